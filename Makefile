@@ -1,0 +1,47 @@
+# Two commands matter: `make rehearse` runs the main job on this machine, `make test` checks everything.
+PYTHON ?= python3
+BIN     = .venv/bin
+SOURCES ?= standins
+PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup
+export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
+
+.PHONY: help setup rehearse shell test lint types unit bench lock clean
+
+help:
+	@echo "make rehearse              create, provision, use, destroy and restore a box on this machine; no account, no bill"
+	@echo "make rehearse SOURCES=upstream [GIT_MIRROR=URL]   the same with the real caffe and DIGITS (half an hour)"
+	@echo "make rehearse KEEP=1       leave the rehearsal cloud running at the end, and say how to use it"
+	@echo "make test                  linters, types, all tests"
+	@echo "make bench                 how fast it is, beside plain ssh"
+	@echo "make clean                 switch a rehearsal cloud off and remove what it left here"
+	@echo "make lock                  pin the newest packages again (needs uv)"
+
+setup:
+	@$(PYTHON) scripts/setup
+
+rehearse: setup
+	@SOURCES="$(SOURCES)" $(BIN)/python -m rehearsal story $(if $(KEEP),--keep)
+
+test: setup lint types unit
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy $(PACKAGES)
+
+unit: setup
+	$(BIN)/pytest
+
+bench: setup
+	@$(BIN)/python -m bench
+
+clean:
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m rehearsal clean; fi
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	  --quiet --upgrade requirements/run.in -o requirements/run.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	  --quiet --upgrade requirements/dev.in -o requirements/dev.txt

@@ -1,0 +1,5 @@
+"""What `fab` runs: every task is in `provision.tasks`."""
+
+from provision.tasks import collection
+
+ns = collection()

@@ -1,0 +1,1 @@
+"""Pulumi components: network, access, image, storage, host and guardrails of one GPU box."""

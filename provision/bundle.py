@@ -1,0 +1,188 @@
+"""Render recipes for a host into a bundle: the one artifact that travels in user-data or over SSH.
+
+Rendering is pure and deterministic: the same recipes and target give the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provision.errors import BadInput
+from provision.recipe import TEMPLATES, Catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import jinja2
+
+    from provision.recipe import Recipe
+    from provision.target import Target
+
+FORMAT = 1
+HOME = "/var/lib/gpurig"
+"""The runner's folder on the host: bundle, marks, journal, logs."""
+PREFIX = "/opt/gpurig"
+"""Where recipes that build from source install."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step:
+    """One recipe, rendered. `install` and `verify` are whole bash scripts."""
+
+    name: str
+    version: str
+    install: str
+    verify: str
+    files: tuple[dict[str, str], ...]
+    """Files to write before the install: path, mode (octal), content."""
+    env: dict[str, str]
+    timeout: int
+    """Seconds that the install may take."""
+    disk_gib: float
+    reboot: bool
+    undo: str
+    notes: tuple[str, ...]
+    """What is not as the recipe would have it by default, in words for the user: an unpinned mirror, another source."""
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 over all that decides what the step does."""
+        content = (self.name, self.version, self.install, self.verify, self.files, self.env)
+        return hashlib.sha256(_canonical(content)).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """Ordered steps for one host, with the runner that executes them."""
+
+    name: str
+    steps: tuple[Step, ...]
+    lib: str
+    """Bash functions that the scripts use."""
+    runner: str
+    """Source of the host-side runner, Python 3.8 or newer, standard library only."""
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Return the SHA-256 over everything in the bundle."""
+        return hashlib.sha256(_canonical(self._document())).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """Return the bundle as canonical JSON: what user-data carries and what SSH carries."""
+        return _canonical({**self._document(), "digest": self.digest})
+
+    def _document(self) -> dict[str, Any]:
+        steps = [{**dataclasses.asdict(step), "digest": step.digest} for step in self.steps]
+        return {"format": FORMAT, "name": self.name, "steps": steps, "lib": self.lib, "runner": self.runner}
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    import jinja2  # noqa: PLC0415 - 40 ms that `fab --list` need not pay
+
+    return jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - bash and systemd units, not HTML
+    )
+
+
+def _render(path: Path, **values: object) -> str:
+    import jinja2  # noqa: PLC0415
+
+    try:
+        return _environment().from_string(path.read_text(encoding="utf-8")).render(**values)
+    except jinja2.TemplateError as error:
+        raise BadInput([f"{path}:{getattr(error, 'lineno', '?')}: {error}"]) from error
+
+
+def _mirrored(value: object, target: Target) -> Any:
+    """Return a recipe's source table with every address sent through the mirrors."""
+    if isinstance(value, dict):
+        kinds = {"url": "git" if "commit" in value else "download", "apt": "apt", "index": "pip"}
+        return {
+            key: target.mirrored(kinds[key], item)
+            if key in kinds and isinstance(item, str)
+            else _mirrored(item, target)
+            for key, item in value.items()
+        }
+    return value
+
+
+def _notes(recipe: Recipe, target: Target, source: str, table: dict[str, Any]) -> tuple[str, ...]:
+    notes = []
+    if source and source != next(iter(recipe.sources)):
+        notes.append(f"from {source}")
+    if recipe.name in target.unpinned:
+        notes.append("commit not checked (unpinned)")
+    if _mirrored(table, target) != table:
+        notes.append("through a mirror")
+    return tuple(notes)
+
+
+def _script(body: str, env: dict[str, str]) -> str:
+    """Return a whole script: strict mode, the functions, the environment of the recipes before it, then the body."""
+    exports = [f'export {name}="{value}"' for name, value in env.items()]
+    return "\n".join(["#!/bin/bash", "set -euo pipefail", '. "$GPURIG_HOME/lib.sh"', *exports, body])
+
+
+def _step(recipe: Recipe, target: Target, env: dict[str, str]) -> Step:
+    source = recipe.source_for(target)
+    table = dict(recipe.sources.get(source, {}))
+    values = {
+        "recipe": recipe,
+        "target": target,
+        "source": {"name": source, **_mirrored(table, target)},
+        "pinned": recipe.name not in target.unpinned,
+        "home": HOME,
+        "prefix": PREFIX,
+    }
+    own_env = {name: _environment().from_string(value).render(**values) for name, value in recipe.env.items()}
+    files = tuple(
+        {"path": file.path, "mode": file.mode, "content": _render(recipe.folder / file.template, **values)}
+        for file in recipe.files
+    )
+    return Step(
+        name=recipe.name,
+        version=recipe.version,
+        install=_script(_render(recipe.folder / "install.sh.j2", **values), env),
+        verify=_script(_render(recipe.folder / "verify.sh.j2", **values), env | own_env),
+        files=files,
+        env=own_env,
+        timeout=int(recipe.minutes * 600) + 300,
+        disk_gib=recipe.disk_gib,
+        reboot=recipe.reboot,
+        undo=recipe.undo,
+        notes=_notes(recipe, target, source, table),
+    )
+
+
+def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = None) -> Bundle:
+    """Render recipes, with all that they need, for `target`.
+
+    Raises `BadInput` with every reason when a recipe is unknown, does not fit the target, or does not render.
+    """
+    names = tuple(names)
+    steps: list[Step] = []
+    env: dict[str, str] = {}
+    for recipe in (catalogue or Catalogue()).order(names, target):
+        step = _step(recipe, target, env)
+        env |= step.env
+        steps.append(step)
+    return Bundle(
+        name="+".join(names),
+        steps=tuple(steps),
+        lib=_render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=HOME, prefix=PREFIX),
+        runner=Path(__file__).with_name("runner.py").read_text(encoding="utf-8"),
+    )

@@ -1,0 +1,42 @@
+"""Write a bundle as cloud-init user-data: the same bytes at first boot that SSH would carry later."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING
+
+from provision.bundle import HOME
+from provision.errors import BadInput
+
+if TYPE_CHECKING:
+    from provision.bundle import Bundle
+
+LIMIT = 16 * 1024
+"""Most bytes of user-data that EC2 takes, before base64 (EC2 User Guide, "Run commands when you launch")."""
+
+# cloud-init runs this with /bin/sh and without -e: one line that hands over to the runner, nothing more.
+_START = (
+    f"""exec python3 -c 'import json; n = {{}}; exec(json.load(open("{HOME}/bundle.json"))["runner"], n); """
+    """n["boot"]()'"""
+)
+
+
+def cloud_config(bundle: Bundle) -> str:
+    """Return the cloud-config as text; JSON, which cloud-init reads as the YAML that it is."""
+    document = {
+        "write_files": [
+            {"path": f"{HOME}/bundle.json", "permissions": "0600", "content": bundle.to_bytes().decode("ascii")}
+        ],
+        "runcmd": [_START],
+    }
+    return f"#cloud-config\n{json.dumps(document, sort_keys=True, indent=1)}\n"
+
+
+def user_data(bundle: Bundle) -> bytes:
+    """Return the user-data, gzip-compressed and the same for the same bundle. Raises `BadInput` above 16 KiB."""
+    data = gzip.compress(cloud_config(bundle).encode("ascii"), compresslevel=9, mtime=0)
+    if len(data) > LIMIT:
+        message = f"user-data for {bundle.name} has {len(data)} bytes; EC2 takes {LIMIT}"
+        raise BadInput([message], hint='set bootRecipe to "base" and install the rest with `fab setup`')
+    return data

@@ -1,0 +1,99 @@
+"""SSH to a host: Fabric's connection, with known host keys only, Nagle's algorithm off and a keepalive."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import fabric
+import paramiko
+
+from provision import host_keys
+from provision.errors import Unreachable, UntrustedHost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provision.inventory import Host
+
+KEEPALIVE = 15
+CONNECT_SECONDS = 10
+
+
+class _Refuse(paramiko.MissingHostKeyPolicy):
+    """Says no to every host whose key is not known already."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    def missing_host_key(self, client: object, hostname: str, key: paramiko.PKey) -> NoReturn:
+        """Refuse, and say how the key becomes known."""
+        del client, hostname
+        host = self.host
+        message = f"the key of {host} is not known: {key.get_name()} {key.fingerprint}"
+        login = f"ssh -p {host.port} {host.user}@{host.address}"
+        hint = f"compare it at the machine, then add it to your known_hosts by `{login}`, once"
+        raise UntrustedHost(message, hint=hint)
+
+
+class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
+    """Fabric's connection to one of our hosts."""
+
+    def __init__(self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print) -> None:
+        super().__init__(host.address, user=host.user, port=host.port, config=config)
+        self._set(rig_host=host, tell=tell)
+        key = os.environ.get("GPURIG_SSH_KEY")
+        if key and not self.connect_kwargs.get("key_filename"):
+            self.connect_kwargs["key_filename"] = [key]
+        self.connect_kwargs.setdefault("timeout", CONNECT_SECONDS)
+        self.client.set_missing_host_key_policy(_Refuse(host))
+
+    def open(self) -> Any:
+        """Connect. Raises `Unreachable` or `UntrustedHost`."""
+        if self.is_connected:
+            return None
+        self._trust()
+        host = self.rig_host
+        try:
+            result = super().open()
+        except paramiko.BadHostKeyException as error:
+            message = f"{host} shows another host key than the one that is pinned; somebody may stand in between"
+            hint = f"if you rebuilt the machine yourself: ssh-keygen -R {host.address}"
+            raise UntrustedHost(message, hint="" if host.instance_id else hint) from error
+        except paramiko.AuthenticationException as error:
+            hint = "name the private key of the public key that the host knows: fab -i ~/.ssh/id_ed25519 …"
+            raise Unreachable(f"{host} refuses user {host.user} and your SSH keys", hint=hint) from error
+        except (OSError, paramiko.SSHException, EOFError) as error:
+            hint = "is it running, and does the security group allow the address that you have now? `pulumi up` tells"
+            raise Unreachable(f"{host} does not answer on port {host.port}: {error}", hint=hint) from error
+        self.transport.set_keepalive(KEEPALIVE)
+        # paramiko leaves Nagle's algorithm on, and each small packet then waits 40 ms for an acknowledgement.
+        sock = self.transport.sock
+        if isinstance(sock, socket.socket):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return result
+
+    def _trust(self) -> None:
+        """Tell the client which keys to accept: those pinned for an EC2 host, else the user's known_hosts."""
+        host = self.rig_host
+        if not host.instance_id:
+            self.client.load_system_host_keys()
+            return
+        name = host.address if host.port == 22 else f"[{host.address}]:{host.port}"
+        for line in host_keys.pinned(host) or host_keys.pin(host, self.tell):
+            entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {line}")
+            if entry is not None:
+                self.client.get_host_keys().add(name, entry.key.get_name(), entry.key)
+
+
+def ssh_command(host: Host, *, identity: str = "") -> list[str]:
+    """Return the OpenSSH command line that connects as `Connection` does."""
+    key = identity or os.environ.get("GPURIG_SSH_KEY", "")
+    pins = ["-o", f"UserKnownHostsFile={host_keys.known_hosts()}", "-o", f"HostKeyAlias={host.instance_id}"]
+    return [
+        *("ssh", "-p", str(host.port), "-o", "StrictHostKeyChecking=yes", "-o", f"ServerAliveInterval={KEEPALIVE}"),
+        *(pins if host.instance_id else ()),
+        *(("-i", key, "-o", "IdentitiesOnly=yes") if key else ()),
+        f"{host.user}@{host.address}",
+    ]

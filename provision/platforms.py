@@ -1,0 +1,94 @@
+"""GPU models, EC2 instance types and images, read from `platforms.toml`."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import tomllib
+from pathlib import Path
+from typing import Any
+
+NO_GPU = "none"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Gpu:
+    """A GPU model."""
+
+    model: str
+    compute: str
+    """CUDA compute capability, "8.6"."""
+    memory_gib: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InstanceType:
+    """An EC2 instance type with its GPUs."""
+
+    name: str
+    gpu: str
+    """A model of `gpus()`, or "none"."""
+    gpus: int
+    vcpus: int
+    memory_gib: int
+    usd_per_hour: float | None = None
+    """On-demand Linux list price in us-east-1; None where this table has none."""
+
+    def __str__(self) -> str:
+        """Return the type as a person would choose it: name, GPU, capability, price."""
+        gpu = gpus().get(self.gpu)
+        price = f", ${self.usd_per_hour:.2f}/h" if self.usd_per_hour is not None else ""
+        return f"{self.name} ({gpu.model}, compute {gpu.compute}{price})" if gpu else f"{self.name} (no GPU{price})"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Image:
+    """A machine image by a name of ours: found by SSM public parameter, or by owner and name pattern."""
+
+    name: str
+    user: str
+    parameter: str = ""
+    owner: str = ""
+    pattern: str = ""
+    has: tuple[str, ...] = ()
+    """Recipes that the image brings."""
+
+
+@functools.cache
+def _tables() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("platforms.toml").read_text(encoding="utf-8"))
+
+
+@functools.cache
+def gpus() -> dict[str, Gpu]:
+    """Return the known GPU models by name."""
+    return {model: Gpu(model=model, **row) for model, row in _tables()["gpu"].items()}
+
+
+@functools.cache
+def instance_types() -> dict[str, InstanceType]:
+    """Return the known instance types by name."""
+    return {name: InstanceType(name=name, **row) for name, row in _tables()["instance"].items()}
+
+
+@functools.cache
+def images() -> dict[str, Image]:
+    """Return the known images by name."""
+    rows = _tables()["image"].items()
+    return {
+        name: Image(
+            name=name,
+            user=row["user"],
+            parameter=row.get("parameter", ""),
+            owner=row.get("owner", ""),
+            pattern=row.get("name", ""),
+            has=tuple(row.get("has", ())),
+        )
+        for name, row in rows
+    }
+
+
+def cheapest(computes: frozenset[str]) -> InstanceType | None:
+    """Return the cheapest known instance type whose GPU has one of these compute capabilities."""
+    fits = [t for t in instance_types().values() if t.usd_per_hour is not None and gpus()[t.gpu].compute in computes]
+    return min(fits, key=lambda t: t.usd_per_hour or 0.0, default=None)

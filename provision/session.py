@@ -1,0 +1,196 @@
+"""Talk to the runner on a host: one command over SSH, one stream of events back, also across reboots."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from provision.bundle import HOME
+from provision.connection import Connection
+from provision.errors import GpurigError, RunInterrupted, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from provision.bundle import Bundle
+    from provision.inventory import Host
+
+Event = dict[str, Any]
+
+SILENCE = 60
+"""Seconds without a sign of life (the runner gives one every 10) after which the connection counts as lost."""
+RECONNECT_SECONDS = 600
+ENDINGS = ("ready", "failed", "unchanged", "lost")
+
+# The host may have this very bundle: then its digest is all that has to travel. Else the host asks for the request.
+_BOOT = f"""
+import json, sys, zlib
+ask = json.loads(sys.argv[1])
+try:
+    text = open("{HOME}/bundle.json").read()
+    have = json.loads(text)
+except (OSError, ValueError):
+    have = {{}}
+if ask["digest"] and have.get("digest") == ask["digest"]:
+    request = dict(ask, bundle=text, runner=have["runner"])
+else:
+    print('{{"event": "send"}}', flush=True)
+    request = json.loads(zlib.decompress(sys.stdin.buffer.read()))
+names = {{}}
+exec(compile(request["runner"], "gpurig-runner", "exec"), names)
+names["main"](request)
+"""
+
+
+class Dropped(Exception):
+    """The connection ended before the answer did."""
+
+
+class Session:
+    """The runner of one host. Use as a context manager; connects when first asked."""
+
+    def __init__(self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print) -> None:
+        self.host = host
+        self.config = config
+        self.tell = tell
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def connection(self) -> Connection:
+        """The open connection; opened when there is none. Raises `Unreachable` or `UntrustedHost`."""
+        if self._connection is None or not self._connection.is_connected:
+            self._connection = Connection(self.host, self.config, tell=self.tell)
+            self._connection.open()
+        return self._connection
+
+    def close(self) -> None:
+        """Drop the connection; what runs on the host goes on."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def ask(self, verb: str, bundle: Bundle | None = None, **fields: Any) -> Iterator[Event]:
+        """Yield the events that answer one request. Raises `Dropped` when the connection ends in the middle."""
+        small = {"verb": verb, "digest": bundle.digest if bundle else "", **fields}
+        runner = bundle.runner if bundle else Path(__file__).with_name("runner.py").read_text(encoding="utf-8")
+        text = bundle.to_bytes().decode("ascii") if bundle else ""
+        whole = zlib.compress(json.dumps({**small, "runner": runner, "bundle": text}).encode())
+        command, password = self._sudo(f"python3 -c {shlex.quote(_BOOT)} {shlex.quote(json.dumps(small))}")
+        channel = self.connection.transport.open_session(timeout=SILENCE)
+        channel.settimeout(SILENCE)
+        try:
+            channel.exec_command(command)
+            if password:
+                channel.sendall(f"{password}\n".encode())
+            for line in channel.makefile("r"):
+                event = _parse(line)
+                if event["event"] == "send":
+                    channel.sendall(whole)
+                    channel.shutdown_write()
+                elif event["event"] != "alive":
+                    yield event
+            self._check(channel)
+        except (OSError, EOFError) as error:
+            raise Dropped(str(error) or type(error).__name__) from error
+        finally:
+            channel.close()
+
+    def _sudo(self, command: str) -> tuple[str, str]:
+        """Return the command as root would run it, and the password to send first."""
+        if self.host.user == "root":
+            return command, ""
+        password = str(self.connection.config.sudo.password or "")
+        return (f"sudo -S -p '' {command}" if password else f"sudo -n {command}"), password
+
+    def _check(self, channel: Any) -> None:
+        """Raise what an answer that ended means: nothing for exit code 0."""
+        said = channel.makefile_stderr("r").read().strip()
+        status = channel.recv_exit_status()
+        if status == -1:
+            raise Dropped("the connection was closed")
+        if status and "password is required" in said:
+            message = f"{self.host.user} on {self.host} needs a password for sudo"
+            raise Unreachable(message, hint="fab --prompt-for-sudo-password …")
+        if status:
+            raise GpurigError(f"the runner on {self.host} ended with exit code {status}: {said[-2000:]}")
+
+    def root(self, command: str) -> Any:
+        """Run a shell command as root on the host; returns Fabric's result, also when the command failed."""
+        run = self.connection.run if self.host.user == "root" else self.connection.sudo
+        return run(command, hide=True, warn=True, in_stream=False)
+
+    def one(self, verb: str, bundle: Bundle | None = None, **fields: Any) -> Event:
+        """Return the single event that answers a request."""
+        events = list(self.ask(verb, bundle, **fields))
+        return events[-1]
+
+    def apply(self, bundle: Bundle, *, fresh: bool = False) -> Iterator[Event]:
+        """Yield the events of bringing the host to `bundle`, until it is ready, unchanged or failed.
+
+        A dropped connection or a reboot in the middle is bridged. Raises `RunInterrupted` when the run was killed.
+        """
+        place: Event = {}
+        while True:
+            try:
+                stream = self.ask("follow", **place) if place else self.ask("apply", bundle, fresh=fresh)
+                for event in self._own(stream):
+                    if "offset" in event:
+                        place = {"run": event["run"], "offset": event["offset"]}
+                    yield event
+                    if event["event"] == "lost":
+                        message = f"the run on {self.host} was killed in step {event['step'] or '(none yet)'}"
+                        raise RunInterrupted(
+                            message, hint="nothing half-done counts: the same command goes on from there"
+                        )
+                    if event["event"] in ENDINGS:
+                        return
+                why = "it reboots" if place else "the answer ended early"
+            except Dropped as error:
+                why = str(error)
+            self._reconnect(why)
+
+    @staticmethod
+    def _own(stream: Iterator[Event]) -> Iterator[Event]:
+        """Yield events; those of another run that ours has to wait for lose their place and their ending."""
+        other = None
+        for event in stream:
+            if event["event"] == "waiting":
+                other = event["run"]
+            if other is None or event.get("run") != other or event["event"] == "waiting":
+                yield event
+            elif event["event"] not in (*ENDINGS, "reboot"):
+                yield {key: value for key, value in event.items() if key != "offset"}
+
+    def _reconnect(self, why: str) -> None:
+        """Wait until the host answers again. Raises `Unreachable` when it does not in time."""
+        self.close()
+        self.tell(f"connection to {self.host} lost ({why}); the run goes on there, connecting again")
+        deadline = time.monotonic() + RECONNECT_SECONDS
+        while True:
+            try:
+                _ = self.connection
+            except Unreachable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(2)
+            else:
+                return
+
+
+def _parse(line: str) -> Event:
+    try:
+        event: Event = json.loads(line)
+    except ValueError:
+        # Something on the host printed before us, such as a shell's start-up file: show it, never drop it.
+        return {"event": "log", "step": "", "line": line.rstrip("\n")}
+    return event

@@ -1,0 +1,56 @@
+"""`fab status`: one screen on every host."""
+
+from __future__ import annotations
+
+import json as json_lines
+import time
+from typing import TYPE_CHECKING, Any
+
+from provision.session import Session
+from provision.tasks.base import hosts_for, task, tell
+
+if TYPE_CHECKING:
+    from provision.inventory import Host
+    from provision.session import Event
+
+
+@task(help={"json": "print the raw answer, a line per host"})
+def status(c: Any, *, json: bool = False) -> None:
+    """Show what is installed on every host, what runs, and how the last run ended."""
+    for host in hosts_for(c):
+        with Session(host, c.config, tell=tell) as session:
+            answer = session.one("status")
+        print(json_lines.dumps({"host": host.name, **answer}) if json else _screen(host, answer))
+
+
+def _screen(host: Host, answer: Event) -> str:
+    """Return the lines about one host."""
+    gpus = ", ".join(f"{name} (compute {compute}, driver {driver})" for name, compute, driver in answer["gpus"])
+    price = f", ${host.price_per_hour:.2f}/h" if host.price_per_hour is not None else ""
+    rows = [
+        ("host", f"{host}{f', {host.instance_type}' if host.instance_type else ''}{price}"),
+        ("machine", f"{answer['os']}, kernel {answer['kernel']}, {answer['memory_gib']:.0f} GiB of memory"),
+        ("GPU", gpus or "none that a driver sees"),
+        ("disk", f"{answer['disk_free_gib']:.1f} GiB free on /"),
+        ("state", _state(answer)),
+        *(("installed", f"{name} {mark['version']} ({_day(mark['at'])})") for name, mark in answer["marks"].items()),
+    ]
+    return "\n".join(f"{key:<10} {value}" for key, value in rows)
+
+
+def _state(answer: Event) -> str:
+    """Say in words what the runner does or did last."""
+    if answer["running"]:
+        return f"installing {answer['pending']['name']} now"
+    if answer["pending"]:
+        return f"{answer['pending']['name']} was cut off; `fab setup` goes on with it"
+    last = answer["last"]
+    if last and last["event"] == "failed":
+        return f'step "{last["step"]}" failed on {_day(last["at"])}: {last["why"]}'
+    if answer["ready"]:
+        return f"{answer['ready']['name']} is ready since {_day(answer['ready']['at'])}"
+    return "nothing was installed by gpurig"
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

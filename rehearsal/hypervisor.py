@@ -1,0 +1,133 @@
+"""What stands behind the EC2 API of the rehearsal cloud: the calls that make machines and disks of API records.
+
+`rehearsal.cloud` calls a `Hypervisor` while it serves a request; `rehearsal.boxes` implements it with systemd boxes and loop
+devices. `NoMachines` serves the API alone, for tests that need no box.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Protocol
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One ingress permission: source `cidr` may reach `protocol` ports `first`..`last` (protocol "-1": everything)."""
+
+    protocol: str
+    first: int
+    last: int
+    cidr: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InstanceSpec:
+    """All that a box needs to boot, as RunInstances was given it."""
+
+    instance_id: str
+    image_id: str
+    instance_type: str
+    public_ip: str
+    """The address given by `Hypervisor.allocate_address`."""
+    private_ip: str
+    user_data: bytes
+    """As the instance would read it: decoded from base64, still gzip-compressed if it was."""
+    public_keys: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+
+class Hypervisor(Protocol):
+    """The machine room. Every call returns when the thing is done, `launch` and `start` when the box begins to boot."""
+
+    def allocate_address(self) -> str:
+        """Return an unused address that this machine, and nothing beyond it, routes to a box."""
+        ...
+
+    def launch(self, spec: InstanceSpec) -> None:
+        """Begin to boot a box."""
+        ...
+
+    def stop(self, instance_id: str) -> None:
+        """Shut a box down cleanly; its disks stay."""
+        ...
+
+    def start(self, instance_id: str) -> None:
+        """Begin to boot a stopped box again."""
+        ...
+
+    def reboot(self, instance_id: str) -> None:
+        """Restart a box cleanly."""
+        ...
+
+    def terminate(self, instance_id: str) -> None:
+        """Shut a box down and drop its root disk. Unknown ids are no error."""
+        ...
+
+    def set_rules(self, instance_id: str, rules: tuple[Rule, ...]) -> None:
+        """Let in exactly what `rules` say, from now on."""
+        ...
+
+    def console(self, instance_id: str) -> str:
+        """Return the console output so far."""
+        ...
+
+    def create_volume(self, volume_id: str, size_gib: int, snapshot_id: str | None) -> None:
+        """Make a disk, blank or with the bytes of a snapshot."""
+        ...
+
+    def grow_volume(self, volume_id: str, size_gib: int) -> None:
+        """Enlarge a disk, also while a box uses it."""
+        ...
+
+    def delete_volume(self, volume_id: str) -> None:
+        """Drop a disk."""
+        ...
+
+    def create_snapshot(self, snapshot_id: str, volume_id: str) -> None:
+        """Keep the disk's present bytes."""
+        ...
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Drop a snapshot."""
+        ...
+
+    def attach(self, instance_id: str, volume_id: str) -> None:
+        """Plug a disk into a box, running or not; it shows up under /dev/disk/by-id as on a Nitro instance."""
+        ...
+
+    def detach(self, instance_id: str, volume_id: str) -> None:
+        """Unplug a disk."""
+        ...
+
+    def close(self) -> None:
+        """Switch everything off and give back all that was taken from this machine; volumes and snapshots stay on disk."""
+        ...
+
+
+class NoMachines:
+    """The API alone: addresses are handed out, nothing boots."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(10)
+
+    def allocate_address(self) -> str:
+        return f"198.18.255.{next(self._numbers)}"
+
+    def launch(self, spec: InstanceSpec) -> None: ...
+    def stop(self, instance_id: str) -> None: ...
+    def start(self, instance_id: str) -> None: ...
+    def reboot(self, instance_id: str) -> None: ...
+    def terminate(self, instance_id: str) -> None: ...
+    def set_rules(self, instance_id: str, rules: tuple[Rule, ...]) -> None: ...
+    def console(self, instance_id: str) -> str:
+        return f"{instance_id}: this cloud has no machines\n"
+
+    def create_volume(self, volume_id: str, size_gib: int, snapshot_id: str | None) -> None: ...
+    def grow_volume(self, volume_id: str, size_gib: int) -> None: ...
+    def delete_volume(self, volume_id: str) -> None: ...
+    def create_snapshot(self, snapshot_id: str, volume_id: str) -> None: ...
+    def delete_snapshot(self, snapshot_id: str) -> None: ...
+    def attach(self, instance_id: str, volume_id: str) -> None: ...
+    def detach(self, instance_id: str, volume_id: str) -> None: ...
+    def close(self) -> None: ...
