@@ -9,6 +9,8 @@ import dataclasses
 import functools
 import hashlib
 import json
+import shlex
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from provision.recipe import Recipe
     from provision.target import Target
+
+    Variables = list[tuple[str, str]]
+    """Environment to export, in this order: a later value may build on an earlier one of the same name."""
 
 FORMAT = 1
 HOME = "/var/lib/gpurig"
@@ -63,7 +68,7 @@ class Bundle:
     name: str
     steps: tuple[Step, ...]
     lib: str
-    """Bash functions that the scripts use."""
+    """Bash functions that the scripts use; it lies beside them when they run."""
     runner: str
     """Source of the host-side runner, Python 3.8 or newer, standard library only."""
 
@@ -89,22 +94,31 @@ def _canonical(value: object) -> bytes:
 def _environment() -> jinja2.Environment:
     import jinja2  # noqa: PLC0415 - 40 ms that `fab --list` need not pay
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - bash and systemd units, not HTML
     )
+    environment.filters["quote"] = shlex.quote
+    return environment
 
 
-def _render(path: Path, **values: object) -> str:
+def _expand(text: str, where: str, **values: object) -> str:
+    """Return a template's text with its values. Raises `BadInput` with `where` and the line when that cannot be."""
     import jinja2  # noqa: PLC0415
 
     try:
-        return _environment().from_string(path.read_text(encoding="utf-8")).render(**values)
+        return _environment().from_string(text).render(**values)
     except jinja2.TemplateError as error:
-        raise BadInput([f"{path}:{getattr(error, 'lineno', '?')}: {error}"]) from error
+        # jinja2 rewrites its tracebacks: the innermost frame is the template's own line.
+        line = getattr(error, "lineno", None) or traceback.extract_tb(error.__traceback__)[-1].lineno
+        raise BadInput([f"{where}:{line}: {error}"]) from error
+
+
+def _render(path: Path, **values: object) -> str:
+    return _expand(path.read_text(encoding="utf-8"), str(path), **values)
 
 
 def _mirrored(value: object, target: Target) -> Any:
@@ -131,13 +145,16 @@ def _notes(recipe: Recipe, target: Target, source: str, table: dict[str, Any]) -
     return tuple(notes)
 
 
-def _script(body: str, env: dict[str, str]) -> str:
-    """Return a whole script: strict mode, the functions, the environment of the recipes before it, then the body."""
-    exports = [f'export {name}="{value}"' for name, value in env.items()]
-    return "\n".join(["#!/bin/bash", "set -euo pipefail", '. "$GPURIG_HOME/lib.sh"', *exports, body])
+def _script(body: str, env: Variables) -> str:
+    """Return a whole script: the environment of what the recipe needs, strict mode, the functions, then the body.
+
+    The environment goes first, as in a login shell: a value may name a variable that is not set.
+    """
+    exports = [f'export {name}="{value}"' for name, value in env]
+    return "\n".join(["#!/bin/bash", *exports, "set -euo pipefail", '. "${0%/*}/lib.sh"', body])
 
 
-def _step(recipe: Recipe, target: Target, env: dict[str, str]) -> Step:
+def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     source = recipe.source_for(target)
     table = dict(recipe.sources.get(source, {}))
     values = {
@@ -148,7 +165,8 @@ def _step(recipe: Recipe, target: Target, env: dict[str, str]) -> Step:
         "home": HOME,
         "prefix": PREFIX,
     }
-    own_env = {name: _environment().from_string(value).render(**values) for name, value in recipe.env.items()}
+    where = f"{recipe.folder / 'recipe.toml'}: env"
+    own_env = {name: _expand(value, f"{where}.{name}", **values) for name, value in recipe.env.items()}
     files = tuple(
         {"path": file.path, "mode": file.mode, "content": _render(recipe.folder / file.template, **values)}
         for file in recipe.files
@@ -157,7 +175,7 @@ def _step(recipe: Recipe, target: Target, env: dict[str, str]) -> Step:
         name=recipe.name,
         version=recipe.version,
         install=_script(_render(recipe.folder / "install.sh.j2", **values), env),
-        verify=_script(_render(recipe.folder / "verify.sh.j2", **values), env | own_env),
+        verify=_script(_render(recipe.folder / "verify.sh.j2", **values), [*env, *own_env.items()]),
         files=files,
         env=own_env,
         timeout=int(recipe.minutes * 600) + 300,
@@ -174,15 +192,16 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
     Raises `BadInput` with every reason when a recipe is unknown, does not fit the target, or does not render.
     """
     names = tuple(names)
-    steps: list[Step] = []
-    env: dict[str, str] = {}
-    for recipe in (catalogue or Catalogue()).order(names, target):
-        step = _step(recipe, target, env)
-        env |= step.env
-        steps.append(step)
+    catalogue = catalogue or Catalogue()
+    steps: dict[str, Step] = {}
+    for recipe in catalogue.order(names, target):
+        # What else is in the bundle must not change a step: its digest would, and what is there would be built again.
+        needed = catalogue.closure([recipe.name])
+        env = [pair for name, step in steps.items() if name in needed for pair in step.env.items()]
+        steps[recipe.name] = _step(recipe, target, env)
     return Bundle(
         name="+".join(names),
-        steps=tuple(steps),
+        steps=tuple(steps.values()),
         lib=_render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=HOME, prefix=PREFIX),
         runner=Path(__file__).with_name("runner.py").read_text(encoding="utf-8"),
     )

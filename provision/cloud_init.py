@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
+import zlib
 from typing import TYPE_CHECKING
 
 from provision.bundle import HOME
@@ -35,7 +35,8 @@ def cloud_config(bundle: Bundle) -> str:
 
 def user_data(bundle: Bundle) -> bytes:
     """Return the user-data, gzip-compressed and the same for the same bundle. Raises `BadInput` above 16 KiB."""
-    data = gzip.compress(cloud_config(bundle).encode("ascii"), compresslevel=9, mtime=0)
+    # Not gzip.compress: its header differs from one Python to the next. zlib's has no clock either.
+    data = zlib.compress(cloud_config(bundle).encode("ascii"), level=9, wbits=31)
     if len(data) > LIMIT:
         message = f"user-data for {bundle.name} has {len(data)} bytes; EC2 takes {LIMIT}"
         raise BadInput([message], hint='set bootRecipe to "base" and install the rest with `fab setup`')

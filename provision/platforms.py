@@ -90,5 +90,5 @@ def images() -> dict[str, Image]:
 
 def cheapest(computes: frozenset[str]) -> InstanceType | None:
     """Return the cheapest known instance type whose GPU has one of these compute capabilities."""
-    fits = [t for t in instance_types().values() if t.usd_per_hour is not None and gpus()[t.gpu].compute in computes]
-    return min(fits, key=lambda t: t.usd_per_hour or 0.0, default=None)
+    fits = [t for t in instance_types().values() if t.gpu in gpus() and gpus()[t.gpu].compute in computes]
+    return min((t for t in fits if t.usd_per_hour is not None), key=lambda t: t.usd_per_hour or 0.0, default=None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from provision.errors import BadInput
 from provision.platforms import NO_GPU, cheapest, images
+from provision.schema import ANY, FLAG, MODE, NUMBER, PORTS, STRING, STRINGS, mismatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,35 +72,40 @@ class Recipe:
             return target.sources.get(self.name, "present")
         return target.sources.get(self.name, next(iter(self.sources), ""))
 
+    def images_from(self, source: str) -> tuple[str, ...]:
+        """Return the images that this recipe supports when it is taken from `source`; empty: all."""
+        return tuple(self.sources.get(source, {}).get("images", self.images))
+
     def licence_for(self, target: Target) -> str:
         """Return the licence to accept for the chosen source, or ""."""
         return str(self.sources.get(self.source_for(target), {}).get("licence", self.licence))
 
 
-_SUPPORTS = ("compute", "images")
-_TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("summary", "version", "licence", "unit", "health", "undo"), (str,)),
-    **dict.fromkeys(("needs", "conflicts", "ports"), (list,)),
-    **dict.fromkeys(("minutes", "disk_gib"), (int, float)),
-    **dict.fromkeys(("needs_gpu", "reboot"), (bool,)),
-    **dict.fromkeys(("env", "files", "sources", "supports"), (dict,)),
+_SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(("summary", "version", "licence", "unit", "health", "undo"), STRING),
+    **dict.fromkeys(("needs", "conflicts"), STRINGS),
+    **dict.fromkeys(("minutes", "disk_gib"), NUMBER),
+    **dict.fromkeys(("needs_gpu", "reboot"), FLAG),
+    "ports": PORTS,
+    "env": {"*": STRING},
+    "files": {"*": {"template": STRING, "mode": MODE}},
+    "sources": {"*": {"licence": STRING, "*": ANY}},
+    "supports": {"images": STRINGS, "compute": STRINGS},
 }
 
 
 def _problems(folder: Path, table: dict[str, Any]) -> list[str]:
     """Return everything that is wrong with a recipe's folder and keys."""
     path = folder / "recipe.toml"
-    supports = table.get("supports", {})
+    needed = [f'"{key}" is missing' for key in ("summary", "version") if table.get(key, "") == ""]
+    if problems := needed + mismatches(table, _SCHEMA):
+        return [f"{path}: {problem}" for problem in problems]
+    files: dict[str, dict[str, str]] = table.get("files", {})
+    templates = ("install.sh.j2", "verify.sh.j2", *(row.get("template", "") for row in files.values()))
     return [
-        *(f'{path}: unknown key "{key}"; allowed: {", ".join(sorted(_TYPES))}' for key in table if key not in _TYPES),
-        *(f'{path}: unknown key "supports.{k}"; allowed: compute, images' for k in supports if k not in _SUPPORTS),
-        *(f'{path}: "{key}" is missing' for key in ("summary", "version") if not table.get(key)),
-        *(
-            f'{path}: "{key}" has to be a {" or ".join(kind.__name__ for kind in kinds)}'
-            for key, kinds in _TYPES.items()
-            if key in table and not isinstance(table[key], kinds)
-        ),
-        *(f"{folder / name}: missing" for name in ("install.sh.j2", "verify.sh.j2") if not (folder / name).exists()),
+        *(f'{path}: "files.{target}" has to be an absolute path' for target in files if not target.startswith("/")),
+        *(f'{path}: "files.{target}.template" is missing' for target, row in files.items() if "template" not in row),
+        *(f"{folder / name}: missing" for name in templates if name and not (folder / name).is_file()),
     ]
 
 
@@ -119,13 +125,29 @@ def _load(folder: Path) -> Recipe:
 
 
 class Catalogue:
-    """All recipes by name, from one or more folders of recipe folders."""
+    """All recipes by name, from one or more folders of recipe folders; a later folder's recipe wins."""
 
     def __init__(self, *folders: Path) -> None:
         self.recipes: dict[str, Recipe] = {}
+        problems: list[str] = []
         for parent in folders or (TEMPLATES / "recipes",):
+            if not parent.is_dir():
+                problems.append(f"{parent}: there is no such folder of recipes")
             for path in sorted(parent.glob("*/recipe.toml")):
-                self.recipes[path.parent.name] = _load(path.parent)
+                try:
+                    self.recipes[path.parent.name] = _load(path.parent)
+                except BadInput as error:
+                    problems += error.problems
+        if problems:
+            raise BadInput(problems)
+        self._order = self._sorted()
+
+    def ordered(self) -> tuple[Recipe, ...]:
+        """Return all recipes, each after what it needs."""
+        return tuple(self.recipes[name] for name in self._order)
+
+    def _sorted(self) -> tuple[str, ...]:
+        """Return all names, each after what it needs. Raises `BadInput` where that cannot be."""
         unknown = [
             f'{recipe.folder / "recipe.toml"}: {key} "{name}", which is no recipe'
             for recipe in self.recipes.values()
@@ -136,15 +158,12 @@ class Catalogue:
         if unknown:
             raise BadInput(unknown)
         try:
-            self._order = tuple(
-                graphlib.TopologicalSorter({r.name: r.needs for r in self.recipes.values()}).static_order()
-            )
+            sorter = graphlib.TopologicalSorter({r.name: r.needs for r in self.recipes.values()})
+            return tuple(sorter.static_order())
         except graphlib.CycleError as error:
-            raise BadInput([f"recipes need each other in a circle: {' → '.join(error.args[1])}"]) from error
-
-    def ordered(self) -> tuple[Recipe, ...]:
-        """Return all recipes, each after what it needs."""
-        return tuple(self.recipes[name] for name in self._order)
+            names = error.args[1][::-1]  # graphlib goes from what is needed to what needs it
+            path = self.recipes[names[0]].folder / "recipe.toml"
+            raise BadInput([f"{path}: needs goes round in a circle: {' → '.join(names)}"]) from error
 
     def closure(self, names: Iterable[str]) -> set[str]:
         """Return these recipes and all that they need, at any depth."""
@@ -174,7 +193,10 @@ class Catalogue:
         known = ", ".join(sorted(self.recipes))
         problems = [f'there is no recipe "{name}"; there are: {known}' for name in names if name not in self.recipes]
         problems += [
-            f'sources: there is no recipe "{n}"; there are: {known}' for n in target.sources if n not in self.recipes
+            f'{key}: there is no recipe "{name}"; there are: {known}'
+            for key in ("sources", "unpinned")
+            for name in getattr(target, key)
+            if name not in self.recipes
         ]
         if target.image not in images():
             problems.append(f'there is no image "{target.image}"; there are: {", ".join(sorted(images()))}')
@@ -194,15 +216,17 @@ class Catalogue:
         if recipe.needs_gpu and target.gpu == NO_GPU:
             return [f'{name} needs a GPU, and this host is declared to have none ("gpu: none")'] if asked else []
         problems = []
-        if recipe.images and target.image not in recipe.images:
-            problems.append(f"{name} does not support image {target.image}; take {' or '.join(recipe.images)}")
+        source = recipe.source_for(target)
+        fits = recipe.images_from(source)
+        if fits and target.image not in fits:
+            others = [f'source "{other}"' for other in recipe.sources if target.image in recipe.images_from(other)]
+            problems.append(f"{name} does not support image {target.image}; take {' or '.join([*others, *fits])}")
         if recipe.compute and target.compute not in recipe.compute:
             nearest = cheapest(frozenset(recipe.compute))
             way_out = f"; take {nearest}" if nearest else ""
             gpu = "compute" if target.gpu == NO_GPU else f"{target.gpu}, compute"
             ceiling = ", ".join(recipe.compute)
             problems.append(f"{name} cannot run on {gpu} {target.compute}: it supports {ceiling}{way_out}")
-        source = recipe.source_for(target)
         if source and source not in recipe.sources:
             problems.append(f'sources: {name} has no source "{source}"; it has: {", ".join(recipe.sources)}')
         elif (licence := recipe.licence_for(target)) and licence not in target.licences:

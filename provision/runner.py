@@ -4,10 +4,14 @@ State lives under /var/lib/gpurig: the bundle, a mark per step that is done, a f
 and not ended, a log per step, a journal with a JSON line per event, `pending.json` while a run has not concluded,
 `ready.json` when all steps of a bundle have verified. The run itself is a systemd service (a session of its own where
 there is no systemd): a dropped connection changes nothing, and a boot that finds `pending.json` goes on.
+
+Three locks: who holds `apply.lock` may start a run; who holds `run.lock` may change what is pending; a run holds
+`alive.lock` for its whole life, and whoever wants to know whether there is one asks for it shared, in nobody's way.
 """
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import contextlib
 import fcntl
@@ -18,18 +22,22 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import uuid
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, TextIO, Tuple
+from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
 
 Json = Dict[str, Any]
 
-HOME = Path(os.environ.get("GPURIG_HOME", "/var/lib/gpurig"))
+MACHINE_HOME = Path("/var/lib/gpurig")
+HOME = Path(os.environ.get("GPURIG_HOME", str(MACHINE_HOME)))
 PROFILE = Path(os.environ.get("GPURIG_PROFILE", "/etc/profile.d"))
 REBOOT = 100
 """Exit code by which an install script asks for a reboot."""
-TIMEOUT = 124
+TIMEOUT = 256
+"""What stands for an exit code, above all that there are, where a script ran out of time."""
 VERIFY_SECONDS = 120
 GRACE = 15
 """Seconds without a running process after which a run counts as lost; eight times that across a reboot."""
@@ -37,18 +45,26 @@ HEARTBEAT = 10
 """Seconds between signs of life while a run says nothing; a client that hears none for longer connects again."""
 TAIL = 20
 """Lines of a failed step's log that reach the user."""
+LINE = 4096
+"""Bytes of a log line that are handed on as one: a progress bar may write megabytes without a line break."""
+HEARTBEAT = 10
+"""Seconds between the signs of life that a client gets."""
+BALLAST = 2**20
+"""Bytes kept aside, so that a run on a full disk can still say that it failed."""
+FULL = 64 * 2**20
+"""Free bytes below which a failure is blamed on the disk."""
 ENDINGS = ("ready", "failed", "reboot")
 UNIT = "gpurig.service"
-UNIT_TEXT = """[Unit]
+UNIT_TEXT = f"""[Unit]
 Description=gpurig: the provisioning run in progress
-ConditionPathExists={home}/pending.json
+ConditionPathExists={MACHINE_HOME}/pending.json
 Wants=network-online.target
 After=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-ExecStart=/usr/bin/python3 {home}/runner.py
-Environment=GPURIG_HOME={home}
+ExecStart=/usr/bin/python3 {MACHINE_HOME}/runner.py
 
 [Install]
 WantedBy=multi-user.target
@@ -87,12 +103,13 @@ def remove(path: Path) -> None:
 
 def open_bundle(text: str) -> Json:
     """Return the bundle in `text`; refuse one whose digest is not that of its content."""
-    bundle: Json = json.loads(text)
-    body = {key: value for key, value in bundle.items() if key != "digest"}
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
-    if hashlib.sha256(canonical).hexdigest() != bundle["digest"]:
-        raise SystemExit("gpurig: the bundle arrived damaged; send it again")
-    return bundle
+    with contextlib.suppress(ValueError, AttributeError):
+        bundle: Json = json.loads(text)
+        body = {key: value for key, value in bundle.items() if key != "digest"}
+        canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
+        if hashlib.sha256(canonical).hexdigest() == bundle.get("digest"):
+            return bundle
+    raise SystemExit("gpurig: the bundle arrived damaged; send it again")
 
 
 @contextlib.contextmanager
@@ -109,58 +126,99 @@ def lock(name: str, *, wait: bool = True) -> Iterator[bool]:
 
 
 def running() -> bool:
-    """Return whether a run holds the lock now."""
-    with lock("run.lock", wait=False) as free:
-        return not free
+    """Return whether a run is alive now. Shared: those who ask never take each other for a run."""
+    try:
+        with (HOME / "alive.lock").open(encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 # -- what the user sees: JSON lines, on standard output and in the journal
 
 
+SAYING = threading.Lock()
+
+
 def say(event: str, **fields: Any) -> None:
     """Answer the client with one event."""
-    print(json.dumps({"event": event, **fields}), flush=True)
+    with SAYING:
+        print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def beat() -> None:
+    """Give the client a sign of life now and then: a verify script or a silent install may take minutes."""
+    with contextlib.suppress(OSError, ValueError):
+        while True:
+            time.sleep(HEARTBEAT)
+            say("alive")
 
 
 def record(run_id: str, event: str, **fields: Any) -> None:
-    """Append one event to the journal."""
+    """Append one event to the journal, after dropping what a kill or a full disk left of a line before it."""
     line = json.dumps({"run": run_id, "event": event, "at": round(time.time(), 3), **fields}) + "\n"
-    with (HOME / "journal.jsonl").open("a", encoding="utf-8") as file:
-        file.write(line)
+    with (HOME / "journal.jsonl").open("a+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 1))
+        if file.read() not in (b"", b"\n"):
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(line.encode("ascii"))
         file.flush()
         os.fsync(file.fileno())
 
 
-def lines_after(path: Path, offset: int) -> Iterator[Tuple[str, int]]:
-    """Yield the whole lines of a file after `offset`, each with the offset that follows it."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+def events_after(offset: int) -> Iterator[Tuple[Json, int]]:
+    """Yield the events of the journal after `offset`, of every run, each with the offset that follows it."""
+    with contextlib.suppress(FileNotFoundError), (HOME / "journal.jsonl").open("rb") as file:
         file.seek(offset)
         for line in file:
             if line.endswith(b"\n"):
                 offset += len(line)
-                yield line.decode("utf-8", "replace").rstrip(), offset
+                yield json.loads(line), offset
+
+
+def log_after(step: str, position: int, *, ended: bool) -> Iterator[Tuple[str, int]]:
+    """Yield the lines of a step's log after `position`, each with the position that follows it.
+
+    A last line that has no end yet waits for one, unless the step has `ended`.
+    """
+    with contextlib.suppress(FileNotFoundError), log_of(step).open("rb") as file:
+        file.seek(position)
+        for line in iter(lambda: file.readline(LINE), b""):
+            if not (ended or line.endswith(b"\n") or len(line) == LINE):
+                return
+            position += len(line)
+            # Of a progress bar, what a terminal would show at the end.
+            yield line.decode("utf-8", "replace").rstrip().rpartition("\r")[2], position
+
+
+def log_of(step: str) -> Path:
+    """Return where the output of a step's install goes."""
+    return HOME / "logs" / f"{step}.log"
 
 
 # -- steps
 
 
-def script(step: Json, kind: str, log: TextIO, seconds: int) -> int:
-    """Run a step's script with its output in `log`; returns its exit code, 124 when it ran out of time."""
-    path = HOME / "steps" / step["digest"] / kind
-    env = {**os.environ, "GPURIG_HOME": str(HOME), "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"}
+def script(path: Path, log: BinaryIO, seconds: int, **env: str) -> int:
+    """Run a script with its output in `log`; returns its exit code, `TIMEOUT` when it ran out of time."""
     process = subprocess.Popen(
         ["/bin/bash", str(path)],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
-        env=env,
+        env={**os.environ, "GPURIG_HOME": str(HOME), "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive", **env},
         cwd="/",
         start_new_session=True,
     )
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
-        log.write(f"gpurig: not done after {seconds} s; killed\n")
+        log.write(f"\ngpurig: not done after {seconds} s; killed\n".encode("ascii"))
         return TIMEOUT
     finally:
         # A process that a script leaves behind would go on changing the host after its step has ended.
@@ -169,80 +227,98 @@ def script(step: Json, kind: str, log: TextIO, seconds: int) -> int:
         process.wait()
 
 
-def unpack(bundle: Json) -> None:
-    """Write a bundle's scripts where they run from: a folder per step digest, so that two bundles never mix."""
-    write(HOME / "lib.sh", bundle["lib"], 0o644)
+def begun(step: Json) -> Path:
+    """Return the file that is there from the moment a step's install begins until it is done."""
+    return HOME / "begun" / str(step["name"])
+
+
+def sweep(install: Path) -> None:
+    """Kill what an install left running, in whatever session: after its timeout, or after its runner was killed.
+
+    Under systemd the service takes its processes with it; this is for where there is none. An install is known by its
+    environment, which outlives double forks and says whose it is. Thrice, for what forked while we looked.
+    """
+    ours = f"GPURIG_INSTALL={install}".encode()
+    for _ in range(3):
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if ours in environ.read_bytes().split(b"\0"):
+                    os.kill(int(environ.parent.name), signal.SIGKILL)
+
+
+def unpack(bundle: Json, folder: Path) -> None:
+    """Write a bundle's scripts into an empty folder, from where they run."""
+    (folder / "lib.sh").write_text(bundle["lib"], encoding="utf-8")
     for step in bundle["steps"]:
         for kind in ("install", "verify"):
-            path = HOME / "steps" / step["digest"] / kind
-            if not path.exists() or path.read_text(encoding="utf-8") != step[kind]:
-                write(path, step[kind], 0o755)
+            (folder / f"{step['name']}.{kind}").write_text(step[kind], encoding="utf-8")
 
 
-def verified(step: Json) -> bool:
+def verified(step: Json, folder: Path, log: BinaryIO) -> bool:
     """Return whether a step's files are in place and its verify script says yes. Reads only."""
     for file in step["files"]:
         try:
-            if Path(file["path"]).read_text(encoding="utf-8") != file["content"]:
+            if Path(file["path"]).read_bytes() != file["content"].encode("utf-8"):
+                log.write(f"gpurig: {file['path']} is not as the recipe has it\n".encode("utf-8"))
                 return False
-        except OSError:
+        except OSError as error:
+            log.write(f"gpurig: {error}\n".encode("utf-8"))
             return False
-    path = HOME / "logs" / f"{step['name']}.verify.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as log:
-        return script(step, "verify", log, VERIFY_SECONDS) == 0
+    return script(folder / f"{step['name']}.verify", log, VERIFY_SECONDS) == 0
 
 
-def state_of(step: Json) -> str:
+def state_of(step: Json, folder: Path) -> str:
     """Return one of: present, found (there, not by us), changed, missing, broken, interrupted."""
-    if (HOME / "begun" / step["name"]).exists():
+    if begun(step).exists():
         return "interrupted"
     done = load(f"marks/{step['name']}.json")
-    if not verified(step):
-        return "broken" if done else "missing"
+    with (folder / f"{step['name']}.verify.log").open("wb", buffering=0) as log:
+        if not verified(step, folder, log):
+            return "broken" if done else "missing"
     if not done:
         return "found"
     return "present" if done["digest"] == step["digest"] else "changed"
 
 
 def states_of(bundle: Json) -> Dict[str, str]:
-    """Return each step's state; all verify at once."""
-    unpack(bundle)
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        states = {step["name"]: pool.submit(state_of, step) for step in bundle["steps"]}
+    """Return each step's state; all verify at once, in a folder of their own: a run may be using ours."""
+    with tempfile.TemporaryDirectory(prefix="gpurig-") as folder, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        unpack(bundle, Path(folder))
+        states = {step["name"]: pool.submit(state_of, step, Path(folder)) for step in bundle["steps"]}
         return {name: state.result() for name, state in states.items()}
 
 
 def mark(step: Json, how: str) -> None:
     """Record that a step is done, and hand its environment to login shells."""
+    profile = PROFILE / f"gpurig-{step['name']}.sh"
     lines = [f'export {name}="{value}"\n' for name, value in sorted(step["env"].items())]
     if lines:
-        write(PROFILE / f"gpurig-{step['name']}.sh", "".join(lines), 0o644)
+        write(profile, "".join(lines), 0o644)
+    else:
+        remove(profile)
     done = {"digest": step["digest"], "version": step["version"], "how": how, "at": round(time.time(), 3)}
     write(HOME / "marks" / f"{step['name']}.json", json.dumps(done))
-    remove(HOME / "begun" / step["name"])
+    remove(begun(step))
 
 
-def install(step: Json) -> Tuple[int, str]:
-    """Run a step's install; returns its exit code and, when it failed, why."""
+def install(step: Json, folder: Path, *, rebooted: bool) -> Tuple[int, str]:
+    """Run a step's install, unless a reboot was all that it still needed; returns its exit code and what went wrong."""
     free = shutil.disk_usage("/").free / 2**30
     if free < step["disk_gib"]:
         return 1, f"it needs {step['disk_gib']:.1f} GiB free on /, and there are {free:.1f}"
-    write(HOME / "begun" / step["name"], "")
-    with (HOME / "logs" / f"{step['name']}.log").open("w", encoding="utf-8", buffering=1) as log:
-        try:
-            for file in step["files"]:
-                write(Path(file["path"]), file["content"], int(file["mode"], 8))
-            code = script(step, "install", log, step["timeout"])
-        except OSError as error:
-            return 1, str(error)
-    if code == REBOOT and step["reboot"]:
-        return REBOOT, ""
-    if code:
-        return code, f"took longer than {step['timeout']} s" if code == TIMEOUT else f"exit code {code}"
-    if not verified(step):
-        return 1, "its install ended without an error, but its verify script says no"
-    return 0, ""
+    write(begun(step), "")
+    for file in step["files"]:
+        write(Path(file["path"]), file["content"], int(file["mode"], 8))
+    with log_of(step["name"]).open("ab", buffering=0) as log:
+        if rebooted and verified(step, folder, log):
+            return 0, ""
+        code = script(folder / f"{step['name']}.install", log, step["timeout"], GPURIG_INSTALL=str(begun(step)))
+        if code == TIMEOUT:
+            sweep(begun(step))
+        if code == 0 and not verified(step, folder, log):
+            return 1, "its install ended without an error, but its verify script says no"
+    why = {0: "", TIMEOUT: f"not done after {step['timeout']} s"}
+    return code, why.get(code, f"exit code {code}" if code > 0 else f"killed by signal {-code}")
 
 
 # -- a run
@@ -250,22 +326,45 @@ def install(step: Json) -> Tuple[int, str]:
 
 def run() -> None:
     """Carry the pending run to its end. Called by the service, when a run starts and at every boot."""
-    with lock("run.lock"):
+    with lock("run.lock"), lock("alive.lock"):
         pending = load("pending.json")
         if not pending:
             return
-        bundle = open_bundle((HOME / "bundle.json").read_text(encoding="utf-8"))
-        unpack(bundle)
-        record(pending["run"], "start", name=bundle["name"], steps=[step["name"] for step in bundle["steps"]])
-        if all(advance(step, pending) for step in bundle["steps"]):
-            finish(bundle)
-            conclude(pending, "ready", name=bundle["name"])
+        try:
+            carry(pending)
+        except (OSError, SystemExit) as error:
+            fail(None, pending, str(error))
 
 
-def finish(bundle: Json) -> None:
+def carry(pending: Json) -> None:
+    """Bring every step of the pending bundle to done."""
+    folder = HOME / "scripts"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (HOME / "logs").mkdir(exist_ok=True)
+    for path in (HOME / "begun").glob("*"):
+        sweep(path)
+    with (HOME / "ballast").open("ab") as file:
+        os.posix_fallocate(file.fileno(), 0, BALLAST)
+    bundle = open_bundle((HOME / "bundle.json").read_text(encoding="utf-8"))
+    unpack(bundle, folder)
+    record(pending["run"], "start", name=bundle["name"], steps=[step["name"] for step in bundle["steps"]])
+    for step in bundle["steps"]:
+        try:
+            if not advance(step, folder, pending):
+                return
+        except OSError as error:
+            fail(step, pending, str(error))
+            return
+    finish(bundle)
+    conclude(pending, "ready", name=bundle["name"])
+
+
+def finish(bundle: Json) -> Json:
     """Say for good that every step of this bundle has verified."""
     done = {"name": bundle["name"], "digest": bundle["digest"], "at": round(time.time(), 3)}
     write(HOME / "ready.json", json.dumps(done), 0o644)
+    return done
 
 
 def conclude(pending: Json, event: str, **fields: Any) -> None:
@@ -274,33 +373,43 @@ def conclude(pending: Json, event: str, **fields: Any) -> None:
     remove(HOME / "pending.json")
 
 
-def advance(step: Json, pending: Json) -> bool:
+def advance(step: Json, folder: Path, pending: Json) -> bool:
     """Bring one step to done; False where the run stops here: a failure or a reboot."""
     name, began, run_id = step["name"], time.monotonic(), pending["run"]
     record(run_id, "step", step=name, state="checking")
-    state = state_of(step)
+    state = state_of(step, folder)
     if state in ("present", "found"):
         if state == "found":
             mark(step, state)
         record(run_id, "step", step=name, state=state, seconds=round(time.monotonic() - began, 1))
         return True
+    # Before the event: whoever follows reads the log from there on, and must not see an earlier run's.
+    write(log_of(name), "")
     record(run_id, "step", step=name, state="installing", was=state, notes=step["notes"])
-    code, why = install(step)
-    if code == REBOOT and name not in pending["rebooted"]:
-        return reboot(step, pending)
+    code, why = install(step, folder, rebooted=name in pending["rebooted"])
+    if code == REBOOT and step["reboot"]:
+        if name not in pending["rebooted"]:
+            return reboot(step, pending)
+        why = "it still asks for a reboot after one"
     if code:
-        fail(step, pending, "it still asks for a reboot after one" if code == REBOOT else why)
+        fail(step, pending, why)
         return False
     mark(step, "installed")
     record(run_id, "step", step=name, state="installed", seconds=round(time.monotonic() - began, 1))
     return True
 
 
-def fail(step: Json, pending: Json, why: str) -> None:
-    """End a run with the last lines of what the step said."""
-    path = HOME / "logs" / f"{step['name']}.{'verify.log' if 'verify' in why else 'log'}"
-    tail = [line for line, _ in lines_after(path, 0)][-TAIL:]
-    conclude(pending, "failed", step=step["name"], why=why, log=str(path), tail=tail, undo=step["undo"])
+def fail(step: Optional[Json], pending: Json, why: str) -> None:
+    """End a run with the last lines of what the step's install said, where it had begun."""
+    remove(HOME / "ballast")
+    if shutil.disk_usage(HOME).free < FULL:
+        why += f"; the disk that holds {HOME} is full"
+    about: Json = {"step": "", "log": str(HOME / "journal.jsonl"), "tail": [], "undo": ""}
+    if step:
+        log = log_after(step["name"], 0, ended=True) if begun(step).exists() else ()
+        tail = [line for line, _ in collections.deque(log, TAIL)]
+        about = {"step": step["name"], "log": str(log_of(step["name"])), "tail": tail, "undo": step["undo"]}
+    conclude(pending, "failed", why=why, **about)
 
 
 def reboot(step: Json, pending: Json) -> bool:
@@ -310,85 +419,104 @@ def reboot(step: Json, pending: Json) -> bool:
     record(pending["run"], "reboot", step=step["name"])
     os.sync()
     try:
-        subprocess.run(["systemctl", "reboot"], check=True, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.CalledProcessError) as error:
+        systemctl("reboot")
+    except OSError as error:
         fail(step, pending, f"it needs a reboot, and that did not work: {error}")
+        return False
+    # Until the machine is down nobody else may start a run on it.
+    time.sleep(8 * GRACE)
+    fail(step, pending, "it needs a reboot, and the machine did not restart")
     return False
 
 
-def start(text: str, *, fresh: bool = False) -> str:
-    """Make `text` the pending bundle and start its run, detached from whoever asked; returns the run's id."""
+def prepare(text: str, *, fresh: bool = False) -> Json:
+    """Make `text` the pending bundle and return what is pending; the caller holds `run.lock`."""
     bundle = open_bundle(text)
-    write(HOME / "bundle.json", text)
-    write(HOME / "runner.py", bundle["runner"], 0o755)
-    for step in bundle["steps"] if fresh else ():
-        write(HOME / "begun" / step["name"], "")
+    remove(HOME / "pending.json")
     remove(HOME / "ready.json")
+    for step in bundle["steps"] if fresh else ():
+        write(begun(step), "")
+    write(HOME / "runner.py", bundle["runner"], 0o755)
+    write(HOME / "bundle.json", text)
     pending = {"run": uuid.uuid4().hex[:12], "name": bundle["name"], "digest": bundle["digest"], "rebooted": []}
     write(HOME / "pending.json", json.dumps(pending))
+    return pending
+
+
+def launch() -> None:
+    """Start the pending run, detached from whoever asked; the caller holds `apply.lock`.
+
+    Whoever asks next must find this run and not start a second one: wait until it is alive, or has ended.
+    """
     detach()
-    # Whoever asks next must find this run and not start a second one: wait until it holds its lock, or has ended.
     deadline = time.monotonic() + GRACE
     while not running() and (HOME / "pending.json").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    return str(pending["run"])
 
 
 def detach() -> None:
-    """Start the service that carries the run; a session of its own where there is no systemd."""
-    if not Path("/run/systemd/system").is_dir():
+    """Start the service that carries the run; a session of its own where there is no systemd.
+
+    Another home than the machine's is somebody's trial: no service, and no boot goes on with it.
+    """
+    if HOME != MACHINE_HOME or not Path("/run/systemd/system").is_dir():
         null = subprocess.DEVNULL
         command = [sys.executable, str(HOME / "runner.py")]
         subprocess.Popen(command, start_new_session=True, stdin=null, stdout=null, stderr=null)
         return
     path = Path("/etc/systemd/system") / UNIT
-    text = UNIT_TEXT.format(home=HOME)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write(path, text, 0o644)
-        systemctl("daemon-reload")
-        systemctl("enable", UNIT)
+    if not path.exists() or path.read_text(encoding="utf-8") != UNIT_TEXT:
+        write(path, UNIT_TEXT, 0o644)
+    systemctl("enable", UNIT)
     systemctl("start", "--no-block", UNIT)
 
 
 def systemctl(*words: str) -> None:
-    """Run systemctl without its chatter."""
-    null = subprocess.DEVNULL
-    subprocess.run(["systemctl", "--quiet", *words], check=True, stdin=null, stdout=null, stderr=null)
+    """Run systemctl. Raises `OSError` with what it said when it fails."""
+    command = ["systemctl", "--quiet", *words]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(f"{' '.join(command)}: exit code {done.returncode}: {done.stderr.strip()}")
 
 
-def follow(run_id: str, offset: int = 0) -> None:
-    """Answer with the events of a run from `offset` of the journal on, and with its log lines, until it ends."""
-    step, position, seen, beat = "", 0, time.monotonic(), time.monotonic()
+def follow(run_id: str, offset: int = 0, position: int = 0) -> str:
+    """Answer with the events of a run and with its log lines, until it ends; returns the event that ended it.
+
+    `offset` (of the journal) and `position` (in the log of the step in progress) are what a client that was cut off
+    has seen last: the journal is read from its beginning, to know that step, and told from there.
+    """
+    step, place, end, seen = "", 0, 0, time.monotonic()
     while True:
-        alive = running()
-        if time.monotonic() - beat > HEARTBEAT:
-            say("alive")
-            beat = time.monotonic()
-        for line, after in lines_after(HOME / "journal.jsonl", offset):
-            event, offset = json.loads(line), after
+        pending = load("pending.json") or {}
+        mine = pending.get("run") == run_id
+        seen = time.monotonic() if mine and running() else seen
+        ending = ""
+        for event, end in events_after(end):  # noqa: B020 - each look goes on where the one before ended
             if event["run"] != run_id:
                 continue
-            if event["event"] in ENDINGS or event.get("state") in ("installed", "checking"):
-                position = echo(step, position)
-            say(**event, offset=offset)
-            if event["event"] in ENDINGS:
-                return
-            if event.get("state") == "installing":
-                step, position = event["step"], 0
-        position = echo(step, position)
-        seen = time.monotonic() if alive else seen
-        across_reboot = bool((load("pending.json") or {}).get("rebooted"))
-        if time.monotonic() - seen > GRACE * (8 if across_reboot else 1):
+            state = event.get("state")
+            if end > offset:
+                if event["event"] in ENDINGS or state in ("installed", "checking"):
+                    place = echo(step, place, ended=True)
+                say(**event, offset=end)
+                # A restart with something after it is history.
+                ending = event["event"] if event["event"] in ENDINGS else ""
+            if state == "installing":
+                step, place = event["step"], 0 if end > offset else position
+        if ending:
+            return str(ending)
+        place = echo(step, place)
+        if time.monotonic() - seen > GRACE * (8 if mine and pending["rebooted"] else 1):
             say("lost", run=run_id, step=step)
-            return
+            return "lost"
         time.sleep(0.1)
 
 
-def echo(step: str, position: int) -> int:
+def echo(step: str, position: int, *, ended: bool = False) -> int:
     """Answer with what came into a step's log after `position`; returns the new position."""
-    for line, after in lines_after(HOME / "logs" / f"{step}.log", position) if step else ():
+    for line, after in log_after(step, position, ended=ended) if step else ():
         position = after
-        say("log", step=step, line=line)
+        say("log", step=step, line=line, position=position)
     return position
 
 
@@ -396,10 +524,14 @@ def echo(step: str, position: int) -> int:
 
 
 def boot() -> None:
-    """Start the bundle that cloud-init wrote."""
+    """Start the bundle that cloud-init wrote, unless a client was faster and its run is in progress."""
     os.umask(0o022)
     with lock("apply.lock"):
-        start((HOME / "bundle.json").read_text(encoding="utf-8"))
+        with lock("run.lock", wait=False) as free:
+            if free:
+                prepare((HOME / "bundle.json").read_text(encoding="utf-8"))
+        if free:
+            launch()
 
 
 def apply(request: Json) -> None:
@@ -407,38 +539,42 @@ def apply(request: Json) -> None:
     bundle = open_bundle(request["bundle"])
     while True:
         with lock("apply.lock"):
-            if not running():
-                begun = begin(request, bundle)
-                break
-            pending = load("pending.json")
+            with lock("run.lock", wait=False) as free:
+                answer = begin(request, bundle) if free else {}
+                pending = load("pending.json")
+            if answer.get("event") == "started":
+                launch()
+        if answer:
+            say(**answer)
+            if answer["event"] == "started":
+                follow(answer["run"], answer["offset"])
+            return
         if not pending:
-            time.sleep(0.1)
+            time.sleep(0.1)  # that run is just ending
             continue
         same = pending["digest"] == bundle["digest"]
         say("joined" if same else "waiting", run=pending["run"], name=pending["name"])
-        follow(pending["run"])
+        if follow(pending["run"]) == "reboot" and not same:
+            time.sleep(GRACE)  # the machine goes down under us; the client asks again when it is back
+            return
         if same:
             return
-    if begun:
-        follow(*begun)
 
 
-def begin(request: Json, bundle: Json) -> Optional[Tuple[str, int]]:
-    """Start a run if there is anything to do; returns its id and where it begins in the journal."""
+def begin(request: Json, bundle: Json) -> Json:
+    """Make the bundle pending if there is anything to do; returns what to tell the client."""
     states = states_of(bundle)
     fresh = bool(request.get("fresh"))
-    ready = load("ready.json") or {}
     if not fresh and set(states.values()) <= {"present"}:
-        if ready.get("digest") != bundle["digest"]:
-            finish(bundle)
+        ready = load("ready.json")
+        if not ready or ready["digest"] != bundle["digest"]:
+            ready = finish(bundle)
             remove(HOME / "pending.json")
-        say("unchanged", steps=states, since=ready.get("at"))
-        return None
+        return {"event": "unchanged", "steps": states, "since": ready["at"]}
     journal = HOME / "journal.jsonl"
     offset = journal.stat().st_size if journal.exists() else 0
-    run_id = start(request["bundle"], fresh=fresh)
-    say("started", run=run_id, offset=offset, steps=states)
-    return run_id, offset
+    pending = prepare(request["bundle"], fresh=fresh)
+    return {"event": "started", "run": pending["run"], "offset": offset, "steps": states}
 
 
 def plan(request: Json) -> None:
@@ -447,14 +583,16 @@ def plan(request: Json) -> None:
 
 
 def status(_request: Json) -> None:
-    """Answer with what is installed, what runs now and how the last run ended."""
+    """Answer with what is installed, what is half done, what runs now and how the last run ended."""
+    interrupted = sorted(path.name for path in (HOME / "begun").glob("*") if path.suffix != ".part")
     marks = {path.stem: load(f"marks/{path.name}") for path in sorted((HOME / "marks").glob("*.json"))}
+    whole = {name: done for name, done in marks.items() if done and name not in interrupted}
     last = None
-    for line, _ in lines_after(HOME / "journal.jsonl", 0):
-        event = json.loads(line)
+    for event, _ in events_after(0):
         last = event if event["event"] in ENDINGS else last
-    about = {"ready": load("ready.json"), "pending": load("pending.json"), "running": running(), "last": last}
-    say("status", marks=marks, **about, **facts())
+    pending = load("pending.json")
+    run = {"ready": load("ready.json"), "pending": pending, "running": bool(pending) and running(), "last": last}
+    say("status", marks=whole, interrupted=interrupted, **run, **facts())
 
 
 def facts() -> Json:
@@ -478,21 +616,27 @@ def gpus() -> List[List[str]]:
     if not shutil.which("nvidia-smi"):
         return []
     query = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
-    answer = subprocess.run(query, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    rows = answer.stdout.splitlines() if answer.returncode == 0 else []
-    return [[part.strip() for part in row.split(",")] for row in rows]
+    try:
+        answer = subprocess.run(query, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []  # no driver that works, or none that answers
+    return [[part.strip() for part in row.split(",")] for row in answer.stdout.splitlines()]
 
 
 def main(request: Json) -> None:
     """Answer one request of a client: {"verb": "apply" | "plan" | "status" | "facts" | "follow", …}."""
     os.umask(0o022)
+    threading.Thread(target=beat, daemon=True).start()
     verb = request["verb"]
-    if verb == "facts":
-        say("facts", **facts())
-    elif verb == "follow":
-        follow(request["run"], request["offset"])
-    else:
-        {"apply": apply, "plan": plan, "status": status}[verb](request)
+    try:
+        if verb == "facts":
+            say("facts", **facts())
+        elif verb == "follow":
+            follow(request["run"], request["offset"], request.get("position", 0))
+        else:
+            {"apply": apply, "plan": plan, "status": status}[verb](request)
+    except OSError as error:
+        raise SystemExit(f"gpurig: {error}") from error
 
 
 if __name__ == "__main__":

@@ -33,11 +33,11 @@ def render(
     text: bool = False,
     gpu: str = "",
     image: str = Target.image,
-    source: tuple[str, ...] = (),
-    accept: tuple[str, ...] = (),
+    source: list[str] | None = None,
+    accept: list[str] | None = None,
 ) -> None:
     """Write the cloud-init user-data of a recipe to a file: the bytes that `pulumi up` sends."""
-    target = _declared(gpu, image, source, accept) if gpu else _known()
+    target = _declared(gpu, image, source or [], accept or []) if gpu else _known()
     made = bundle.render([recipe], target)
     data = cloud_init.cloud_config(made).encode() if text else cloud_init.user_data(made)
     path = Path(out)
@@ -58,7 +58,7 @@ def _known() -> Target:
     return dataclasses.replace(target) if target else Target()
 
 
-def _declared(gpu: str, image: str, source: tuple[str, ...], accept: tuple[str, ...]) -> Target:
+def _declared(gpu: str, image: str, source: list[str], accept: list[str]) -> Target:
     """Return a target from the command line. Raises `BadInput`."""
     pairs = dict(word.partition("=")[::2] for word in source)
     problems = [

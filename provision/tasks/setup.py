@@ -30,17 +30,17 @@ def setup(
     *,
     fresh: bool = False,
     json: bool = False,
-    upload: tuple[str, ...] = (),
+    upload: list[str] | None = None,
 ) -> None:
     """Install a recipe and all that it needs, on every host."""
     for host in hosts_for(c):
-        set_up(host, c.config, recipe or host.recipe, fresh=fresh, json=json, uploads=_uploads(upload))
+        set_up(host, c.config, recipe or host.recipe, fresh=fresh, json=json, uploads=_uploads(upload or []))
 
 
 def setup_task(recipe: Recipe) -> Any:
     """Return the `setup-<name>` task of a recipe."""
 
-    def body(c: Any, *, fresh: bool = False, json: bool = False, upload: tuple[str, ...] = ()) -> None:
+    def body(c: Any, *, fresh: bool = False, json: bool = False, upload: list[str] | None = None) -> None:
         setup.body(c, recipe.name, fresh=fresh, json=json, upload=upload)
 
     body.__doc__ = f"Install {recipe.summary[0].lower() if recipe.summary[1:2].islower() else recipe.summary[0]}"
@@ -65,7 +65,7 @@ def set_up(host: Host, config: Any, recipe: str, *, fresh: bool, json: bool, upl
         print("next: `fab tunnel` opens DIGITS at http://localhost:5000")
 
 
-def _uploads(words: tuple[str, ...]) -> dict[str, Path]:
+def _uploads(words: list[str]) -> dict[str, Path]:
     """Return recipe → file. Raises `BadInput` for a word that is not RECIPE=FILE and for a file that is not there."""
     pairs = dict(word.partition("=")[::2] for word in words)
     problems = [f"--upload {name}={path}: write RECIPE=FILE" for name, path in pairs.items() if not (name and path)]

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from provision.inventory import Host
 
 
-@task(help={"name": "which host, where there are several"})
-def ssh(c: Any, name: str = "") -> None:
+@task(help={"name": "which host, where there are several", "command": "run this and return, instead of a shell"})
+def ssh(c: Any, name: str = "", command: str = "") -> None:
     """Open a shell on the host, with the pinned host key and a keepalive."""
     host = _one(hosts_for(c), name)
     if shutil.which("ssh") is None:
@@ -26,7 +26,8 @@ def ssh(c: Any, name: str = "") -> None:
     with Session(host, c.config, tell=tell) as session:
         # Pins the key of an instance that is new, and says what is wrong better than ssh would.
         keys = session.connection.connect_kwargs.get("key_filename") or [""]
-    os.execvp("ssh", ssh_command(host, identity=keys[0]))  # noqa: S606 - the user's own shell takes over
+    line = [*ssh_command(host, identity=keys[0]), *filter(None, [command])]
+    os.execvp("ssh", line)  # noqa: S606 - the user's own shell takes over
 
 
 @task(help={"name": "which host, where there are several", "port": "port on the host", "local": "port on this machine"})
