@@ -1,7 +1,7 @@
 """What stands behind the EC2 API of the rehearsal cloud: the calls that make machines and disks of API records.
 
-`rehearsal.cloud` calls a `Hypervisor` while it serves a request; `rehearsal.boxes` implements it with systemd boxes and loop
-devices. `NoMachines` serves the API alone, for tests that need no box.
+`rehearsal.cloud` calls a `Hypervisor` while it serves a request; `rehearsal.boxes` implements it with systemd boxes and
+loop devices. `NoMachines` serves the API alone, for tests that need no box.
 """
 
 from __future__ import annotations
@@ -38,7 +38,14 @@ class InstanceSpec:
 
 
 class Hypervisor(Protocol):
-    """The machine room. Every call returns when the thing is done, `launch` and `start` when the box begins to boot."""
+    """The machine room. Every call returns when the thing is done, `launch` and `start` when the box begins to boot.
+
+    Launch, stop, start, reboot and terminate of one instance never overlap; all else may. The message of a
+    `RehearsalError` reaches the user word for word, and what was asked for has then not happened. Two methods are
+    looked for and need not be there: `facts() -> dict[str, Any]`, published in `cloud.json` (`caller` is this machine's
+    address as boxes see it), and `watch(powered_off: Callable[[str], None])`, given whom to tell when a box has
+    switched itself off.
+    """
 
     def allocate_address(self) -> str:
         """Return an unused address that this machine, and nothing beyond it, routes to a box."""
@@ -49,7 +56,7 @@ class Hypervisor(Protocol):
         ...
 
     def stop(self, instance_id: str) -> None:
-        """Shut a box down cleanly; its disks stay."""
+        """Shut a box down cleanly; its disks stay. One that is off already is no error."""
         ...
 
     def start(self, instance_id: str) -> None:
@@ -61,7 +68,7 @@ class Hypervisor(Protocol):
         ...
 
     def terminate(self, instance_id: str) -> None:
-        """Shut a box down and drop its root disk. Unknown ids are no error."""
+        """Shut a box down and drop its root disk; its other disks were detached before. Unknown ids are no error."""
         ...
 
     def set_rules(self, instance_id: str, rules: tuple[Rule, ...]) -> None:
@@ -101,7 +108,7 @@ class Hypervisor(Protocol):
         ...
 
     def close(self) -> None:
-        """Switch everything off and give back all that was taken from this machine; volumes and snapshots stay on disk."""
+        """Switch everything off and give back what was taken from this machine; volumes and snapshots stay."""
         ...
 
 
@@ -112,7 +119,8 @@ class NoMachines:
         self._numbers = itertools.count(10)
 
     def allocate_address(self) -> str:
-        return f"198.18.255.{next(self._numbers)}"
+        third, fourth = divmod(next(self._numbers), 256)
+        return f"198.18.{255 - third}.{fourth}"
 
     def launch(self, spec: InstanceSpec) -> None: ...
     def stop(self, instance_id: str) -> None: ...

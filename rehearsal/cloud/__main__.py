@@ -1,0 +1,106 @@
+"""`python -m rehearsal.cloud`: the daemon's arguments and its life from lock to close."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import importlib.util
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.cloud import state as folder
+from rehearsal.errors import RehearsalError
+from rehearsal.hypervisor import NoMachines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rehearsal.hypervisor import Hypervisor
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; exit code 0 after SIGTERM or SIGINT, 1 with one line where it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.cloud", description="the AWS API of the rehearsal")
+    parser.add_argument("--state", type=Path, required=True, help="folder of this cloud's files")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--no-boxes", action="store_true", help="the API alone: instances boot nothing")
+    parser.add_argument(
+        "--sources", choices=("standins", "upstream"), default="standins", help="where boxes get their sources"
+    )
+    arguments = parser.parse_args(argv)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with folder.hold(arguments.state.resolve()):
+            serve(arguments, stop)
+    except RehearsalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def serve(arguments: argparse.Namespace, stop: threading.Event) -> None:
+    """Answer requests until `stop` is set; RehearsalError where this machine or the port does not allow it."""
+    # Imported once the folder is held: a second start is refused at once. Without the garbage collector, which would
+    # walk moto's large tables again and again, the import takes half its time.
+    gc.disable()
+    from rehearsal.cloud.application import build  # noqa: PLC0415
+    from rehearsal.cloud.server import listen  # noqa: PLC0415
+
+    gc.freeze()
+    gc.enable()
+    state = arguments.state.resolve()
+    hypervisor = machine_room(state, boxes=not arguments.no_boxes)
+    try:
+        facts: dict[str, Any] = getattr(hypervisor, "facts", dict)()
+        sources = extra_services(state, facts, arguments.sources)
+        server = listen(build(state, hypervisor, caller=facts.get("caller", "127.0.0.1")), arguments.port)
+        thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="api")
+        thread.start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        address_url = f"{endpoint}/_rehearsal/address"
+        published = {
+            "pid": os.getpid(),
+            "endpoint": endpoint,
+            "caller_address_url": address_url,
+            "boxes": facts,
+            "sources": sources,
+        }
+        folder.publish(state, published)
+        print(f"ready: {endpoint} ({'with' if facts else 'without'} boxes), state in {state}", flush=True)
+        stop.wait()
+        server.shutdown()
+        thread.join()
+    finally:
+        hypervisor.close()
+
+
+def machine_room(state: Path, *, boxes: bool) -> Hypervisor:
+    """Return what boots instances; CannotBoot where boxes are wanted and this machine cannot have them."""
+    if not boxes:
+        return NoMachines()
+    from rehearsal.boxes import Boxes  # noqa: PLC0415 - what it needs is there only where boxes are wanted
+
+    room: Hypervisor = Boxes(state, announce=lambda line: print(line, flush=True))
+    return room
+
+
+def extra_services(state: Path, facts: dict[str, Any], sources: str) -> dict[str, Any]:
+    """Start what boxes fetch their sources from, where there are boxes; return where it answers, for `cloud.json`."""
+    if not facts or importlib.util.find_spec("rehearsal.standins") is None:
+        return {}
+    serve_sources = importlib.import_module("rehearsal.standins.serve")
+    where: dict[str, Any] = serve_sources.start(state, facts, sources)
+    return where
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # all is given back; taking moto's tables apart would last longer than the start did

@@ -1,0 +1,115 @@
+"""What a client asked for: an AWS call read from its HTTP request, and the log of all calls."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import threading
+import time
+import urllib.parse
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+KEPT_CALLS = 20_000
+READ_ONLY = ("Describe", "Get", "List", "GET ", "HEAD ")
+# An allow-list, so that a parameter nobody thought of (user data, policies, key material) cannot end up in a file.
+_TELLING = re.compile(
+    r"(Id|Ids|Name|Names|Type|Types|Zone|Size|Device|Port|Protocol|DryRun|Attribute|Cidr\w*|Block|Tier)$"
+)
+_SECRET = re.compile(r"AccessKey|Secret|Token|Password|Credential", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Call:
+    """One API call: `params` flat, keys dotted and without list positions (`NetworkInterface.SubnetId`)."""
+
+    service: str
+    """The name in the request's signature: ec2, ssm, iam…; empty where it is unsigned."""
+    action: str
+    """RunInstances, or "GET /path" for REST services."""
+    params: tuple[tuple[str, str], ...]
+    is_json: bool
+    """True where the service speaks JSON rather than XML."""
+
+    @property
+    def read_only(self) -> bool:
+        """True where doing it twice changes nothing."""
+        return self.action.startswith(READ_ONLY)
+
+    def telling(self) -> dict[str, Any]:
+        """Return the parameters worth reading and safe to write down; one given several times becomes a list."""
+        told: dict[str, Any] = {}
+        for key, value in self.params:
+            if _TELLING.search(key) and not _SECRET.search(key):
+                told.setdefault(key, []).append(value)
+        return {key: values[0] if len(values) == 1 else values for key, values in told.items()}
+
+
+def read(environ: Mapping[str, Any], body: bytes) -> Call:
+    """Read the call from a WSGI environment and its body."""
+    signature = re.search(r"Credential=[^/]*/[^/]*/[^/]*/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    service = signature.group(1) if signature else ""
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        try:
+            document = json.loads(body or b"{}")
+        except ValueError:
+            document = {}  # the service itself answers what it thinks of it
+        return Call(service=service, action=target.rpartition(".")[2], params=tuple(_flat(document)), is_json=True)
+    form = urllib.parse.parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    action = dict(form).get("Action", f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}")
+    params = tuple(
+        (re.sub(r"\.\d+(?=\.|$)", "", key), value) for key, value in form if key not in ("Action", "Version")
+    )
+    return Call(service=service, action=action, params=params, is_json=False)
+
+
+def _flat(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _flat(value, f"{path}.{key}" if path else key)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _flat(value, path)
+    else:
+        yield path, str(node).lower() if isinstance(node, bool) else str(node)
+
+
+class CallLog:
+    """Every call with its outcome, in memory for tests and appended to a file for people."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._calls: deque[dict[str, Any]] = deque(maxlen=KEPT_CALLS)
+        self._lock = threading.Lock()
+
+    def add(self, call: Call, *, status: int, seconds: float, note: str) -> None:
+        """Record an answered call; `note` is empty, "fault", "replayed" or "lost"."""
+        entry = {
+            "time": round(time.time(), 3),
+            "service": call.service,
+            "action": call.action,
+            "params": call.telling(),
+            "status": status,
+            "seconds": round(seconds, 4),
+            **({"note": note} if note else {}),
+        }
+        with self._lock:
+            self._calls.append(entry)
+            with self._path.open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return the calls since the last `clear`, oldest first."""
+        with self._lock:
+            return list(self._calls)
+
+    def clear(self) -> None:
+        """Forget the calls in memory; the file keeps them."""
+        with self._lock:
+            self._calls.clear()

@@ -1,0 +1,161 @@
+"""Instances and their boxes: what EC2 calls make of records, the hypervisor makes of machines."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from moto.core.responses import ActionResult
+from moto.core.types import Base64EncodedString
+from moto.core.utils import utcnow
+from moto.ec2.models.instances import StateReason
+
+from rehearsal.cloud.disks import Disks
+from rehearsal.cloud.hooks import asked
+from rehearsal.cloud.rules import ingress
+from rehearsal.hypervisor import InstanceSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rehearsal.hypervisor import Hypervisor, Rule
+
+CONSOLE_CHARACTERS = 64 * 1024
+"""How much of its end EC2 keeps of a console."""
+
+
+class Machines:
+    """The boxes of one cloud; what switches one instance on or off never overlaps.
+
+    The methods are hooks (see `rehearsal.cloud.wiring`): `proceed` changes moto's record, `response` is a request's,
+    `instance` a record. They run after EC2's refusals, and the hypervisor's work is done before the record says so.
+    """
+
+    def __init__(self, hypervisor: Hypervisor) -> None:
+        self.disks = Disks(hypervisor)
+        self._hypervisor = hypervisor
+        self._addresses: dict[str, str] = {}
+        """Of every instance that has a box."""
+        self._public: set[str] = set()
+        """The instances that show their address."""
+        self._rules: dict[str, tuple[Rule, ...]] = {}
+        """What each box lets in, as the hypervisor was last told."""
+        self._rules_lock = threading.Lock()
+        self._busy: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+
+    def run_instances(self, proceed: Callable[[], Any], response: Any) -> Any:
+        """Boot a box for each new instance; one that cannot boot is terminated and the call refused."""
+        result = proceed()
+        for instance in result.result.instances:
+            with self._busy[instance.id]:
+                if instance.state == "running" and instance.id not in self._addresses:
+                    self._launch(instance)
+        self._sync_rules(response.ec2_backend)
+        return result
+
+    def _launch(self, instance: Any) -> None:
+        address = self._hypervisor.allocate_address()
+        self._addresses[instance.id] = address
+        nic = instance.nics[0]
+        nic.public_ip_auto_assign = False  # moto would draw a new address at each start
+        if nic.public_ip:
+            nic.public_ip = address
+            self._public.add(instance.id)
+        key = instance.ec2_backend.key_pairs.get(instance.key_name)
+        spec = InstanceSpec(
+            instance_id=instance.id,
+            image_id=instance.image_id,
+            instance_type=instance.instance_type,
+            public_ip=address,
+            private_ip=instance.private_ip,
+            user_data=base64.b64decode(str(instance.user_data)) if instance.user_data else b"",
+            public_keys=(key.public_key.strip(),) if key else (),
+            rules=ingress(instance, self._addresses),
+        )
+        try:
+            self._hypervisor.launch(spec)
+            self._rules[instance.id] = spec.rules
+            self.disks.launched(instance)
+        except Exception:
+            instance.terminate()
+            instance.state_reason = StateReason(
+                "Server.InternalError: Internal error on launch", "Server.InternalError"
+            )
+            raise
+
+    def stop(self, proceed: Callable[[], Any], instance: Any) -> Any:
+        """Shut a box down; a stopped instance shows no public address."""
+        with self._busy[instance.id]:
+            if instance.state == "running":
+                self._hypervisor.stop(instance.id)
+            previous = proceed()
+            instance.nics[0].public_ip = None
+            return previous
+
+    def start(self, proceed: Callable[[], Any], instance: Any) -> Any:
+        """Boot a stopped box again, at the address that it had."""
+        with self._busy[instance.id]:
+            if instance.state == "stopped":
+                self._hypervisor.start(instance.id)
+            previous = proceed()
+            if instance.id in self._public:
+                instance.nics[0].public_ip = self._addresses[instance.id]
+            return previous
+
+    def reboot(self, proceed: Callable[[], Any], instance: Any) -> Any:
+        """Restart a box."""
+        with self._busy[instance.id]:
+            self._hypervisor.reboot(instance.id)
+            return proceed()
+
+    def terminate(self, proceed: Callable[[], Any], instance: Any) -> Any:
+        """Shut a box down, unplug its disks, and drop it."""
+        with self._busy[instance.id]:
+            if instance.id in self._addresses:
+                if instance.state == "running" and self.disks.of(instance.id):
+                    self._hypervisor.stop(instance.id)  # an unmounted disk is a consistent one
+                self.disks.unplug_all(instance.id)
+                self._hypervisor.terminate(instance.id)
+            previous = proceed()
+            instance.nics[0].public_ip = None
+            self._addresses.pop(instance.id, None)
+            with self._rules_lock:
+                self._rules.pop(instance.id, None)
+            return previous
+
+    def powered_off(self, instance: Any) -> None:
+        """Do what the instance was launched to do when its box switches itself off: stop, or terminate."""
+        with self._busy[instance.id]:
+            if instance.state != "running":
+                return  # it went off because EC2 was told so
+            if instance.instance_initiated_shutdown_behavior == "terminate":
+                instance.terminate()
+            else:
+                instance.stop()
+            code = "Client.InstanceInitiatedShutdown"
+            instance.state_reason = StateReason(f"{code}: Instance initiated shutdown", code)
+        self._sync_rules(instance.ec2_backend)
+
+    def console(self, _: Callable[[], Any], response: Any) -> Any:
+        """Return the end of what a box printed; nothing once it is gone."""
+        response.error_on_dryrun()
+        instance = response.ec2_backend.get_instance(asked(response, "InstanceId"))
+        text = self._hypervisor.console(instance.id) if instance.id in self._addresses else ""
+        output = Base64EncodedString.from_raw_string(text[-CONSOLE_CHARACTERS:])
+        return ActionResult({"InstanceId": instance.id, "Timestamp": utcnow(), "Output": output})
+
+    def then_sync_rules(self, proceed: Callable[[], Any], response: Any) -> Any:
+        """Have every box let in what its groups say after a change of groups, of rules, or of who is a member."""
+        result = proceed()
+        self._sync_rules(response.ec2_backend)
+        return result
+
+    def _sync_rules(self, backend: Any) -> None:
+        with self._rules_lock:
+            for instance in backend.all_instances():
+                rules = ingress(instance, self._addresses)
+                if self._rules.get(instance.id, rules) != rules:
+                    self._hypervisor.set_rules(instance.id, rules)
+                    self._rules[instance.id] = rules

@@ -1,0 +1,113 @@
+"""What a budget with notifications, subscribers and tags needs beyond moto's create, describe and delete."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from moto.budgets.exceptions import NotFoundException
+from moto.budgets.responses import BudgetsResponse
+from moto.core.utils import unix_time
+
+from rehearsal.cloud.hooks import around
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _asked(response: Any) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(response.body)
+    return document
+
+
+def _budget(response: Any) -> Any:
+    """Return the budget that a request names, by its name, its new definition or its ARN."""
+    asked = _asked(response)
+    name = (
+        asked.get("BudgetName")
+        or asked.get("NewBudget", {}).get("BudgetName")
+        or asked["ResourceARN"].partition(":budget/")[2]
+    )
+    account = asked.get("AccountId") or response.current_account
+    budget = response.backend.budgets[account].get(name)
+    if budget is None:
+        raise NotFoundException(f"Unable to get budget: {name} - the budget doesn't exist.")
+    return budget
+
+
+def _tags(budget: Any) -> dict[str, str]:
+    tags: dict[str, str] = vars(budget).setdefault("tags", {})
+    return tags
+
+
+@around(BudgetsResponse, "create_budget")
+def create(response: Any, proceed: Callable[[], Any]) -> Any:
+    """Keep the tags that a budget is created with."""
+    result, asked = proceed(), _asked(response)
+    budget = response.backend.budgets[asked["AccountId"]][asked["Budget"]["BudgetName"]]
+    _tags(budget).update({tag["Key"]: tag["Value"] for tag in asked.get("ResourceTags") or []})
+    return result
+
+
+@around(BudgetsResponse, "describe_notifications_for_budget")
+def describe_notifications(response: Any, proceed: Callable[[], Any]) -> Any:
+    """Say of an unknown budget that there is none; moto answers 500."""
+    _budget(response)
+    return proceed()
+
+
+def update_budget(response: Any) -> str:
+    """Replace a budget's definition; its notifications, tags and, unless given, its period stay."""
+    budget = _budget(response)
+    budget.budget = {
+        "TimePeriod": budget.budget["TimePeriod"],
+        **_asked(response)["NewBudget"],
+        "LastUpdatedTime": unix_time(),
+    }
+    return "{}"
+
+
+def describe_subscribers_for_notification(response: Any) -> str:
+    """List who hears of a notification."""
+    wanted = _asked(response)["Notification"]
+    for notification in _budget(response).notifications:
+        if _same(notification.details, wanted):
+            return json.dumps({"Subscribers": notification.subscribers})
+    raise NotFoundException("Unable to get subscribers - the notification doesn't exist.")
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Compare notifications: their percentage is the default, and their state is no part of their identity."""
+    keys = ("NotificationType", "ComparisonOperator", "Threshold")
+    kinds = [notification.get("ThresholdType", "PERCENTAGE") for notification in (one, other)]
+    return kinds[0] == kinds[1] and all(one.get(key) == other.get(key) for key in keys)
+
+
+def list_tags_for_resource(response: Any) -> str:
+    """List a budget's tags."""
+    return json.dumps(
+        {"ResourceTags": [{"Key": key, "Value": value} for key, value in _tags(_budget(response)).items()]}
+    )
+
+
+def tag_resource(response: Any) -> str:
+    """Add tags to a budget."""
+    _tags(_budget(response)).update({tag["Key"]: tag["Value"] for tag in _asked(response)["ResourceTags"]})
+    return "{}"
+
+
+def untag_resource(response: Any) -> str:
+    """Take tags off a budget."""
+    for key in _asked(response)["ResourceTagKeys"]:
+        _tags(_budget(response)).pop(key, None)
+    return "{}"
+
+
+for _action in (
+    update_budget,
+    describe_subscribers_for_notification,
+    list_tags_for_resource,
+    tag_resource,
+    untag_resource,
+):
+    setattr(BudgetsResponse, _action.__name__, _action)

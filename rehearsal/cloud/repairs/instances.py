@@ -1,0 +1,133 @@
+"""Instances after their launch: attributes, and what their state allows."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from moto.core.responses import EmptyResult
+from moto.core.types import Base64EncodedString
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.instances import Instance
+from moto.ec2.responses import EC2Response
+
+from rehearsal.cloud.hooks import around, asked, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STOPPED_ONLY = ("InstanceType", "UserData", "Kernel", "Ramdisk")
+
+
+@around(EC2Response, "modify_instance_attribute")
+def modify_attribute(response: Any, proceed: Callable[[], Any]) -> Any:
+    """Change what may be changed now; moto changes all at any time, drops some, and clears the groups for the rest."""
+    instance = response.ec2_backend.get_instance(asked(response, "InstanceId"))
+    if any(asked(response, name) is not None for name in _STOPPED_ONLY) and instance.state != "stopped":
+        raise refusal("IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'stopped' state.")
+    user_data = asked(response, "UserData.Value")
+    behavior = asked(response, "InstanceInitiatedShutdownBehavior.Value")
+    if user_data is not None:
+        response.error_on_dryrun()
+        raw = user_data if isinstance(user_data, bytes) else base64.b64decode(user_data)
+        instance.user_data = Base64EncodedString.from_encoded_bytes(base64.b64encode(raw))
+        return EmptyResult()
+    if behavior is not None:
+        response.error_on_dryrun()
+        instance.instance_initiated_shutdown_behavior = behavior
+        return EmptyResult()
+    result = proceed()
+    if asked(response, "Groups"):
+        instance.nics[0]._group_set = list(instance.security_groups)  # noqa: SLF001 - moto shows both, joined
+    return result
+
+
+@around(EC2Response, "modify_network_interface_attribute")
+def modify_interface_groups(response: Any, proceed: Callable[[], Any]) -> Any:
+    """Show new groups of the primary interface on its instance too."""
+    result = proceed()
+    nic = response.ec2_backend.get_network_interface(asked(response, "NetworkInterfaceId"))
+    if asked(response, "Groups") and nic.instance and nic.device_index == 0:
+        nic.instance.security_groups = list(nic._group_set)  # noqa: SLF001 - `group_set` mixes in what is set here
+    return result
+
+
+@around(EC2Response, "modify_instance_metadata_options")
+def modify_metadata_options(response: Any, proceed: Callable[[], Any]) -> Any:
+    """Keep the options that the request does not name; moto forgets them."""
+    response.error_on_dryrun()
+    present = response.ec2_backend.get_instance(asked(response, "InstanceId")).metadata_options
+    for name, value in (
+        ("HttpTokens", present.http_tokens),
+        ("HttpPutResponseHopLimit", present.http_put_response_hop_limit),
+        ("HttpEndpoint", present.http_endpoint),
+        ("HttpProtocolIpv6", present.http_protocol_ipv6),
+        ("InstanceMetadataTags", present.instance_metadata_tags),
+    ):
+        response.params.setdefault(name, value)
+    return proceed()
+
+
+@around(EC2Response, "stop_instances")
+def stop_instances(response: Any, proceed: Callable[[], Any]) -> Any:
+    """Refuse what EC2 refuses to stop."""
+    for instance in response.ec2_backend.get_multi_instances_by_id(asked(response, "InstanceIds", [])):
+        _refuse_terminated(instance, "stopped")
+        request = response.ec2_backend.spot_instance_requests.get(getattr(instance, "spot_instance_request_id", None))
+        if request and request.type == "one-time":
+            message = (
+                f"You can't stop the Spot Instance '{instance.id}' because it is associated with a one-time Spot "
+                "Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests."
+            )
+            raise refusal("UnsupportedOperation", message)
+    return proceed()
+
+
+@around(EC2Response, "start_instances")
+def start_instances(response: Any, proceed: Callable[[], Any]) -> Any:
+    """Refuse to start what is gone."""
+    for instance in response.ec2_backend.get_multi_instances_by_id(asked(response, "InstanceIds", [])):
+        _refuse_terminated(instance, "started")
+    return proceed()
+
+
+@around(EC2Response, "reboot_instances")
+def reboot_instances(response: Any, proceed: Callable[[], Any]) -> Any:
+    """Reboot what runs; moto's reboot starts anything, terminated or not."""
+    for instance in response.ec2_backend.get_multi_instances_by_id(asked(response, "InstanceIds", [])):
+        if instance.state != "running":
+            raise refusal("IncorrectState", f"The instance '{instance.id}' is not in the 'running' state.")
+    return proceed()
+
+
+def _refuse_terminated(instance: Any, what: str) -> None:
+    if instance.state == "terminated":
+        message = f"The instance '{instance.id}' is not in a state from which it can be {what}."
+        raise refusal("IncorrectInstanceState", message)
+
+
+@around(Instance, "terminate")
+def terminate(instance: Any, proceed: Callable[[], Any]) -> Any:
+    """Terminate once, close the spot request, and let go of the network interface."""
+    if instance.state == "terminated":
+        return instance.instance_state
+    previous = proceed()
+    for index in [index for index, nic in instance.nics.items() if nic.delete_on_termination and index > 0]:
+        del instance.nics[index]
+    request = instance.ec2_backend.spot_instance_requests.get(getattr(instance, "spot_instance_request_id", None))
+    if request:
+        request.state = "closed"
+        request._status_code = "instance-terminated-by-user"  # noqa: SLF001 - it has no other name
+    return previous
+
+
+def _association(nic: Any) -> dict[str, Any]:
+    """Show the public DNS name of the public address; moto's is that of a private one."""
+    association: dict[str, Any] = _moto_association(nic)
+    if association and nic.instance:
+        association["publicDnsName"] = nic.instance.public_dns_name
+    return association
+
+
+_moto_association = NetworkInterface.association.fget
+NetworkInterface.association = property(_association)

@@ -1,0 +1,147 @@
+"""RunInstances: what EC2 refuses, what it adds to a request, and what an instance then shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moto.core.responses import ActionResult
+from moto.core.utils import utcnow
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
+from moto.ec2.models.spot_requests import LaunchSpecification, SpotInstanceRequest
+from moto.ec2.responses import EC2Response
+from moto.ec2.utils import random_spot_request_id
+
+from rehearsal.cloud.hooks import around, asked, refusal
+from rehearsal.cloud.repairs.market import ON_DEMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@around(EC2Response, "run_instances")
+def run_instances(response: Any, proceed: Callable[[], Any]) -> Any:
+    """Launch as EC2 does; the same client token again is the same launch."""
+    token = asked(response, "ClientToken")
+    for reservation in response.ec2_backend.all_reservations():
+        if token and any(instance.client_token == token for instance in reservation.instances):
+            return ActionResult(reservation)
+    _refuse(response)
+    image = response.ec2_backend.amis[asked(response, "ImageId")]
+    response.params["BlockDeviceMappings"] = _mappings(image, asked(response, "BlockDeviceMappings", []))
+    result = proceed()
+    for instance in result.result.instances:
+        _complete(response, instance)
+    return result
+
+
+def _refuse(response: Any) -> None:
+    backend, image_id = response.ec2_backend, asked(response, "ImageId")
+    kind, key = asked(response, "InstanceType", "m1.small"), asked(response, "KeyName")
+    if image_id not in backend.amis:
+        raise refusal("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
+    if kind not in INSTANCE_TYPES:
+        raise refusal("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
+    if key and key not in backend.key_pairs:
+        raise refusal("InvalidKeyPair.NotFound", f"The key pair '{key}' does not exist")
+    zone, zones = _zone(response), _zones(response.region, kind)
+    if zone and zone not in zones:
+        message = (
+            f"Your requested instance type ({kind}) is not supported in your requested Availability Zone ({zone}). "
+            f"Please retry your request by not specifying an Availability Zone or choosing {', '.join(zones)}."
+        )
+        raise refusal("Unsupported", message)
+
+
+def _zone(response: Any) -> str | None:
+    """Return the zone asked for, directly or by a subnet."""
+    interfaces = asked(response, "NetworkInterfaces", [])
+    subnets = [asked(response, "SubnetId"), *(interface.get("SubnetId") for interface in interfaces)]
+    for subnet_id in filter(None, subnets):
+        zone: str = response.ec2_backend.get_subnet(subnet_id).availability_zone
+        return zone
+    placed: str | None = asked(response, "Placement.AvailabilityZone")
+    return placed
+
+
+def _zones(region: str, kind: str) -> list[str]:
+    offers = INSTANCE_TYPE_OFFERINGS["availability-zone"].get(region, [])
+    return sorted(offer["Location"] for offer in offers if offer["InstanceType"] == kind)
+
+
+def _mappings(image: Any, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the image's root volume to the mappings, or what the request leaves open of it."""
+    (root,) = image.block_device_mappings
+    own = [mapping for mapping in given if mapping["DeviceName"] == root["DeviceName"]]
+    others = [mapping for mapping in given if mapping["DeviceName"] != root["DeviceName"]]
+    ebs = {**root["Ebs"], **(own[0].get("Ebs", {}) if own else {})}
+    least = root["Ebs"]["VolumeSize"]
+    if ebs["VolumeSize"] < least:
+        size = f"Volume of size {ebs['VolumeSize']}GB"
+        message = f"{size} is smaller than snapshot '{ebs['SnapshotId']}', expect size >= {least}GB"
+        raise refusal("InvalidBlockDeviceMapping", message)
+    for mapping in others:
+        mapping.get("Ebs", {}).setdefault("DeleteOnTermination", True)
+    return [{"DeviceName": root["DeviceName"], "Ebs": ebs}, *others]
+
+
+def _complete(response: Any, instance: Any) -> None:
+    """Show on the instance what moto drops of the request."""
+    backend = response.ec2_backend
+    # Groups asked for on the network interface are the instance's groups, and so is the default group.
+    instance.security_groups = list(instance.nics[0]._group_set)  # noqa: SLF001 - `group_set` mixes in what is set here
+    instance.disable_api_termination = bool(asked(response, "DisableApiTermination"))
+    instance.placement.group_name = asked(response, "Placement.GroupName") or ""
+    instance.placement.tenancy = asked(response, "Placement.Tenancy") or "default"
+    interfaces = {int(spec.get("DeviceIndex", 0)): spec for spec in asked(response, "NetworkInterfaces", [])}
+    for index, nic in instance.nics.items():
+        spec = interfaces.get(index, {})
+        nic.delete_on_termination = spec.get("DeleteOnTermination", "NetworkInterfaceId" not in spec)
+    for mapping in asked(response, "BlockDeviceMappings"):
+        block = instance.block_device_mapping.get(mapping["DeviceName"])
+        if block:
+            volume, ebs = backend.get_volume(block.volume_id), mapping["Ebs"]
+            volume.iops = ebs.get("Iops") or volume.iops
+            volume.throughput = ebs.get("Throughput") or volume.throughput
+    market = asked(response, "InstanceMarketOptions") or {}
+    if market.get("MarketType") == "spot":
+        request = _spot_request(backend, instance, market.get("SpotOptions") or {})
+        backend.spot_instance_requests[request.id] = request
+        instance.spot_instance_request_id = request.id
+
+
+def _spot_request(backend: Any, instance: Any, options: dict[str, Any]) -> Any:
+    """Make the request behind a spot instance, which RunInstances makes and moto does not."""
+    request = object.__new__(SpotInstanceRequest)  # its constructor would launch another instance
+    specification = LaunchSpecification(
+        kernel_id=None,
+        ramdisk_id=None,
+        image_id=instance.image_id,
+        key_name=instance.key_name,
+        instance_type=instance.instance_type,
+        placement=instance.availability_zone,
+        monitored=instance.monitored,
+        subnet_id=instance.subnet_id,
+    )
+    specification.groups = instance.security_groups
+    price = options.get("MaxPrice") or ON_DEMAND.get(instance.instance_type, 1.0)
+    vars(request).update(
+        ec2_backend=backend,
+        id=random_spot_request_id(),
+        instance=instance,
+        launch_specification=specification,
+        price=f"{float(price):.6f}",
+        type=options.get("SpotInstanceType") or "one-time",
+        instance_interruption_behaviour=options.get("InstanceInterruptionBehavior") or "terminate",
+        state="active",
+        _status_code="fulfilled",
+        status_message="Your Spot request is fulfilled.",
+        valid_from=utcnow(),
+        valid_until=options.get("ValidUntil"),
+        launch_group=None,
+        availability_zone_group=None,
+        spot_fleet_id=None,
+        user_data=instance.user_data,
+        launch_spec=None,
+        all_tags={},
+    )
+    return request

@@ -1,0 +1,169 @@
+"""The HTTP side of the cloud: moto's application behind a call log, faults, replay, and the control endpoints."""
+
+from __future__ import annotations
+
+import http
+import io
+import json
+import sys
+import time
+import traceback
+import uuid
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from rehearsal.cloud import calls
+from rehearsal.cloud.faults import Fault, Faults
+from rehearsal.cloud.replay import Answer, Answers
+from rehearsal.errors import RehearsalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from werkzeug.serving import BaseWSGIServer
+
+CONTROL = "/_rehearsal/"
+_EC2_ERROR = (
+    "<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors><RequestID>{}</RequestID></Response>"
+)
+_QUERY_ERROR = (
+    "<ErrorResponse><Error><Type>Sender</Type><Code>{}</Code><Message>{}</Message></Error>"
+    "<RequestId>{}</RequestId></ErrorResponse>"
+)
+
+
+class Front:
+    """The WSGI application that clients talk to; `application` is what serves AWS calls."""
+
+    def __init__(self, application: WSGIApplication, log: calls.CallLog, *, caller: str) -> None:
+        self._application = application
+        self._log = log
+        self._caller = caller
+        self._faults = Faults()
+        self._answers = Answers()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(CONTROL):
+            answer = self._control(environ["REQUEST_METHOD"], path.removeprefix(CONTROL), body)
+        elif path.startswith("/moto-api"):
+            answer = self._run(environ)
+        else:
+            answer = self._call(environ, calls.read(environ, body))
+        start_response(f"{answer.status} {http.HTTPStatus(answer.status).phrase}", list(answer.headers))
+        return [answer.body]
+
+    def _call(self, environ: WSGIEnvironment, call: calls.Call) -> Answer:
+        started = time.monotonic()
+        fault = self._faults.take(call)
+        note = "fault" if fault else ""
+        if fault:
+            time.sleep(fault.seconds)
+        if fault and fault.code:
+            answer = error_answer(call, fault.status, fault.code, fault.message or fault.code)
+        else:
+            answer, replayed = self._once(environ, call)
+            note = "replayed" if replayed else note
+        lost = bool(fault and fault.lose)
+        seconds = time.monotonic() - started
+        self._log.add(call, status=answer.status, seconds=seconds, note="lost" if lost else note)
+        if lost:
+            # Werkzeug takes this for a client that went away, and writes nothing.
+            raise ConnectionAbortedError
+        return answer
+
+    def _once(self, environ: WSGIEnvironment, call: calls.Call) -> tuple[Answer, bool]:
+        invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "")
+        if not invocation or call.read_only:
+            return self._do(environ, call), False
+        return self._answers.serve(invocation, lambda: self._do(environ, call))
+
+    def _do(self, environ: WSGIEnvironment, call: calls.Call) -> Answer:
+        try:
+            return self._run(environ)
+        except NotImplementedError:
+            return error_answer(call, 501, "NotImplemented", f"the rehearsal cloud does not know {call.action}")
+        except RehearsalError as error:
+            # Below 500, or SDKs would try again what cannot work on this machine.
+            return error_answer(call, 400, type(error).__name__, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever broke, the client gets an AWS error and the log the traceback
+            traceback.print_exc(file=sys.stderr)
+            return error_answer(call, 500, "InternalFailure", f"{type(error).__name__}: {error}")
+
+    def _run(self, environ: WSGIEnvironment) -> Answer:
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], _: Any = None, /) -> Any:
+            started.append((status, headers))
+
+        result = self._application(environ, start)
+        body = b"".join(result)
+        getattr(result, "close", lambda: None)()
+        status, headers = started[-1]
+        return Answer(int(status.split()[0]), tuple(headers), body)
+
+    def _control(self, method: str, name: str, body: bytes) -> Answer:
+        match method, name:
+            case "GET", "address":
+                answer = Answer(200, (("Content-Type", "text/plain"),), f"{self._caller}\n".encode())
+            case "GET", "calls":
+                answer = _json(200, {"calls": self._log.all()})
+            case "GET", "faults":
+                answer = _json(200, {"faults": self._faults.armed()})
+            case "POST", "faults":
+                answer = self._arm(body)
+            case "POST", "reset":
+                for kept in (self._faults, self._answers, self._log):
+                    kept.clear()
+                answer = _json(200, {})
+            case _:
+                known = "GET address, calls, faults; POST faults, reset"
+                answer = _json(404, {"error": f"there is no {method} {CONTROL}{name}; there are {known}"})
+        return answer
+
+    def _arm(self, body: bytes) -> Answer:
+        try:
+            self._faults.arm(Fault.read(json.loads(body)))
+        except ValueError as error:
+            return _json(400, {"error": f"not a fault: {error}"})
+        return _json(200, {"faults": self._faults.armed()})
+
+
+def _json(status: int, document: dict[str, Any]) -> Answer:
+    return Answer(status, (("Content-Type", "application/json"),), json.dumps(document).encode())
+
+
+def error_answer(call: calls.Call, status: int, code: str, message: str) -> Answer:
+    """Refuse a call in the words of its protocol."""
+    if call.is_json:
+        body, kind = json.dumps({"__type": code, "message": message}), "application/x-amz-json-1.1"
+    else:
+        template = _EC2_ERROR if call.service == "ec2" else _QUERY_ERROR
+        body, kind = template.format(escape(code), escape(message), uuid.uuid4()), "text/xml"
+    return Answer(status, (("Content-Type", kind), ("x-amzn-ErrorType", code)), body.encode())
+
+
+class _Handler(WSGIRequestHandler):
+    disable_nagle_algorithm = True  # headers and body are two writes
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Leave it to the call log."""
+
+    def connection_dropped(self, *_: Any) -> None:
+        """Close the connection, which would otherwise wait for the client's next request."""
+        self.close_connection = True
+
+
+def listen(front: Front, port: int) -> BaseWSGIServer:
+    """Bind 127.0.0.1 (port 0: any free one); a thread for each request."""
+    try:
+        return make_server("127.0.0.1", port, front, threaded=True, request_handler=_Handler)
+    except (OSError, SystemExit) as error:  # werkzeug exits where the port is taken
+        reason = error if isinstance(error, OSError) else "the port is taken"
+        raise RehearsalError(f"cannot listen on 127.0.0.1:{port}: {reason}; take another --port, or none") from error

@@ -1,0 +1,170 @@
+"""RunInstances: what it refuses, and what an instance shows of what was asked for."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.rehearsal.cloud.helpers import UBUNTU, group, run, subnet
+
+if TYPE_CHECKING:
+    from rehearsal.cloud.handle import Cloud
+
+DEBIAN = "ami-0de12000020260904"
+
+
+def root_volume(ec2: Any, instance: dict[str, Any]) -> dict[str, Any]:
+    (identifier,) = [
+        mapping["Ebs"]["VolumeId"]
+        for mapping in instance["BlockDeviceMappings"]
+        if mapping["DeviceName"] == instance["RootDeviceName"]
+    ]
+    volume: dict[str, Any] = ec2.describe_volumes(VolumeIds=[identifier])["Volumes"][0]
+    return volume
+
+
+def test_groups_of_the_network_interface_are_the_instances_groups(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    wanted = group(ec2)
+    instance = run(ec2, NetworkInterfaces=[{"DeviceIndex": 0, "SubnetId": subnet(ec2), "Groups": [wanted]}])
+    assert [one["GroupId"] for one in instance["SecurityGroups"]] == [wanted]
+    assert [one["GroupId"] for one in instance["NetworkInterfaces"][0]["Groups"]] == [wanted]
+
+
+def test_without_groups_it_is_the_default_one(cloud: Cloud) -> None:
+    assert [one["GroupName"] for one in run(cloud.client("ec2"))["SecurityGroups"]] == ["default"]
+
+
+def test_the_root_volume_is_what_was_asked_for(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    ebs = {"VolumeSize": 40, "VolumeType": "gp3", "Iops": 4000, "Throughput": 250, "Encrypted": True}
+    tags = [{"ResourceType": "volume", "Tags": [{"Key": "project", "Value": "p"}]}]
+    mappings = [{"DeviceName": "/dev/sda1", "Ebs": ebs}]
+    volume = root_volume(ec2, run(ec2, BlockDeviceMappings=mappings, TagSpecifications=tags))
+    shown = {"VolumeSize": volume["Size"], **{key: volume[key] for key in ebs if key != "VolumeSize"}}
+    assert shown == ebs
+    assert volume["KmsKeyId"].startswith("arn:aws:kms:")
+    assert volume["Tags"] == tags[0]["Tags"]
+
+
+def test_a_root_volume_left_open_is_the_images(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    image = ec2.describe_images(ImageIds=[DEBIAN])["Images"][0]
+    instance = run(ec2, ImageId=DEBIAN)
+    volume = root_volume(ec2, instance)
+    assert instance["RootDeviceName"] == image["RootDeviceName"] == "/dev/xvda"
+    assert volume["Size"] == image["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"]
+    assert (volume["VolumeType"], volume["Iops"], volume["Throughput"]) == ("gp3", 3000, 125)
+
+
+def test_a_gp3_root_volume_has_the_defaults_of_gp3(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    mappings = [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 20, "VolumeType": "gp3"}}]
+    volume = root_volume(ec2, run(ec2, BlockDeviceMappings=mappings))
+    assert (volume["Iops"], volume["Throughput"], volume["Encrypted"]) == (3000, 125, False)
+
+
+def test_root_volume_and_network_interface_go_with_the_instance(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    kept = {"DeviceName": "/dev/sdg", "Ebs": {"VolumeSize": 2, "DeleteOnTermination": False}}
+    gone = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}
+    instance = run(ec2, BlockDeviceMappings=[gone, kept])
+    ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    assert [volume["Size"] for volume in ec2.describe_volumes()["Volumes"]] == [2]
+    assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+
+
+def test_a_spot_instance_has_its_request(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    market = {"MarketType": "spot", "SpotOptions": {"MaxPrice": "0.5", "SpotInstanceType": "one-time"}}
+    instance = run(ec2, InstanceMarketOptions=market)
+    identifier = instance["SpotInstanceRequestId"]
+    assert instance["InstanceLifecycle"] == "spot"
+
+    def request() -> dict[str, Any]:
+        found: dict[str, Any] = ec2.describe_spot_instance_requests(SpotInstanceRequestIds=[identifier])
+        one: dict[str, Any] = found["SpotInstanceRequests"][0]
+        return one
+
+    shown = request()
+    assert (shown["State"], shown["Status"]["Code"], shown["Type"]) == ("active", "fulfilled", "one-time")
+    assert (float(shown["SpotPrice"]), shown["InstanceInterruptionBehavior"]) == (0.5, "terminate")
+    assert shown["InstanceId"] == instance["InstanceId"]
+    ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    assert (request()["State"], request()["Status"]["Code"]) == ("closed", "instance-terminated-by-user")
+
+
+def test_attributes_are_readable_as_they_were_given(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    data = gzip.compress(b"#cloud-config\n", mtime=0)
+    instance = run(
+        ec2,
+        UserData=data,
+        InstanceInitiatedShutdownBehavior="terminate",
+        DisableApiTermination=True,
+        MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 1, "InstanceMetadataTags": "enabled"},
+    )
+
+    def attribute(name: str) -> Any:
+        shown = ec2.describe_instance_attribute(InstanceId=instance["InstanceId"], Attribute=name)
+        return shown[name[0].upper() + name[1:]]["Value"]
+
+    assert base64.b64decode(attribute("userData")) == data
+    assert attribute("instanceInitiatedShutdownBehavior") == "terminate"
+    assert attribute("disableApiTermination") is True
+    options = instance["MetadataOptions"]
+    assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 1)
+    assert (options["HttpEndpoint"], options["InstanceMetadataTags"]) == ("enabled", "enabled")
+    with pytest.raises(ClientError, match="OperationNotPermitted"):
+        ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+
+
+def test_the_same_client_token_is_the_same_launch(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    first, second, other = run(ec2, ClientToken="a"), run(ec2, ClientToken="a"), run(ec2, ClientToken="b")
+    assert first["InstanceId"] == second["InstanceId"]
+    assert other["InstanceId"] != first["InstanceId"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"InstanceType": "p2.xlarge"}, "InvalidParameterValue"),
+        ({"InstanceType": "g5.xlarge", "Placement": {"AvailabilityZone": "us-east-1e"}}, "Unsupported"),
+        ({"ImageId": "ami-00000000000000000"}, "InvalidAMIID.NotFound"),
+        ({"KeyName": "nobody"}, "InvalidKeyPair.NotFound"),
+        ({"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 4}}]}, "InvalidBlockDeviceMapping"),
+        ({"DryRun": True}, "DryRunOperation"),
+    ],
+)
+def test_what_ec2_refuses_is_refused_and_leaves_nothing(cloud: Cloud, asked: dict[str, Any], code: str) -> None:
+    ec2 = cloud.client("ec2")
+    with pytest.raises(ClientError) as refused:
+        run(ec2, **asked)
+    assert refused.value.response["Error"]["Code"] == code
+    assert ec2.describe_instances()["Reservations"] == []
+    assert ec2.describe_volumes()["Volumes"] == []
+
+
+def test_a_type_is_refused_in_the_zone_of_a_subnet_that_lacks_it(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    network = [{"DeviceIndex": 0, "SubnetId": subnet(ec2, "us-east-1e")}]
+    with pytest.raises(ClientError, match=r"\(us-east-1e\).* choosing us-east-1a, us-east-1b, us-east-1c"):
+        run(ec2, ImageId=UBUNTU, NetworkInterfaces=network)
+
+
+def test_gpu_types_say_their_gpu_and_their_zones(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    gpus = {"g4dn.xlarge": ("T4", 1), "g5.xlarge": ("A10G", 1), "g6.xlarge": ("L4", 1), "p5.48xlarge": ("H100", 8)}
+    types = ec2.describe_instance_types(InstanceTypes=list(gpus))["InstanceTypes"]
+    shown = {one["InstanceType"]: one["GpuInfo"]["Gpus"][0] for one in types}
+    assert {kind: (gpu["Name"], gpu["Count"]) for kind, gpu in shown.items()} == gpus
+    wanted = [{"Name": "instance-type", "Values": ["g5.xlarge"]}]
+    offers = ec2.describe_instance_type_offerings(LocationType="availability-zone", Filters=wanted)
+    zones = [offer["Location"] for offer in offers["InstanceTypeOfferings"]]
+    assert "us-east-1a" in zones
+    assert "us-east-1e" not in zones
