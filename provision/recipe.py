@@ -89,7 +89,7 @@ _SCHEMA: dict[str, Any] = {
     "ports": PORTS,
     "env": {"*": STRING},
     "files": {"*": {"template": STRING, "mode": MODE}},
-    "sources": {"*": {"licence": STRING, "*": ANY}},
+    "sources": {"*": {"licence": STRING, "images": STRINGS, "*": ANY}},
     "supports": {"images": STRINGS, "compute": STRINGS},
 }
 

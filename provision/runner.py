@@ -312,7 +312,8 @@ def install(step: Json, folder: Path, *, rebooted: bool) -> Tuple[int, str]:
     with log_of(step["name"]).open("ab", buffering=0) as log:
         if rebooted and verified(step, folder, log):
             return 0, ""
-        code = script(folder / f"{step['name']}.install", log, step["timeout"], GPURIG_INSTALL=str(begun(step)))
+        env = {"GPURIG_INSTALL": str(begun(step)), "GPURIG_REBOOTED": "1" if rebooted else ""}
+        code = script(folder / f"{step['name']}.install", log, step["timeout"], **env)
         if code == TIMEOUT:
             sweep(begun(step))
         if code == 0 and not verified(step, folder, log):
@@ -496,13 +497,15 @@ def follow(run_id: str, offset: int = 0, position: int = 0) -> str:
                 continue
             state = event.get("state")
             if end > offset:
-                if event["event"] in ENDINGS or state in ("installed", "checking"):
+                if event["event"] in ENDINGS or state == "installed":
                     place = echo(step, place, ended=True)
                 say(**event, offset=end)
                 # A restart with something after it is history.
                 ending = event["event"] if event["event"] in ENDINGS else ""
             if state == "installing":
                 step, place = event["step"], 0 if end > offset else position
+            elif state == "installed":
+                step = ""
         if ending:
             return str(ending)
         place = echo(step, place)

@@ -127,7 +127,7 @@ class Session:
     def root(self, command: str) -> Any:
         """Run a shell command as root on the host; returns Fabric's result, also when the command failed."""
         run = self.connection.run if self.host.user == "root" else self.connection.sudo
-        return run(command, hide=True, warn=True, in_stream=False)
+        return run(f"sh -c {shlex.quote(command)}", hide=True, warn=True, in_stream=False)
 
     def one(self, verb: str, bundle: Bundle | None = None, **fields: Any) -> Event:
         """Return the single event that answers a request."""

@@ -85,6 +85,6 @@ def _send(session: Session, name: str, path: Path) -> None:
     tell(f"sending {path} ({path.stat().st_size / 2**20:.0f} MiB)")
     session.connection.put(str(path), part)
     move = f"mkdir -p {HOME}/uploads && mv {part} {shlex.quote(goal)} && chown root: {shlex.quote(goal)}"
-    result = session.root(f"sh -c {shlex.quote(move)}")
+    result = session.root(move)
     if result.failed:
         raise GpurigError(f"{path} did not arrive on {session.host}: {result.stderr.strip()}")

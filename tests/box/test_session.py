@@ -1,0 +1,240 @@
+"""A session with a real box: trust, one command one answer, and what happens when things break in the middle."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provision import host_keys
+from provision.errors import RunInterrupted, StepFailed, UntrustedHost
+from provision.progress import PlainView, Progress
+from provision.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provision.bundle import Bundle
+    from provision.session import Event
+    from tests.box.conftest import Kitchen, Machine
+
+pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
+
+
+def quiet(_message: str) -> None:
+    """Hear nothing."""
+
+
+def apply(machine: Machine, bundle: Bundle, *, fresh: bool = False) -> list[Event]:
+    """Bring the box to a bundle and return the events."""
+    with Session(machine.host, tell=quiet) as session:
+        return list(session.apply(bundle, fresh=fresh))
+
+
+def run(machine: Machine, command: str) -> str:
+    """Run a command as root on the box, which has to work."""
+    with Session(machine.host, tell=quiet) as session:
+        result = session.root(command)
+        assert result.ok, result.stderr
+        return str(result.stdout)
+
+
+def states(events: list[Event]) -> list[tuple[str, str]]:
+    """Return step and state of the step events."""
+    return [(event["step"], event["state"]) for event in events if event["event"] == "step"]
+
+
+def test_user_data_installs_at_first_boot_what_ssh_would_send(machine: Machine) -> None:
+    events = apply(machine, machine.booted_with)
+    # The boot had it done, or was at it: nothing was started by this session.
+    assert events[0]["event"] in ("joined", "unchanged")
+    assert events[-1]["event"] in ("ready", "unchanged")
+    assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
+    assert run(machine, "cat /srv/greeting") == "hello\n"
+    assert run(machine, "cat /var/lib/gpurig/bundle.json").encode() == machine.booted_with.to_bytes()
+
+
+def test_cloud_init_of_the_box_finds_the_user_data_valid(machine: Machine) -> None:
+    said = run(machine, "cloud-init status --wait --long; cloud-init schema --system 2>&1")
+    assert "Valid schema" in said
+    assert "errors: []" in said
+
+
+def test_the_host_key_comes_from_the_console_and_is_pinned(machine: Machine, here: Path) -> None:
+    with Session(machine.host, tell=quiet) as session:
+        assert session.one("facts")["os"].startswith(("ubuntu-", "debian-"))
+    seen = run(machine, "cat /etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
+    assert " ".join([machine.host.instance_id, *seen]) in (here / ".gpurig" / "known_hosts").read_text().splitlines()
+
+
+def test_another_key_than_the_pinned_one_is_refused(machine: Machine, here: Path) -> None:
+    pins = here / ".gpurig" / "known_hosts"
+    pins.parent.mkdir()
+    other = machine.key.with_suffix(".pub").read_text().split()[:2]
+    pins.write_text(" ".join([machine.host.instance_id, *other]) + "\n")
+    with Session(machine.host, tell=quiet) as session, pytest.raises(UntrustedHost, match="another host key"):
+        session.one("facts")
+
+
+def test_a_machine_that_known_hosts_does_not_know_is_refused(
+    machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(here))
+    host = dataclasses.replace(machine.host, instance_id="")
+    with Session(host, tell=quiet) as session, pytest.raises(UntrustedHost, match="is not known") as refused:
+        session.one("facts")
+    assert f"ssh -p 22 ubuntu@{host.address}" in str(refused.value)
+
+
+def test_nagle_is_off_and_the_keepalive_on(machine: Machine) -> None:
+    with Session(machine.host, tell=quiet) as session:
+        transport = session.connection.transport
+        assert transport.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert transport.packetizer._Packetizer__keepalive_interval > 0
+
+
+def test_no_op_sends_the_digest_and_not_the_bundle(machine: Machine) -> None:
+    apply(machine, machine.booted_with)
+    with Session(machine.host, tell=quiet) as session:
+        before = session.connection.transport.packetizer._Packetizer__sent_bytes
+        assert next(iter(session.apply(machine.booted_with)))["event"] == "unchanged"
+        sent = session.connection.transport.packetizer._Packetizer__sent_bytes - before
+    assert sent < len(machine.booted_with.to_bytes()) / 5
+
+
+def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: Kitchen) -> None:
+    kitchen.recipe("slow", install="sleep 6; echo done > /srv/slow", verify="test -e /srv/slow")
+    said: list[str] = []
+    with Session(machine.host, tell=said.append) as session:
+        events: list[Event] = []
+        for event in session.apply(kitchen.bundle("slow")):
+            events.append(event)
+            if event.get("state") == "installing":
+                # The cable is pulled: no goodbye, both ends find out by themselves.
+                session.connection.transport.sock.shutdown(socket.SHUT_RDWR)
+    assert events[-1]["event"] == "ready"
+    assert ("slow", "installed") in states(events)
+    assert any("connecting again" in line for line in said)
+    assert len([1 for event in events if event["event"] == "started"]) == 1
+
+
+def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, kitchen: Kitchen) -> None:
+    kitchen.recipe("first", install="echo x >> /srv/first", verify="test -e /srv/first")
+    kitchen.recipe("second", install="echo half > /srv/second; sleep 20", verify="test -e /srv/second", needs=["first"])
+    with Session(machine.host, tell=quiet) as session, pytest.raises(RunInterrupted, match="killed in step second"):
+        for event in session.apply(kitchen.bundle("second")):
+            if event.get("state") == "installing" and event["step"] == "second":
+                deadline = time.monotonic() + 10
+                while "half" not in run(machine, "cat /srv/second 2>/dev/null || true"):
+                    assert time.monotonic() < deadline
+                run(machine, "systemctl kill --signal=KILL gpurig.service")
+    # The file that verify looks for is there, from an install that never ended: it does not count.
+    kitchen.recipe("second", install="echo whole > /srv/second", verify="test -e /srv/second", needs=["first"])
+    events = apply(machine, kitchen.bundle("second"))
+    assert states(events)[1] == ("first", "present")
+    assert ("second", "installed") in states(events)
+    assert run(machine, "cat /srv/first /srv/second") == "x\nwhole\n"
+
+
+def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: Kitchen) -> None:
+    boot = "systemctl show --property=UserspaceTimestampMonotonic --value"
+    before = run(machine, boot)
+    kitchen.recipe(
+        "driver",
+        install="[ -e /srv/asked ] && { touch /srv/driver; exit 0; }; touch /srv/asked; exit 100",
+        verify="test -e /srv/driver",
+        reboot=True,
+    )
+    kitchen.recipe("user", install="touch /srv/user", verify="test -e /srv/user", needs=["driver"])
+    events = apply(machine, kitchen.bundle("user"))
+    assert [event["event"] for event in events if event["event"] in ("reboot", "ready")] == ["reboot", "ready"]
+    assert states(events)[-1] == ("user", "installed")
+    assert run(machine, boot) != before
+
+
+def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
+    machine: Machine, kitchen: Kitchen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kitchen.recipe("bad", install="echo about to; false; echo never", verify="false", undo="rm -rf /srv/bad")
+    kitchen.recipe("after", install="touch /srv/after", verify="test -e /srv/after", needs=["bad"])
+    bundle = kitchen.bundle("after")
+    with Session(machine.host, tell=quiet) as session, pytest.raises(StepFailed) as failed:
+        Progress(machine.host, bundle, PlainView()).show(session.apply(bundle))
+    message = str(failed.value)
+    for part in (
+        'step "bad" failed on box',
+        "exit code 1",
+        "| about to",
+        "/var/lib/gpurig/logs/bad.log",
+        "rm -rf /srv/bad",
+    ):
+        assert part in message
+    assert "never" not in message
+    assert run(machine, "ls /srv/after 2>&1 || true").startswith("ls: cannot access")
+    assert "bad    installing" in capsys.readouterr().out
+
+
+def test_two_users_at_once_share_one_run(machine: Machine, kitchen: Kitchen) -> None:
+    kitchen.recipe("shared", install="echo x >> /srv/shared; sleep 4", verify="test -e /srv/shared")
+    bundle = kitchen.bundle("shared")
+    answers: dict[int, list[Event]] = {}
+
+    def user(number: int) -> None:
+        answers[number] = apply(machine, bundle)
+
+    users = [threading.Thread(target=user, args=(number,)) for number in range(2)]
+    for one in users:
+        one.start()
+    for one in users:
+        one.join(60)
+    assert [answer[-1]["event"] for answer in answers.values()] == ["ready", "ready"]
+    assert sorted(answer[0]["event"] for answer in answers.values()) == ["joined", "started"]
+    assert run(machine, "cat /srv/shared") == "x\n"
+
+
+def test_another_bundle_waits_for_the_one_that_runs(machine: Machine, kitchen: Kitchen) -> None:
+    kitchen.recipe("long", install="sleep 4; touch /srv/long", verify="test -e /srv/long")
+    kitchen.recipe("next", install="test -e /srv/long && touch /srv/next", verify="test -e /srv/next")
+    first: list[Any] = []
+    with Session(machine.host, tell=quiet) as session:
+        stream = session.apply(kitchen.bundle("long"))
+        while not first or first[-1].get("state") != "installing":
+            first.append(next(stream))
+        events = apply(machine, kitchen.bundle("next"))
+        rest = list(stream)
+    assert rest[-1]["event"] == "ready"
+    assert events[0]["event"] == "waiting"
+    assert events[-1]["event"] == "ready"
+    assert events[-1]["name"] == "next"
+
+
+def test_a_step_that_needs_more_disk_than_there_is_does_not_begin(machine: Machine, kitchen: Kitchen) -> None:
+    kitchen.recipe("huge", install="touch /srv/huge", verify="test -e /srv/huge", disk_gib=100000)
+    events = apply(machine, kitchen.bundle("huge"))
+    assert events[-1]["event"] == "failed"
+    assert "needs 100000.0 GiB free on /" in events[-1]["why"]
+    assert run(machine, "ls /srv/huge 2>&1 || true").startswith("ls: cannot access")
+
+
+def test_status_tells_what_is_installed(machine: Machine) -> None:
+    apply(machine, machine.booted_with)
+    with Session(machine.host, tell=quiet) as session:
+        answer = session.one("status")
+    assert answer["marks"]["greeting"]["version"] == "1"
+    assert answer["gpus"] == []
+    assert not answer["running"]
+    assert json.dumps(answer)
+
+
+def test_keys_are_read_from_the_last_block_of_a_console() -> None:
+    def block(key: str) -> str:
+        return f"{host_keys.BEGIN}\r\nssh-ed25519 {key} root@x\nnoise\n{host_keys.END}\n"
+
+    assert host_keys.keys_in(block("OLD") + block("NEW")) == ["ssh-ed25519 NEW"]
+    assert host_keys.keys_in(block("OLD") + f"{host_keys.BEGIN}\nssh-ed25519 CUT") == []
+    assert host_keys.keys_in("") == []

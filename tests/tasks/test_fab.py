@@ -1,0 +1,147 @@
+"""`fab` as a user types it, where no host is needed: lists, rendering, and what bad input gets."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from provision.recipe import Catalogue
+
+ROOT = Path(__file__).parents[2]
+FAB = Path(sys.executable).with_name("fab")
+LICENCES = ("--accept", "nvidia-cuda", "--accept", "nvidia-cudnn")
+
+
+def fab(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run `fab` in a folder of its own, with no `pulumi` on PATH unless the test gives one."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("GPURIG_", "PULUMI_", "AWS_"))}
+    environment = {**clean, "PATH": "/usr/bin:/bin", **env}
+    command = [str(FAB), "--search-root", str(ROOT), *words]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def pulumi_that_says(folder: Path, stdout: str = "", stderr: str = "", code: int = 0) -> str:
+    """Put a `pulumi` in `folder` that answers `stack output`; returns a PATH with it."""
+    program = folder / "pulumi"
+    (folder / "stdout").write_text(stdout)
+    (folder / "stderr").write_text(stderr)
+    program.write_text(f'#!/bin/sh\ncat "{folder}/stdout"; cat "{folder}/stderr" >&2; exit {code}\n')
+    program.chmod(0o755)
+    return f"{folder}:/usr/bin:/bin"
+
+
+def test_every_recipe_has_its_task(tmp_path: Path) -> None:
+    listed = fab(tmp_path, "--list").stdout
+    assert Catalogue().recipes
+    for name in Catalogue().recipes:
+        assert f"setup-{name} " in listed
+    for verb in ("plan", "recipes", "render", "setup", "ssh", "status", "tunnel"):
+        assert f"\n  {verb} " in listed
+
+
+def test_recipes_lists_each_after_what_it_needs(tmp_path: Path) -> None:
+    lines = fab(tmp_path, "recipes").stdout.splitlines()
+    names = [line.split()[0] for line in lines if line.split()]
+    for recipe in Catalogue().recipes.values():
+        for need in recipe.needs:
+            assert names.index(need) < names.index(recipe.name)
+
+
+def test_render_writes_user_data_that_holds_the_bundle(tmp_path: Path) -> None:
+    done = fab(tmp_path, "render", "--recipe", "base", "--gpu", "none")
+    assert done.returncode == 0, done.stderr
+    text = gzip.decompress((tmp_path / "user-data.gz").read_bytes()).decode()
+    assert text.startswith("#cloud-config\n")
+    [file] = yaml.safe_load(text)["write_files"]
+    assert [step["name"] for step in json.loads(file["content"])["steps"]] == ["base"]
+    assert fab(tmp_path, "render", "--recipe", "base", "--gpu", "none", "--text", "--out", "plain").returncode == 0
+    assert (tmp_path / "plain").read_text() == text
+
+
+def test_render_names_every_licence_that_is_not_accepted(tmp_path: Path) -> None:
+    done = fab(tmp_path, "render", "--recipe", "digits", "--gpu", "T4")
+    assert done.returncode == 2
+    assert '"nvidia-cuda"' in done.stderr
+    assert '"nvidia-cudnn"' in done.stderr
+    assert "acceptLicences" in done.stderr
+    assert not (tmp_path / "user-data.gz").exists()
+    assert fab(tmp_path, "render", "--recipe", "cudnn", "--gpu", "T4", *LICENCES, "--text").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("render", "--recipe", "cafe", "--gpu", "none"), ('no recipe "cafe"', "caffe")),
+        (("render", "--gpu", "T5"), ("--gpu T5", "T4", "none")),
+        (("render", "--gpu", "none", "--image", "windows"), ('no image "windows"', "ubuntu-22.04")),
+        (("render", "--gpu", "none", "--source", "cuda"), ("--source cuda=", "RECIPE=SOURCE")),
+        (
+            ("render", "--recipe", "cuda", "--gpu", "none", "--source", "cuda=moon"),
+            ('no source "moon"', "distribution"),
+        ),
+        (("render", "--recipe", "nvidia-driver", "--gpu", "none"), ("needs a GPU", "gpu: none")),
+        (("render", "--recipe", "caffe", "--gpu", "H100", *LICENCES), ("compute 9.0", "take g4dn.xlarge")),
+        (("setup", "--upload", "cudnn"), ("--upload cudnn=", "RECIPE=FILE")),
+        (("setup", "--upload", "cudnn=/no/such"), ("/no/such", "no such file")),
+    ],
+)
+def test_bad_words_are_refused_with_the_way_out(tmp_path: Path, words: tuple[str, ...], said: tuple[str, ...]) -> None:
+    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\ngpu = "none"\n')
+    done = fab(tmp_path, *words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    for part in said:
+        assert part in done.stderr
+
+
+def test_a_hosts_file_gets_all_its_problems_at_once(tmp_path: Path) -> None:
+    (tmp_path / "hosts.toml").write_text(
+        'colour = "red"\n[host.a]\ngpu = "T4"\nport = 22\n[host.b]\naddress = "b"\nhue = 1\n[host.c]\naddress = "c"\n'
+        'gpu = "T4"\nimage = "amiga"\n'
+    )
+    done = fab(tmp_path, "plan")
+    assert done.returncode == 2
+    for part in ('"colour"', "[host.a] needs an address", '"hue" in [host.b]', "[host.b] needs gpu", '"amiga"'):
+        assert part in done.stderr
+
+
+def test_without_a_stack_the_way_out_is_named(tmp_path: Path) -> None:
+    done = fab(tmp_path, "status")
+    assert done.returncode == 3
+    assert "no `pulumi` on PATH" in done.stderr
+    assert "fab -H user@host" in done.stderr
+    path = pulumi_that_says(tmp_path, stderr="error: no stack selected", code=255)
+    done = fab(tmp_path, "status", PATH=path)
+    assert done.returncode == 3
+    assert "no stack selected" in done.stderr
+    assert "pulumi up" in done.stderr
+
+
+def test_outputs_of_another_version_are_refused(tmp_path: Path) -> None:
+    path = pulumi_that_says(tmp_path, stdout='{"version": 9, "hosts": []}')
+    done = fab(tmp_path, "status", PATH=path)
+    assert done.returncode == 2
+    assert "version 9" in done.stderr
+    path = pulumi_that_says(tmp_path, stdout='{"version": 1, "hosts": []}')
+    assert fab(tmp_path, "status", PATH=path).returncode == 3
+
+
+def test_a_host_that_does_not_answer_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n')
+    done = fab(tmp_path, "status")
+    assert done.returncode == 4
+    assert "a (127.0.0.1) does not answer on port 9" in done.stderr
+
+
+def test_fab_starts_without_the_heavy_imports() -> None:
+    code = "import sys, fabfile; print([m for m in ('boto3', 'moto', 'pulumi', 'rich', 'jinja2') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
