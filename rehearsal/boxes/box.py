@@ -1,0 +1,222 @@
+"""One instance's box: a root file system that stays, and the systemd that runs on it while the instance runs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rehearsal.boxes import cgroups, roots
+from rehearsal.boxes.run import run
+from rehearsal.errors import CannotBoot, RehearsalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rehearsal.boxes.ledger import Ledger
+    from rehearsal.boxes.volumes import Disk
+
+POWER_OFF, REBOOT = signal.SIGRTMIN + 4, signal.SIGRTMIN + 5
+"""What systemd as process 1 takes as orders (systemd(1), "Signals")."""
+REBOOT_STATUS = 133
+"""systemd-nspawn --keep-unit leaves with this when the box rebooted and wants to be started again."""
+
+_NSPAWN = (
+    *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--directory=root", "--console=read-only"),
+    *("--resolv-conf=off", "--timezone=off", f"--kill-signal={POWER_OFF}"),
+)
+
+
+# A box that is killed would leave files in nspawn's own folder: it gets one that goes with its mount namespace.
+_OWN_RUN = "mkdir -p /run/systemd/nspawn && mount -t tmpfs tmpfs /run/systemd/nspawn && "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a box lives: all of it is made before the box starts, and outlives its reboots."""
+
+    folder: Path
+    """Laid out by `lay_out`."""
+    machine: str
+    """Its name, unique on this machine: the name of its cgroup too."""
+    namespace: str
+    overlay: bool
+
+
+class Box:
+    """The box in a place; `powered_off` is called when it shuts down of its own accord."""
+
+    def __init__(self, place: Place, ledger: Ledger, powered_off: Callable[[], None]) -> None:
+        self.console = place.folder / "console.log"
+        self.disks: list[Disk] = []
+        self.lock = threading.RLock()
+        self._place, self._ledger, self._powered_off = place, ledger, powered_off
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ordered_down = False
+        self._down = threading.Event()
+        self._down.set()
+
+    @property
+    def running(self) -> bool:
+        """True from `start` until the box is down, reboots included."""
+        return not self._down.is_set()
+
+    def start(self) -> None:
+        """Begin to boot. CannotBoot, with what systemd-nspawn said, if that fails at once."""
+        with self.lock:
+            if self.running:
+                return
+            self._ordered_down = False
+            process = self._spawn()
+            self._down.clear()
+            threading.Thread(target=self._watch, args=(process,), name=self._place.machine, daemon=True).start()
+        if self._leader(process) is None and not self._ordered_down:
+            said = (self._place.folder / "nspawn.log").read_text().strip() or "systemd-nspawn ended without a word"
+            raise CannotBoot(f"{self._place.machine} did not boot: {said.splitlines()[-1]}")
+
+    def stop(self, seconds: float = 30) -> None:
+        """Shut down cleanly; what is not down after `seconds` is killed."""
+        self._ordered_down = True
+        deadline = time.monotonic() + seconds
+        while self.running and time.monotonic() < deadline:
+            self._order(POWER_OFF)
+            self._down.wait(2)
+        self.kill()
+
+    def reboot(self, seconds: float = 60) -> None:
+        """Restart cleanly, and return when it begins to boot anew."""
+        before, deadline = self._process, time.monotonic() + seconds
+        while self.running and self._process is before:
+            if time.monotonic() > deadline:
+                raise RehearsalError(f"{self._place.machine} did not go down for its reboot within {seconds:.0f} s")
+            self._order(REBOOT)
+            for _ in range(20):
+                if self._process is before:
+                    time.sleep(0.1)
+
+    def kill(self) -> None:
+        """Cut the power."""
+        self._ordered_down = True
+        deadline = time.monotonic() + 10
+        while self.running:  # again, should the box have been about to come back from a reboot
+            if time.monotonic() > deadline:
+                raise RehearsalError(f"{self._place.machine} cannot be killed")
+            cgroups.kill(self._place.machine)
+            self._down.wait(0.2)
+
+    def plug(self, disk: Disk) -> None:
+        """Show a disk in the box, now if it runs and at every later boot."""
+        with self.lock:
+            self.disks.append(disk)
+            self._in_devices(disk.plug)
+
+    def unplug(self, disk: Disk) -> None:
+        """Take a disk's nodes out of the box."""
+        with self.lock:
+            self.disks.remove(disk)
+            self._in_devices(disk.unplug)
+
+    def _in_devices(self, script: str) -> None:
+        process = self._process
+        if process and self.running and (leader := self._leader(process)):
+            run("sh", "-e", "-c", script, cwd=Path(f"/proc/{leader}/root/dev"))
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        self._ledger.take("cgroup", self._place.machine)
+        with self.console.open("ab") as console, (self._place.folder / "nspawn.log").open("wb") as errors:
+            self._process = subprocess.Popen(
+                self._command(cgroups.make(self._place.machine)),
+                cwd=self._place.folder,
+                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=errors,
+                start_new_session=True,
+            )
+        return self._process
+
+    def _command(self, memberships: list[Path]) -> list[str]:
+        """Return systemd-nspawn's words, in a mount namespace (its mounts go when it goes) and a cgroup of its own."""
+        join = "".join(f"echo $$ >{shlex.quote(str(file))} && " for file in memberships)
+        mount = f"{roots.MOUNT_OVERLAY} && " if self._place.overlay else ""
+        pip_cache = roots.cache() / "pip"
+        pip_cache.mkdir(parents=True, exist_ok=True)
+        # Disks are there before the first unit starts: a shell makes their nodes and becomes init.
+        init = f"cd /dev; {''.join(disk.plug for disk in self.disks)}cd /; exec /sbin/init"
+        words = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", f'{join}{_OWN_RUN}{mount}exec "$@"', "sh"]
+        words += [*_NSPAWN, f"--machine={self._place.machine}", f"--bind={pip_cache}:/root/.cache/pip"]
+        words += [f"--network-namespace-path=/run/netns/{self._place.namespace}", "/bin/sh", "-c", init]
+        return words
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Follow the box until it is down for good; a reboot from within starts it again on the same root and disks."""
+        while process.wait() == REBOOT_STATUS:
+            with self.lock:
+                cgroups.kill(self._place.machine)
+                if self._ordered_down:
+                    break
+                process = self._spawn()
+        cgroups.kill(self._place.machine)
+        self._ledger.drop("cgroup", self._place.machine)
+        self._down.set()
+        if not self._ordered_down:
+            self._powered_off()
+
+    def _leader(self, process: subprocess.Popen[bytes], seconds: float = 20) -> int | None:
+        """Return the box's process 1 as this machine numbers it, once it is there; None if it does not come."""
+        deadline = time.monotonic() + seconds
+        while process.poll() is None and time.monotonic() < deadline:
+            for child in _children(process.pid):
+                if _is_first_in_its_namespace(child):
+                    return child
+            time.sleep(0.01)
+        return None
+
+    def _order(self, order: int) -> None:
+        """Signal the box's systemd, which ignores that while it is a shell still, or just starts: callers ask again."""
+        leader = self._leader(self._process, seconds=0.1) if self._process else None
+        if leader:
+            with suppress(ProcessLookupError):
+                os.kill(leader, order)
+
+
+def _children(process: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _is_first_in_its_namespace(process: int) -> bool:
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+    numbers = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[1:]
+    return len(numbers) > 1 and numbers[-1] == "1"
+
+
+def lay_out(folder: Path, base: Path, *, overlay: bool) -> Path:
+    """Make a box's folder over a base root and return the tree that its own files are written to."""
+    folder.mkdir(parents=True)
+    if not overlay:
+        run("cp", "--archive", "--reflink=auto", base, folder / "root", timeout=600)
+        return folder / "root"
+    (folder / "lower").symlink_to(base)
+    for name in ("upper", "work", "root"):
+        (folder / name).mkdir()
+    return folder / "upper"
+
+
+def remove_folder(folder: str | Path) -> None:
+    """Drop a box's root disk, if it is there."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)

@@ -1,0 +1,258 @@
+"""The hypervisor: instances by id, their boxes, addresses and disks."""
+
+# ruff: noqa: D102 - rehearsal.hypervisor says what each of the Hypervisor's calls does
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import secrets
+import threading
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.boxes import cgroups, debs, firewall, network, roots, seed, volumes
+from rehearsal.boxes.box import Box, Place, lay_out, remove_folder
+from rehearsal.boxes.ledger import Ledger
+from rehearsal.boxes.volumes import Disk, Volumes, check_id
+from rehearsal.cloud.images import root_of
+from rehearsal.errors import RehearsalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rehearsal.boxes.roots import Root
+    from rehearsal.hypervisor import InstanceSpec, Rule
+
+DEFAULT_ROOT = "ubuntu-22.04"
+"""Built when the cloud opens; others when an image first asks for them."""
+
+# In this order: a disk is free once its box is dead.
+_RELEASES: dict[str, Callable[[str], object]] = {
+    "cgroup": cgroups.kill,
+    "loop": volumes.release_loop,
+    "folder": remove_folder,
+    "namespace": network.remove_namespace,
+    "opening": firewall.close_host_firewall,
+    "table": network.close_to_the_world,
+}
+
+
+@dataclasses.dataclass
+class _Instance:
+    spec: InstanceSpec
+    rules: tuple[Rule, ...]
+    box: Box
+    root: Root
+    tree: Path
+
+
+class Boxes:
+    """A machine room in the state folder `state`; `announce` gets one line before each thing that takes long.
+
+    What a killed predecessor left is swept first. Raises RehearsalError if another process runs boxes in `state`,
+    CannotBoot if no root file system can be had.
+    """
+
+    def __init__(self, state: Path, *, announce: Callable[[str], None]) -> None:
+        self._state, self._announce = state.resolve(), announce
+        self._powered_off: Callable[[str], None] = lambda _: None
+        self._instances: dict[str, _Instance] = {}
+        self._removers: list[threading.Thread] = []
+        self._lock = threading.RLock()
+        self._tag = f"gr{secrets.token_hex(3)}"
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(_alone(self._state))
+            self._ledger = Ledger(_ledger_path(self._state))
+            self._ledger.give_back(_RELEASES)
+            undo.callback(self._ledger.give_back, _RELEASES)
+            self._roots = {DEFAULT_ROOT: roots.ensure(DEFAULT_ROOT, announce)}
+            self._overlay = roots.overlay_works(self._state)
+            self._network = network.Network(self._tag, self._ledger)
+            self._volumes = Volumes(self._state)
+            self._undo = undo.pop_all()
+
+    def facts(self) -> dict[str, Any]:
+        """Return the address that boxes know this machine by, its network, and what boxes are made of."""
+        return {
+            "caller": self._network.caller,
+            "caller_name": seed.CALLER_NAME,
+            "subnet": self._network.subnet,
+            "interface": self._network.link,
+            "user": seed.USER,
+            "root": self._roots[DEFAULT_ROOT].name,
+            "visitor": self.visitor_namespace(),
+        }
+
+    def visitor_namespace(self) -> str:
+        """Return a network namespace whose traffic to the boxes does not come from the caller's address."""
+        return self._network.visitor
+
+    def watch(self, powered_off: Callable[[str], None]) -> None:
+        """Have `powered_off` called, on a thread of its own, with the id of an instance that shut itself down."""
+        self._powered_off = powered_off
+
+    def allocate_address(self) -> str:
+        with self._lock:
+            return self._network.allocate_address()
+
+    def launch(self, spec: InstanceSpec) -> None:
+        folder, root = self._state / "boxes" / check_id(spec.instance_id), self._root(spec.image_id)
+        self._ledger.take("folder", str(folder))
+        tree = lay_out(folder, root.path, overlay=self._overlay)
+        seed.write_instance(tree, root.path, spec, self._network.caller)
+        debs.lend(root.name, tree)
+        place = Place(
+            folder=folder,
+            machine=f"{self._tag}-{spec.instance_id}",
+            namespace=self._network.connect(spec.public_ip, spec.private_ip),
+            overlay=self._overlay,
+        )
+        box = Box(place, self._ledger, lambda: self._went_off(spec.instance_id))
+        self._instances[spec.instance_id] = instance = _Instance(spec, spec.rules, box, root, tree)
+        try:
+            self._power_on(instance)
+        except RehearsalError:
+            self.terminate(spec.instance_id)
+            raise
+
+    def stop(self, instance_id: str) -> None:
+        instance = self._instance(instance_id)
+        instance.box.stop()
+        self._set_rules(instance)
+
+    def start(self, instance_id: str) -> None:
+        self._power_on(self._instance(instance_id))
+
+    def reboot(self, instance_id: str) -> None:
+        self._instance(instance_id).box.reboot()
+
+    def kill(self, instance_id: str) -> None:
+        """Cut an instance's power; `start` boots it again from what its disks hold."""
+        instance = self._instance(instance_id)
+        instance.box.kill()
+        self._set_rules(instance)
+
+    def terminate(self, instance_id: str) -> None:
+        instance = self._instances.pop(instance_id, None)
+        if instance is None:
+            return
+        instance.box.stop()
+        for disk in list(instance.box.disks):
+            self._unplug(instance.box, disk)
+        self._network.disconnect(instance.spec.public_ip, instance.spec.private_ip)
+        debs.collect(instance.root.name, instance.tree)
+        # Some 9 GB that CUDA left take a slow disk minutes to forget: nobody who terminates an instance waits for that.
+        remover = threading.Thread(target=self._remove, args=(self._state / "boxes" / instance_id,))
+        remover.start()
+        self._removers.append(remover)
+
+    def _remove(self, folder: Path) -> None:
+        remove_folder(folder)
+        self._ledger.drop("folder", str(folder))
+
+    def set_rules(self, instance_id: str, rules: tuple[Rule, ...]) -> None:
+        instance = self._instance(instance_id)
+        instance.rules = rules
+        self._set_rules(instance)
+
+    def console(self, instance_id: str) -> str:
+        return self._instance(instance_id).box.console.read_bytes().decode(errors="replace").replace("\r\n", "\n")
+
+    def create_volume(self, volume_id: str, size_gib: int, snapshot_id: str | None) -> None:
+        self._volumes.create(check_id(volume_id), size_gib, snapshot_id)
+
+    def grow_volume(self, volume_id: str, size_gib: int) -> None:
+        self._volumes.grow(volume_id, size_gib)
+
+    def delete_volume(self, volume_id: str) -> None:
+        self._volumes.delete(check_id(volume_id))
+
+    def create_snapshot(self, snapshot_id: str, volume_id: str) -> None:
+        self._volumes.snapshot(check_id(snapshot_id), volume_id)
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        self._volumes.delete_snapshot(check_id(snapshot_id))
+
+    def attach(self, instance_id: str, volume_id: str) -> None:
+        image, box = self._volumes.image(volume_id), self._instance(instance_id).box
+        with self._lock:
+            if volumes.loop_devices(image):
+                raise RehearsalError(f"{volume_id} is already attached: detach it first")
+            self._ledger.take("loop", str(image))
+            device = volumes.attach_loop(image)
+        with box.lock:
+            slot = next(number for number in range(1, 27) if number not in {disk.slot for disk in box.disks})
+            box.plug(Disk(volume_id=volume_id, device=device, slot=slot))
+
+    def detach(self, instance_id: str, volume_id: str) -> None:
+        box = self._instance(instance_id).box
+        disk = next((disk for disk in box.disks if disk.volume_id == volume_id), None)
+        if disk is None:
+            raise RehearsalError(f"{volume_id} is not attached to {instance_id}")
+        self._unplug(box, disk)
+
+    def close(self) -> None:
+        with self._undo:
+            for instance_id in list(self._instances):
+                self.terminate(instance_id)
+            for remover in self._removers:
+                remover.join()
+
+    def _power_on(self, instance: _Instance) -> None:
+        instance.box.start()
+        self._set_rules(instance)
+
+    def _went_off(self, instance_id: str) -> None:
+        if instance := self._instances.get(instance_id):  # one that failed to launch is gone already
+            self._set_rules(instance)
+            self._powered_off(instance_id)
+
+    def _set_rules(self, instance: _Instance) -> None:
+        """Let in what the security group says; nothing while the box is off, or the kernel would refuse in its name."""
+        self._network.set_rules(instance.spec.public_ip, instance.rules if instance.box.running else ())
+
+    def _unplug(self, box: Box, disk: Disk) -> None:
+        volumes.wait_until_unused(disk.device)
+        box.unplug(disk)
+        image = self._volumes.image(disk.volume_id)
+        volumes.release_loop(image)
+        self._ledger.drop("loop", str(image))
+
+    def _root(self, image_id: str) -> Root:
+        name = root_of(image_id)
+        with self._lock:
+            if name not in self._roots:
+                self._roots[name] = roots.ensure(name, self._announce)
+            return self._roots[name]
+
+    def _instance(self, instance_id: str) -> _Instance:
+        try:
+            return self._instances[instance_id]
+        except KeyError:
+            raise RehearsalError(f"{instance_id} has no box in {self._state}") from None
+
+
+def sweep(state: Path) -> list[str]:
+    """Give back all that a killed cloud of this state folder took from the machine, and return what it was.
+
+    Volumes and snapshots stay. Raises RehearsalError while that cloud still runs.
+    """
+    if not _ledger_path(state).exists():
+        return []
+    with _alone(state):
+        return Ledger(_ledger_path(state)).give_back(_RELEASES)
+
+
+def _ledger_path(state: Path) -> Path:
+    return state / "boxes" / "taken.json"
+
+
+@contextlib.contextmanager
+def _alone(state: Path) -> Any:
+    (state / "boxes").mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(roots.locked(state / "boxes" / ".lock", wait=False))
+        except BlockingIOError:
+            raise RehearsalError(f"a rehearsal cloud is running in {state}: stop it first") from None
+        yield

@@ -1,0 +1,121 @@
+"""An instance is a real machine: it boots from its user-data, is reached over SSH, obeys its security group."""
+
+from __future__ import annotations
+
+import gzip
+import http.server
+import subprocess
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rehearsal.boxes import Boxes
+from rehearsal.hypervisor import Rule
+from tests.rehearsal.boxes.machine import launch, need_boxes, open_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.rehearsal.boxes.machine import Machine
+
+pytestmark = pytest.mark.box
+
+
+def test_boots_cleanly_from_its_user_data(machine: Machine) -> None:
+    assert machine.run("cloud-init status --wait").endswith("status: done")
+    assert machine.run("systemctl is-system-running --wait") == "running"
+    assert machine.run("cat /etc/greeting") == "from user-data"
+    assert machine.run("cloud-init query instance_id") == machine.instance_id
+
+
+def test_user_data_may_be_compressed(room: Boxes) -> None:
+    machine = launch(room, gzip.compress(b"#cloud-config\nwrite_files: [{path: /etc/greeting, content: unpacked}]\n"))
+    machine.run("cloud-init status --wait")
+    assert machine.run("cat /etc/greeting") == "unpacked"
+    room.terminate(machine.instance_id)
+
+
+def test_console_shows_the_host_keys_that_ssh_then_meets(machine: Machine) -> None:
+    machine.run("true")  # Machine.connect takes no key but the console's
+    for_client = machine.host_keys().lookup(machine.address)
+    assert for_client is not None
+    assert "ssh-ed25519" in for_client
+
+
+def test_apt_reaches_its_archive(machine: Machine) -> None:
+    machine.run("sudo apt-get update -qq && sudo apt-get install -qq --download-only hello >/dev/null")
+    assert "hello_" in machine.run("ls /var/cache/apt/archives")
+
+
+@pytest.fixture
+def service(room: Boxes) -> Iterator[str]:
+    """Serve HTTP on this machine's address as boxes know it, and yield the URL for a box."""
+    server = http.server.HTTPServer((room.facts()["caller"], 0), http.server.SimpleHTTPRequestHandler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://{room.facts()['caller_name']}:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_reaches_services_of_the_caller_by_name(machine: Machine, service: str) -> None:
+    assert machine.run(f"curl -sS -o /dev/null -w '%{{http_code}}' {service}") == "200"
+
+
+def test_security_group_lets_in_the_caller_and_nobody_else(machine: Machine) -> None:
+    machine.run("true")
+    assert machine.answers(22)
+    assert not machine.answers_a_visitor(22)
+    assert not machine.answers(5000)
+
+
+def test_security_group_changes_at_once_and_keeps_connections(room: Boxes, machine: Machine) -> None:
+    caller = f"{room.facts()['caller']}/32"
+    with machine.connect() as client:
+        room.set_rules(machine.instance_id, ())
+        assert not machine.answers(22)
+        _, output, _ = client.exec_command("echo still here", timeout=10)
+        assert output.read() == b"still here\n"
+        room.set_rules(machine.instance_id, (Rule(protocol="-1", first=0, last=65535, cidr="0.0.0.0/0"),))
+        assert machine.answers_a_visitor(22)
+        room.set_rules(machine.instance_id, open_port(22, caller, "2001:db8::/32"))
+    assert machine.answers(22)
+    assert not machine.answers_a_visitor(22)
+
+
+def test_root_in_the_box_cannot_alter_its_network(machine: Machine) -> None:
+    assert "Operation not permitted" in machine.run("sudo ip addr add 198.18.0.1/32 dev eth0 2>&1", check=False)
+
+
+def test_boxes_reach_each_other_only_where_a_rule_says_so(room: Boxes, machine: Machine) -> None:
+    other = launch(room)
+    knock = f"timeout 1 bash -c '</dev/tcp/{machine.address}/22' && echo in || echo out"
+    assert other.run(knock) == "out"
+    room.set_rules(machine.instance_id, open_port(22, f"{other.address}/32", f"{room.facts()['caller']}/32"))
+    assert other.run(knock) == "in"
+    room.terminate(other.instance_id)
+
+
+@pytest.fixture
+def on_an_overlay(tmp_path: Path) -> Iterator[Path]:
+    """Yield a state folder where no overlay can be mounted, as in most containers."""
+    need_boxes()
+    for name in ("lower", "upper", "work", "state"):
+        (tmp_path / name).mkdir()
+    layers = f"lowerdir={tmp_path}/lower,upperdir={tmp_path}/upper,workdir={tmp_path}/work"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, tmp_path / "state"], check=True)
+    yield tmp_path / "state"
+    subprocess.run(["umount", tmp_path / "state"], check=True)
+
+
+def test_boots_from_a_copy_where_overlays_do_not_work(on_an_overlay: Path) -> None:
+    room = Boxes(on_an_overlay, announce=print)
+    try:
+        machine = launch(room)
+        assert machine.run("findmnt --noheadings --output SOURCE /") != "overlay"
+        assert machine.run("cat /etc/greeting") == "from user-data"
+    finally:
+        room.close()
