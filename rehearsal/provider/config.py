@@ -1,0 +1,85 @@
+"""The provider's own configuration: region, credentials, endpoints, retries, default tags."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.provider.wire import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rehearsal.provider.wire import Values
+
+_TEXT = ("region", "profile", "accessKey", "secretKey", "token")
+_JSON = (
+    "endpoints",
+    "defaultTags",
+    "maxRetries",
+    "skipCredentialsValidation",
+    "skipMetadataApiCheck",
+    "skipRegionValidation",
+    "skipRequestingAccountId",
+)
+"""Not text, and therefore JSON text on the wire. The skip flags need nothing here, where nothing is validated."""
+_ENGINES_OWN = ("version", "pluginDownloadURL", "__internal", "__defaults")
+REGION_MISSING = "no region: set `aws:region`, the provider's `region`, or AWS_REGION"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a provider was configured with."""
+
+    region: str
+    profile: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    token: str | None = None
+    endpoints: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Service name (`ec2`) to address; a service without one takes AWS_ENDPOINT_URL, else AWS's own."""
+    default_tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    max_attempts: int = 25
+    """Times that a request is sent in all before its error stands; 25 is the official provider's own figure."""
+
+
+def problems(values: Values, env: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return every key that is unknown, missing or malformed, with what is wrong with it."""
+    found = [
+        (key, f"the stand-in provider has no setting {key!r}; it has {', '.join(_TEXT + _JSON)}")
+        for key in values
+        if key not in _TEXT + _JSON + _ENGINES_OWN
+    ]
+    if not (values.get("region") or _region(env)):
+        found.append(("region", REGION_MISSING))
+    for key in _JSON:
+        try:
+            _decoded(values.get(key))
+        except ValueError as error:
+            found.append((key, f"is not valid JSON: {error}"))
+    return found
+
+
+def settings(values: Values, env: Mapping[str, str]) -> Settings:
+    """Return the settings in `values`, which have no problems."""
+    endpoints = [part for part in _decoded(values.get("endpoints")) or [] if isinstance(part, dict)]
+    retries = _decoded(values.get("maxRetries"))
+    return Settings(
+        region=values.get("region") or _region(env) or "",
+        profile=values.get("profile"),
+        access_key=values.get("accessKey"),
+        secret_key=values.get("secretKey"),
+        token=values.get("token"),
+        endpoints={service: address for part in endpoints for service, address in part.items() if address},
+        default_tags=(_decoded(values.get("defaultTags")) or {}).get("tags") or {},
+        max_attempts=Settings.max_attempts if retries is None else max(1, int(retries)),
+    )
+
+
+def _region(env: Mapping[str, str]) -> str | None:
+    return env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
+
+
+def _decoded(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) and value != UNKNOWN else value

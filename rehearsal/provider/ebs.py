@@ -1,0 +1,191 @@
+"""EBS volumes and their attachment to instances."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.provider.model import Fate, Field, Item, Kind, answer, request
+from rehearsal.provider.power import stop
+from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
+from rehearsal.provider.validate import between, one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rehearsal.provider.aws import Aws
+    from rehearsal.provider.model import Problem
+    from rehearsal.provider.wire import Values
+
+TYPES = ("standard", "io1", "io2", "gp2", "sc1", "st1", "gp3")
+_SETTLE_S = 300.0
+_SNAPSHOT_S = 600.0
+_NEEDS_IOPS = ("io1", "io2")
+_TAKES_IOPS = (*_NEEDS_IOPS, "gp3")
+
+
+def describe_volume(aws: Aws, volume_id: str) -> dict[str, Any]:
+    """Return a volume's record; raises Gone where there is none."""
+    return aws.described("DescribeVolumes", "Volumes", VolumeIds=[volume_id])
+
+
+def modify_volume(aws: Aws, volume_id: str, wanted: dict[str, Any]) -> None:
+    """Change size, type or performance, and wait until the new figures hold; `wanted` is as ModifyVolume takes it."""
+    aws.ec2("ModifyVolume", VolumeId=volume_id, **wanted)
+    aws.until(
+        f"EBS volume {volume_id} to be modified",
+        lambda: all(
+            change["ModificationState"] in ("optimizing", "completed")
+            for change in aws.ec2("DescribeVolumesModifications", VolumeIds=[volume_id])["VolumesModifications"]
+        ),
+        seconds=_SETTLE_S,
+    )
+
+
+def _create_volume(aws: Aws, inputs: Values) -> str:
+    params = request(inputs, "availabilityZone", "size", "iops", "throughput", "encrypted", "kmsKeyId", "snapshotId")
+    if inputs.get("type"):
+        params["VolumeType"] = inputs["type"]
+    volume_id: str = aws.ec2("CreateVolume", **params, **at_creation(inputs, "volume"))["VolumeId"]
+    return volume_id
+
+
+def _settle_volume(aws: Aws, item: Item) -> None:
+    aws.until(
+        f"EBS volume {item.id} to become available",
+        lambda: describe_volume(aws, item.id)["State"] == "available",
+        seconds=_SETTLE_S,
+    )
+
+
+def _read_volume(aws: Aws, item: Item) -> Values:
+    volume = describe_volume(aws, item.id)
+    names = ("availabilityZone", "size", "iops", "throughput", "encrypted", "kmsKeyId", "snapshotId")
+    return {
+        **answer(volume, *names),
+        "type": volume["VolumeType"],
+        "createTime": volume["CreateTime"].isoformat(),
+        "arn": aws.arn("ec2", f"volume/{item.id}"),
+        **as_read(volume.get("Tags"), aws, item),
+    }
+
+
+def _modify(aws: Aws, item: Item) -> None:
+    names = ("size", "type", "iops", "throughput")
+    changed = {name: item.values[name] for name in names if item.values.get(name) not in (None, item.before.get(name))}
+    wanted = request(changed, "size", "iops", "throughput")
+    if "type" in changed:
+        wanted["VolumeType"] = changed["type"]
+    if wanted:
+        modify_volume(aws, item.id, wanted)
+
+
+def _delete_volume(aws: Aws, item: Item) -> None:
+    if item.values.get("finalSnapshot"):
+        made = aws.ec2("CreateSnapshot", VolumeId=item.id, **at_creation(item.values, "snapshot"))["SnapshotId"]
+        aws.until(f"snapshot {made} of EBS volume {item.id}", lambda: _is_complete(aws, made), seconds=_SNAPSHOT_S)
+    aws.ec2("DeleteVolume", VolumeId=item.id)
+
+
+def _is_complete(aws: Aws, snapshot_id: str) -> bool:
+    state = aws.described("DescribeSnapshots", "Snapshots", SnapshotIds=[snapshot_id])["State"]
+    return bool(state == "completed")
+
+
+def _volume_problems(inputs: Values) -> Iterator[Problem]:
+    if "size" not in inputs and "snapshotId" not in inputs:
+        yield "size", "one of `size,snapshotId` must be specified"
+    kind = inputs.get("type")
+    if kind in _NEEDS_IOPS and "iops" not in inputs:
+        yield "iops", f"'iops' must be set when 'type' is '{kind}'"
+    if kind and kind not in _TAKES_IOPS and "iops" in inputs:
+        yield "iops", f"'iops' must not be set when 'type' is '{kind}'"
+    if kind and kind != "gp3" and "throughput" in inputs:
+        yield "throughput", f"'throughput' must not be set when 'type' is '{kind}'"
+
+
+def _attach(aws: Aws, inputs: Values) -> str:
+    volume_id, instance_id, device = inputs["volumeId"], inputs["instanceId"], inputs["deviceName"]
+    aws.insist(
+        # The instance may still be pending, the volume still leaving another one.
+        ("IncorrectState", "IncorrectInstanceState"),
+        lambda: aws.ec2("AttachVolume", VolumeId=volume_id, InstanceId=instance_id, Device=device),
+        seconds=_SETTLE_S,
+    )
+    # An attachment has no id of its own; this is how the official provider makes one up.
+    return f"vai-{zlib.crc32(f'{device}-{instance_id}-{volume_id}-'.encode())}"
+
+
+def _attachment(aws: Aws, values: Values) -> dict[str, Any] | None:
+    attachments: list[dict[str, Any]] = describe_volume(aws, values["volumeId"]).get("Attachments", [])
+    return next((found for found in attachments if found["InstanceId"] == values["instanceId"]), None)
+
+
+def _settle_attachment(aws: Aws, item: Item) -> None:
+    aws.until(
+        f"EBS volume {item.values['volumeId']} to be attached to {item.values['instanceId']}",
+        lambda: (_attachment(aws, item.values) or {}).get("State") == "attached",
+        seconds=_SETTLE_S,
+    )
+
+
+def _read_attachment(aws: Aws, item: Item) -> Values | None:
+    if "volumeId" not in item.values:
+        # An import names an attachment as `/dev/sdf:vol-…:i-…`.
+        device, volume_id, instance_id = item.id.split(":")
+        item = Item(item.id, {"deviceName": device, "volumeId": volume_id, "instanceId": instance_id})
+    found = _attachment(aws, item.values)
+    if not found or found.get("State") == "detached":
+        return None
+    return {"deviceName": found["Device"], **answer(found, "volumeId", "instanceId")}
+
+
+def _detach(aws: Aws, item: Item) -> None:
+    if not _attachment(aws, item.values):
+        return
+    if item.values.get("stopInstanceBeforeDetaching"):
+        stop(aws, item.values["instanceId"])
+    force = {"Force": True} if item.values.get("forceDetach") else {}
+    where = {"InstanceId": item.values["instanceId"], "Device": item.values["deviceName"]}
+    aws.ec2("DetachVolume", VolumeId=item.values["volumeId"], **where, **force)
+
+
+KINDS = {
+    "aws:ebs/volume:Volume": Kind(
+        noun="EBS Volume",
+        fields={
+            "availabilityZone": Field(required=True, on_change=Fate.REPLACE),
+            "size": Field(type=int, computed=True, on_change=_modify, why_not=between(1, 65536)),
+            "type": Field(computed=True, on_change=_modify, why_not=one_of(*TYPES)),
+            "iops": Field(type=int, computed=True, on_change=_modify),
+            "throughput": Field(type=int, computed=True, on_change=_modify, why_not=between(125, 2000)),
+            "encrypted": Field(type=bool, computed=True, on_change=Fate.REPLACE),
+            "kmsKeyId": Field(computed=True, on_change=Fate.REPLACE),
+            "snapshotId": Field(computed=True, on_change=Fate.REPLACE),
+            "finalSnapshot": Field(type=bool, default=False, on_change=Fate.RECORD),
+            **tag_fields(retag_ec2),
+        },
+        outputs=("arn", "createTime", *OUTPUTS),
+        problems=_volume_problems,
+        create=_create_volume,
+        settle=_settle_volume,
+        read=_read_volume,
+        delete=_delete_volume,
+    ),
+    "aws:ec2/volumeAttachment:VolumeAttachment": Kind(
+        noun="EBS Volume Attachment",
+        fields={
+            "deviceName": Field(required=True, on_change=Fate.REPLACE),
+            "instanceId": Field(required=True, on_change=Fate.REPLACE),
+            "volumeId": Field(required=True, on_change=Fate.REPLACE),
+            "forceDetach": Field(type=bool, on_change=Fate.RECORD),
+            "skipDestroy": Field(type=bool, on_change=Fate.RECORD),
+            "stopInstanceBeforeDetaching": Field(type=bool, on_change=Fate.RECORD),
+        },
+        create=_attach,
+        settle=_settle_attachment,
+        read=_read_attachment,
+        delete=_detach,
+        forgets=lambda values: bool(values.get("skipDestroy")),
+    ),
+}

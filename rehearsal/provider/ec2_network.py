@@ -1,0 +1,194 @@
+"""VPC, subnet, internet gateway, route table, route, association, gateway endpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.provider.model import Fate, Field, Kind, answer, request
+from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
+from rehearsal.provider.validate import cidr, one_of
+
+if TYPE_CHECKING:
+    from rehearsal.provider.aws import Aws
+    from rehearsal.provider.model import Item
+    from rehearsal.provider.wire import Values
+
+_DNS = ("enableDnsSupport", "enableDnsHostnames")
+_SETTLE_S = 300.0
+_TAGS = tag_fields(retag_ec2)
+
+
+def _filtered(**filters: str) -> list[dict[str, Any]]:
+    return [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in filters.items()]
+
+
+def _create_vpc(aws: Aws, inputs: Values) -> str:
+    params = {**request(inputs, "cidrBlock", "instanceTenancy"), **at_creation(inputs, "vpc")}
+    vpc_id: str = aws.ec2("CreateVpc", **params)["Vpc"]["VpcId"]
+    return vpc_id
+
+
+def _settle_vpc(aws: Aws, item: Item) -> None:
+    aws.until(
+        f"VPC {item.id} to become available",
+        lambda: aws.described("DescribeVpcs", "Vpcs", VpcIds=[item.id])["State"] == "available",
+        seconds=_SETTLE_S,
+    )
+    _set_dns(aws, item)
+
+
+def _set_dns(aws: Aws, item: Item) -> None:
+    # One attribute a call: the API takes no two at once.
+    for name in _DNS:
+        if item.values.get(name) is not None:
+            aws.ec2("ModifyVpcAttribute", VpcId=item.id, **request({name: {"Value": item.values[name]}}, name))
+
+
+def _set_tenancy(aws: Aws, item: Item) -> None:
+    aws.ec2("ModifyVpcTenancy", VpcId=item.id, InstanceTenancy=item.values["instanceTenancy"])
+
+
+def _read_vpc(aws: Aws, item: Item) -> Values:
+    vpc = aws.described("DescribeVpcs", "Vpcs", VpcIds=[item.id])
+    dns = {
+        name: aws.ec2("DescribeVpcAttribute", VpcId=item.id, Attribute=name)[name[0].upper() + name[1:]]["Value"]
+        for name in _DNS
+    }
+    main = [*_filtered(vpc_id=item.id), {"Name": "association.main", "Values": ["true"]}]
+    tables = aws.ec2("DescribeRouteTables", Filters=main)["RouteTables"]
+    groups = aws.ec2("DescribeSecurityGroups", Filters=_filtered(vpc_id=item.id, group_name="default"))[
+        "SecurityGroups"
+    ]
+    lists = aws.ec2("DescribeNetworkAcls", Filters=_filtered(vpc_id=item.id, default="true"))["NetworkAcls"]
+    table = tables[0]["RouteTableId"] if tables else None
+    return {
+        **answer(vpc, "cidrBlock", "instanceTenancy", "dhcpOptionsId", "ownerId"),
+        **dns,
+        "arn": aws.arn("ec2", f"vpc/{item.id}"),
+        "mainRouteTableId": table,
+        "defaultRouteTableId": table,
+        "defaultSecurityGroupId": groups[0]["GroupId"] if groups else None,
+        "defaultNetworkAclId": lists[0]["NetworkAclId"] if lists else None,
+        **as_read(vpc.get("Tags"), aws, item),
+    }
+
+
+def _create_subnet(aws: Aws, inputs: Values) -> str:
+    params = request(inputs, "vpcId", "cidrBlock", "availabilityZone")
+    subnet_id: str = aws.ec2("CreateSubnet", **params, **at_creation(inputs, "subnet"))["Subnet"]["SubnetId"]
+    return subnet_id
+
+
+def _settle_subnet(aws: Aws, item: Item) -> None:
+    aws.until(
+        f"subnet {item.id} to become available",
+        lambda: aws.described("DescribeSubnets", "Subnets", SubnetIds=[item.id])["State"] == "available",
+        seconds=_SETTLE_S,
+    )
+    if item.values.get("mapPublicIpOnLaunch"):
+        _set_public_addresses(aws, item)
+
+
+def _set_public_addresses(aws: Aws, item: Item) -> None:
+    wanted = {"Value": item.values.get("mapPublicIpOnLaunch", False)}
+    aws.ec2("ModifySubnetAttribute", SubnetId=item.id, MapPublicIpOnLaunch=wanted)
+
+
+def _read_subnet(aws: Aws, item: Item) -> Values:
+    subnet = aws.described("DescribeSubnets", "Subnets", SubnetIds=[item.id])
+    names = ("vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId", "mapPublicIpOnLaunch", "ownerId")
+    return {
+        **answer(subnet, *names),
+        "arn": subnet.get("SubnetArn") or aws.arn("ec2", f"subnet/{item.id}"),
+        **as_read(subnet.get("Tags"), aws, item),
+    }
+
+
+def _create_gateway(aws: Aws, inputs: Values) -> str:
+    made = aws.ec2("CreateInternetGateway", **at_creation(inputs, "internet-gateway"))["InternetGateway"]
+    gateway_id: str = made["InternetGatewayId"]
+    return gateway_id
+
+
+def _attach_gateway(aws: Aws, item: Item) -> None:
+    """Attach the gateway to the VPC that is asked for, away from any other."""
+    wanted = item.values.get("vpcId")
+    for vpc_id in _attached(aws, item.id):
+        if vpc_id == wanted:
+            return
+        aws.ec2("DetachInternetGateway", InternetGatewayId=item.id, VpcId=vpc_id)
+    if wanted:
+        aws.ec2("AttachInternetGateway", InternetGatewayId=item.id, VpcId=wanted)
+
+
+def _delete_gateway(aws: Aws, item: Item) -> None:
+    for vpc_id in _attached(aws, item.id):
+        aws.ec2("DetachInternetGateway", InternetGatewayId=item.id, VpcId=vpc_id)
+    aws.ec2("DeleteInternetGateway", InternetGatewayId=item.id)
+
+
+def _attached(aws: Aws, gateway_id: str) -> list[str]:
+    found = aws.described("DescribeInternetGateways", "InternetGateways", InternetGatewayIds=[gateway_id])
+    return [attachment["VpcId"] for attachment in found.get("Attachments", [])]
+
+
+def _read_gateway(aws: Aws, item: Item) -> Values:
+    found = aws.described("DescribeInternetGateways", "InternetGateways", InternetGatewayIds=[item.id])
+    attachments = found.get("Attachments") or [{}]
+    return {
+        **answer(found, "ownerId"),
+        "vpcId": attachments[0].get("VpcId"),
+        "arn": aws.arn("ec2", f"internet-gateway/{item.id}"),
+        **as_read(found.get("Tags"), aws, item),
+    }
+
+
+KINDS = {
+    "aws:ec2/vpc:Vpc": Kind(
+        noun="EC2 VPC",
+        fields={
+            "cidrBlock": Field(required=True, on_change=Fate.REPLACE, why_not=cidr(longest=28, shortest=16)),
+            "enableDnsSupport": Field(type=bool, default=True, on_change=_set_dns),
+            "enableDnsHostnames": Field(type=bool, computed=True, on_change=_set_dns),
+            "instanceTenancy": Field(
+                default="default",
+                why_not=one_of("default", "dedicated"),
+                on_change=_set_tenancy,
+                replaces_if=lambda _, new: new.get("instanceTenancy") != "default",
+            ),
+            **_TAGS,
+        },
+        outputs=(
+            *("arn", "defaultNetworkAclId", "defaultRouteTableId", "defaultSecurityGroupId", "dhcpOptionsId"),
+            *("mainRouteTableId", "ownerId", *OUTPUTS),
+        ),
+        create=_create_vpc,
+        settle=_settle_vpc,
+        read=_read_vpc,
+        delete=lambda aws, item: aws.ec2("DeleteVpc", VpcId=item.id),
+    ),
+    "aws:ec2/subnet:Subnet": Kind(
+        noun="EC2 Subnet",
+        fields={
+            "vpcId": Field(required=True, on_change=Fate.REPLACE),
+            "cidrBlock": Field(required=True, on_change=Fate.REPLACE, why_not=cidr(longest=28, shortest=16)),
+            "availabilityZone": Field(computed=True, on_change=Fate.REPLACE),
+            "mapPublicIpOnLaunch": Field(type=bool, default=False, on_change=_set_public_addresses),
+            **_TAGS,
+        },
+        outputs=("arn", "availabilityZoneId", "ownerId", *OUTPUTS),
+        create=_create_subnet,
+        settle=_settle_subnet,
+        read=_read_subnet,
+        delete=lambda aws, item: aws.ec2("DeleteSubnet", SubnetId=item.id),
+    ),
+    "aws:ec2/internetGateway:InternetGateway": Kind(
+        noun="EC2 Internet Gateway",
+        fields={"vpcId": Field(computed=True, on_change=_attach_gateway), **_TAGS},
+        outputs=("arn", "ownerId", *OUTPUTS),
+        create=_create_gateway,
+        settle=_attach_gateway,
+        read=_read_gateway,
+        delete=_delete_gateway,
+    ),
+}

@@ -1,0 +1,115 @@
+"""What can be changed of an instance in place."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.provider.ebs import modify_volume
+from rehearsal.provider.instance_view import METADATA, ROOT, profile_association, root_volume
+from rehearsal.provider.model import request
+from rehearsal.provider.power import describe_instance, start, stop
+from rehearsal.provider.tags import all_tags, set_ec2_tags
+
+if TYPE_CHECKING:
+    from rehearsal.provider.aws import Aws
+    from rehearsal.provider.model import Act, Item
+    from rehearsal.provider.wire import Values
+
+PROFILE_S = 120.0
+"""How long IAM may take to make a new instance profile known to EC2."""
+
+
+def volume_tags(aws: Aws, inputs: Values) -> dict[str, str]:
+    """Return the tags that the program wants on the root volume."""
+    # `volumeTags` are taken as they are; the provider's defaults join only the tags of a described root volume.
+    if inputs.get("volumeTags"):
+        tags: dict[str, str] = inputs["volumeTags"]
+        return tags
+    root = inputs.get("rootBlockDevice")
+    return all_tags(root.get("tags") or {}, aws.settings.default_tags) if root else {}
+
+
+def reshape(aws: Aws, item: Item) -> None:
+    """Change what EC2 changes only while an instance is stopped, in one stop."""
+    wanted: list[dict[str, Any]] = []
+    if item.values.get("instanceType") != item.before.get("instanceType"):
+        wanted.append({"InstanceType": {"Value": item.values["instanceType"]}})
+    if item.values.get("userDataBase64") != item.before.get("userDataBase64"):
+        wanted.append({"UserData": {"Value": base64.b64decode(item.values.get("userDataBase64", ""))}})
+    was_running = stop(aws, item.id)
+    try:
+        for attribute in wanted:
+            aws.ec2("ModifyInstanceAttribute", InstanceId=item.id, **attribute)
+    finally:
+        # Also after a refusal: the user's machine must not stay off because one change of it failed.
+        if was_running:
+            start(aws, item.id)
+
+
+def regroup(aws: Aws, item: Item) -> None:
+    """Put the instance into other security groups."""
+    aws.ec2("ModifyInstanceAttribute", InstanceId=item.id, Groups=item.values["vpcSecurityGroupIds"])
+
+
+def set_flag(name: str) -> Act:
+    """Return what brings an attribute that is on or off to what is wanted."""
+
+    def act(aws: Aws, item: Item) -> None:
+        flag = {"Value": item.values.get(name, False)}
+        aws.ec2("ModifyInstanceAttribute", InstanceId=item.id, **request({name: flag}, name))
+
+    return act
+
+
+def set_shutdown_behavior(aws: Aws, item: Item) -> None:
+    """Change what a shutdown from inside does."""
+    behavior = {"Value": item.values["instanceInitiatedShutdownBehavior"]}
+    aws.ec2("ModifyInstanceAttribute", InstanceId=item.id, InstanceInitiatedShutdownBehavior=behavior)
+
+
+def set_metadata_options(aws: Aws, item: Item) -> None:
+    """Change how the instance reaches its metadata."""
+    options = request(item.values["metadataOptions"], *METADATA)
+    aws.ec2("ModifyInstanceMetadataOptions", InstanceId=item.id, **options)
+
+
+def set_profile(aws: Aws, item: Item) -> None:
+    """Give the instance another instance profile, a first one, or none."""
+    wanted, present = item.values.get("iamInstanceProfile"), profile_association(aws, item.id)
+    running = describe_instance(aws, item.id)["State"]["Name"] == "running"
+    if present and not (wanted and running):
+        # Of a stopped instance AWS does not replace the profile: it wants the old one gone first.
+        aws.ec2("DisassociateIamInstanceProfile", AssociationId=present["AssociationId"])
+        present = None
+    if wanted and present:
+        params = {"IamInstanceProfile": {"Name": wanted}, "AssociationId": present["AssociationId"]}
+        operation = "ReplaceIamInstanceProfileAssociation"
+    elif wanted:
+        params = {"IamInstanceProfile": {"Name": wanted}, "InstanceId": item.id}
+        operation = "AssociateIamInstanceProfile"
+    else:
+        return
+    aws.insist(("InvalidParameterValue",), lambda: aws.ec2(operation, **params), seconds=PROFILE_S)
+
+
+def change_root(aws: Aws, item: Item) -> None:
+    """Change the root volume: figures, fate, tags."""
+    wanted, present = item.values.get("rootBlockDevice", {}), item.before.get("rootBlockDevice", {})
+    device, volume_id = root_volume(aws, item.id)
+    changed = {name: wanted[name] for name in ROOT if name in wanted and wanted[name] != present.get(name)}
+    changed.pop("encrypted", None)
+    sizes = {("Size" if key == "VolumeSize" else key): value for key, value in request(changed, *ROOT).items()}
+    if sizes:
+        modify_volume(aws, volume_id, sizes)
+    if wanted.get("deleteOnTermination") not in (None, present.get("deleteOnTermination")):
+        mapping = {"DeviceName": device, "Ebs": {"DeleteOnTermination": wanted["deleteOnTermination"]}}
+        aws.ec2("ModifyInstanceAttribute", InstanceId=item.id, BlockDeviceMappings=[mapping])
+    if wanted.get("tags") != present.get("tags"):
+        retag_root(aws, item)
+
+
+def retag_root(aws: Aws, item: Item) -> None:
+    """Bring the root volume's tags to those wanted."""
+    _, volume_id = root_volume(aws, item.id)
+    set_ec2_tags(aws, volume_id, volume_tags(aws, item.values))

@@ -1,0 +1,133 @@
+"""An instance as a state shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.provider.model import answer
+from rehearsal.provider.power import OVER
+from rehearsal.provider.tags import as_read, mapping, own_tags
+
+if TYPE_CHECKING:
+    from rehearsal.provider.aws import Aws
+    from rehearsal.provider.model import Item
+    from rehearsal.provider.wire import Values
+
+METADATA = ("httpEndpoint", "httpTokens", "httpPutResponseHopLimit", "instanceMetadataTags")
+ROOT = ("volumeSize", "volumeType", "iops", "throughput", "encrypted")
+SPOT = ("maxPrice", "spotInstanceType", "instanceInterruptionBehavior")
+_ASKED_SINGLY = {
+    "disableApiTermination": "DisableApiTermination",
+    "disableApiStop": "DisableApiStop",
+    "instanceInitiatedShutdownBehavior": "InstanceInitiatedShutdownBehavior",
+}
+
+
+def read_instance(aws: Aws, item: Item) -> Values | None:
+    """Return what the cloud says of an instance; None once it is on its way out."""
+    reservation = aws.described("DescribeInstances", "Reservations", InstanceIds=[item.id])
+    instance: dict[str, Any] = reservation["Instances"][0]
+    if instance["State"]["Name"] in OVER:
+        return None
+    tie = profile_association(aws, item.id)
+    interfaces = [
+        nic for nic in instance.get("NetworkInterfaces", []) if nic.get("Attachment", {}).get("DeviceIndex") == 0
+    ]
+    return {
+        **answer(instance, "instanceType", "subnetId", "keyName", "instanceLifecycle", "spotInstanceRequestId"),
+        "ami": instance["ImageId"],
+        "arn": aws.arn("ec2", f"instance/{item.id}"),
+        "availabilityZone": instance["Placement"]["AvailabilityZone"],
+        "vpcSecurityGroupIds": [group["GroupId"] for group in instance.get("SecurityGroups", [])],
+        "iamInstanceProfile": tie["IamInstanceProfile"]["Arn"].rpartition("/")[2] if tie else None,
+        "instanceState": instance["State"]["Name"],
+        "primaryNetworkInterfaceId": interfaces[0]["NetworkInterfaceId"] if interfaces else None,
+        **_addresses(instance),
+        **_attributes(aws, item),
+        **(
+            {"metadataOptions": answer(instance["MetadataOptions"], *METADATA)} if "MetadataOptions" in instance else {}
+        ),
+        **_market(aws, instance),
+        **_volumes(aws, item, instance),
+        **as_read(instance.get("Tags"), aws, item),
+    }
+
+
+def profile_association(aws: Aws, instance_id: str) -> dict[str, Any] | None:
+    """Return the tie between an instance and its profile, if there is one."""
+    filters = [{"Name": "instance-id", "Values": [instance_id]}]
+    ties = aws.ec2("DescribeIamInstanceProfileAssociations", Filters=filters)["IamInstanceProfileAssociations"]
+    return next((tie for tie in ties if tie["State"] in ("associating", "associated")), None)
+
+
+def root_volume(aws: Aws, instance_id: str) -> tuple[str, str]:
+    """Return device name and volume id of an instance's root volume."""
+    reservation = aws.described("DescribeInstances", "Reservations", InstanceIds=[instance_id])
+    mapped = _root_mapping(reservation["Instances"][0])
+    return mapped["DeviceName"], mapped["Ebs"]["VolumeId"]
+
+
+def _root_mapping(instance: dict[str, Any]) -> dict[str, Any]:
+    mappings: list[dict[str, Any]] = instance["BlockDeviceMappings"]
+    return next(mapped for mapped in mappings if mapped["DeviceName"] == instance["RootDeviceName"])
+
+
+def _addresses(instance: dict[str, Any]) -> Values:
+    public = instance.get("PublicIpAddress", "")
+    # A stopped instance has no public address and says nothing of the one that it will get.
+    asked = {"associatePublicIpAddress": bool(public)} if instance["State"]["Name"] == "running" else {}
+    return {
+        **asked,
+        "privateIp": instance.get("PrivateIpAddress"),
+        "privateDns": instance.get("PrivateDnsName", ""),
+        "publicIp": public,
+        "publicDns": instance.get("PublicDnsName", ""),
+    }
+
+
+def _attributes(aws: Aws, item: Item) -> Values:
+    """Return what EC2 tells only one by one, and is therefore asked only where the program has a word on it."""
+    found: Values = {}
+    for name, key in _ASKED_SINGLY.items():
+        if name in item.values:
+            said = aws.ec2("DescribeInstanceAttribute", InstanceId=item.id, Attribute=name)
+            found[name] = said.get(key, {}).get("Value")
+    if "userDataBase64" in item.values:
+        said = aws.ec2("DescribeInstanceAttribute", InstanceId=item.id, Attribute="userData")
+        found["userDataBase64"] = said.get("UserData", {}).get("Value")
+    return found
+
+
+def _market(aws: Aws, instance: dict[str, Any]) -> Values:
+    request_id = instance.get("SpotInstanceRequestId")
+    if not request_id:
+        return {}
+    spot = aws.described("DescribeSpotInstanceRequests", "SpotInstanceRequests", SpotInstanceRequestIds=[request_id])
+    options = {
+        "maxPrice": spot.get("SpotPrice"),
+        "spotInstanceType": spot.get("Type"),
+        "instanceInterruptionBehavior": spot.get("InstanceInterruptionBehavior"),
+    }
+    return {"instanceMarketOptions": {"marketType": "spot", "spotOptions": options}}
+
+
+def _volumes(aws: Aws, item: Item, instance: dict[str, Any]) -> Values:
+    """Return the root volume, with its tags where the program put them: on the volume, or as `volumeTags`."""
+    mapped = _root_mapping(instance)
+    volume = aws.described("DescribeVolumes", "Volumes", VolumeIds=[mapped["Ebs"]["VolumeId"]])
+    tags = mapping(volume.get("Tags"))
+    if "volumeTags" in item.values:
+        placed: Values = {"volumeTags": tags}
+        own: Values = {}
+    else:
+        placed = {}
+        known = (item.values.get("rootBlockDevice") or {}).get("tags")
+        own = {"tags": own_tags(tags, aws, known)}
+    root = {
+        **answer(volume, "volumeType", "iops", "throughput", "encrypted", "kmsKeyId", "volumeId"),
+        "volumeSize": volume["Size"],
+        "deviceName": mapped["DeviceName"],
+        "deleteOnTermination": mapped["Ebs"]["DeleteOnTermination"],
+        **own,
+    }
+    return {"rootBlockDevice": {name: value for name, value in root.items() if value is not None}, **placed}

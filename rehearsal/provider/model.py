@@ -1,0 +1,117 @@
+"""How a resource type is described: its properties, what a change of each does, and the calls behind it."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import operator
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rehearsal.provider.aws import Aws
+    from rehearsal.provider.wire import Values
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """One resource as a call meets it."""
+
+    id: str
+    values: Values
+    """The inputs wanted (create, update) or all that the last state says (read, delete)."""
+    before: Values = dataclasses.field(default_factory=dict)
+    """In an update: the inputs as they hold in the cloud now."""
+
+
+class Fate(enum.Enum):
+    """What a change of a property does where no call is needed."""
+
+    REPLACE = "replace"
+    """A new resource takes the old one's place (Terraform: ForceNew)."""
+    RECORD = "record"
+    """Only the state keeps it: it steers a later call."""
+
+
+Act = Callable[["Aws", Item], object]
+OnChange = Fate | Act
+Problem = tuple[str, str]
+"""A property's path and what is wrong with it."""
+
+
+def _accept(_: Any) -> None:
+    return None
+
+
+def _never(_old: Values, _new: Values) -> bool:
+    return False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Field:
+    """One input property."""
+
+    on_change: OnChange
+    type: type = str
+    """str, int, float, bool, list, or dict."""
+    required: bool = False
+    computed: bool = False
+    """The cloud decides where the program is silent (Optional and Computed): no drift, unknown in previews."""
+    default: Any = None
+    why_not: Callable[[Any], str | None] = _accept
+    """Says what is wrong with a known value."""
+    same: Callable[[Any, Any], bool] = operator.eq
+    """Whether two spellings mean one thing (policy documents, sets)."""
+    replaces_if: Callable[[Values, Values], bool] = _never
+    """Of the old and the new inputs of the resource: whether this change replaces after all."""
+    fields: Mapping[str, Field] = dataclasses.field(default_factory=dict)
+    """Of an object, or of every object in a list."""
+    outputs: tuple[str, ...] = ()
+    """Properties of an object that only the cloud gives."""
+
+
+def _no_problems(_: Values) -> Iterable[Problem]:
+    return ()
+
+
+def _nothing(_aws: Aws, _item: Item) -> None:
+    return None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One resource type."""
+
+    noun: str
+    """As an error names it: "EC2 VPC"."""
+    fields: Mapping[str, Field]
+    create: Callable[[Aws, Values], str]
+    """The one call that makes the resource; returns its id. Whatever can fail afterwards belongs in `settle`."""
+    settle: Act = _nothing
+    """Brings what `create` made to what was asked, and waits until it is usable."""
+    read: Callable[[Aws, Item], Values | None]
+    """What the cloud says; None (or `Gone`) where the resource is gone; a property that cannot be read is left out."""
+    delete: Act
+    forgets: Callable[[Values], bool] = lambda _: False
+    """Whether a delete only drops the resource from the state."""
+    outputs: tuple[str, ...] = ()
+    """Properties that only the cloud gives."""
+    unsettled_by: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Outputs that an update of a property may change."""
+    auto_name: str | None = None
+    """The property that gets the resource's name and a random tail where the program names none."""
+    name_limit: int = 255
+    problems: Callable[[Values], Iterable[Problem]] = _no_problems
+    """What is wrong with the (known) inputs together."""
+
+
+def request(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return the named properties, where there are any, as parameters of a call: `cidrBlock` as `CidrBlock`."""
+    return {name[0].upper() + name[1:]: values[name] for name in names if values.get(name) is not None}
+
+
+def answer(record: Mapping[str, Any], *names: str) -> Values:
+    """Return the named properties out of an answer's record; one that it lacks comes back as None."""
+    return {name: record.get(name[0].upper() + name[1:]) for name in names}

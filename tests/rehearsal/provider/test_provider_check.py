@@ -1,0 +1,143 @@
+"""Check: what is filled in, what is refused, and in which words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+from google.protobuf import struct_pb2
+from pulumi.runtime.proto import provider_pb2 as pb
+
+from rehearsal.provider.wire import UNKNOWN, plain
+from tests.rehearsal.provider.example import KEY, policy
+from tests.rehearsal.provider.examples import EXAMPLES
+from tests.rehearsal.provider.plugin import urn
+
+if TYPE_CHECKING:
+    from tests.rehearsal.provider.plugin import Plugin
+
+VPC, GROUP, VOLUME = "aws:ec2/vpc:Vpc", "aws:ec2/securityGroup:SecurityGroup", "aws:ebs/volume:Volume"
+INSTANCE, ROLE, BUDGET = "aws:ec2/instance:Instance", "aws:iam/role:Role", "aws:budgets/budget:Budget"
+RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+_BOX = {"ami": "ami-1", "instanceType": "g5.xlarge"}
+_RULE = {"securityGroupId": "sg-1", "ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "cidrIpv4": "198.51.100.7/32"}
+_VOLUME = {"availabilityZone": "us-east-1a", "size": 20}
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs", "path", "word"),
+    [
+        (VPC, {}, "cidrBlock", "is required"),
+        (VPC, {"cidrBlock": "10.0.0.0/16", "ipv6CidrBlock": "::/56"}, "ipv6CidrBlock", "official pulumi-aws"),
+        (VPC, {"cidrBlock": "10.0.0.1/16"}, "cidrBlock", "host bits set"),
+        (VPC, {"cidrBlock": "10.0.0.0/8"}, "cidrBlock", "16 to 28"),
+        (VPC, {"cidrBlock": "10.0.0.0/16", "instanceTenancy": "host"}, "instanceTenancy", "expected to be one of"),
+        (VPC, {"cidrBlock": "10.0.0.0/16", "enableDnsSupport": "maybe"}, "enableDnsSupport", "expected bool"),
+        (GROUP, {"name": "sg-mine"}, "name", "sg-"),
+        (RULE, {**_RULE, "cidrIpv4": "everywhere"}, "cidrIpv4", "not a valid IPv4 CIDR"),
+        (RULE, {**_RULE, "cidrIpv6": "::/0"}, "cidrIpv4", "exactly one of"),
+        (RULE, {**_RULE, "cidrIpv4": None}, "cidrIpv4", "exactly one of"),
+        (RULE, {**_RULE, "toPort": 65536}, "toPort", "in the range"),
+        (RULE, {**_RULE, "fromPort": None}, "fromPort", "is required"),
+        (VOLUME, {"availabilityZone": "us-east-1a"}, "size", "one of `size,snapshotId`"),
+        (VOLUME, {**_VOLUME, "type": "gp4"}, "type", "expected to be one of"),
+        (VOLUME, {**_VOLUME, "type": "gp2", "throughput": 200}, "throughput", "must not be set"),
+        (VOLUME, {**_VOLUME, "type": "io2"}, "iops", "must be set"),
+        (INSTANCE, {**_BOX, "rootBlockDevice": {"sizeGib": 20}}, "rootBlockDevice.sizeGib", "official pulumi-aws"),
+        (
+            INSTANCE,
+            {**_BOX, "metadataOptions": {"httpTokens": "yes"}},
+            "metadataOptions.httpTokens",
+            "expected to be one of",
+        ),
+        (INSTANCE, {**_BOX, "userDataBase64": "#!/bin/sh"}, "userDataBase64", "base64"),
+        (
+            INSTANCE,
+            {**_BOX, "instanceMarketOptions": {"spotOptions": {"spotInstanceType": "persistent"}}},
+            "instanceMarketOptions.spotOptions.spotInstanceType",
+            "one-time",
+        ),
+        (
+            INSTANCE,
+            {**_BOX, "volumeTags": {"a": "b"}, "rootBlockDevice": {"tags": {"a": "b"}}},
+            "volumeTags",
+            "conflicts",
+        ),
+        (ROLE, {"assumeRolePolicy": "{"}, "assumeRolePolicy", "invalid JSON"),
+        (ROLE, {"assumeRolePolicy": "{}", "name": "a b"}, "name", "IAM role name"),
+        (
+            BUDGET,
+            {**EXAMPLES["budget"].inputs, "notifications": [{"threshold": 1}]},
+            "notifications[0].comparisonOperator",
+            "is required",
+        ),
+    ],
+)
+def test_refused(plugin: Plugin, token: str, inputs: dict[str, Any], path: str, word: str) -> None:
+    assert word in plugin.refusals(token, inputs)[path]
+
+
+def test_every_problem_at_once(plugin: Plugin) -> None:
+    found = plugin.refusals(VPC, {"cidrBlock": "x", "instanceTenancy": "y", "z": 1})
+    assert found.keys() == {"cidrBlock", "instanceTenancy", "z"}
+
+
+def test_defaults_and_names_are_filled_in_and_said_to_be(plugin: Plugin) -> None:
+    inputs = plugin.checked(GROUP, {"vpcId": "vpc-1"}, name="box")
+    assert inputs["description"] == "Managed by Pulumi"
+    assert inputs["name"].startswith("box-")
+    assert set(inputs["__defaults"]) == {"description", "name", "revokeRulesOnDelete"}
+    assert plugin.checked(GROUP, {"vpcId": "vpc-1"}, name="box")["name"] == inputs["name"], "the seed decides"
+
+
+def test_an_automatic_name_stays_and_one_given_up_does_not(plugin: Plugin) -> None:
+    automatic = {"name": "box-1234567", "__defaults": ["name"]}
+    assert plugin.checked(GROUP, {}, automatic)["name"] == "box-1234567"
+    assert plugin.checked(GROUP, {}, {"name": "mine"})["name"] != "mine"
+    assert plugin.checked(GROUP, {"name": "mine"}, automatic)["name"] == "mine"
+
+
+def test_a_long_name_is_cut_to_what_the_service_takes(plugin: Plugin) -> None:
+    name = plugin.checked(ROLE, {"assumeRolePolicy": policy("*")}, name="r" * 80)["name"]
+    assert len(name) == 64
+
+
+def test_default_tags_join_those_of_the_resource_which_win(plugin: Plugin) -> None:
+    inputs = plugin.checked(VPC, {"cidrBlock": "10.0.0.0/16", "tags": {"stack": "mine", "Name": "net"}})
+    assert inputs["tags"] == {"stack": "mine", "Name": "net"}
+    assert inputs["tagsAll"] == {"project": "gpurig", "stack": "mine", "Name": "net"}
+    assert plugin.checked(VPC, {"cidrBlock": "10.0.0.0/16", "tags": UNKNOWN})["tagsAll"] == UNKNOWN
+
+
+def test_what_is_not_known_yet_is_let_through(plugin: Plugin) -> None:
+    inputs = plugin.checked(VOLUME, {"availabilityZone": UNKNOWN, "snapshotId": UNKNOWN})
+    assert inputs["snapshotId"] == UNKNOWN
+    assert plugin.checked(RULE, {**_RULE, "cidrIpv4": UNKNOWN})["cidrIpv4"] == UNKNOWN
+
+
+def test_numbers_and_text_are_taken_for_each_other(plugin: Plugin) -> None:
+    assert plugin.checked(VOLUME, {**_VOLUME, "size": "20"})["size"] == 20
+    assert plugin.checked(BUDGET, {**EXAMPLES["budget"].inputs, "limitAmount": 50})["limitAmount"] == "50"
+
+
+def test_secrets_and_outputs_are_unwrapped(plugin: Plugin) -> None:
+    wrapped = struct_pb2.Struct()
+    signature = "4dabf18193072939515e22adb298388d"
+    wrapped.update(
+        {
+            "publicKey": {signature: "1b47061264138c4ac30d75fd1eb44270", "value": KEY},
+            "keyName": {signature: "d0e6a833031e9bbcd3f4e8bde6ca49a4", "value": "mine"},
+            "tags": {signature: "d0e6a833031e9bbcd3f4e8bde6ca49a4"},
+        }
+    )
+    answer = plugin.stub.Check(pb.CheckRequest(urn=urn("aws:ec2/keyPair:KeyPair"), news=wrapped))
+    inputs = plain(answer.inputs)
+    assert (inputs["publicKey"], inputs["keyName"], inputs["tags"]) == (KEY, "mine", UNKNOWN)
+
+
+def test_an_unknown_type_is_refused_by_name(plugin: Plugin) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        plugin.check("aws:s3/bucket:Bucket", {})
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert "no resource type aws:s3/bucket:Bucket; the official pulumi-aws has it" in caught.value.details()

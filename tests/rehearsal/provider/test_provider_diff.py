@@ -1,0 +1,119 @@
+"""Diff: the paths that an engine shows, and what replaces under which condition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pulumi.runtime.proto import provider_pb2 as pb
+
+from rehearsal.provider.wire import pack
+from tests.rehearsal.provider.example import text64
+from tests.rehearsal.provider.plugin import Resource
+
+if TYPE_CHECKING:
+    from tests.rehearsal.provider.plugin import Plugin
+
+GROUP, INSTANCE, RULE = (
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:ec2/instance:Instance",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+)
+BOX: dict[str, Any] = {
+    "ami": "ami-1",
+    "instanceType": "g5.xlarge",
+    "userDataBase64": text64("one"),
+    "metadataOptions": {"httpTokens": "optional", "httpEndpoint": "enabled"},
+    "rootBlockDevice": {"volumeSize": 60, "encrypted": True},
+    "vpcSecurityGroupIds": ["sg-1", "sg-2"],
+    "tags": {"Name": "box", "kubernetes.io/role": "node"},
+}
+
+
+def _box(plugin: Plugin, **others: Any) -> Resource:
+    inputs = plugin.checked(INSTANCE, {**BOX, **others})
+    return Resource(INSTANCE, "i-1", inputs, inputs)
+
+
+@pytest.mark.parametrize(
+    ("change", "paths"),
+    [
+        ({"instanceType": "g5.2xlarge"}, {"instanceType": "UPDATE"}),
+        (
+            {"metadataOptions": {"httpTokens": "required", "httpEndpoint": "enabled"}},
+            {"metadataOptions.httpTokens": "UPDATE"},
+        ),
+        ({"rootBlockDevice": {"volumeSize": 80, "encrypted": True}}, {"rootBlockDevice.volumeSize": "UPDATE"}),
+        ({"rootBlockDevice": {"volumeSize": 60, "encrypted": False}}, {"rootBlockDevice.encrypted": "UPDATE_REPLACE"}),
+        ({"rootBlockDevice": {"volumeSize": 60, "encrypted": True, "iops": 4000}}, {"rootBlockDevice.iops": "ADD"}),
+        ({"ami": "ami-2"}, {"ami": "UPDATE_REPLACE"}),
+        ({"keyName": "mine"}, {"keyName": "ADD_REPLACE"}),
+        ({"userDataBase64": text64("two")}, {"userDataBase64": "UPDATE"}),
+        ({"userDataBase64": None}, {"userDataBase64": "DELETE"}),
+        (
+            {"userDataBase64": text64("two"), "userDataReplaceOnChange": True},
+            {"userDataBase64": "UPDATE_REPLACE", "userDataReplaceOnChange": "UPDATE"},
+        ),
+        ({"vpcSecurityGroupIds": ["sg-2", "sg-1"]}, {}),
+        ({"vpcSecurityGroupIds": None}, {}),
+        ({"metadataOptions": None}, {}),
+        (
+            {"tags": {"Name": "box", "kubernetes.io/role": "leader"}},
+            {'tags["kubernetes.io/role"]': "UPDATE", 'tagsAll["kubernetes.io/role"]': "UPDATE"},
+        ),
+        ({"tags": {**BOX["tags"], "stack": "dev"}}, {"tags.stack": "ADD"}),
+    ],
+)
+def test_paths(plugin: Plugin, change: dict[str, Any], paths: dict[str, str]) -> None:
+    box = _box(plugin)
+    assert plugin.diff(box, plugin.checked(INSTANCE, {**BOX, **change})).paths == paths
+
+
+@pytest.mark.parametrize(
+    ("ignored", "left"),
+    [
+        ("ami", {"metadataOptions.httpTokens", "rootBlockDevice.volumeSize"}),
+        ("metadataOptions", {"ami", "rootBlockDevice.volumeSize"}),
+        ("metadataOptions.httpTokens", {"ami", "rootBlockDevice.volumeSize"}),
+        ("rootBlockDevice.volume", {"ami", "metadataOptions.httpTokens", "rootBlockDevice.volumeSize"}),
+    ],
+)
+def test_ignored(plugin: Plugin, ignored: str, left: set[str]) -> None:
+    change = {
+        "ami": "ami-2",
+        "metadataOptions": {"httpTokens": "required", "httpEndpoint": "enabled"},
+        "rootBlockDevice": {"volumeSize": 80, "encrypted": True},
+    }
+    news = plugin.checked(INSTANCE, {**BOX, **change})
+    assert plugin.diff(_box(plugin), news, [ignored]).paths.keys() == left
+
+
+def test_a_name_of_the_programs_own_must_be_free_before_it_is_taken_again(plugin: Plugin) -> None:
+    def replaced(**inputs: Any) -> bool:
+        olds = plugin.checked(GROUP, {"description": "one", **inputs})
+        news = plugin.checked(GROUP, {"description": "two", **inputs}, olds)
+        diff = plugin.diff(Resource(GROUP, "sg-1", olds, olds), news)
+        assert diff.replaces == {"description"}
+        return diff.delete_before_replace
+
+    assert replaced(name="mine")
+    assert not replaced()
+
+
+def test_a_rule_changes_its_source_in_place_only_within_a_sort(plugin: Plugin) -> None:
+    base = {"securityGroupId": "sg-1", "ipProtocol": "-1"}
+    olds = plugin.checked(RULE, {**base, "cidrIpv4": "192.0.2.0/24"})
+    rule = Resource(RULE, "sgr-1", olds, olds)
+    assert not plugin.diff(rule, plugin.checked(RULE, {**base, "cidrIpv4": "198.51.100.0/24"})).replaces
+    moved = plugin.diff(rule, plugin.checked(RULE, {**base, "referencedSecurityGroupId": "sg-2"}))
+    assert moved.replaces == {"cidrIpv4", "referencedSecurityGroupId"}
+
+
+def test_a_provider_that_moves_to_another_region_is_replaced(plugin: Plugin) -> None:
+    def diff(**news: str) -> Any:
+        olds = pack({"region": "us-east-1", "maxRetries": "3"})
+        return plugin.stub.DiffConfig(pb.DiffRequest(old_inputs=olds, olds=olds, news=pack(news)))
+
+    assert list(diff(region="us-east-1", maxRetries="5").replaces) == []
+    assert list(diff(region="us-east-1", maxRetries="5").diffs) == ["maxRetries"]
+    assert list(diff(region="us-west-2", maxRetries="3").replaces) == ["region"]

@@ -1,0 +1,105 @@
+"""The functions that a program invokes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+
+from tests.rehearsal.provider.example import IMAGE, OTHER_IMAGE
+from tests.rehearsal.provider.examples import EXAMPLES
+
+if TYPE_CHECKING:
+    from rehearsal.cloud.handle import Cloud
+    from tests.rehearsal.provider.plugin import Plugin
+    from tests.rehearsal.provider.world import World
+
+UBUNTU = "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id"
+IMAGES = [{"name": "name", "values": ["ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-*"]}]
+OFFERINGS = "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings"
+ZONES, AMI = "aws:index/getAvailabilityZones:getAvailabilityZones", "aws:ec2/getAmi:getAmi"
+SNAPSHOTS = "aws:ebs/getSnapshotIds:getSnapshotIds"
+
+
+def test_parameter(plugin: Plugin) -> None:
+    found = plugin.invoke("aws:ssm/getParameter:getParameter", name=UBUNTU)
+    assert found["value"] == found["insecureValue"] == IMAGE
+    assert found["id"] == found["name"] == UBUNTU
+
+
+def test_a_missing_parameter_is_an_error_in_awss_words(plugin: Plugin) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        plugin.invoke("aws:ssm/getParameter:getParameter", name="/none")
+    assert "operation error SSM: GetParameter" in caught.value.details()
+    assert "ParameterNotFound" in caught.value.details()
+
+
+def test_zones(plugin: Plugin) -> None:
+    found = plugin.invoke(ZONES, state="available")
+    assert found["names"][:2] == ["us-east-1a", "us-east-1b"]
+    assert len(found["zoneIds"]) == len(found["names"])
+    assert "us-east-1a" not in plugin.invoke(ZONES, excludeNames=["us-east-1a"])["names"]
+
+
+def test_offerings_say_in_which_zones_a_type_is(plugin: Plugin) -> None:
+    wanted = [{"name": "instance-type", "values": ["g5.xlarge"]}]
+    found = plugin.invoke(OFFERINGS, locationType="availability-zone", filters=wanted)
+    assert "us-east-1a" in found["locations"]
+    assert set(found["instanceTypes"]) == {"g5.xlarge"}
+    nothing = plugin.invoke(OFFERINGS, filters=[{"name": "instance-type", "values": ["g99.xlarge"]}])
+    assert nothing["instanceTypes"] == []
+
+
+def test_instance_type_tells_its_gpu(plugin: Plugin) -> None:
+    found = plugin.invoke("aws:ec2/getInstanceType:getInstanceType", instanceType="g5.xlarge")
+    assert found["defaultVcpus"] == 4
+    assert found["memorySize"] == 16 * 1024
+    (gpu,) = found["gpuses"]
+    assert (gpu["count"], gpu["manufacturer"], gpu["name"]) == (1, "NVIDIA", "A10G")
+    assert 22 * 1024 < gpu["memorySize"] <= 24 * 1024
+    assert plugin.invoke("aws:ec2/getInstanceType:getInstanceType", instanceType="m5.large")["gpuses"] == []
+
+
+def test_image(plugin: Plugin) -> None:
+    found = plugin.invoke(AMI, mostRecent=True, filters=IMAGES)
+    assert found["id"] == found["imageId"] == IMAGE
+    assert found["rootDeviceName"] == "/dev/sda1"
+
+
+def test_an_image_that_is_not_the_only_one_must_be_chosen(plugin: Plugin) -> None:
+    with pytest.raises(grpc.RpcError, match="more than one result"):
+        plugin.invoke(AMI, filters=IMAGES)
+    with pytest.raises(grpc.RpcError, match="returned no results"):
+        plugin.invoke(AMI, filters=[{"name": "image-id", "values": ["ami-none"]}])
+    only = plugin.invoke(AMI, filters=[{"name": "image-id", "values": [OTHER_IMAGE]}])
+    assert only["id"] == OTHER_IMAGE
+
+
+def test_snapshots_come_newest_first_and_none_is_fine(cloud: Cloud, world: World) -> None:
+    wanted = [{"name": "tag:Name", "values": ["jobs"]}]
+    assert world.plugin.invoke(SNAPSHOTS, owners=["self"], filters=wanted)["ids"] == []
+    for _ in range(2):
+        inputs = world.inputs("volume", finalSnapshot=True)
+        world.plugin.delete(world.plugin.create(EXAMPLES["volume"].token, inputs))
+    ids = world.plugin.invoke(SNAPSHOTS, owners=["self"], filters=wanted)["ids"]
+    snapshots = cloud.client("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    found = {one["SnapshotId"]: one["StartTime"] for one in snapshots}
+    assert ids == sorted(found, key=lambda one: found[one], reverse=True)
+    assert len(ids) == 2
+
+
+def test_who_and_where(plugin: Plugin) -> None:
+    caller = plugin.invoke("aws:index/getCallerIdentity:getCallerIdentity")
+    assert caller["accountId"] == caller["id"] == "123456789012"
+    region = plugin.invoke("aws:index/getRegion:getRegion")
+    assert region["name"] == region["region"] == region["id"] == "us-east-1"
+
+
+def test_what_it_has_not_is_refused_by_name(plugin: Plugin) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        plugin.invoke("aws:s3/getBucket:getBucket")
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert "no function aws:s3/getBucket:getBucket; the official pulumi-aws has it" in caught.value.details()
+    with pytest.raises(grpc.RpcError, match="knows no argument nameRegex"):
+        plugin.invoke(AMI, nameRegex="x")
