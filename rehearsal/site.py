@@ -1,0 +1,118 @@
+"""The rehearsal's own folder: a key, programs on PATH, and an environment that reaches no real account."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rehearsal import engine, provider
+from rehearsal.cloud.handle import Cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).resolve().parents[1]
+STATE = ROOT / ".rehearsal"
+DOWNLOADS = "https://get.pulumi.com"
+"""Where the SDK's own installer takes the Pulumi CLI from."""
+PROBE_SECONDS = 3
+INSTALL_SECONDS = 180
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Site:
+    """One rehearsal: a running cloud and the programs that go with it."""
+
+    cloud: Cloud
+    stack: str
+    engine: str
+    """Which Pulumi engine runs, in words for the user."""
+
+    @property
+    def state(self) -> Path:
+        """The folder of everything that this rehearsal writes."""
+        return self.cloud.state
+
+    @property
+    def env(self) -> dict[str, str]:
+        """A user's environment in this rehearsal, without credentials and profiles of a real account."""
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_", "GPURIG_"))
+        }
+        path = os.pathsep.join([str(self.state / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        return {**kept, **self.cloud.env, **self.settings, "PATH": path}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the commands need to know beyond the cloud's own variables."""
+        return {
+            "PULUMI_BACKEND_URL": f"file://{self.state / 'pulumi'}",
+            "PULUMI_HOME": str(self.state / "pulumi-home"),
+            "PULUMI_STACK": self.stack,
+            # The state of a rehearsal guards nothing: its passphrase is in the open.
+            "PULUMI_CONFIG_PASSPHRASE": "rehearsal",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "GPURIG_SSH_KEY": str(self.state / "id_ed25519"),
+            "GPURIG_CALLER_ADDRESS_URL": f"{self.cloud.endpoint}/_rehearsal/address",
+        }
+
+
+def open_site(state: Path, *, stack: str, boxes: bool, sources: str, tell: Callable[[str], None]) -> Site:
+    """Start (or find) the cloud of `state` and lay out what goes with it. Raises `RehearsalError`."""
+    state.mkdir(parents=True, exist_ok=True)
+    for folder in ("pulumi", "pulumi-home", "bin"):
+        (state / folder).mkdir(exist_ok=True)
+    key = state / "id_ed25519"
+    if not key.exists():
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gpurig rehearsal", "-f", str(key)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    provider.install_shim(state / "bin")
+    which = _engine(state, tell)
+    cloud = Cloud.find(state) or Cloud.start(state, boxes=boxes, sources=sources)
+    return Site(cloud=cloud, stack=stack, engine=which)
+
+
+def _engine(state: Path, tell: Callable[[str], None]) -> str:
+    """Choose a `pulumi`: the user's own, else the official one if it can be had, else the stand-in."""
+    shim = state / "bin" / "pulumi"
+    shim.unlink(missing_ok=True)
+    if found := shutil.which("pulumi"):
+        return f"the Pulumi CLI {_version(found)}"
+    home = state / "pulumi-cli"
+    if (home / "bin" / "pulumi").exists() or _installs(home, tell):
+        # The CLI looks for its language host beside itself, and a link keeps it there.
+        shim.symlink_to(home / "bin" / "pulumi")
+        return f"the Pulumi CLI {_version(str(shim))}"
+    engine.install_shim(state / "bin")
+    return "stand-in (rehearsal/engine): no Pulumi CLI on PATH, and its download does not answer"
+
+
+def _version(program: str) -> str:
+    answer = subprocess.run([program, "version"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    return answer.stdout.strip() or "(version unknown)"
+
+
+def _installs(home: Path, tell: Callable[[str], None]) -> bool:
+    """Install the official CLI with the SDK's installer, in the version of the SDK, if its download answers at once."""
+    try:
+        urllib.request.urlopen(DOWNLOADS, timeout=PROBE_SECONDS).close()
+    except (urllib.error.URLError, OSError):
+        return False
+    tell("installing the Pulumi CLI for this rehearsal, once")
+    install = f"from pulumi.automation import PulumiCommand; PulumiCommand.install(root={str(home)!r})"
+    command = [sys.executable, "-c", install]
+    try:
+        done = subprocess.run(
+            command, check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=INSTALL_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0 and (home / "bin" / "pulumi").exists()

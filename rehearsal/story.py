@@ -1,0 +1,248 @@
+"""The main job, told by the commands that the user will type: create, provision, use, destroy, restore."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.errors import RehearsalError
+from rehearsal.site import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rehearsal.site import Site
+
+HEALTH = "/index/json"
+JOB = "20260101-120000-cafe"
+"""A job directory's name, in DIGITS' own form."""
+BOOT = "systemctl show --property=UserspaceTimestampMonotonic --value"
+"""What to ask a box to tell one boot from another."""
+
+
+@dataclasses.dataclass
+class Story:
+    """Runs commands as a user would, shows each before it runs, and keeps the seconds of every chapter."""
+
+    site: Site
+    boxes: bool
+    chapters: list[tuple[str, float]] = dataclasses.field(default_factory=list)
+
+    @contextlib.contextmanager
+    def chapter(self, title: str) -> Iterator[None]:
+        """Time what happens inside and list it in the summary."""
+        print(f"\n── {title} " + "─" * max(3, 96 - len(title)), flush=True)
+        began = time.monotonic()
+        yield
+        self.chapters.append((title, time.monotonic() - began))
+
+    def do(self, *command: str, shown: str = "", quiet: bool = False) -> str:
+        """Run a command with its output on the screen; returns the output when `quiet`. Raises `RehearsalError`."""
+        print(f"\n$ {shown or shlex.join(command)}", flush=True)
+        pipe = subprocess.PIPE if quiet else None
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.site.env, stdin=subprocess.DEVNULL, stdout=pipe, text=True, check=False
+        )
+        if done.returncode:
+            raise RehearsalError(f"`{shown or shlex.join(command)}` ended with exit code {done.returncode}")
+        return done.stdout or ""
+
+    def host(self) -> dict[str, Any]:
+        """Return the stack's box, as its outputs describe it."""
+        document = json.loads(self.ask("pulumi", "stack", "output", "gpurig", "--json"))
+        host: dict[str, Any] = document["hosts"][0]
+        return host
+
+    def ask(self, *command: str) -> str:
+        """Run a command that only looks, without showing it; returns its output. Raises `RehearsalError`."""
+        done = subprocess.run(command, cwd=ROOT, env=self.site.env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RehearsalError(f"`{shlex.join(command)}`: {done.stderr.strip()}")
+        return done.stdout
+
+    def on_box(self, command: str) -> str:
+        """Run a command on the box and show what it says."""
+        out = self.do("fab", "ssh", "--command", command, quiet=True)
+        print(out, end="", flush=True)
+        return out
+
+
+def tell(site: Site, *, boxes: bool) -> Story:
+    """Run the whole story. Raises `RehearsalError` at the first thing that is not as it should be."""
+    story = Story(site, boxes)
+    with story.chapter("create"):
+        story.do("pulumi", "stack", "select", site.stack, "--create")
+        story.do("pulumi", "up", "--yes")
+    if boxes:
+        _first_box(story)
+    with story.chapter("nothing drifts"):
+        story.do("pulumi", "preview", "--expect-no-changes")
+        story.do("pulumi", "refresh", "--yes", "--expect-no-changes")
+    with story.chapter("destroy: only the job volume's snapshot stays"):
+        story.do("pulumi", "destroy", "--yes")
+        _only_snapshots(story)
+    with story.chapter("create again"):
+        story.do("pulumi", "up", "--yes")
+    if boxes:
+        with story.chapter("the job is back, byte for byte"):
+            story.do("fab", "setup-base")
+            _check_job(story)
+    with story.chapter("destroy for good"):
+        story.do("pulumi", "destroy", "--yes")
+        _only_snapshots(story)
+    return story
+
+
+def _first_box(story: Story) -> None:
+    """Boot, provision, use and reboot the first box, and leave a job on its volume."""
+    with story.chapter("boot: cloud-init formats and mounts the job volume"):
+        story.do("fab", "setup-base")
+        host = story.host()
+        mount = host["mountPoint"]
+        story.on_box(f"findmnt --output SOURCE,FSTYPE,SIZE,TARGET {mount}")
+    with story.chapter("provision: base, cuda, cudnn, caffe, digits over SSH"):
+        story.do("fab", "plan")
+        story.do("fab", "setup-digits")
+    with story.chapter("use: DIGITS through the tunnel and directly, and for nobody else"):
+        _tunnel(story)
+        _direct(story, host)
+        _stranger(story, host)
+    with story.chapter("nothing to do: the same command again"):
+        _write_job(story, mount)
+        _nothing_to_do(story)
+    with story.chapter("reboot: volume and DIGITS come back by themselves"):
+        _reboot(story, mount)
+
+
+def _get(url: str, seconds: float) -> int:
+    """Return the HTTP status of `url`, asked again until it answers or time is up."""
+    deadline = time.monotonic() + seconds
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while True:
+        try:
+            with opener.open(url, timeout=5) as answer:
+                return int(answer.status)
+        except (urllib.error.URLError, OSError) as error:
+            if time.monotonic() > deadline:
+                raise RehearsalError(f"{url} does not answer: {error}") from error
+            time.sleep(0.3)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _tunnel(story: Story) -> None:
+    """Open `fab tunnel`, look at DIGITS through it, close it as Ctrl-C does."""
+    port = _free_port()
+    command = ["fab", "tunnel", "--local", str(port)]
+    print(f"\n$ {shlex.join(command)}", flush=True)
+    tunnel = subprocess.Popen(command, cwd=ROOT, env=story.site.env, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        url = f"http://localhost:{port}{HEALTH}"
+        print(f"  {url} → {_get(url, 20)}", flush=True)
+    finally:
+        tunnel.send_signal(signal.SIGINT)
+        tunnel.wait(20)
+    if tunnel.returncode:
+        raise RehearsalError(f"`fab tunnel` ended with exit code {tunnel.returncode} after Ctrl-C")
+
+
+def _direct(story: Story, host: dict[str, Any]) -> None:
+    """Look at DIGITS from this machine's address, which the security group lets in."""
+    url = f"http://{host['address']}:5000{HEALTH}"
+    story.do("curl", "--silent", "--show-error", "--max-time", "5", "--noproxy", "*", "--output", os.devnull, url)
+    print(f"  {url} → {_get(url, 5)}, from this machine's own address", flush=True)
+
+
+def _stranger(story: Story, host: dict[str, Any]) -> None:
+    """Knock from another address, which the security group keeps out: the packets are dropped, nothing answers."""
+    url = f"http://{host['address']}:5000{HEALTH}"
+    command = ["ip", "netns", "exec", story.site.cloud.boxes["visitor"], "curl", "--silent", "--max-time", "3", url]
+    print(f"\n$ curl --max-time 3 {url}    # from another address", flush=True)
+    done = subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL)
+    if done.returncode != 28:  # curl's exit code for a time-out
+        raise RehearsalError(f"another address got through to {url} (curl's exit code {done.returncode})")
+    print("  no answer: the security group drops it", flush=True)
+
+
+def _write_job(story: Story, mount: str) -> None:
+    """Leave a job directory on the volume, and its checksums with the story."""
+    folder = f"{mount}/digits/{JOB}"
+    make = (
+        f"mkdir -p {folder} && head -c 8M /dev/urandom > {folder}/snapshot_iter_100.caffemodel && date > {folder}/log"
+    )
+    story.on_box(make)
+    sums = story.on_box(f"cd {folder} && sha256sum *")
+    (story.site.state / "job.sha256").write_text(sums, encoding="utf-8")
+
+
+def _check_job(story: Story) -> None:
+    """Compare the restored job directory with the checksums of the one that was left."""
+    mount = story.host()["mountPoint"]
+    expected = (story.site.state / "job.sha256").read_text(encoding="utf-8")
+    if not expected.strip() or story.on_box(f"cd {mount}/digits/{JOB} && sha256sum *") != expected:
+        raise RehearsalError(f"the restored job directory {JOB} is not the one that was left")
+    print(f"  the same {hashlib.sha256(expected.encode()).hexdigest()[:12]} as before", flush=True)
+
+
+def _nothing_to_do(story: Story) -> None:
+    """Run `fab setup-digits` on a box that has it, and hold it to its word."""
+    began = time.monotonic()
+    out = story.do("fab", "setup-digits", quiet=True)
+    print(out, end="")
+    print(f"  {time.monotonic() - began:.2f} s from start to exit", flush=True)
+    if "nothing to do" not in out:
+        raise RehearsalError("`fab setup-digits` on a finished box did not say that there is nothing to do")
+
+
+def _reboot(story: Story, mount: str) -> None:
+    """Restart the box from inside and wait until all of it is back."""
+    host = story.host()
+    before = story.ask("fab", "ssh", "--command", BOOT)
+    with contextlib.suppress(RehearsalError):  # the connection may break before ssh has its exit code
+        story.on_box("sudo systemctl reboot")
+    deadline = time.monotonic() + 120
+    while True:
+        with contextlib.suppress(RehearsalError):
+            if story.ask("fab", "ssh", "--command", BOOT) != before:
+                break
+        if time.monotonic() > deadline:
+            raise RehearsalError("the box did not come back within 120 s of its reboot")
+        time.sleep(0.5)
+    url = f"http://{host['address']}:5000{HEALTH}"
+    print(f"  {url} → {_get(url, 90)}", flush=True)
+    story.on_box(f"findmnt --noheadings --output TARGET {mount} && ls {mount}/digits")
+
+
+def _only_snapshots(story: Story) -> None:
+    """Ask the API what is left of the stack: nothing but snapshots of the job volume may be."""
+    ec2 = story.site.cloud.client("ec2")
+    iam = story.site.cloud.client("iam")
+    alive = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
+    custom = [{"Name": "is-default", "Values": ["false"]}]
+    left = {
+        "instances": ec2.describe_instances(Filters=alive)["Reservations"],
+        "volumes": ec2.describe_volumes()["Volumes"],
+        "VPCs": ec2.describe_vpcs(Filters=custom)["Vpcs"],
+        "key pairs": ec2.describe_key_pairs()["KeyPairs"],
+        "roles": iam.list_roles()["Roles"],
+        "instance profiles": iam.list_instance_profiles()["InstanceProfiles"],
+    }
+    if remains := [f"{len(found)} {what}" for what, found in left.items() if found]:
+        raise RehearsalError(f"`pulumi destroy` left {', '.join(remains)}")
+    snapshots = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    print(f"  left in the account: {len(snapshots)} snapshot{'s' * (len(snapshots) != 1)}, nothing else", flush=True)

@@ -1,0 +1,57 @@
+"""The table at the end of the story: steps and seconds, and for each part whether it was real or stood in."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rehearsal.story import Story
+
+
+def summary(story: Story, *, sources: str, lack: str | None) -> str:
+    """Return the summary as text."""
+    width = max(len(title) for title, _ in story.chapters)
+    rows = [f"  {title:<{width}}  {seconds:7.1f} s" for title, seconds in story.chapters]
+    rows.append(f"  {'all of it':<{width}}  {sum(seconds for _, seconds in story.chapters):7.1f} s")
+    parts = _parts(story, sources) if not lack else _parts_without_boxes(story, lack)
+    names = max(len(name) for name, _, _ in parts)
+    lines = [f"  {name:<{names}}  {kind:<8}  {what}" for name, kind, what in parts]
+    return "\n".join(["", "What was done", *rows, "", "What was real, and what stood in", *lines])
+
+
+def _parts_without_boxes(story: Story, lack: str) -> list[tuple[str, str, str]]:
+    return [*_cloud_parts(story), ("the box and all on it", "left out", lack)]
+
+
+def _cloud_parts(story: Story) -> list[tuple[str, str, str]]:
+    engine = story.site.engine
+    return [
+        (
+            "Pulumi program",
+            "real",
+            f"with the real SDKs: pulumi {version('pulumi')}, pulumi-aws {version('pulumi-aws')}",
+        ),
+        ("Pulumi engine", "stand-in" if engine.startswith("stand-in") else "real", engine),
+        ("AWS provider plugin", "stand-in", "rehearsal/provider, over boto3"),
+        ("AWS", "stand-in", f"moto {version('moto')}, over HTTP"),
+    ]
+
+
+def _parts(story: Story, sources: str) -> list[tuple[str, str, str]]:
+    upstream = sources == "upstream"
+    code = "real" if upstream else "stand-in"
+    from_where = (
+        "their own repositories" if upstream else "small projects of gpurig's own, through the real install scripts"
+    )
+    return [
+        *_cloud_parts(story),
+        ("the machine", "stand-in", "a systemd container on this kernel, not a virtual machine; no NVMe, no GPU"),
+        ("cloud-init, systemd, sshd", "real", "the distribution's, booted from the instance's own user-data"),
+        ("EBS volume, snapshot", "stand-in", "a file behind a loop device, and its copy"),
+        ("security group", "stand-in", "nftables rules outside the box"),
+        ("NVIDIA driver, GPU", "left out", "the stack says gpu: none; CUDA is compiled against, never run"),
+        ("CUDA", "real", "the distribution's toolkit (11.5 on Ubuntu 22.04) in place of NVIDIA's 11.8"),
+        ("cuDNN", "real", "NVIDIA's wheel in place of its apt package"),
+        ("caffe, DIGITS", code, from_where),
+    ]
