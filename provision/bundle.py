@@ -5,6 +5,7 @@ Rendering is pure and deterministic: the same recipes and target give the same b
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import hashlib
@@ -70,7 +71,7 @@ class Bundle:
     lib: str
     """Bash functions that the scripts use; it lies beside them when they run."""
     runner: str
-    """Source of the host-side runner, Python 3.8 or newer, standard library only."""
+    """Source of the host-side runner, without docstrings: Python 3.8 or newer, standard library only."""
 
     @functools.cached_property
     def digest(self) -> str:
@@ -186,6 +187,15 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     )
 
 
+def _lean(source: str) -> str:
+    """Return Python source without its docstrings and comment lines: in user-data every KiB counts."""
+    scopes = [node.body for node in ast.walk(ast.parse(source)) if isinstance(getattr(node, "body", None), list)]  # type: ignore[attr-defined]
+    texts = [s for body in scopes for s in body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)]
+    said = {line for text in texts for line in range(text.lineno, (text.end_lineno or text.lineno) + 1)}
+    lines = enumerate(source.splitlines(keepends=True), 1)
+    return "".join(line for number, line in lines if number not in said and not line.lstrip().startswith("#"))
+
+
 def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = None) -> Bundle:
     """Render recipes, with all that they need, for `target`.
 
@@ -203,5 +213,5 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
         name="+".join(names),
         steps=tuple(steps.values()),
         lib=_render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=HOME, prefix=PREFIX),
-        runner=Path(__file__).with_name("runner.py").read_text(encoding="utf-8"),
+        runner=_lean(Path(__file__).with_name("runner.py").read_text(encoding="utf-8")),
     )

@@ -40,11 +40,11 @@ def cloud_config(bundle: Bundle) -> str:
     )
 
 
-def user_data(bundle: Bundle) -> bytes:
-    """Return the user-data, gzip-compressed and the same for the same bundle. Raises `BadInput` above 16 KiB."""
+def user_data(bundle: Bundle, *, limit: int = LIMIT) -> bytes:
+    """Return the user-data, gzip-compressed and the same for the same bundle. Raises `BadInput` above `limit` bytes."""
     # Not gzip.compress: its header differs from one Python to the next. zlib's has no clock either.
     data = zlib.compress(cloud_config(bundle).encode("ascii"), level=9, wbits=31)
-    if len(data) > LIMIT:
-        message = f"user-data for {bundle.name} has {len(data)} bytes; EC2 takes {LIMIT}"
+    if len(data) > limit:
+        message = f"user-data for {bundle.name} has {len(data)} bytes; EC2 takes {limit}"
         raise BadInput([message], hint='set bootRecipe to "base" and install the rest with `fab setup`')
     return data

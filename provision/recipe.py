@@ -73,8 +73,8 @@ class Recipe:
         return target.sources.get(self.name, next(iter(self.sources), ""))
 
     def images_from(self, source: str) -> tuple[str, ...]:
-        """Return the images that this recipe supports when it is taken from `source`; empty: all."""
-        return tuple(self.sources.get(source, {}).get("images", self.images))
+        """Return the images that this recipe supports when it is taken from `source`."""
+        return tuple(self.sources.get(source, {}).get("images", self.images) or images())
 
     def licence_for(self, target: Target) -> str:
         """Return the licence to accept for the chosen source, or ""."""
@@ -218,7 +218,7 @@ class Catalogue:
         problems = []
         source = recipe.source_for(target)
         fits = recipe.images_from(source)
-        if fits and target.image not in fits:
+        if target.image not in fits:
             others = [f'source "{other}"' for other in recipe.sources if target.image in recipe.images_from(other)]
             problems.append(f"{name} does not support image {target.image}; take {' or '.join([*others, *fits])}")
         if recipe.compute and target.compute not in recipe.compute:

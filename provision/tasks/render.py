@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from provision import bundle, cloud_init, inventory
 from provision.errors import BadInput, NoHosts
 from provision.platforms import gpus
 from provision.target import Target
-from provision.tasks.base import task
+from provision.tasks.base import task, tell
 
 
 @task(
@@ -39,11 +40,13 @@ def render(
     """Write the cloud-init user-data of a recipe to a file: the bytes that `pulumi up` sends."""
     target = _declared(gpu, image, source or [], accept or []) if gpu else _known()
     made = bundle.render([recipe], target)
-    data = cloud_init.cloud_config(made).encode() if text else cloud_init.user_data(made)
+    data = cloud_init.cloud_config(made).encode() if text else cloud_init.user_data(made, limit=sys.maxsize)
     path = Path(out)
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)
     part.replace(path)
+    if len(data) > cloud_init.LIMIT:
+        tell(f"{out} has more than the {cloud_init.LIMIT} bytes that EC2 takes; most other clouds take it")
     steps = ", ".join(step.name for step in made.steps)
     print(f"{path}: {len(data)} bytes, {'text' if text else 'gzip'}; installs {steps}; bundle {made.digest[:12]}")
 

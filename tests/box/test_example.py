@@ -1,0 +1,33 @@
+"""The example that provisions a plain machine from Python: no Pulumi, no EC2, the user's own known_hosts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provision import host_keys
+
+if TYPE_CHECKING:
+    from tests.box.conftest import Machine
+
+pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
+EXAMPLE = Path(__file__).parents[2] / "examples" / "provision_from_python.py"
+
+
+def test_the_example_installs_base_on_a_machine_that_known_hosts_knows(machine: Machine, here: Path) -> None:
+    keys = host_keys.pinned(machine.host) or host_keys.pin(machine.host, print)
+    (here / ".ssh").mkdir()
+    (here / ".ssh" / "known_hosts").write_text("".join(f"{machine.host.address} {key}\n" for key in keys))
+    command = [sys.executable, str(EXAMPLE), f"ubuntu@{machine.host.address}", "base"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        command, env={**clean, "HOME": str(here)}, cwd=here, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "step base installed" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("ready")

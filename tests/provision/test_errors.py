@@ -1,0 +1,38 @@
+"""The errors: what a user reads, and what a script that calls us gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from provision import errors
+from provision.errors import BadInput, GpurigError
+
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, GpurigError)]
+
+
+def test_every_kind_has_an_exit_code_of_its_own() -> None:
+    codes = [kind.exit_code for kind in KINDS]
+    assert len(KINDS) == 7
+    assert len(set(codes)) == len(codes)
+    assert all(0 < code < 125 for code in codes), "125 and up are the shell's own"
+
+
+@pytest.mark.parametrize(
+    ("what", "hint", "text"),
+    [
+        ("gone", "", "gone"),
+        ("gone", "look there", "gone\n       look there"),
+        ("one\ntwo", "three\nfour", "one\n       two\n       three\n       four"),
+    ],
+)
+def test_a_message_stands_straight_under_error(what: str, hint: str, text: str) -> None:
+    error = GpurigError(what, hint=hint)
+    assert str(error) == text
+    lines = f"error: {error}".splitlines()
+    assert all(line.startswith(" " * len("error: ")) for line in lines[1:])
+
+
+def test_bad_input_carries_every_problem() -> None:
+    error = BadInput((problem for problem in ("a is wrong", "b is wrong")), hint="fix both")
+    assert error.problems == ("a is wrong", "b is wrong")
+    assert str(error).split() == ["a", "is", "wrong", "b", "is", "wrong", "fix", "both"]
