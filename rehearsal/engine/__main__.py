@@ -1,0 +1,7 @@
+"""``python -m rehearsal.engine VERB...``."""
+
+from __future__ import annotations
+
+from rehearsal.engine.cli import main
+
+main()

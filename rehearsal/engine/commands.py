@@ -1,0 +1,104 @@
+"""The verbs that look at stacks and make them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING
+
+from rehearsal.engine import lock
+from rehearsal.engine.backend import Backend
+from rehearsal.engine.checkpoint import read_latest
+from rehearsal.engine.cli import ask
+from rehearsal.engine.errors import EngineError, StackNotFound, UsageError
+from rehearsal.engine.project import Project
+from rehearsal.engine.session import Session
+
+if TYPE_CHECKING:
+    from rehearsal.engine.cli import Arguments
+
+VERSION = "v3.272.0-standin"
+
+
+def version(_args: Arguments) -> None:
+    """`pulumi version`: the SDK that this engine was written against, marked as not being Pulumi's own CLI."""
+    print(VERSION)
+
+
+def stack_select(args: Arguments) -> None:
+    """`pulumi stack select NAME [--create]`."""
+    name = args.name or args.stack
+    if name is None:
+        raise UsageError("name the stack to select: `pulumi stack select NAME`")
+    try:
+        session = Session.open(args.folder, name)
+    except StackNotFound:
+        if not args.create:
+            raise
+        session = Session.create(args.folder, name)
+    session.backend.select(session.names.stack)
+
+
+def stack_init(args: Arguments) -> None:
+    """`pulumi stack init NAME`."""
+    session = Session.create(args.folder, args.name)
+    session.backend.select(session.names.stack)
+    print(f"Created stack '{session.names.stack}'")
+
+
+def stack_ls(args: Arguments) -> None:
+    """`pulumi stack ls`."""
+    project = Project.find(args.folder)
+    backend = Backend.of(project)
+    selected = backend.selected()
+    rows = []
+    for name in backend.stacks():
+        latest = read_latest(backend.state_file(name))
+        when = (latest.get("manifest") or {}).get("time", "")
+        count = len(latest.get("resources") or [])
+        rows.append({"name": name, "current": name == selected, "lastUpdate": when, "resourceCount": count})
+    if args.json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = [("NAME", "LAST UPDATE", "RESOURCE COUNT")]
+    table += [(f"{r['name']}{'*' * bool(r['current'])}", str(r["lastUpdate"]), str(r["resourceCount"])) for r in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def stack_rm(args: Arguments) -> None:
+    """`pulumi stack rm [NAME]`: forget a stack that has no resources left."""
+    session = Session.open(args.folder, args.name or args.stack)
+    stack = session.names.stack
+    if not args.yes and not (args.interactive and _confirmed(stack)):
+        raise UsageError("--yes must be passed in to proceed when running in non-interactive mode")
+    with session.locked():
+        if read_latest(session.state_file).get("resources") and not args.force:
+            raise EngineError(
+                f"'{stack}' still has resources; removal rejected. Possible actions:\n"
+                f"- Make sure that '{stack}' is the stack that you want to destroy\n"
+                "- Run `pulumi destroy` to delete the resources, then run `pulumi stack rm`\n"
+                "- Run `pulumi stack rm --force` to override this error"
+            )
+        session.state_file.unlink()
+        if not args.preserve_config:
+            session.settings.file.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # where others keep locks beside ours, the folder stays
+        session.backend.lock_folder(stack).rmdir()
+    if session.backend.selected() == stack:
+        session.backend.select(None)
+    print(f"Stack '{stack}' has been removed!")
+
+
+def _confirmed(stack: str) -> bool:
+    if ask(f"This will permanently remove the '{stack}' stack!\nPlease confirm by typing its name: ") != stack:
+        raise EngineError("confirmation declined")
+    return True
+
+
+def cancel(args: Arguments) -> None:
+    """`pulumi cancel`: release the lock that a dead process left."""
+    session = Session.open(args.folder, args.stack_name or args.stack)
+    lock.cancel(session.backend.lock_folder(session.names.stack))
+    print(f"The currently running update for '{session.names.stack}' has been canceled!")
