@@ -32,7 +32,7 @@ types: setup
 	$(BIN)/mypy $(PACKAGES)
 
 unit: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup
 	@$(BIN)/python -m bench

@@ -174,7 +174,8 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     )
     return Step(
         name=recipe.name,
-        version=recipe.version,
+        # A source that carries another release than the recipe names says so itself.
+        version=str(table.get("release", recipe.version)) or "as found",
         install=_script(_render(recipe.folder / "install.sh.j2", **values), env),
         verify=_script(_render(recipe.folder / "verify.sh.j2", **values), [*env, *own_env.items()]),
         files=files,

@@ -28,14 +28,18 @@ ENDINGS = ("ready", "failed", "unchanged", "lost")
 
 # The host may have this very bundle: then its digest is all that has to travel. Else the host asks for the request.
 _BOOT = f"""
-import json, sys, zlib
+import hashlib, json, sys, zlib
 ask = json.loads(sys.argv[1])
-try:
-    text = open("{HOME}/bundle.json").read()
-    have = json.loads(text)
-except (OSError, ValueError):
-    have = {{}}
-if ask["digest"] and have.get("digest") == ask["digest"]:
+have, whole = {{}}, None
+if ask["digest"]:
+    try:
+        text = open("{HOME}/bundle.json").read()
+        have = json.loads(text)
+        body = {{key: value for key, value in have.items() if key != "digest"}}
+        whole = hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    except (OSError, ValueError, AttributeError):
+        pass
+if whole and whole == ask["digest"]:
     request = dict(ask, bundle=text, runner=have["runner"])
 else:
     print('{{"event": "send"}}', flush=True)
@@ -146,6 +150,8 @@ class Session:
                 for event in self._own(stream):
                     if "offset" in event:
                         place = {"run": event["run"], "offset": event["offset"]}
+                    elif place and "position" in event:
+                        place["position"] = event["position"]
                     yield event
                     if event["event"] == "lost":
                         message = f"the run on {self.host} was killed in step {event['step'] or '(none yet)'}"

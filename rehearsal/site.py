@@ -92,7 +92,7 @@ def _engine(state: Path, tell: Callable[[str], None]) -> str:
         shim.symlink_to(home / "bin" / "pulumi")
         return f"the Pulumi CLI {_version(str(shim))}"
     engine.install_shim(state / "bin")
-    return "stand-in (rehearsal/engine): no Pulumi CLI on PATH, and its download does not answer"
+    return "rehearsal/engine: no Pulumi CLI on PATH, and its download does not answer"
 
 
 def _version(program: str) -> str:

@@ -32,7 +32,7 @@ def _cloud_parts(story: Story) -> list[tuple[str, str, str]]:
             "real",
             f"with the real SDKs: pulumi {version('pulumi')}, pulumi-aws {version('pulumi-aws')}",
         ),
-        ("Pulumi engine", "stand-in" if engine.startswith("stand-in") else "real", engine),
+        ("Pulumi engine", "stand-in" if engine.startswith("rehearsal") else "real", engine),
         ("AWS provider plugin", "stand-in", "rehearsal/provider, over boto3"),
         ("AWS", "stand-in", f"moto {version('moto')}, over HTTP"),
     ]
