@@ -1,0 +1,36 @@
+"""The Pulumi program: one GPU box as the stack's settings want it."""
+
+import pulumi
+
+from infra.box import Box, BoxArgs
+from infra.cloud import Cloud
+from infra.guardrails import Guardrails, GuardrailsArgs
+from infra.network import Network, NetworkArgs
+from infra.outputs import export_document, export_for_people
+from infra.placement import Placement
+from infra.refusal import refusals
+from infra.settings import Account, Settings
+
+
+def main() -> None:
+    """Check everything, then declare everything."""
+    cloud = Cloud(Account.load())
+    settings = Settings.load(cloud)
+    placement = Placement.find(settings, cloud)
+
+    network = Network(
+        pulumi.get_project(),
+        NetworkArgs(region=cloud.region, cidr=settings.vpc_cidr, zones=placement.zones),
+        cloud.options,
+    )
+    box = Box(settings.host_name, BoxArgs(settings=settings, placement=placement, network=network), cloud.options)
+    if settings.budget_monthly_usd is not None:
+        wanted = GuardrailsArgs(monthly_usd=settings.budget_monthly_usd, email=settings.budget_email)
+        Guardrails("guardrails", wanted, cloud.options)
+
+    export_document(cloud, [box])
+    export_for_people(box)
+
+
+with refusals():
+    main()

@@ -1,0 +1,92 @@
+"""Who may reach a box, and what the box itself may do in AWS."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.network import ANYWHERE
+from infra.ranges import too_broad
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+# A box needs nothing from AWS: its volume's id, its limits and its recipes come with its user-data, and it stops itself
+# by shutting down. Even "describe my own volume" would be more, as EC2's Describe calls know no single resource and
+# would show the whole account. The refusal is explicit, so that a policy that an organisation attaches to every role
+# gives a stolen session nothing either.
+_NOTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AccessArgs:
+    """What an `Access` is made of."""
+
+    vpc_id: pulumi.Input[str]
+    public_key: str
+    """ed25519, as in authorized_keys."""
+    cidrs: Sequence[str]
+    """IPv4 ranges that may connect."""
+    ports: Mapping[str, int]
+    """What they may connect to: name → TCP port."""
+
+
+class Access(pulumi.ComponentResource):
+    """A security group with one rule per range and port, the key pair, and a role that may do nothing."""
+
+    def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gpurig:infra:Access", name, None, opts)
+        self._name = name
+        self._options = pulumi.ResourceOptions(parent=self)
+        self.group = aws.ec2.SecurityGroup(
+            f"{name}-group",
+            vpc_id=args.vpc_id,
+            description="SSH and the services of a gpurig box, from named addresses",
+            tags={"Name": name},
+            opts=self._options,
+        )
+        for service, port in args.ports.items():
+            for cidr in args.cidrs:
+                self._let_in(service, port, cidr)
+        self._let_out()
+        self.key_pair = aws.ec2.KeyPair(f"{name}-key", public_key=args.public_key, opts=self._options)
+        self.profile = self._profile()
+        self.register_outputs({"group_id": self.group.id, "profile": self.profile.name})
+
+    def _let_in(self, service: str, port: int, cidr: str) -> None:
+        if too_broad(cidr):
+            pulumi.log.warn(f"{service} (port {port}) is open to {cidr}, as allowPublic says", self)
+        aws.vpc.SecurityGroupIngressRule(
+            f"{self._name}-{port}-from-{cidr}",
+            security_group_id=self.group.id,
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            cidr_ipv4=cidr,
+            description=service,
+            opts=self._options,
+        )
+
+    def _let_out(self) -> None:
+        """Let the box reach package archives and git servers, whose addresses nobody can list."""
+        aws.vpc.SecurityGroupEgressRule(
+            f"{self._name}-out",
+            security_group_id=self.group.id,
+            ip_protocol="-1",
+            cidr_ipv4=ANYWHERE,
+            description="archives and git servers",
+            opts=self._options,
+        )
+
+    def _profile(self) -> aws.iam.InstanceProfile:
+        role = aws.iam.Role(f"{self._name}-role", assume_role_policy=json.dumps(_TRUST), opts=self._options)
+        aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=json.dumps(_NOTHING), opts=self._options)
+        return aws.iam.InstanceProfile(f"{self._name}-profile", role=role.name, opts=self._options)

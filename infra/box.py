@@ -1,0 +1,92 @@
+"""One box with all that is its own: who may reach it, its job volume, the instance."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from infra.access import Access, AccessArgs
+from infra.host import Host, HostArgs
+from infra.placement import job_tags
+from infra.price import Price
+from infra.refusal import refusing
+from infra.storage import JobVolume, JobVolumeArgs
+from provision import cloud_init
+from provision.bundle import render
+
+if TYPE_CHECKING:
+    from infra.network import Network
+    from infra.placement import Placement
+    from infra.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BoxArgs:
+    """What a `Box` is made of."""
+
+    settings: Settings
+    placement: Placement
+    network: Network
+    """Where to put it; it needs a subnet in the zone of the placement."""
+
+
+class Box(pulumi.ComponentResource):
+    """A GPU box of one recipe. Several of them can share a network."""
+
+    def __init__(self, name: str, args: BoxArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gpurig:infra:Box", name, None, opts)
+        self.settings = args.settings
+        self.price = Price.of(args.settings)
+        self.access = self._access(name, args)
+        self.jobs = self._jobs(name, args)
+        self.host = self._host(name, args)
+        pulumi.log.info(f"{name}: {args.settings.machine.name}, {self.price}", self)
+        self.register_outputs({"address": self.host.instance.public_ip})
+
+    def _access(self, name: str, args: BoxArgs) -> Access:
+        wanted = AccessArgs(
+            vpc_id=args.network.vpc.id,
+            public_key=args.settings.ssh_public_key,
+            cidrs=args.settings.allowed_cidrs,
+            ports=args.settings.ports,
+        )
+        return Access(name, wanted, pulumi.ResourceOptions(parent=self))
+
+    def _jobs(self, name: str, args: BoxArgs) -> JobVolume:
+        wanted = JobVolumeArgs(
+            zone=args.placement.zones[0],
+            size_gib=args.settings.job_volume_gib,
+            snapshot=args.placement.snapshot,
+            on_destroy=args.settings.job_volume_on_destroy,
+            tags=job_tags(args.settings),
+        )
+        return JobVolume(f"{name}-jobs", wanted, pulumi.ResourceOptions(parent=self))
+
+    def _host(self, name: str, args: BoxArgs) -> Host:
+        volume = self.jobs.volume
+        wanted = HostArgs(
+            ami=args.placement.ami,
+            instance_type=args.settings.machine.name,
+            # Where the volume is, not where a new one would be: a volume cannot follow the box.
+            subnet_id=volume.availability_zone.apply(refusing(args.network.subnet_in)),
+            group_id=self.access.group.id,
+            key_name=self.access.key_pair.key_name,
+            profile=self.access.profile.name,
+            user_data=volume.id.apply(refusing(self._user_data)),
+            volume_id=volume.id,
+            root_gib=args.settings.root_volume_gib,
+            generation=args.settings.generation,
+            spot=args.settings.spot,
+            spot_max_price=args.settings.spot_max_price,
+            needs=[args.network, self.access],
+        )
+        return Host(name, wanted, pulumi.ResourceOptions(parent=self))
+
+    def _user_data(self, volume_id: str) -> str:
+        settings = self.settings
+        target = settings.target(volume_id)
+        bundle = render((settings.boot_recipe,), target, settings.catalogue)
+        return base64.b64encode(cloud_init.user_data(bundle)).decode("ascii")

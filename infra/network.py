@@ -1,0 +1,109 @@
+"""The network of a stack: a VPC with a public subnet in each zone, and a way out."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+
+from provision.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ANYWHERE = "0.0.0.0/0"
+_SUBNET_BITS = 4
+"""A subnet is a sixteenth of the VPC: room for more zones than any region has."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkArgs:
+    """What a `Network` is made of."""
+
+    region: str
+    cidr: str
+    """IPv4 range of the VPC, /16 to /24."""
+    zones: Sequence[str]
+    """Availability zones to have a subnet in."""
+
+
+class Network(pulumi.ComponentResource):
+    """A VPC whose subnets reach the internet; nothing is let in by it, and its default security group is empty."""
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("gpurig:infra:Network", name, None, opts)
+        self._name = name
+        self._options = pulumi.ResourceOptions(parent=self)
+        self.vpc = aws.ec2.Vpc(
+            f"{name}-vpc",
+            cidr_block=args.cidr,
+            enable_dns_support=True,
+            enable_dns_hostnames=True,
+            tags={"Name": name},
+            opts=self._options,
+        )
+        # Whatever is put into the VPC without a group of its own gets this one: it must let nothing in or out.
+        aws.ec2.DefaultSecurityGroup(
+            f"{name}-default", vpc_id=self.vpc.id, ingress=[], egress=[], tags={"Name": name}, opts=self._options
+        )
+        table = self._way_out(args.region)
+        self._subnets = {zone: self._subnet(zone, args.cidr, table) for zone in dict.fromkeys(args.zones)}
+        self.register_outputs({"vpc_id": self.vpc.id})
+
+    def _way_out(self, region: str) -> aws.ec2.RouteTable:
+        """Make the gateway, the route to it, and the shorter way to S3, which costs no traffic."""
+        tags = {"Name": self._name}
+        gateway = aws.ec2.InternetGateway(f"{self._name}-gateway", vpc_id=self.vpc.id, tags=tags, opts=self._options)
+        table = aws.ec2.RouteTable(f"{self._name}-routes", vpc_id=self.vpc.id, tags=tags, opts=self._options)
+        aws.ec2.Route(
+            f"{self._name}-out",
+            route_table_id=table.id,
+            destination_cidr_block=ANYWHERE,
+            gateway_id=gateway.id,
+            opts=self._options,
+        )
+        aws.ec2.VpcEndpoint(
+            f"{self._name}-s3",
+            vpc_id=self.vpc.id,
+            vpc_endpoint_type="Gateway",
+            service_name=f"com.amazonaws.{region}.s3",
+            route_table_ids=[table.id],
+            tags=tags,
+            opts=self._options,
+        )
+        return table
+
+    def _subnet(self, zone: str, cidr: str, table: aws.ec2.RouteTable) -> aws.ec2.Subnet:
+        # The zone's letter picks the range, so that no subnet moves when the choice of zones changes.
+        place = ord(zone[-1]) - ord("a")
+        block = list(ipaddress.IPv4Network(cidr).subnets(prefixlen_diff=_SUBNET_BITS))[place]
+        subnet = aws.ec2.Subnet(
+            f"{self._name}-{zone}",
+            vpc_id=self.vpc.id,
+            availability_zone=zone,
+            cidr_block=str(block),
+            # A box asks for its public address itself; nothing else gets one by accident.
+            map_public_ip_on_launch=False,
+            tags={"Name": f"{self._name}-{zone}"},
+            opts=self._options,
+        )
+        aws.ec2.RouteTableAssociation(
+            f"{self._name}-{zone}", subnet_id=subnet.id, route_table_id=table.id, opts=self._options
+        )
+        return subnet
+
+    def subnet_in(self, zone: str) -> pulumi.Output[str]:
+        """Return the id of the subnet in an availability zone. Raises `BadInput` when there is none."""
+        if zone not in self._subnets:
+            here = ", ".join(self._subnets)
+            hint = (
+                f"to stay there: pulumi config set gpurig:zone {zone}\n"
+                "to move: pulumi destroy, then pulumi up; the job volume follows by its snapshot"
+            )
+            raise BadInput(
+                [f"the job volume is in {zone}, and the box would be in {here}: it must not move"], hint=hint
+            )
+        return self._subnets[zone].id

@@ -1,0 +1,67 @@
+"""The contract between the program and everything that works on its hosts: one versioned, plain document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from provision.inventory import OUTPUT, VERSION
+from provision.platforms import NO_GPU, gpus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from infra.box import Box
+    from infra.cloud import Cloud
+
+
+def export_document(cloud: Cloud, boxes: Sequence[Box]) -> None:
+    """Export the stack output `gpurig`, which `provision.inventory` reads."""
+    stack = {"version": VERSION, "project": pulumi.get_project(), "stack": pulumi.get_stack(), "region": cloud.region}
+    pulumi.export(OUTPUT, {**stack, "hosts": [_host(cloud, box) for box in boxes]})
+
+
+def export_for_people(box: Box) -> None:
+    """Export what a user looks for after `pulumi up`."""
+    address, settings = box.host.instance.public_ip, box.settings
+    pulumi.export("address", address)
+    pulumi.export("ssh", pulumi.Output.concat("ssh ", settings.system.user, "@", address))
+    pulumi.export("price", str(box.price))
+    pulumi.export("nextStep", f"fab setup-{settings.recipe}")
+
+
+def _host(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
+    """Return one host of the document, as soon as AWS has given all its ids."""
+    instance, volume, settings = box.host.instance, box.jobs.volume, box.settings
+    fixed = {
+        "name": settings.host_name,
+        "user": settings.system.user,
+        "port": 22,
+        "region": cloud.region,
+        "image": settings.system.name,
+        "recipe": settings.recipe,
+        "ports": settings.ports,
+        "pricePerHour": settings.machine.usd_per_hour,
+        "spot": settings.spot,
+        "generation": settings.generation,
+        "mountPoint": settings.mount_point,
+        "gpu": _gpu(box),
+    }
+    known = pulumi.Output.all(
+        address=instance.public_ip,
+        instanceId=instance.id,
+        instanceType=instance.instance_type,
+        zone=instance.availability_zone,
+        volumeId=volume.id,
+    )
+    return known.apply(lambda values: {**fixed, **values, "target": settings.target(values["volumeId"]).to_document()})
+
+
+def _gpu(box: Box) -> dict[str, Any] | None:
+    """Return the GPU that recipes may use; None where there is none, or where it is declared not to be used."""
+    machine = box.settings.machine
+    if NO_GPU in (machine.gpu, box.settings.gpu):
+        return None
+    model = gpus()[machine.gpu]
+    return {"model": model.model, "compute": model.compute, "memoryGib": model.memory_gib, "count": machine.gpus}

@@ -1,0 +1,57 @@
+"""Address ranges: read them, find the caller's own, tell which are too broad."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+AUTO = "auto"
+BROADEST = 8
+"""Prefix length of the broadest range that is not "public": larger ones hold more than 16 million addresses."""
+ADDRESS_URL = "https://checkip.amazonaws.com"
+ADDRESS_URL_VARIABLE = "GPURIG_CALLER_ADDRESS_URL"
+TIMEOUT_S = 5
+
+
+def network(text: str) -> ipaddress.IPv4Network:
+    """Return an IPv4 range. Raises `ValueError` for anything else, also for bits beyond the prefix."""
+    return ipaddress.IPv4Network(text)
+
+
+def ranges(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return ranges in their canonical form, "auto" as it is. Raises `ValueError`.
+
+    IPv6 ranges are refused: the box has an IPv4 address only, so that a rule for one would let nobody in.
+    """
+    found = tuple(text if text == AUTO else str(network(text)) for text in texts)
+    if not found:
+        raise ValueError(texts)
+    return tuple(dict.fromkeys(found))
+
+
+def too_broad(cidr: str) -> bool:
+    """Say whether a range is broader than /8, so that "public" is the word for it."""
+    return cidr != AUTO and network(cidr).prefixlen < BROADEST
+
+
+def own_address() -> str:
+    """Return the caller's public IPv4 address as a /32 range, asked of `$GPURIG_CALLER_ADDRESS_URL` or checkip.
+
+    Raises `ValueError` with the reason when there is no answer within 5 s, or none that is an IPv4 address.
+    """
+    url = os.environ.get(ADDRESS_URL_VARIABLE, ADDRESS_URL)
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - http for a stand-in, if the user says so
+            said = answer.read(64).decode("ascii", "replace").strip()
+    except (OSError, urllib.error.URLError, ValueError) as error:
+        raise ValueError(f"{url} does not answer ({error})") from error
+    try:
+        return f"{ipaddress.IPv4Address(said)}/32"
+    except ValueError as error:
+        raise ValueError(f'{url} answered "{said}", which is no IPv4 address') from error

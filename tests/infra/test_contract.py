@@ -1,0 +1,182 @@
+"""What the program hands over: the outputs to `fab`, the documented keys to the user."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import pytest
+import yaml
+
+from infra.keys import KEYS, parse
+from provision import inventory
+from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, Aws, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+DECLARED: dict[str, dict[str, Any]] = {
+    key.removeprefix("gpurig:"): value for key, value in PROJECT["config"].items() if key.startswith("gpurig:")
+}
+
+
+def as_given(value: object) -> str:
+    """Return a value of a YAML file as Pulumi hands it to the program: text as it is, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def stack_config(name: str) -> dict[str, str]:
+    """Return the configuration that a program of a stack sees, the project's defaults included."""
+    stack = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"]
+    defaults = {key: value["default"] for key, value in PROJECT["config"].items()}
+    return {key: as_given(value) for key, value in {**defaults, **stack}.items()}
+
+
+def test_the_outputs_are_what_the_inventory_reads() -> None:
+    box = run({
+        **GOOD,
+        "gpurig:hostName": "trainer",
+        "gpurig:instanceType": "g5.xlarge",
+        "gpurig:image": "debian-12",
+        "gpurig:gpu": "none",
+        "gpurig:sources": '{"cuda": "distribution", "cudnn": "wheel"}',
+        "gpurig:mirrors": '{"git": {"https://github.com/": "https://git.example.com/"}}',
+        "gpurig:unpinned": "caffe",
+        "gpurig:mountPoint": "/data",
+        "gpurig:idleStopMinutes": "45",
+        "gpurig:maxLifetimeHours": "12",
+    })  # fmt: skip
+    (host,) = inventory.from_outputs(box.outputs["gpurig"])
+    assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
+    assert (host.instance_id, host.region, host.instance_type) == ("i-trainer-g1", "us-east-1", "g5.xlarge")
+    assert (host.recipe, host.price_per_hour, host.ports) == ("digits", 1.006, {"ssh": 22, "digits": 5000})
+    assert host.target is not None
+    assert host.target.to_document() == {
+        "image": "debian-12",
+        "gpu": "none",
+        "compute": "8.6",
+        "user": "admin",
+        "mount_point": "/data",
+        "volume_id": "vol-trainer-jobs",
+        "sources": {"cuda": "distribution", "cudnn": "wheel"},
+        "mirrors": {"git": {"https://github.com/": "https://git.example.com/"}},
+        "unpinned": ["caffe"],
+        "licences": LICENCES.split(","),
+        "idle_stop_minutes": 45,
+        "lifetime_hours": 12,
+    }
+
+
+def test_the_document_says_all_that_it_promises() -> None:
+    document = run(GOOD).outputs["gpurig"]
+    assert {key: document[key] for key in ("version", "project", "stack", "region")} == {
+        "version": 1,
+        "project": "gpurig",
+        "stack": "test",
+        "region": "us-east-1",
+    }
+    (host,) = document["hosts"]
+    assert host["gpu"] == {"model": "T4", "compute": "7.5", "memoryGib": 16, "count": 1}
+    assert (host["zone"], host["image"], host["spot"], host["generation"]) == ("us-east-1a", "ubuntu-22.04", False, 1)
+    assert (host["volumeId"], host["mountPoint"]) == ("vol-box-jobs", "/jobs")
+
+
+def test_people_see_where_to_go_next() -> None:
+    outputs = run({**GOOD, "gpurig:image": "ami-0123456789abcdef0", "gpurig:imageOs": "dlami-base-22.04"}).outputs
+    assert outputs["address"] == "198.51.100.9"
+    assert outputs["ssh"] == "ssh ubuntu@198.51.100.9"
+    assert outputs["nextStep"] == "fab setup-digits"
+    assert outputs["price"].startswith("running: $")
+
+
+def test_every_key_is_described_and_nothing_else_is() -> None:
+    assert DECLARED.keys() == KEYS.keys()
+    for name, declared in DECLARED.items():
+        assert declared["description"], name
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_documented_default_is_the_programs_own(name: str) -> None:
+    values, problems = parse({name: as_given(DECLARED[name]["default"])})
+    assert not problems
+    assert values[name] == KEYS[name].default
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_the_example_in_a_refusal_is_itself_accepted(name: str) -> None:
+    # What `pulumi config set --path …` makes of an empty object.
+    by_path = {
+        "sources": '{"cuda": "distribution"}',
+        "mirrors": '{"git": {"https://github.com/": "https://g.example/"}}',
+    }
+    values, problems = parse({name: by_path.get(name) or KEYS[name].example or str(KEYS[name].default)})
+    assert not problems
+    assert values[name] not in (None, "")
+
+
+@pytest.mark.parametrize("stack", ["rehearsal", "rehearsal-upstream", "rehearsal-debian"])
+def test_the_rehearsals_stacks_are_in_order(stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key.pub").write_text(PUBLIC_KEY, encoding="ascii")
+    monkeypatch.setenv("GPURIG_SSH_KEY", str(tmp_path / "key"))
+    box = run({**stack_config(stack), "gpurig:allowedCidrs": "198.18.0.1/32"})
+    assert box.one("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]
+    (host,) = box.outputs["gpurig"]["hosts"]
+    assert host["gpu"] is None
+    assert host["target"]["unpinned"] == ([] if stack == "rehearsal-upstream" else ["caffe", "digits"])
+    assert host["image"] == ("debian-12" if stack == "rehearsal-debian" else "ubuntu-22.04")
+    assert box.one("Volume").inputs["size"] == 2
+
+
+def test_the_real_example_asks_for_the_licences_and_for_nothing_else() -> None:
+    config = {**stack_config("dev"), "gpurig:sshPublicKey": PUBLIC_KEY, "gpurig:allowedCidrs": "203.0.113.7/32"}
+    with pytest.raises(pulumi.RunError) as caught:
+        run(config)
+    problems = str(caught.value).splitlines()
+    assert len(problems) == 2
+    assert all("acceptLicences" in problem for problem in problems)
+    assert run({**config, "gpurig:acceptLicences": LICENCES}).one("Instance").inputs["instanceType"] == "g4dn.xlarge"
+
+
+def test_the_first_boot_is_rendered_the_same_every_time() -> None:
+    first, second = (run(GOOD).one("Instance").inputs["userDataBase64"] for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        # 0.526 for the instance + 0.005 for its address + 200 GiB at 0.08 / 730 for its disks
+        ({}, ["running: $0.553 an hour, $13.27 a day", "stopped: $16.00 a month", "job volume alone: $8.00 a month"]),
+        ({"gpurig:jobVolumeGib": "200"}, ["stopped: $24.00 a month", "its snapshot: $10.00 or less"]),
+        ({"gpurig:spot": "true"}, ["running: at most $0.553 an hour"]),
+        ({"gpurig:spot": "true", "gpurig:spotMaxPrice": "0.2"}, ["running: at most $0.227 an hour"]),
+    ],
+)
+def test_the_price_is_shown_before_anything_is_made(changes: dict[str, str], parts: list[str]) -> None:
+    box = run({**GOOD, **changes})
+    (message,) = [message for message in box.messages if "running:" in message]
+    for part in parts:
+        assert part in message
+        assert part in box.outputs["price"]
+    assert ("stopped" in message) == ("gpurig:spot" not in changes)
+
+
+def test_a_price_that_is_not_known_is_not_made_up() -> None:
+    aws = Aws(instance_types={"g6.48xlarge": [{"name": "L4", "count": 8, "manufacturer": "NVIDIA"}]})
+    price = run({**GOOD, "gpurig:instanceType": "g6.48xlarge"}, aws=aws).outputs["price"]
+    assert "running: the instance's price (not in the table) + $16.00 a month for its disks" in price
+
+
+def test_two_boxes_of_different_recipes_share_a_network() -> None:
+    pair = run(GOOD, program=ROOT / "examples" / "two-boxes" / "two_boxes.py", project="two-boxes")
+    assert len(pair.all("Vpc")) == 1
+    trainer, lab = inventory.from_outputs(pair.outputs["gpurig"])
+    assert (trainer.name, trainer.recipe, trainer.ports) == ("trainer", "digits", {"ssh": 22, "digits": 5000})
+    assert (lab.name, lab.recipe, lab.ports) == ("lab", "caffe", {"ssh": 22})
+    assert {volume.inputs["tags"]["gpurig:host"] for volume in pair.all("Volume")} == {"trainer", "lab"}
+    assert len({group.name for group in pair.all("SecurityGroup")}) == 2
+    assert len({resource.options.parent + resource.name + resource.type for resource in pair.declared}) == len(
+        pair.declared
+    )

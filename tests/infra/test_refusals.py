@@ -1,0 +1,250 @@
+"""Bad input: refused before anything is made, every problem at once, each with its key, its value and the way out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+import pytest
+
+from tests.infra.lab import GOOD, PUBLIC_KEY, Aws, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def refused(changes: dict[str, str], *, aws: Aws | None = None) -> str:
+    """Return the message of a run that must not declare anything of AWS."""
+    with pytest.raises(pulumi.RunError) as caught:
+        run({**GOOD, **{f"gpurig:{key}": value for key, value in changes.items()}}, aws=aws)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("hostName", "My Box", "a-z, 0-9 and -"),
+        ("recipe", "Digits!", "`fab recipes` lists them"),
+        ("instanceType", "big", "an EC2 instance type"),
+        ("gpu", "yes", "auto or none"),
+        ("image", "windows", "ubuntu-22.04, dlami-base-22.04, dlami-pytorch-24.04, debian-12, or the id"),
+        ("allowedCidrs", "300.1.2.3/32", "a list of IPv4 ranges"),
+        ("allowedCidrs", "203.0.113.7/24", "without bits set beyond the prefix"),
+        ("allowedCidrs", '["2001:db8::/32"]', "IPv4"),
+        ("allowedCidrs", "::/0", "IPv4"),
+        ("allowedCidrs", "[]", "a list of IPv4 ranges"),
+        ("allowPublic", "perhaps", "true or false"),
+        ("vpcCidr", "10.0.0.0/8", "from /16 to /24"),
+        ("zone", "the first", "an availability zone"),
+        ("rootVolumeGib", "7", "from 8 to 16384"),
+        ("jobVolumeGib", "0", "from 1 to 16384"),
+        ("jobVolumeGib", "lots", "from 1 to 16384"),
+        ("jobVolumeOnDestroy", "keep", "snapshot or retain or delete"),
+        ("jobSnapshot", "vol-1", "newest, none, or the id of a snapshot"),
+        ("mountPoint", "/home", "no system folder"),
+        ("mountPoint", "/jobs; reboot", "absolute path"),
+        ("spotMaxPrice", "-0.1", "above 0"),
+        ("spotMaxPrice", "0", "above 0"),
+        ("spotMaxPrice", "nan", "above 0"),
+        ("generation", "0", "from 1"),
+        ("budgetMonthlyUsd", "-5", "above 0"),
+        ("budgetEmail", "me", "an e-mail address"),
+        ("idleStopMinutes", "-1", "from 0 (never)"),
+        ("maxLifetimeHours", "1.5", "from 0 (no limit)"),
+        ("sources", '["cuda"]', "recipe: source"),
+        ("sources", "{cuda: wheel}", "recipe: source"),
+        ("mirrors", '{"http": {"https://a/": "https://b/"}}', "git, apt, pip, download"),
+        ("mirrors", '{"git": "https://b/"}', "{prefix: replacement}"),
+        ("unpinned", "[1]", "a list of recipes"),
+        ("acceptLicences", '{"nvidia-cuda": true}', "a list of licences"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(key: str, value: str, allowed: str) -> None:
+    message = refused({key: value})
+    (line,) = [line for line in message.splitlines() if f"gpurig:{key}: " in line]
+    assert f'"{value}" has to be ' in line
+    assert allowed in line
+    assert "for example: pulumi config set " in line
+
+
+def test_every_problem_is_told_at_once() -> None:
+    message = refused({
+        "instanceTyp": "g4dn.xlarge",
+        "jobVolumeGib": "0",
+        "rootVolumeGib": "12",
+        "allowedCidrs": "0.0.0.0/0",
+        "sshPublicKey": "/nowhere/key.pub",
+        "acceptLicences": "",
+        "zone": "eu-west-1a",
+        "budgetEmail": "me@example.com",
+    })  # fmt: skip
+    for part in (
+        'gpurig:instanceTyp: there is no such key; the nearest is "instanceType"',
+        "gpurig:jobVolumeGib: ",
+        "gpurig:rootVolumeGib: ",
+        "gpurig:allowedCidrs: ",
+        "gpurig:sshPublicKey: ",
+        "nvidia-cuda",
+        "nvidia-cudnn",
+        "gpurig:zone: ",
+        "gpurig:budgetMonthlyUsd and gpurig:budgetEmail",
+    ):
+        assert part in message
+
+
+@pytest.mark.parametrize("cidr", ["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/7"])
+def test_the_public_is_kept_out_unless_it_is_asked_for(cidr: str) -> None:
+    message = refused({"allowedCidrs": cidr})
+    assert f'"{cidr}" opens the box to the public' in message
+    assert "gpurig:allowPublic true" in message
+
+
+def test_no_address_service_means_a_clear_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPURIG_CALLER_ADDRESS_URL", "http://127.0.0.1:9/")
+    message = refused({"allowedCidrs": "auto"})
+    assert '"auto" cannot find your address: http://127.0.0.1:9/ does not answer' in message
+    assert "pulumi config set gpurig:allowedCidrs 203.0.113.7/32" in message
+
+
+def test_an_answer_that_is_no_address_is_not_believed(address_service: Callable[[str], None]) -> None:
+    address_service("<html>please log in</html>")
+    assert 'answered "<html>please log in</html>", which is no IPv4 address' in refused({"allowedCidrs": "auto"})
+
+
+def test_a_missing_key_file_says_how_to_make_one(tmp_path: Path) -> None:
+    message = refused({"sshPublicKey": str(tmp_path / "id_ed25519.pub")})
+    assert f"gpurig:sshPublicKey: {tmp_path / 'id_ed25519.pub'} does not exist" in message
+    assert "ssh-keygen -t ed25519" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("ssh-rsa AAAAB3NzaC1yc2E me@laptop", 'begins with "ssh-rsa"'),
+        ("sk-ssh-ed25519@openssh.com AAAA me@laptop", 'begins with "sk-ssh-ed25519@openssh.com"'),
+        ("ssh-ed25519 AAAA me@laptop", "is no ed25519 public key"),
+        (PUBLIC_KEY[:40], "is no ed25519 public key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n", "is a private key"),
+        ("", "is no ed25519 public key"),
+    ],
+)
+def test_only_an_ed25519_public_key_is_taken(tmp_path: Path, content: str, expected: str) -> None:
+    path = tmp_path / "key"
+    path.write_text(content, encoding="ascii")
+    message = refused({"sshPublicKey": str(path)})
+    assert f"gpurig:sshPublicKey: {path} {expected}" in message or expected in message
+    assert "b3Bl" not in message
+
+
+def test_a_key_that_is_given_in_place_is_checked_too() -> None:
+    assert "gpurig:sshPublicKey: the value is no ed25519 public key" in refused({"sshPublicKey": "ssh-rsa AAAA"})
+
+
+def test_an_instance_type_without_a_gpu_names_one_that_has_it() -> None:
+    message = refused({"instanceType": "m5.large"}, aws=Aws(instance_types={"m5.large": []}))
+    assert 'gpurig:instanceType: "m5.large" has no GPU; take g4dn.xlarge (T4, compute 7.5, $0.53/h)' in message
+    assert "pulumi config set gpurig:gpu none" in message
+
+
+def test_a_box_without_a_gpu_may_be_declared() -> None:
+    found = run(
+        {**GOOD, "gpurig:instanceType": "m5.large", "gpurig:gpu": "none"}, aws=Aws(instance_types={"m5.large": []})
+    )
+    assert found.outputs["gpurig"]["hosts"][0]["gpu"] is None
+
+
+def test_a_gpu_that_no_recipe_knows_is_refused() -> None:
+    radeon = [{"name": "Radeon Pro V520", "count": 1, "manufacturer": "AMD"}]
+    message = refused({"instanceType": "g4ad.xlarge"}, aws=Aws(instance_types={"g4ad.xlarge": radeon}))
+    assert '"g4ad.xlarge" has the GPU Radeon Pro V520, which no recipe knows' in message
+
+
+def test_an_instance_type_that_does_not_exist_names_the_nearest() -> None:
+    message = refused({"instanceType": "g4dn.xlage", "spotMaxPrice": "-1"})
+    assert 'gpurig:instanceType: "g4dn.xlage" is no instance type that EC2 describes in us-east-1' in message
+    assert "do not exist: [g4dn.xlage]" in message
+    assert "the nearest that gpurig knows is g4dn.xlarge" in message
+    assert "gpurig:spotMaxPrice" in message
+
+
+def test_an_instance_type_that_the_region_lacks_is_refused() -> None:
+    assert '"g4dn.xlarge" is not offered in us-east-1' in refused({}, aws=Aws(offered_in=()))
+
+
+def test_a_zone_that_lacks_the_type_names_those_that_have_it() -> None:
+    message = refused({"zone": "us-east-1a"}, aws=Aws(offered_in=("us-east-1b", "us-east-1c")))
+    assert '"us-east-1a" does not offer g4dn.xlarge; take us-east-1b or us-east-1c' in message
+
+
+def test_a_volume_in_another_zone_is_never_left_behind() -> None:
+    message = refused({"zone": "us-east-1b"}, aws=Aws(volume_zone="us-east-1a"))
+    assert "the job volume is in us-east-1a" in message
+    assert "pulumi config set gpurig:zone us-east-1a" in message
+    assert "pulumi destroy, then pulumi up" in message
+
+
+def test_a_recipe_that_the_gpu_cannot_run_names_one_that_can() -> None:
+    message = refused({"instanceType": "p5.48xlarge", "recipe": "caffe"})
+    assert 'recipe "caffe" cannot run on H100, compute 9.0' in message
+    assert "take g4dn.xlarge" in message
+
+
+def test_a_recipe_that_the_image_cannot_have_names_one_that_can() -> None:
+    message = refused({"image": "dlami-pytorch-24.04"})
+    assert 'recipe "caffe" does not support image dlami-pytorch-24.04; take ubuntu-22.04' in message
+
+
+def test_unknown_recipes_are_refused_wherever_they_stand() -> None:
+    assert 'there is no recipe "digitz"; there are: ' in refused({"recipe": "digitz"})
+    assert 'sources: there is no recipe "cudda"' in refused({"sources": '{"cudda": "wheel"}'})
+    assert 'gpurig:unpinned: there is no recipe "caffee"' in refused({"unpinned": "caffee"})
+
+
+def test_licences_are_not_accepted_for_the_user() -> None:
+    message = refused({"acceptLicences": "nvidia-cudnn"})
+    assert '"cuda" comes under the licence "nvidia-cuda"' in message
+    assert "acceptLicences" in message
+
+
+def test_a_root_volume_too_small_for_the_recipe_names_the_needed_size() -> None:
+    message = refused({"rootVolumeGib": "15"})
+    assert '15 GiB is a volume too small for the recipe "digits", which needs ' in message
+    needed = message.rpartition("gpurig:rootVolumeGib ")[2]
+    assert run({**GOOD, "gpurig:rootVolumeGib": needed}).one("Instance").inputs["rootBlockDevice"]["volumeSize"] == int(
+        needed
+    )
+
+
+def test_more_than_user_data_can_carry_is_refused_in_the_preview() -> None:
+    mirrors = ", ".join(f'"https://archive-{i * 7919}.example/": "https://m-{i * 104729}.example/"' for i in range(900))
+    message = refused({"mirrors": f'{{"apt": {{{mirrors}}}}}'})
+    assert "gpurig:bootRecipe: user-data for base has " in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"image": "ami-0123456789abcdef0"}, "gpurig:image: an image by its id needs gpurig:imageOs"),
+        ({"imageOs": "debian-12"}, "gpurig:imageOs: goes with an image by its id (ami-…) only"),
+        ({"spotMaxPrice": "0.3"}, "gpurig:spotMaxPrice: has no effect without gpurig:spot true"),
+        ({"spot": "true", "generation": "2"}, "gpurig:generation: 2 on a spot box"),
+        ({"budgetMonthlyUsd": "10"}, "set both, or neither"),
+        ({"zone": "eu-west-1a"}, 'gpurig:zone: "eu-west-1a" is not in the region us-east-1'),
+    ],
+)
+def test_settings_that_contradict_each_other(changes: dict[str, str], expected: str) -> None:
+    assert expected in refused(changes)
+
+
+def test_a_region_is_needed() -> None:
+    with pytest.raises(
+        pulumi.RunError, match="aws:region: not set; for example: pulumi config set aws:region us-east-1"
+    ):
+        run({key: value for key, value in GOOD.items() if key != "aws:region"})
+
+
+def test_a_password_in_a_mirror_is_refused_and_not_repeated() -> None:
+    message = refused({"mirrors": '{"git": {"https://github.com/": "https://me:hunter2@git.example.com/"}}'})
+    assert "without passwords" in message
+    assert "hunter2" not in message

@@ -1,0 +1,134 @@
+"""What a box exposes, and to whom: every property that the threat model counts on."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.infra.lab import GOOD, PUBLIC_KEY, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.infra.lab import Run
+
+
+@pytest.fixture(scope="module")
+def box() -> Run:
+    return run(GOOD)
+
+
+def _ingress(found: Run) -> set[tuple[str, int, int, str]]:
+    rules = [rule.inputs for rule in found.all("SecurityGroupIngressRule")]
+    return {(rule["ipProtocol"], rule["fromPort"], rule["toPort"], rule["cidrIpv4"]) for rule in rules}
+
+
+def test_only_ssh_and_the_recipes_port_are_open_and_only_to_the_named_range(box: Run) -> None:
+    assert _ingress(box) == {("tcp", 22, 22, "203.0.113.7/32"), ("tcp", 5000, 5000, "203.0.113.7/32")}
+
+
+def test_each_range_and_port_has_a_rule_of_its_own() -> None:
+    found = run({**GOOD, "gpurig:allowedCidrs": '["198.51.100.0/24", "203.0.113.7/32"]'})
+    expected = {("tcp", port, port, cidr) for port in (22, 5000) for cidr in ("198.51.100.0/24", "203.0.113.7/32")}
+    assert _ingress(found) == expected
+    assert len({rule.name for rule in found.all("SecurityGroupIngressRule")}) == 4
+
+
+def test_a_recipe_without_a_port_opens_none() -> None:
+    assert _ingress(run({**GOOD, "gpurig:recipe": "caffe"})) == {("tcp", 22, 22, "203.0.113.7/32")}
+
+
+def test_auto_is_the_callers_own_address(address_service: Callable[[str], None]) -> None:
+    address_service("198.51.100.23\n")
+    found = run({**GOOD, "gpurig:allowedCidrs": "auto"})
+    assert {cidr for _, _, _, cidr in _ingress(found)} == {"198.51.100.23/32"}
+
+
+def test_auto_may_stand_among_other_ranges(address_service: Callable[[str], None]) -> None:
+    address_service("198.51.100.23")
+    found = run({**GOOD, "gpurig:allowedCidrs": '["auto", "203.0.113.0/24"]'})
+    assert {cidr for _, _, _, cidr in _ingress(found)} == {"198.51.100.23/32", "203.0.113.0/24"}
+
+
+def test_nothing_that_can_let_in_names_the_whole_internet(box: Run) -> None:
+    for group in box.all("SecurityGroup"):
+        assert "ingress" not in group.inputs
+        assert "egress" not in group.inputs
+    for _, _, _, cidr in _ingress(box):
+        assert ipaddress.ip_network(cidr).prefixlen >= 8
+
+
+def test_the_public_is_let_in_only_on_demand_and_with_a_warning() -> None:
+    found = run({**GOOD, "gpurig:allowedCidrs": "0.0.0.0/0", "gpurig:allowPublic": "true"})
+    assert {cidr for _, _, _, cidr in _ingress(found)} == {"0.0.0.0/0"}
+    warnings = [message for message in found.messages if "is open to 0.0.0.0/0" in message]
+    assert len(warnings) == 2
+    assert any("digits" in warning for warning in warnings)
+
+
+def test_the_way_out_is_one_rule(box: Run) -> None:
+    rule = box.one("SecurityGroupEgressRule").inputs
+    assert (rule["ipProtocol"], rule["cidrIpv4"]) == ("-1", "0.0.0.0/0")
+
+
+def test_the_default_security_group_is_emptied(box: Run) -> None:
+    group = box.one("DefaultSecurityGroup").inputs
+    assert group["vpcId"] == "id-gpurig-vpc"
+    assert not group.get("ingress")
+    assert not group.get("egress")
+
+
+def test_the_instance_is_in_its_own_group_only(box: Run) -> None:
+    assert box.one("Instance").inputs["vpcSecurityGroupIds"] == ["id-box-group"]
+
+
+def test_metadata_needs_a_token_and_is_one_hop_away(box: Run) -> None:
+    options = box.one("Instance").inputs["metadataOptions"]
+    assert options["httpTokens"] == "required"
+    assert options["httpPutResponseHopLimit"] == 1
+
+
+def test_every_disk_is_encrypted(box: Run) -> None:
+    assert box.one("Instance").inputs["rootBlockDevice"]["encrypted"] is True
+    assert box.one("Volume").inputs["encrypted"] is True
+
+
+def test_the_role_is_for_ec2_and_may_do_nothing(box: Run) -> None:
+    trust = json.loads(box.one("Role").inputs["assumeRolePolicy"])
+    assert [(s["Effect"], s["Principal"]) for s in trust["Statement"]] == [("Allow", {"Service": "ec2.amazonaws.com"})]
+    assert "managedPolicyArns" not in box.one("Role").inputs
+    policy = json.loads(box.one("RolePolicy").inputs["policy"])
+    assert [(s["Effect"], s["Action"], s["Resource"]) for s in policy["Statement"]] == [("Deny", "*", "*")]
+    role = box.one("InstanceProfile").inputs["role"]
+    assert role == box.one("RolePolicy").inputs["role"] == "box-role-1a2b3c4"
+    assert box.one("Instance").inputs["iamInstanceProfile"] == "box-profile-1a2b3c4"
+
+
+def test_only_the_users_own_key_logs_in(box: Run) -> None:
+    # Without the comment: it names the user's machine and is nobody's business.
+    assert box.one("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]
+    assert box.one("Instance").inputs["keyName"] == "box-key-1a2b3c4"
+
+
+def test_everything_carries_the_stacks_tags(box: Run) -> None:
+    provider = box.one("aws").inputs
+    tags: dict[str, Any] = json.loads(provider["defaultTags"])["tags"]
+    assert tags == {"gpurig:project": "gpurig", "gpurig:stack": "test", "gpurig:managed-by": "pulumi"}
+    for resource in box.declared:
+        if resource.type.startswith("aws:"):
+            assert "providers:aws::aws::" in resource.options.provider, resource.name
+
+
+def test_no_secret_travels_in_user_data(box: Run) -> None:
+    text = json.dumps(box.bundle())
+    assert "base" in box.bundle()["name"]
+    assert "PRIVATE KEY" not in text
+    assert "aws_secret" not in text.lower()
+
+
+def test_subnets_give_nothing_a_public_address_by_accident(box: Run) -> None:
+    assert [subnet.inputs["mapPublicIpOnLaunch"] for subnet in box.all("Subnet")] == [False, False]
+    assert box.one("Instance").inputs["associatePublicIpAddress"] is True
