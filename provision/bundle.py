@@ -5,12 +5,13 @@ Rendering is pure and deterministic: the same recipes and target give the same b
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import functools
 import hashlib
+import io
 import json
 import shlex
+import tokenize
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,13 +189,21 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     )
 
 
-def _lean(source: str) -> str:
-    """Return Python source without its docstrings and comment lines: in user-data every KiB counts."""
-    scopes = [node.body for node in ast.walk(ast.parse(source)) if isinstance(getattr(node, "body", None), list)]  # type: ignore[attr-defined]
-    texts = [s for body in scopes for s in body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)]
-    said = {line for text in texts for line in range(text.lineno, (text.end_lineno or text.lineno) + 1)}
+@functools.cache
+def _runner() -> str:
+    """Return the runner without its docstrings and comment lines: in user-data every KiB counts."""
+    source = Path(__file__).with_name("runner.py").read_text(encoding="utf-8")
+    said: set[int] = set()
+    depth, fresh = 0, True
+    # Tokens, not a syntax tree: deep in a Pulumi program's threads the parser has been seen to miscount its recursion.
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        alone = token.line.lstrip().startswith("#")
+        if (token.type == tokenize.STRING and fresh and not depth) or (token.type == tokenize.COMMENT and alone):
+            said.update(range(token.start[0], token.end[0] + 1))
+        depth += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
+        fresh = token.type in (tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT)
     lines = enumerate(source.splitlines(keepends=True), 1)
-    return "".join(line for number, line in lines if number not in said and not line.lstrip().startswith("#"))
+    return "".join(line for number, line in lines if number not in said)
 
 
 def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = None) -> Bundle:
@@ -214,5 +223,5 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
         name="+".join(names),
         steps=tuple(steps.values()),
         lib=_render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=HOME, prefix=PREFIX),
-        runner=_lean(Path(__file__).with_name("runner.py").read_text(encoding="utf-8")),
+        runner=_runner(),
     )

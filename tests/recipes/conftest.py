@@ -1,0 +1,54 @@
+"""Fixtures of the recipes' tests: the functions of `lib.sh`, called by a real bash."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provision.bundle import render
+from provision.target import Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Shell:
+    """A bash in a folder of its own, with the library and with programs that stand before the machine's own."""
+
+    folder: Path
+    target: Target = dataclasses.field(default_factory=Target)
+
+    def program(self, name: str, body: str) -> None:
+        """Put a program of this test on PATH."""
+        path = self.folder / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def run(self, script: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run lines as an install script runs them; returns exit code and what was said."""
+        lib = self.folder / "lib.sh"
+        lib.write_text(render(["base"], self.target).lib, encoding="utf-8")
+        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        own = {"GPURIG_HOME": str(self.folder), "HOME": str(self.folder), "PATH": path, **env}
+        return subprocess.run(
+            ["bash", "-c", f"set -euo pipefail\n. '{lib}'\n{script}"],
+            env={**{k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}, **own},
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    folder = tmp_path / "host"
+    folder.mkdir()
+    return Shell(folder)

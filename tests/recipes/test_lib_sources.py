@@ -1,0 +1,203 @@
+"""How scripts fetch sources, for real: a git, and a server that breaks off or serves the wrong thing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import http.server
+import subprocess
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provision.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.recipes.conftest import Shell
+
+CONTENT = bytes(range(256)) * 4096
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class _Files(http.server.BaseHTTPRequestHandler):
+    """Serves CONTENT with ranges, at `/file`; `/wrong` is another file of the same length, `/gone` is not there."""
+
+    server: FileServer
+
+    def do_GET(self) -> None:
+        first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        self.server.asked.append((self.path, first))
+        if self.path == "/gone":
+            self.send_error(404)
+            return
+        if first >= len(CONTENT):
+            self.send_error(416)
+            return
+        content = CONTENT if self.path == "/file" else bytes(len(CONTENT))
+        self.send_response(206 if first else 200)
+        self.send_header("Content-Length", str(len(content) - first))
+        self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        self.wfile.write(content[first:])
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+class FileServer(http.server.ThreadingHTTPServer):
+    """Keeps what was asked for: path and first byte."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+        super().__init__(("127.0.0.1", 0), _Files)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+@pytest.fixture
+def files() -> Iterator[FileServer]:
+    server = FileServer()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    with contextlib.closing(server.socket):
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_download_is_whole_and_checked_and_not_done_twice(shell: Shell, files: FileServer) -> None:
+    goal = shell.folder / "deep" / "file"
+    for _ in range(2):
+        done = shell.run(f"download {files.url}/file {SHA256} {goal}")
+        assert done.returncode == 0, done.stderr
+    assert goal.read_bytes() == CONTENT
+    assert files.asked == [("/file", 0)]
+
+
+def test_a_download_goes_on_where_it_was_cut_off(shell: Shell, files: FileServer) -> None:
+    goal = shell.folder / "file"
+    goal.with_name("file.part").write_bytes(CONTENT[:1000])
+    done = shell.run(f"download {files.url}/file {SHA256} {goal}")
+    assert done.returncode == 0, done.stderr
+    assert goal.read_bytes() == CONTENT
+    assert files.asked == [("/file", 1000)]
+
+
+@pytest.mark.parametrize("part", [b"not how it begins", CONTENT + b"too long"], ids=["damaged", "too long"])
+def test_a_damaged_part_is_thrown_away_and_fetched_anew(shell: Shell, files: FileServer, part: bytes) -> None:
+    goal = shell.folder / "file"
+    goal.with_name("file.part").write_bytes(part)
+    done = shell.run(f"download {files.url}/file {SHA256} {goal}")
+    assert done.returncode == 0, done.stderr
+    assert goal.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("path", ["wrong", "gone"])
+def test_a_download_that_is_not_the_pinned_file_leaves_nothing(shell: Shell, files: FileServer, path: str) -> None:
+    goal = shell.folder / "file"
+    done = shell.run(f"download {files.url}/{path} {SHA256} {goal}; echo unreached")
+    assert done.returncode == 1
+    assert f"{files.url}/{path}" in done.stderr
+    assert "unreached" not in done.stdout
+    assert not list(shell.folder.glob("file*"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """A repository with two commits; the tag is on the first."""
+
+    path: Path
+    first: str
+    second: str
+
+
+def git(*words: str) -> str:
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"]
+    return subprocess.run(["git", *identity, *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Origin:
+    path = tmp_path / "origin"
+    git("init", "-q", "-b", "main", str(path))
+    commits = []
+    for text in ("one", "two"):
+        (path / "file").write_text(text)
+        git("-C", str(path), "add", "file")
+        git("-C", str(path), "commit", "-q", "-m", text)
+        commits.append(git("-C", str(path), "rev-parse", "HEAD"))
+        if text == "one":
+            git("-C", str(path), "tag", "v1")
+    return Origin(path, *commits)
+
+
+def test_the_pinned_commit_is_checked_out_without_history(shell: Shell, origin: Origin) -> None:
+    clone = shell.folder / "clone"
+    done = shell.run(f"fetch_git file://{origin.path} v1 {origin.first} {clone}")
+    assert done.returncode == 0, done.stderr
+    assert (clone / "file").read_text() == "one"
+    assert git("-C", str(clone), "rev-list", "--count", "HEAD") == "1"
+
+
+def test_a_ref_that_is_not_the_pinned_commit_is_refused(shell: Shell, origin: Origin) -> None:
+    git("-C", str(origin.path), "tag", "-f", "v1", origin.second)
+    missing = "0" * 40
+    done = shell.run(f"fetch_git file://{origin.path} v1 {missing} {shell.folder}/clone; echo unreached")
+    assert done.returncode == 1
+    assert f"is commit {origin.second}, and the recipe pins {missing}" in done.stderr
+    assert "unreached" not in done.stdout
+    assert not (shell.folder / "clone" / "file").exists()
+
+
+def test_unpinned_takes_what_the_ref_is(shell: Shell, origin: Origin) -> None:
+    clone = shell.folder / "clone"
+    for ref, text in (("v1", "one"), ("main", "two")):
+        assert shell.run(f'fetch_git file://{origin.path} {ref} "" {clone}').returncode == 0
+        assert (clone / "file").read_text() == text
+
+
+def test_what_is_there_needs_no_network_and_is_mended(shell: Shell, origin: Origin) -> None:
+    clone = shell.folder / "clone"
+    fetch = f"fetch_git file://{origin.path} v1 {origin.first} {clone}"
+    assert shell.run(fetch).returncode == 0
+    (clone / "file").unlink()
+    (clone / "build").mkdir()
+    (clone / ".git" / "index.lock").touch()  # a checkout that was killed
+    origin.path.rename(origin.path.with_name("gone"))
+    done = shell.run(fetch)
+    assert done.returncode == 0, done.stderr
+    assert (clone / "file").read_text() == "one"
+    assert (clone / "build").is_dir()
+
+
+def test_a_half_clone_is_begun_anew(shell: Shell, origin: Origin) -> None:
+    clone = shell.folder / "clone"
+    git("init", "-q", str(clone))
+    (clone / ".git" / "HEAD").write_text("")  # a clone that a power cut left behind
+    (clone / "rubbish").touch()
+    done = shell.run(f"fetch_git file://{origin.path} v1 {origin.first} {clone}")
+    assert done.returncode == 0, done.stderr
+    assert (clone / "file").read_text() == "one"
+    assert not (clone / "rubbish").exists()
+
+
+def test_submodules_come_through_the_mirrors(shell: Shell, origin: Origin, tmp_path: Path) -> None:
+    outer = tmp_path / "outer"
+    git("init", "-q", "-b", "main", str(outer))
+    git("-c", "protocol.file.allow=always", "-C", str(outer), "submodule", "add", "-q", str(origin.path), "inner")
+    modules = f'[submodule "inner"]\n\tpath = inner\n\turl = https://nowhere.invalid{origin.path}\n'
+    (outer / ".gitmodules").write_text(modules)
+    git("-C", str(outer), "add", ".")
+    git("-C", str(outer), "commit", "-q", "-m", "outer")
+    mirrored = dataclasses.replace(shell, target=Target(mirrors={"git": {"https://nowhere.invalid/": "file:///"}}))
+    allowed = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.file.allow", "GIT_CONFIG_VALUE_0": "always"}
+    done = mirrored.run(f'fetch_git file://{outer} main "" {shell.folder}/clone', **allowed)
+    assert done.returncode == 0, done.stderr
+    assert (shell.folder / "clone" / "inner" / "file").read_text() == "two"
