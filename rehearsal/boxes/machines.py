@@ -78,7 +78,7 @@ class Boxes:
             "caller_name": seed.CALLER_NAME,
             "subnet": self._network.subnet,
             "interface": self._network.link,
-            "user": seed.USER,
+            "user": self._roots[DEFAULT_ROOT].user,
             "root": self._roots[DEFAULT_ROOT].name,
             "visitor": self.visitor_namespace(),
         }
@@ -99,7 +99,7 @@ class Boxes:
         folder, root = self._state / "boxes" / check_id(spec.instance_id), self._root(spec.image_id)
         self._ledger.take("folder", str(folder))
         tree = lay_out(folder, root.path, overlay=self._overlay)
-        seed.write_instance(tree, root.path, spec, self._network.caller)
+        seed.write_instance(tree, root, spec, self._network.caller)
         debs.lend(root.name, tree)
         place = Place(
             folder=folder,

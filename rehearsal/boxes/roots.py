@@ -48,6 +48,11 @@ class Root:
         digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
         return cache() / "roots" / f"{self.name}-{digest}"
 
+    @property
+    def user(self) -> str:
+        """The account that the distribution's own EC2 images let in."""
+        return "admin" if self.name.startswith("debian") else seed.USER
+
 
 DEBIAN = Root("debian-12", "bookworm", "main contrib non-free non-free-firmware")
 UBUNTU = {

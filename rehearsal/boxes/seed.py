@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rehearsal.boxes.run import run
 
 if TYPE_CHECKING:
+    from rehearsal.boxes.roots import Root
     from rehearsal.hypervisor import InstanceSpec
 
 USER = "ubuntu"
@@ -60,12 +61,15 @@ def prepare_base(tree: Path) -> None:
         put(tree, name, text)
 
 
-def write_instance(tree: Path, base: Path, spec: InstanceSpec, caller: str) -> None:
-    """Write one instance's files into `tree`, the layer over `base`; `caller` is this machine's address for boxes."""
+def write_instance(tree: Path, root: Root, spec: InstanceSpec, caller: str) -> None:
+    """Write one instance's files into `tree`, the layer over `root`; `caller` is this machine's address for boxes."""
+    base = root.path
     hostname = f"ip-{spec.private_ip.replace('.', '-')}"
     meta = {"instance-id": spec.instance_id, "local-hostname": hostname, "public-keys": list(spec.public_keys)}
     put(tree, "var/lib/cloud/seed/nocloud/meta-data", json.dumps(meta))
     put(tree, "var/lib/cloud/seed/nocloud/user-data", spec.user_data, mode=0o600)
+    account = {"system_info": {"default_user": {"name": root.user}}}
+    put(tree, "etc/cloud/cloud.cfg.d/95-account.cfg", json.dumps(account) + "\n")
     put(tree, "etc/hostname", f"{hostname}\n")
     put(tree, "etc/resolv.conf", resolv_conf())
     names = "".join(f"{line}\n" for line in [f"{caller} {CALLER_NAME}", *_host_lines()])
