@@ -152,7 +152,7 @@ def _tunnel(story: Story) -> None:
     print(f"\n$ {shlex.join(command)}", flush=True)
     tunnel = subprocess.Popen(command, cwd=ROOT, env=story.site.env, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        url = f"http://localhost:{port}{HEALTH}"
+        url = f"http://127.0.0.1:{port}{HEALTH}"
         print(f"  {url} → {_get(url, 20)}", flush=True)
     finally:
         tunnel.send_signal(signal.SIGINT)

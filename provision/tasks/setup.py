@@ -62,7 +62,7 @@ def set_up(host: Host, config: Any, recipe: str, *, fresh: bool, json: bool, upl
         with progress.view() as out:
             ending = progress.Progress(host, bundle, out).show(events)
     if ending == "ready" and "digits" in {step.name for step in bundle.steps}:
-        print("next: `fab tunnel` opens DIGITS at http://localhost:5000")
+        print("next: `fab tunnel` opens DIGITS at http://127.0.0.1:5000")
 
 
 def _uploads(words: list[str]) -> dict[str, Path]:

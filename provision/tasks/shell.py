@@ -46,7 +46,7 @@ def tunnel(c: Any, name: str = "", port: int = 5000, local: int = 0) -> None:
         Session(host, c.config, tell=tell) as session,
         session.connection.forward_local(local, port, local_host="127.0.0.1"),
     ):
-        print(f"http://localhost:{local} is port {port} of {host}; Ctrl-C closes it", flush=True)
+        print(f"http://127.0.0.1:{local} is port {port} of {host}; Ctrl-C closes it", flush=True)
         try:
             while session.connection.is_connected:
                 time.sleep(1)
