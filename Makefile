@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN     = .venv/bin
 SOURCES ?= standins
-PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup
+PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 
 .PHONY: help setup rehearse shell test lint types unit bench lock clean
@@ -17,7 +17,7 @@ help:
 	@echo "make lock                  pin the newest packages again (needs uv)"
 
 setup:
-	@$(PYTHON) scripts/setup
+	@$(PYTHON) scripts/setup.py
 
 rehearse: setup
 	@SOURCES="$(SOURCES)" $(BIN)/python -m rehearsal story $(if $(KEEP),--keep)

@@ -90,8 +90,10 @@ def python_packages() -> None:
 
 def main() -> None:
     """Check the interpreter, then install both."""
-    if sys.version_info < (3, 11):
-        sys.exit(f"setup: Python 3.11 or newer is needed; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12 …")
+    if sys.version_info < (3, 11):  # noqa: UP036 - the one place that an older Python reaches
+        sys.exit(
+            f"setup: Python 3.11 or newer is needed; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12 …"
+        )
     system_packages()
     python_packages()
 
