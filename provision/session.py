@@ -26,6 +26,9 @@ SILENCE = 60
 RECONNECT_SECONDS = 600
 ENDINGS = ("ready", "failed", "unchanged", "lost")
 
+_MARK = b"\0gpurig\n"
+"""Goes before a request: a sudo that asks for no password leaves the one that was sent where the request is read."""
+
 # The host may have this very bundle: then its digest is all that has to travel. Else the host asks for the request.
 _BOOT = f"""
 import hashlib, json, sys, zlib
@@ -43,7 +46,7 @@ if whole and whole == ask["digest"]:
     request = dict(ask, bundle=text, runner=have["runner"])
 else:
     print('{{"event": "send"}}', flush=True)
-    request = json.loads(zlib.decompress(sys.stdin.buffer.read()))
+    request = json.loads(zlib.decompress(sys.stdin.buffer.read().partition({_MARK!r})[2]))
 names = {{}}
 exec(compile(request["runner"], "gpurig-runner", "exec"), names)
 names["main"](request)
@@ -99,7 +102,7 @@ class Session:
             for line in channel.makefile("r"):
                 event = _parse(line)
                 if event["event"] == "send":
-                    channel.sendall(whole)
+                    channel.sendall(_MARK + whole)
                     channel.shutdown_write()
                 elif event["event"] != "alive":
                     yield event
@@ -118,12 +121,12 @@ class Session:
 
     def _check(self, channel: Any) -> None:
         """Raise what an answer that ended means: nothing for exit code 0."""
-        said = channel.makefile_stderr("r").read().strip()
+        said = channel.makefile_stderr("rb").read().decode(errors="replace").strip()
         status = channel.recv_exit_status()
         if status == -1:
             raise Dropped("the connection was closed")
-        if status and "password is required" in said:
-            message = f"{self.host.user} on {self.host} needs a password for sudo"
+        if status and "sudo: " in said and "password" in said:
+            message = f"{self.host.user} on {self.host} needs a password for sudo, and the right one"
             raise Unreachable(message, hint="fab --prompt-for-sudo-password …")
         if status:
             raise GpurigError(f"the runner on {self.host} ended with exit code {status}: {said[-2000:]}")

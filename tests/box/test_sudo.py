@@ -1,0 +1,57 @@
+"""Sudo with and without a password, on a real box."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import fabric
+import pytest
+
+from provision.errors import Unreachable
+from provision.session import Session
+from tests.box.test_session import quiet, run
+
+if TYPE_CHECKING:
+    from provision.inventory import Host
+    from tests.box.conftest import Machine
+
+pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def asked(machine: Machine) -> Host:
+    """The box, seen by an account whose sudo asks for a password."""
+    home = "/home/ann"
+    run(
+        machine,
+        f"id ann >/dev/null 2>&1 || useradd --create-home --groups sudo --shell /bin/bash ann; "
+        f"echo 'ann:{PASSWORD}' | chpasswd && mkdir -p {home}/.ssh && cp ~ubuntu/.ssh/authorized_keys {home}/.ssh/ && chown -R ann: {home}/.ssh",
+    )
+    return dataclasses.replace(machine.host, user="ann")
+
+
+def with_password(password: str) -> fabric.Config:
+    """What `fab --prompt-for-sudo-password` makes of the answer."""
+    return fabric.Config(overrides={"sudo": {"password": password}})
+
+
+def test_a_password_is_sent_and_the_request_after_it(asked: Host) -> None:
+    with Session(asked, with_password(PASSWORD), tell=quiet) as session:
+        assert session.one("facts")["os"].startswith(("ubuntu-", "debian-"))
+
+
+def test_without_or_with_a_wrong_password_the_way_out_is_named(asked: Host) -> None:
+    for config in (None, with_password("wrong")):
+        with (
+            Session(asked, config, tell=quiet) as session,
+            pytest.raises(Unreachable, match="password for sudo") as refused,
+        ):
+            session.one("facts")
+        assert "--prompt-for-sudo-password" in str(refused.value)
+
+
+def test_a_password_that_nobody_asked_for_does_no_harm(machine: Machine) -> None:
+    with Session(machine.host, with_password(PASSWORD), tell=quiet) as session:
+        assert session.one("facts")["gpus"] == []
