@@ -26,8 +26,7 @@ SILENCE = 60
 RECONNECT_SECONDS = 600
 ENDINGS = ("ready", "failed", "unchanged", "lost")
 
-_MARK = b"\0gpurig\n"
-"""Goes before a request: a sudo that asks for no password leaves the one that was sent where the request is read."""
+_PROMPT = "gpurig: sudo asks for a password"
 
 # The host may have this very bundle: then its digest is all that has to travel. Else the host asks for the request.
 _BOOT = f"""
@@ -46,7 +45,7 @@ if whole and whole == ask["digest"]:
     request = dict(ask, bundle=text, runner=have["runner"])
 else:
     print('{{"event": "send"}}', flush=True)
-    request = json.loads(zlib.decompress(sys.stdin.buffer.read().partition({_MARK!r})[2]))
+    request = json.loads(zlib.decompress(sys.stdin.buffer.read()))
 names = {{}}
 exec(compile(request["runner"], "gpurig-runner", "exec"), names)
 names["main"](request)
@@ -92,42 +91,54 @@ class Session:
         runner = bundle.runner if bundle else Path(__file__).with_name("runner.py").read_text(encoding="utf-8")
         text = bundle.to_bytes().decode("ascii") if bundle else ""
         whole = zlib.compress(json.dumps({**small, "runner": runner, "bundle": text}).encode())
-        command, password = self._sudo(f"python3 -c {shlex.quote(_BOOT)} {shlex.quote(json.dumps(small))}")
+        command = self._as_root(f"python3 -c {shlex.quote(_BOOT)} {shlex.quote(json.dumps(small))}")
         channel = self.connection.transport.open_session(timeout=SILENCE)
         channel.settimeout(SILENCE)
+        # One stream: what is no event (a shell's start-up file, sudo, a Python that breaks) is shown and kept.
+        channel.set_combine_stderr(combine=True)
+        said: list[str] = []
         try:
             channel.exec_command(command)
-            if password:
-                channel.sendall(f"{password}\n".encode())
             for line in channel.makefile("r"):
                 event = _parse(line)
-                if event["event"] == "send":
-                    channel.sendall(_MARK + whole)
+                if event["event"] == "prompt":
+                    self._answer(channel, said)
+                elif event["event"] == "send":
+                    channel.sendall(whole)
                     channel.shutdown_write()
                 elif event["event"] != "alive":
                     yield event
-            self._check(channel)
+                if event["event"] in ("log", "prompt") and not event["step"]:
+                    said.append(event["line"])
+            self._check(channel.recv_exit_status(), "\n".join(said))
         except (OSError, EOFError) as error:
             raise Dropped(str(error) or type(error).__name__) from error
         finally:
             channel.close()
 
-    def _sudo(self, command: str) -> tuple[str, str]:
-        """Return the command as root would run it, and the password to send first."""
+    def _as_root(self, command: str) -> str:
+        """Return the command as root would run it; sudo asks for a password only where one can be given."""
         if self.host.user == "root":
-            return command, ""
-        password = str(self.connection.config.sudo.password or "")
-        return (f"sudo -S -p '' {command}" if password else f"sudo -n {command}"), password
+            return command
+        prompt = shlex.quote(f"{_PROMPT}\n")
+        return f"sudo -S -p {prompt} {command}" if self.connection.config.sudo.password else f"sudo -n {command}"
 
-    def _check(self, channel: Any) -> None:
+    def _answer(self, channel: Any, said: list[str]) -> None:
+        """Give sudo the password, once: it asks again only for a better one."""
+        if _PROMPT in said:
+            raise self._wants_password()
+        channel.sendall(f"{self.connection.config.sudo.password}\n".encode())
+
+    def _wants_password(self) -> Unreachable:
+        message = f"{self.host.user} on {self.host} needs a password for sudo, and the right one"
+        return Unreachable(message, hint="fab --prompt-for-sudo-password …")
+
+    def _check(self, status: int, said: str) -> None:
         """Raise what an answer that ended means: nothing for exit code 0."""
-        said = channel.makefile_stderr("rb").read().decode(errors="replace").strip()
-        status = channel.recv_exit_status()
         if status == -1:
             raise Dropped("the connection was closed")
-        if status and "sudo: " in said and "password" in said:
-            message = f"{self.host.user} on {self.host} needs a password for sudo, and the right one"
-            raise Unreachable(message, hint="fab --prompt-for-sudo-password …")
+        if status and "sudo: a password is required" in said:
+            raise self._wants_password()
         if status:
             raise GpurigError(f"the runner on {self.host} ended with exit code {status}: {said[-2000:]}")
 
@@ -197,9 +208,12 @@ class Session:
 
 
 def _parse(line: str) -> Event:
+    """Return the event in a line; a line that is none becomes one: nothing that the host says is dropped."""
+    text = line.rstrip("\n")
+    if text == _PROMPT:
+        return {"event": "prompt", "step": "", "line": text}
     try:
-        event: Event = json.loads(line)
+        event = json.loads(line)
     except ValueError:
-        # Something on the host printed before us, such as a shell's start-up file: show it, never drop it.
-        return {"event": "log", "step": "", "line": line.rstrip("\n")}
-    return event
+        event = None
+    return event if isinstance(event, dict) and "event" in event else {"event": "log", "step": "", "line": text}

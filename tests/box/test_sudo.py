@@ -24,11 +24,9 @@ PASSWORD = "correct horse"
 def asked(machine: Machine) -> Host:
     """The box, seen by an account whose sudo asks for a password."""
     home = "/home/ann"
-    run(
-        machine,
-        f"id ann >/dev/null 2>&1 || useradd --create-home --groups sudo --shell /bin/bash ann; "
-        f"echo 'ann:{PASSWORD}' | chpasswd && mkdir -p {home}/.ssh && cp ~ubuntu/.ssh/authorized_keys {home}/.ssh/ && chown -R ann: {home}/.ssh",
-    )
+    make = "useradd --create-home --groups sudo --shell /bin/bash ann"
+    keys = f"mkdir -p {home}/.ssh && cp ~ubuntu/.ssh/authorized_keys {home}/.ssh/ && chown -R ann: {home}/.ssh"
+    run(machine, f"id ann >/dev/null 2>&1 || {make}; echo 'ann:{PASSWORD}' | chpasswd && {keys}")
     return dataclasses.replace(machine.host, user="ann")
 
 
