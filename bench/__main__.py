@@ -58,7 +58,7 @@ def main() -> None:
     if lack := why_not():
         sys.exit(f"bench: {lack}")
     roots.ensure("ubuntu-22.04", print)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=ROOT, prefix=".rehearsal-bench-") as folder:
         site = open_site(Path(folder), stack="rehearsal", boxes=True, sources="standins", tell=print)
         try:
             figures = measure(site)

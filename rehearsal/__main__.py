@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ from rehearsal.site import STATE, open_site
 if TYPE_CHECKING:
     from rehearsal.site import Site
 
+DISK_GIB = 14
+"""What the root disk of a provisioned box takes (10), with the headroom that recipes ask for."""
 STACKS = {"standins": "rehearsal", "upstream": "rehearsal-upstream"}
 
 
@@ -46,7 +49,11 @@ def story(state: Path, *, keep: bool) -> int:
     if sources not in STACKS:
         raise RehearsalError(f'SOURCES has to be one of {", ".join(STACKS)}, and it is "{sources}"')
     clean(state)
+    state.mkdir(parents=True, exist_ok=True)
     lack = why_not()
+    if not lack and (free := shutil.disk_usage(state).free / 2**30) < DISK_GIB:
+        way_out = "make room, or: .venv/bin/python -m rehearsal story --state FOLDER, on another disk"
+        raise RehearsalError(f"a box with CUDA needs {DISK_GIB} GiB in {state}, and {free:.1f} are free; {way_out}")
     if lack:
         print(f"no boxes on this machine, so nothing boots and nothing is provisioned: {lack}", flush=True)
         stack = STACKS[sources]

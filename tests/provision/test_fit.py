@@ -106,8 +106,8 @@ def test_another_source_has_another_licence(catalogue: Catalogue) -> None:
 
 def test_what_the_image_brings_is_taken_as_present_unless_told_otherwise(catalogue: Catalogue) -> None:
     cuda = catalogue.recipes["cuda"]
-    assert cuda.source_for(Target(image="dlami-base-22.04")) == "present"
-    assert cuda.source_for(Target(image="dlami-base-22.04", sources={"cuda": "vendor"})) == "vendor"
+    assert cuda.source_for(Target(image="dlami-pytorch-24.04")) == "present"
+    assert cuda.source_for(Target(image="dlami-pytorch-24.04", sources={"cuda": "vendor"})) == "vendor"
     assert cuda.source_for(Target()) == "vendor"
     assert catalogue.recipes["base"].source_for(Target()) == ""
 

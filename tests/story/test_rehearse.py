@@ -6,21 +6,33 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rehearsal.boxes import why_not
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """A state folder in the checkout: a box with CUDA has more on its disk than many a /tmp can hold."""
+    with tempfile.TemporaryDirectory(dir=ROOT, prefix=".rehearsal-test-") as folder:
+        yield Path(folder)
 
 
 @pytest.mark.box
 @pytest.mark.slow
 @pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
-def test_the_main_job_runs_and_gives_the_machine_back(tmp_path: Path) -> None:
+def test_the_main_job_runs_and_gives_the_machine_back(state: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "rehearsal", "story", "--state", str(tmp_path)],
+        [sys.executable, "-m", "rehearsal", "story", "--state", str(state)],
         cwd=ROOT,
         env={**os.environ, "SOURCES": "standins"},
         capture_output=True,
@@ -28,18 +40,18 @@ def test_the_main_job_runs_and_gives_the_machine_back(tmp_path: Path) -> None:
         check=False,
         timeout=1500,
     )
-    log = (tmp_path / "cloud.log").read_text(errors="replace") if (tmp_path / "cloud.log").exists() else ""
+    log = (state / "cloud.log").read_text(errors="replace") if (state / "cloud.log").exists() else ""
     assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-3000:]}\n--- cloud.log\n{log[-3000:]}"
     for sign in ("digits is ready on", "nothing to do, all", "no answer: the security group drops it", "as before"):
         assert sign in done.stdout
     assert "stand-in" in done.stdout.partition("What was real, and what stood in")[2]
     # What was taken from the machine is written down before; an empty list means that all of it was given back.
-    assert json.loads((tmp_path / "boxes" / "taken.json").read_text()) == []
+    assert json.loads((state / "boxes" / "taken.json").read_text()) == []
     for listing in (
         Path("/proc/mounts").read_text(),
         subprocess.run(["losetup"], capture_output=True, text=True, check=True).stdout,
     ):
-        assert str(tmp_path) not in listing
+        assert str(state) not in listing
 
 
 def test_sources_that_do_not_exist_are_refused_before_anything_starts(tmp_path: Path) -> None:

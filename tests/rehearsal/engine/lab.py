@@ -76,6 +76,8 @@ class Lab:
         command = Path(REAL) if REAL else install_shim(home / "bin")
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PULUMI")}
         self.environment = {
+            # A test rewrites its program within a second, which a cached byte code of the same size would hide.
+            "PYTHONDONTWRITEBYTECODE": "1",
             **kept,
             "PATH": f"{home / 'bin'}:{command.parent}:{os.environ['PATH']}",
             "PULUMI_BACKEND_URL": f"file://{home / 'backend'}",
