@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import fabric
 import paramiko
 
 from provision import host_keys
-from provision.errors import Unreachable, UntrustedHost
+from provision.errors import BadInput, Unreachable, UntrustedHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,8 @@ class _Refuse(paramiko.MissingHostKeyPolicy):
         del client, hostname
         host = self.host
         message = f"the key of {host} is not known: {key.get_name()} {key.fingerprint}"
+        if host.instance_id:
+            raise UntrustedHost(message, hint=f"it is none of those on the console of {host.instance_id}")
         login = f"ssh -p {host.port} {host.user}@{host.address}"
         hint = f"compare it at the machine, then add it to your known_hosts by `{login}`, once"
         raise UntrustedHost(message, hint=hint)
@@ -53,20 +56,24 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         """Connect. Raises `Unreachable` or `UntrustedHost`."""
         if self.is_connected:
             return None
-        self._trust()
         host = self.rig_host
+        for path in self.connect_kwargs.get("key_filename") or ():
+            if not Path(path).expanduser().exists():
+                raise BadInput(
+                    [f"there is no private key {path}"], hint="it comes from -i, $GPURIG_SSH_KEY or ssh_config"
+                )
+        self._trust()
         try:
             result = super().open()
         except paramiko.BadHostKeyException as error:
             message = f"{host} shows another host key than the one that is pinned; somebody may stand in between"
             hint = f"if you rebuilt the machine yourself: ssh-keygen -R {host.address}"
             raise UntrustedHost(message, hint="" if host.instance_id else hint) from error
-        except paramiko.AuthenticationException as error:
-            hint = "name the private key of the public key that the host knows: fab -i ~/.ssh/id_ed25519 …"
-            raise Unreachable(f"{host} refuses user {host.user} and your SSH keys", hint=hint) from error
+        except paramiko.PasswordRequiredException as error:
+            hint = "fab --prompt-for-passphrase …, or load it once: ssh-add"
+            raise Unreachable(f"your private key for {host} has a passphrase", hint=hint) from error
         except (OSError, paramiko.SSHException, EOFError) as error:
-            hint = "is it running, and does the security group allow the address that you have now? `pulumi up` tells"
-            raise Unreachable(f"{host} does not answer on port {host.port}: {error}", hint=hint) from error
+            raise _unreachable(host, error) from error
         self.transport.set_keepalive(KEEPALIVE)
         # paramiko leaves Nagle's algorithm on, and each small packet then waits 40 ms for an acknowledgement.
         sock = self.transport.sock
@@ -85,6 +92,17 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {line}")
             if entry is not None:
                 self.client.get_host_keys().add(name, entry.key.get_name(), entry.key)
+
+
+def _unreachable(host: Host, error: Exception) -> Unreachable:
+    """Return the error of a connection that did not come about, with the most likely way out."""
+    if isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error):
+        hint = "name the private key of the public key that the host knows: fab -i ~/.ssh/id_ed25519 …"
+        return Unreachable(f"{host} refuses user {host.user} and your SSH keys", hint=hint)
+    hint = "is it on, and is that its address?"
+    if host.instance_id:
+        hint = "is it running, and does the security group allow the address that you have now? `pulumi up` tells"
+    return Unreachable(f"{host} does not answer on port {host.port}: {error}", hint=hint)
 
 
 def ssh_command(host: Host, *, identity: str = "") -> list[str]:

@@ -47,8 +47,6 @@ TAIL = 20
 """Lines of a failed step's log that reach the user."""
 LINE = 4096
 """Bytes of a log line that are handed on as one: a progress bar may write megabytes without a line break."""
-HEARTBEAT = 10
-"""Seconds between the signs of life that a client gets."""
 BALLAST = 2**20
 """Bytes kept aside, so that a run on a full disk can still say that it failed."""
 FULL = 64 * 2**20

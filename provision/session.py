@@ -9,6 +9,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import paramiko
+
 from provision.bundle import HOME
 from provision.connection import Connection
 from provision.errors import GpurigError, RunInterrupted, Unreachable
@@ -24,6 +26,8 @@ Event = dict[str, Any]
 SILENCE = 60
 """Seconds without a sign of life (the runner gives one every 10) after which the connection counts as lost."""
 RECONNECT_SECONDS = 600
+DROPS = 30
+"""Connections in a row that may break without having brought an event."""
 ENDINGS = ("ready", "failed", "unchanged", "lost")
 
 _PROMPT = "gpurig: sudo asks for a password"
@@ -52,8 +56,12 @@ names["main"](request)
 """
 
 
-class Dropped(Exception):
+class Dropped(Unreachable):
     """The connection ended before the answer did."""
+
+    def __init__(self, host: Host, why: str) -> None:
+        self.why = why
+        super().__init__(f"the connection to {host} was lost: {why}", hint="the same command again")
 
 
 class Session:
@@ -92,12 +100,13 @@ class Session:
         text = bundle.to_bytes().decode("ascii") if bundle else ""
         whole = zlib.compress(json.dumps({**small, "runner": runner, "bundle": text}).encode())
         command = self._as_root(f"python3 -c {shlex.quote(_BOOT)} {shlex.quote(json.dumps(small))}")
-        channel = self.connection.transport.open_session(timeout=SILENCE)
-        channel.settimeout(SILENCE)
-        # One stream: what is no event (a shell's start-up file, sudo, a Python that breaks) is shown and kept.
-        channel.set_combine_stderr(combine=True)
+        transport = self.connection.transport
         said: list[str] = []
         try:
+            channel = transport.open_session(timeout=SILENCE)
+            channel.settimeout(SILENCE)
+            # One stream: what is no event (a shell's start-up file, sudo, a Python that breaks) is shown and kept.
+            channel.set_combine_stderr(combine=True)
             channel.exec_command(command)
             for line in channel.makefile("r"):
                 event = _parse(line)
@@ -111,17 +120,18 @@ class Session:
                 if event["event"] in ("log", "prompt") and not event["step"]:
                     said.append(event["line"])
             self._check(channel.recv_exit_status(), "\n".join(said))
-        except (OSError, EOFError) as error:
-            raise Dropped(str(error) or type(error).__name__) from error
-        finally:
             channel.close()
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise Dropped(self.host, str(error) or type(error).__name__) from error
 
     def _as_root(self, command: str) -> str:
         """Return the command as root would run it; sudo asks for a password only where one can be given."""
         if self.host.user == "root":
             return command
         prompt = shlex.quote(f"{_PROMPT}\n")
-        return f"sudo -S -p {prompt} {command}" if self.connection.config.sudo.password else f"sudo -n {command}"
+        ask = f"-S -p {prompt}" if self.connection.config.sudo.password else "-n"
+        # What sudo says is looked at below: in English.
+        return f"LC_ALL=C sudo {ask} {command}"
 
     def _answer(self, channel: Any, said: list[str]) -> None:
         """Give sudo the password, once: it asks again only for a better one."""
@@ -136,7 +146,7 @@ class Session:
     def _check(self, status: int, said: str) -> None:
         """Raise what an answer that ended means: nothing for exit code 0."""
         if status == -1:
-            raise Dropped("the connection was closed")
+            raise Dropped(self.host, "it was closed")
         if status and "sudo: a password is required" in said:
             raise self._wants_password()
         if status:
@@ -150,7 +160,11 @@ class Session:
     def one(self, verb: str, bundle: Bundle | None = None, **fields: Any) -> Event:
         """Return the single event that answers a request."""
         events = list(self.ask(verb, bundle, **fields))
-        return events[-1]
+        answer = next((event for event in reversed(events) if event["event"] != "log"), None)
+        if answer is None:
+            said = "".join(f": {event['line']}" for event in events[-1:])
+            raise GpurigError(f"the runner on {self.host} answered nothing{said}")
+        return answer
 
     def apply(self, bundle: Bundle, *, fresh: bool = False) -> Iterator[Event]:
         """Yield the events of bringing the host to `bundle`, until it is ready, unchanged or failed.
@@ -158,26 +172,30 @@ class Session:
         A dropped connection or a reboot in the middle is bridged. Raises `RunInterrupted` when the run was killed.
         """
         place: Event = {}
+        drops = 0
         while True:
             try:
                 stream = self.ask("follow", **place) if place else self.ask("apply", bundle, fresh=fresh)
                 for event in self._own(stream):
-                    if "offset" in event:
-                        place = {"run": event["run"], "offset": event["offset"]}
-                    elif place and "position" in event:
-                        place["position"] = event["position"]
+                    drops = 0
+                    _remember(place, event)
                     yield event
                     if event["event"] == "lost":
-                        message = f"the run on {self.host} was killed in step {event['step'] or '(none yet)'}"
-                        raise RunInterrupted(
-                            message, hint="nothing half-done counts: the same command goes on from there"
-                        )
+                        raise self._killed(event)
                     if event["event"] in ENDINGS:
                         return
                 why = "it reboots" if place else "the answer ended early"
-            except Dropped as error:
-                why = str(error)
+            except Unreachable as error:
+                drops += 1
+                # Before a run has begun there is nothing to come back to but the question itself.
+                if drops > DROPS or not (place or isinstance(error, Dropped)):
+                    raise
+                why = error.why if isinstance(error, Dropped) else error.what
             self._reconnect(why)
+
+    def _killed(self, event: Event) -> RunInterrupted:
+        message = f"the run on {self.host} was killed in step {event['step'] or '(none yet)'}"
+        return RunInterrupted(message, hint="nothing half-done counts: the same command goes on from there")
 
     @staticmethod
     def _own(stream: Iterator[Event]) -> Iterator[Event]:
@@ -197,14 +215,24 @@ class Session:
         self.tell(f"connection to {self.host} lost ({why}); the run goes on there, connecting again")
         deadline = time.monotonic() + RECONNECT_SECONDS
         while True:
+            # A machine that goes down for a reboot still takes connections for a moment, and drops them.
+            time.sleep(1)
             try:
                 _ = self.connection
             except Unreachable:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(2)
             else:
                 return
+
+
+def _remember(place: Event, event: Event) -> None:
+    """Keep in `place` what `follow` has to be asked for should the connection break after this event."""
+    if "offset" in event:
+        place.clear()
+        place.update(run=event["run"], offset=event["offset"])
+    elif place and "position" in event:
+        place["position"] = event["position"]
 
 
 def _parse(line: str) -> Event:
