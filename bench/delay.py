@@ -30,18 +30,24 @@ async def _carry(
 def delayed(address: str, port: int, round_trip: float) -> Iterator[int]:
     """Yield a port on 127.0.0.1 that leads to `address`:`port` with `round_trip` seconds added."""
     loop = asyncio.new_event_loop()
-    goal = (address, port)
+    carriers: set[asyncio.Task[None]] = set()
 
-    async def serve() -> asyncio.Server:
-        return await asyncio.start_server(
-            lambda reader, writer: _carry(goal, round_trip / 2, (reader, writer)), "127.0.0.1", 0
-        )
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        carriers.add(asyncio.create_task(_carry((address, port), round_trip / 2, (reader, writer))))
 
-    server = loop.run_until_complete(serve())
+    async def end() -> None:
+        server.close()
+        for carrier in carriers:
+            carrier.cancel()
+        await asyncio.gather(*carriers, return_exceptions=True)
+        loop.stop()
+
+    server = loop.run_until_complete(asyncio.start_server(accept, "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        asyncio.run_coroutine_threadsafe(end(), loop)
         thread.join()
+        loop.close()

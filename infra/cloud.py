@@ -37,15 +37,15 @@ class Cloud:
 
     def __init__(self, account: Account) -> None:
         self.region = account.region
-        self._account = account
+        self.profile = account.profile
 
     @functools.cached_property
     def provider(self) -> aws.Provider:
         """The provider of every resource; made when first needed, so that wrong settings need no AWS to be refused."""
         return aws.Provider(
             "aws",
-            region=self._account.region,
-            profile=self._account.profile,
+            region=self.region,
+            profile=self.profile,
             default_tags=aws.ProviderDefaultTagsArgs(tags=stack_tags()),
             max_retries=MAX_RETRIES,
         )

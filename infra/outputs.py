@@ -39,6 +39,7 @@ def _host(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
         "user": settings.system.user,
         "port": 22,
         "region": cloud.region,
+        "profile": cloud.profile,
         "image": settings.system.name,
         "recipe": settings.recipe,
         "ports": settings.ports,

@@ -64,6 +64,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
                 )
         self._trust()
         try:
+            self._dial()
             result = super().open()
         except paramiko.BadHostKeyException as error:
             message = f"{host} shows another host key than the one that is pinned; somebody may stand in between"
@@ -75,11 +76,15 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         except (OSError, paramiko.SSHException, EOFError) as error:
             raise _unreachable(host, error) from error
         self.transport.set_keepalive(KEEPALIVE)
-        # paramiko leaves Nagle's algorithm on, and each small packet then waits 40 ms for an acknowledgement.
-        sock = self.transport.sock
-        if isinstance(sock, socket.socket):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return result
+
+    def _dial(self) -> None:
+        """Make the TCP connection here: paramiko leaves Nagle's algorithm on, and small packets wait 40 ms each."""
+        if self.gateway:
+            return
+        sock = socket.create_connection((self.host, self.port), self.connect_kwargs["timeout"])
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connect_kwargs["sock"] = sock
 
     def _trust(self) -> None:
         """Tell the client which keys to accept: those pinned for an EC2 host, else the user's known_hosts."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.errors import UntrustedHost
+from provision.inventory import project_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from provision.inventory import Host
 
@@ -24,19 +27,41 @@ def keys_in(console: str) -> list[str]:
         return []
     block = console.rpartition(BEGIN)[2].partition(END)[0]
     words = [line.split() for line in block.splitlines()]
-    return [" ".join(row[:2]) for row in words if len(row) >= 2 and row[0].startswith(("ssh-", "ecdsa-"))]
+    return [" ".join(row[:2]) for row in words if _is_key(row)]
+
+
+def _is_key(words: list[str]) -> bool:
+    """Tell whether these are a key's type and its whole key: the kernel's messages cut through lines of a console."""
+    if len(words) < 2:
+        return False
+    try:
+        rest = base64.b64decode(words[1], validate=True)
+    except ValueError:
+        return False
+    fields = []
+    while rest:  # RFC 4251: each field after its length in four bytes
+        end = 4 + int.from_bytes(rest[:4], "big")
+        if len(rest) < max(end, 4):
+            return False
+        fields.append(rest[4:end])
+        rest = rest[end:]
+    return len(fields) >= 2 and fields[0] == words[0].encode()
 
 
 def known_hosts() -> Path:
     """Return the file of pinned keys, in OpenSSH's format, one line per key with the instance id as the host's name."""
-    return Path(".gpurig") / "known_hosts"
+    return project_folder() / ".gpurig" / "known_hosts"
 
 
 def pinned(host: Host) -> list[str]:
     """Return the keys pinned for an EC2 host."""
+    rows = [line.split() for line in _lines()]
+    return [" ".join(row[1:]) for row in rows if row[:1] == [host.instance_id] and _is_key(row[1:])]
+
+
+def _lines() -> list[str]:
     path = known_hosts()
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [line.partition(" ")[2] for line in lines if line.startswith(f"{host.instance_id} ")]
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def pin(host: Host, tell: Callable[[str], None]) -> list[str]:
@@ -53,11 +78,22 @@ def pin(host: Host, tell: Callable[[str], None]) -> list[str]:
             tell(f"waiting for the console of {host.instance_id}: it says which host key to trust")
             told = True
         time.sleep(1)
+    _write(
+        [
+            *(line for line in _lines() if line.split()[:1] != [host.instance_id]),
+            *(f"{host.instance_id} {key}" for key in keys),
+        ]
+    )
+    return keys
+
+
+def _write(lines: list[str]) -> None:
+    """Replace the pins in one move, so that nobody ever reads half a line."""
     path = known_hosts()
     path.parent.mkdir(exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(f"{host.instance_id} {key}\n" for key in keys)
-    return keys
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    part.replace(path)
 
 
 def _console(host: Host) -> str:
@@ -66,12 +102,12 @@ def _console(host: Host) -> str:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
-        ec2 = boto3.client("ec2", region_name=host.region)
+        ec2 = boto3.Session(profile_name=host.profile or None).client("ec2", region_name=host.region)
         # `Latest` is there on Nitro instances only, which every GPU type of the table is.
         answer = ec2.get_console_output(InstanceId=host.instance_id, Latest=True)
     except (BotoCoreError, ClientError) as error:
         message = f"cannot read the console of {host.instance_id}, which vouches for its host key: {error}"
-        raise UntrustedHost(
-            message, hint="AWS credentials with ec2:GetConsoleOutput are needed once per instance"
-        ) from error
+        whose = f'of the profile "{host.profile}" (aws:profile)' if host.profile else "such as $AWS_PROFILE names"
+        hint = f"AWS credentials with ec2:GetConsoleOutput are needed once per instance, {whose}"
+        raise UntrustedHost(message, hint=hint) from error
     return str(answer.get("Output", ""))

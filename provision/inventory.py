@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -12,14 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 from provision.errors import BadInput, NoHosts
 from provision.platforms import NO_GPU, gpus, images
-from provision.target import Target
+from provision.schema import ANY, STRING, STRINGS, mismatches
+from provision.target import MIRROR_KINDS, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provision.schema import Check
+
 OUTPUT = "gpurig"
 VERSION = 1
 HOSTS_FILE = "hosts.toml"
+PROJECT_FILES = ("Pulumi.yaml", HOSTS_FILE, "fabfile.py")
+
+
+def project_folder() -> Path:
+    """Return the nearest folder, from the working folder upwards, with a project's file; else the working folder.
+
+    The path is relative ("../.."): no folder's name with a space in it then gets into an option of `ssh`.
+    """
+    here = Path.cwd()
+    for steps, folder in enumerate((here, *here.parents)):
+        if any((folder / name).is_file() for name in PROJECT_FILES):
+            return Path(*[".."] * steps)
+    return Path()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,6 +54,8 @@ class Host:
     instance_id: str = ""
     """EC2 instance, whose console vouches for the host key; "" for a machine that the user's known_hosts knows."""
     region: str = ""
+    profile: str = ""
+    """AWS profile whose credentials reach the instance's console; "": the environment's."""
     instance_type: str = ""
     price_per_hour: float | None = None
     """USD, on demand."""
@@ -54,6 +73,7 @@ class Host:
             recipe=row["recipe"],
             instance_id=row["instanceId"],
             region=row["region"],
+            profile=row.get("profile") or "",
             instance_type=row["instanceType"],
             price_per_hour=row["pricePerHour"],
             ports=row["ports"],
@@ -87,8 +107,26 @@ def from_stack() -> list[Host]:
     return from_outputs(json.loads(answer.stdout))
 
 
-_HOST_KEYS = {"address", "user", "port", "image", "gpu", "compute", "mount_point", "recipe"}
-_SHARED_KEYS = {"sources", "mirrors", "unpinned", "licences"}
+_TEXT: Check = ("a string that is not empty", lambda v: isinstance(v, str) and bool(v))
+_PORT: Check = ("a port number, 1 to 65535", lambda v: type(v) is int and 0 < v < 65536)
+_COMPUTE: Check = (
+    'a compute capability such as "7.5"',
+    lambda v: isinstance(v, str) and bool(re.fullmatch(r"[0-9]+\.[0-9]", v)),
+)
+_PATH: Check = ("an absolute path", lambda v: isinstance(v, str) and v.startswith("/"))
+_HOST: dict[str, Any] = {
+    **dict.fromkeys(("address", "user", "recipe"), _TEXT),
+    "image": STRING,
+    "gpu": ANY,  # a wrong one gets the list of what there is, as none at all does
+    "port": _PORT,
+    "compute": _COMPUTE,
+    "mount_point": _PATH,
+}
+_SHARED: dict[str, Any] = {
+    "sources": {"*": STRING},
+    "mirrors": {kind: {"*": STRING} for kind in MIRROR_KINDS},
+    **dict.fromkeys(("unpinned", "licences"), STRINGS),
+}
 
 
 def from_file(path: Path) -> list[Host]:
@@ -99,41 +137,39 @@ def from_file(path: Path) -> list[Host]:
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # not there, not UTF-8, not TOML
         raise BadInput([f"{path}: {error}"]) from error
-    rows: dict[str, dict[str, Any]] = table.pop("host", {})
-    problems = [
-        *(
-            f'{path}: unknown key "{k}"; allowed: host, {", ".join(sorted(_SHARED_KEYS))}'
-            for k in table.keys() - _SHARED_KEYS
-        ),
-        *(
-            f'{path}: unknown key "{key}" in [host.{name}]; allowed: {", ".join(sorted(_HOST_KEYS))}'
-            for name, row in rows.items()
-            for key in row.keys() - _HOST_KEYS
-        ),
-        *(f"{path}: [host.{name}] {problem}" for name, row in rows.items() for problem in _host_problems(row)),
-    ]
+    problems = mismatches(table, {"host": {"*": {"*": ANY}}, **_SHARED})
+    found = table.pop("host", {})
+    rows = {name: row for name, row in found.items() if isinstance(row, dict)} if isinstance(found, dict) else {}
     if not rows:
-        problems.append(f"{path}: no [host.NAME] table in it")
+        problems.append("no [host.NAME] table in it: begin each host with a name of your own, such as [host.trainer]")
+    problems += [problem for name, row in rows.items() for problem in _host_problems(name, row)]
     if problems:
-        raise BadInput(sorted(problems))
+        raise BadInput(sorted(f"{path}: {problem}" for problem in problems))
     return [_file_host(name, row, table) for name, row in rows.items()]
 
 
-def _host_problems(row: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the values of one host's table."""
-    problems = [] if "address" in row else ["needs an address"]
-    models = [NO_GPU, *gpus()]
+def _host_problems(name: str, row: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with one host's table."""
+    allowed, models = ", ".join(sorted(_HOST)), [NO_GPU, *gpus()]
+    known = {key: value for key, value in row.items() if key in _HOST}
+    problems = mismatches(known, _HOST)
+    if "address" not in row:
+        problems.append("needs an address")
     if row.get("gpu") not in models:
         problems.append(f'needs gpu = one of {", ".join(models)}; "{NO_GPU}" is never assumed')
-    if row.get("image", "ubuntu-22.04") not in images():
-        problems.append(f'image "{row["image"]}" is unknown; allowed: {", ".join(images())}')
-    return problems
+    image = row.get("image", Target.image)
+    if isinstance(image, str) and image not in images():
+        problems.append(f'image "{image}" is unknown; allowed: {", ".join(images())}')
+    return [
+        *(f'unknown key "{key}" in [host.{name}]; allowed: {allowed}' for key in row.keys() - known.keys()),
+        *(f"[host.{name}] {problem}" for problem in problems),
+    ]
 
 
 def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> Host:
-    image = row.get("image", "ubuntu-22.04")
+    image = row.get("image", Target.image)
     user = row.get("user", images()[image].user)
     model = row["gpu"]
     compute = row.get("compute", gpus()[model].compute if model != NO_GPU else Target.compute)
@@ -143,23 +179,34 @@ def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> 
     return Host(name=name, address=row["address"], user=user, port=row.get("port", 22), target=target, recipe=recipe)
 
 
+def _hosts_file() -> Path | None:
+    """Return $GPURIG_HOSTS, there or not (reading it tells), else the project's `hosts.toml` if there is one."""
+    if given := os.environ.get("GPURIG_HOSTS"):
+        return Path(given)
+    path = project_folder() / HOSTS_FILE
+    return path if path.exists() else None
+
+
 def load() -> list[Host]:
     """Return the hosts to work on when none was named on the command line.
 
-    That is the hosts file named by $GPURIG_HOSTS, else `hosts.toml` here if there is one, else the Pulumi stack.
+    That is the hosts file named by $GPURIG_HOSTS, else the project's `hosts.toml`, else the Pulumi stack.
     """
-    named = os.environ.get("GPURIG_HOSTS")
-    path = Path(named or HOSTS_FILE)
-    hosts = from_file(path) if named or path.exists() else from_stack()
+    path = _hosts_file()
+    hosts = from_file(path) if path else from_stack()
     if not hosts:
         raise NoHosts("the Pulumi stack has no hosts", hint="`pulumi up` creates one")
     return hosts
 
 
-def named(address: str, *, user: str, port: int) -> Host:
-    """Return the host that `-H` names: the one of the hosts file with that name or address, else a bare machine."""
-    path = Path(os.environ.get("GPURIG_HOSTS") or HOSTS_FILE)
-    for host in from_file(path) if path.exists() else ():
-        if address in (host.name, host.address):
-            return host
-    return Host(name=address, address=address, user=user, port=port)
+def named(address: str, *, user: str | None, port: int | None) -> Host:
+    """Return the host that `-H` names: the one of the hosts file with that name or address, else a bare machine.
+
+    A user or port that was given goes before the file's; None: not given.
+    """
+    path = _hosts_file()
+    known = (host for host in (from_file(path) if path else ()) if address in (host.name, host.address))
+    host = next(known, Host(name=address, address=address))
+    user = user or host.user
+    target = host.target and dataclasses.replace(host.target, user=user)
+    return dataclasses.replace(host, user=user, port=port or host.port, target=target)

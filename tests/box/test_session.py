@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision import host_keys
 from provision.errors import RunInterrupted, StepFailed, UntrustedHost
 from provision.progress import PlainView, Progress
 from provision.session import Session
@@ -229,12 +228,3 @@ def test_status_tells_what_is_installed(machine: Machine) -> None:
     assert answer["gpus"] == []
     assert not answer["running"]
     assert json.dumps(answer)
-
-
-def test_keys_are_read_from_the_last_block_of_a_console() -> None:
-    def block(key: str) -> str:
-        return f"{host_keys.BEGIN}\r\nssh-ed25519 {key} root@x\nnoise\n{host_keys.END}\n"
-
-    assert host_keys.keys_in(block("OLD") + block("NEW")) == ["ssh-ed25519 NEW"]
-    assert host_keys.keys_in(block("OLD") + f"{host_keys.BEGIN}\nssh-ed25519 CUT") == []
-    assert host_keys.keys_in("") == []

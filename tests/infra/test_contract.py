@@ -83,6 +83,16 @@ def test_the_document_says_all_that_it_promises() -> None:
     assert (host["volumeId"], host["mountPoint"]) == ("vol-box-jobs", "/jobs")
 
 
+def test_the_profile_that_reaches_the_account_is_handed_on() -> None:
+    (plain,) = run(GOOD).outputs["gpurig"]["hosts"]
+    assert plain["profile"] is None
+    document = run({**GOOD, "aws:profile": "lab"}).outputs["gpurig"]
+    assert inventory.from_outputs(document)[0].profile == "lab"
+    before = {key: value for key, value in plain.items() if key != "profile"}
+    for row in (plain, before):
+        assert inventory.from_outputs({**document, "hosts": [row]})[0].profile == ""
+
+
 def test_people_see_where_to_go_next() -> None:
     outputs = run({**GOOD, "gpurig:image": "ami-0123456789abcdef0", "gpurig:imageOs": "dlami-base-22.04"}).outputs
     assert outputs["address"] == "198.51.100.9"
