@@ -231,6 +231,7 @@ class Catalogue:
             problems.append(f'sources: {name} has no source "{source}"; it has: {", ".join(recipe.sources)}')
         elif (licence := recipe.licence_for(target)) and licence not in target.licences:
             problems.append(
-                f'{name} comes under the licence "{licence}"; read it, then add that name to acceptLicences'
+                f'{name} comes under the licence "{licence}"; read it, then accept it by that name: acceptLicences in '
+                "the Pulumi configuration, licences in hosts.toml, or --accept"
             )
         return problems

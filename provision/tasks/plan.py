@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provision.bundle import render
 from provision.session import Session
-from provision.tasks.base import hosts_for, target_of, task, tell
+from provision.tasks.base import CHOICES_HELP, Choices, each, ending, target_of, task, tell
+
+if TYPE_CHECKING:
+    from provision.inventory import Host
 
 _MEANING = {
     "present": "present",
@@ -18,15 +21,24 @@ _MEANING = {
 }
 
 
-@task(help={"recipe": "what to plan for; without it, what the host is for"})
-def plan(c: Any, recipe: str = "") -> None:
+@task(
+    help={"recipe": "what to plan for; without it, what the host is for", **CHOICES_HELP},
+    iterable=["source", "accept"],
+    post=[ending],
+)
+def plan(c: Any, recipe: str = "", *, source: list[str] | None = None, accept: list[str] | None = None) -> None:
     """Show what `fab setup` would do on every host; changes nothing."""
-    for host in hosts_for(c):
-        with Session(host, c.config, tell=tell) as session:
-            bundle = render([recipe or host.recipe], target_of(host, session))
-            answer = session.one("plan", bundle)
-        width = max(len(step.name) for step in bundle.steps)
-        print(f"{bundle.name} on {host}{' (a run is in progress)' if answer['running'] else ''}:")
-        for step in bundle.steps:
-            notes = f" ({'; '.join(step.notes)})" if step.notes else ""
-            print(f"  {step.name:<{width}}  {step.version:<14} {_MEANING[answer['steps'][step.name]]}{notes}")
+    choices = Choices.parse(accept, source)
+    each(c, lambda host: _plan(host, c.config, recipe or host.recipe, choices))
+
+
+def _plan(host: Host, config: Any, recipe: str, choices: Choices) -> None:
+    """Print the plan of one host."""
+    with Session(host, config, tell=tell) as session:
+        bundle = render([recipe], choices.on(target_of(host, session)))
+        answer = session.one("plan", bundle)
+    width = max(len(step.name) for step in bundle.steps)
+    print(f"{bundle.name} on {host}{' (a run is in progress)' if answer['running'] else ''}:")
+    for step in bundle.steps:
+        notes = f" ({'; '.join(step.notes)})" if step.notes else ""
+        print(f"  {step.name:<{width}}  {step.version:<14} {_MEANING[answer['steps'][step.name]]}{notes}")

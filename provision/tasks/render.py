@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from provision import bundle, cloud_init, inventory
+from provision import bundle, cloud_init
 from provision.errors import BadInput, NoHosts
-from provision.platforms import gpus
+from provision.platforms import NO_GPU, gpus, images
 from provision.target import Target
-from provision.tasks.base import task, tell
+from provision.tasks.base import CHOICES_HELP, Choices, one_host, task, tell
+
+_WAY_OUT = 'say what the box is: --gpu T4 (or "none")'
 
 
 @task(
@@ -19,57 +21,72 @@ from provision.tasks.base import task, tell
         "recipe": "what the box installs at its first boot",
         "out": "file to write",
         "text": "write it uncompressed, to read it or where a console takes no binary file",
-        "gpu": 'GPU model of the box, or "none"; without it, the target of the hosts file or the stack counts',
-        "image": "image of the box",
-        "source": "RECIPE=SOURCE: where to take a recipe from; may be given more than once",
-        "accept": "a licence that you have read and accept; may be given more than once",
+        "gpu": 'GPU model of the box, or "none"; without it, the target of a known host counts',
+        "image": f"image of the box; without it, that of the target, or {Target.image} beside --gpu",
+        "name": "which host's target, where there are several",
+        **CHOICES_HELP,
     },
     iterable=["source", "accept"],
 )
-def render(
-    _c: Any,
+def render(  # noqa: PLR0913 - each is an option of the command line
+    c: Any,
     recipe: str = "base",
     out: str = "user-data.gz",
     *,
     text: bool = False,
     gpu: str = "",
-    image: str = Target.image,
+    image: str = "",
+    name: str = "",
     source: list[str] | None = None,
     accept: list[str] | None = None,
 ) -> None:
     """Write the cloud-init user-data of a recipe to a file: the bytes that `pulumi up` sends."""
-    target = _declared(gpu, image, source or [], accept or []) if gpu else _known()
-    made = bundle.render([recipe], target)
+    choices = Choices.parse(accept, source)
+    target = _declared(gpu) if gpu else _known(c, name)
+    made = bundle.render([recipe], choices.on(_with_image(target, image)))
     data = cloud_init.cloud_config(made).encode() if text else cloud_init.user_data(made, limit=sys.maxsize)
-    path = Path(out)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+    _write(out, data)
     if len(data) > cloud_init.LIMIT:
         tell(f"{out} has more than the {cloud_init.LIMIT} bytes that EC2 takes; most other clouds take it")
     steps = ", ".join(step.name for step in made.steps)
-    print(f"{path}: {len(data)} bytes, {'text' if text else 'gzip'}; installs {steps}; bundle {made.digest[:12]}")
+    print(f"{out}: {len(data)} bytes, {'text' if text else 'gzip'}; installs {steps}; bundle {made.digest[:12]}")
 
 
-def _known() -> Target:
-    """Return the target of the first host that the hosts file or the stack knows."""
+def _known(c: Any, name: str) -> Target:
+    """Return the target of a host that `-H`, the hosts file or the stack names. Raises `BadInput`."""
     try:
-        hosts = inventory.load()
+        host = one_host(c, name)
     except NoHosts as error:
-        raise BadInput([str(error.what)], hint='or say what the box is: --gpu T4 (or "none")') from error
-    target = hosts[0].target
-    return dataclasses.replace(target) if target else Target()
+        raise BadInput([str(error.what)], hint=_WAY_OUT) from error
+    if host.target is None:
+        raise BadInput([f"nothing says what GPU {host} has"], hint=_WAY_OUT)
+    return host.target
 
 
-def _declared(gpu: str, image: str, source: list[str], accept: list[str]) -> Target:
-    """Return a target from the command line. Raises `BadInput`."""
-    pairs = dict(word.partition("=")[::2] for word in source)
-    problems = [
-        f"--source {name}={value}: write RECIPE=SOURCE" for name, value in pairs.items() if not (name and value)
-    ]
-    if gpu != "none" and gpu not in gpus():
-        problems.append(f"--gpu {gpu}: unknown; allowed: none, {', '.join(gpus())}")
-    if problems:
-        raise BadInput(problems)
-    compute = gpus()[gpu].compute if gpu in gpus() else Target.compute
-    return Target(image=image, gpu=gpu, compute=compute, sources=pairs, licences=tuple(accept))
+def _declared(gpu: str) -> Target:
+    """Return a target with that GPU. Raises `BadInput`."""
+    if gpu != NO_GPU and gpu not in gpus():
+        raise BadInput([f"--gpu {gpu}: unknown; allowed: {NO_GPU}, {', '.join(gpus())}"])
+    return Target(gpu=gpu, compute=gpus()[gpu].compute if gpu in gpus() else Target.compute)
+
+
+def _with_image(target: Target, image: str) -> Target:
+    """Return the target with another image, and the account which that image has."""
+    if not image or image == target.image:
+        return target
+    user = images()[image].user if image in images() else target.user
+    return dataclasses.replace(target, image=image, user=user)
+
+
+def _write(out: str, data: bytes) -> None:
+    """Write a file whole or not at all. Raises `BadInput`."""
+    path = Path(out).expanduser()
+    if not path.name:
+        raise BadInput([f'--out "{out}": name a file'])
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BadInput([f"--out {out}: {error.strerror}"], hint="name a file in a folder that is there") from error

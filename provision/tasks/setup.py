@@ -6,11 +6,14 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import paramiko
+from invoke.exceptions import AuthFailure
+
 from provision import progress
 from provision.bundle import HOME, render
-from provision.errors import BadInput, GpurigError
+from provision.errors import BadInput, GpurigError, Unreachable
 from provision.session import Session
-from provision.tasks.base import hosts_for, target_of, task, tell
+from provision.tasks.base import CHOICES_HELP, Choices, each, ending, pairs, target_of, task, tell
 
 if TYPE_CHECKING:
     from provision.inventory import Host
@@ -20,10 +23,12 @@ HELP = {
     "fresh": "install again what is there already",
     "json": "print every event as a line of JSON",
     "upload": "RECIPE=FILE: send a file that the recipe installs from (a cuDNN tarball); may be given more than once",
+    **CHOICES_HELP,
 }
+_ITERABLE = ["upload", "source", "accept"]
 
 
-@task(help={"recipe": "what to install; without it, what the host is for", **HELP}, iterable=["upload"])
+@task(help={"recipe": "what to install; without it, what the host is for", **HELP}, iterable=_ITERABLE, post=[ending])
 def setup(
     c: Any,
     recipe: str = "",
@@ -31,28 +36,48 @@ def setup(
     fresh: bool = False,
     json: bool = False,
     upload: list[str] | None = None,
+    source: list[str] | None = None,
+    accept: list[str] | None = None,
 ) -> None:
     """Install a recipe and all that it needs, on every host."""
-    for host in hosts_for(c):
-        set_up(host, c.config, recipe or host.recipe, fresh=fresh, json=json, uploads=_uploads(upload or []))
+    uploads = _uploads(upload)
+    choices = Choices.parse(accept, source)
+
+    def install(host: Host) -> None:
+        set_up(host, c.config, recipe or host.recipe, fresh=fresh, json=json, uploads=uploads, choices=choices)
+
+    each(c, install)
 
 
 def setup_task(recipe: Recipe) -> Any:
     """Return the `setup-<name>` task of a recipe."""
 
-    def body(c: Any, *, fresh: bool = False, json: bool = False, upload: list[str] | None = None) -> None:
-        setup.body(c, recipe.name, fresh=fresh, json=json, upload=upload)
+    def body(
+        c: Any,
+        *,
+        fresh: bool = False,
+        json: bool = False,
+        upload: list[str] | None = None,
+        source: list[str] | None = None,
+        accept: list[str] | None = None,
+    ) -> None:
+        setup.body(c, recipe.name, fresh=fresh, json=json, upload=upload, source=source, accept=accept)
 
     body.__doc__ = f"Install {recipe.summary[0].lower() if recipe.summary[1:2].islower() else recipe.summary[0]}"
     body.__doc__ += recipe.summary[1:]
     body.__name__ = f"setup_{recipe.name.replace('-', '_')}"
-    return task(name=f"setup-{recipe.name}", help=HELP, iterable=["upload"])(body)
+    return task(name=f"setup-{recipe.name}", help=HELP, iterable=_ITERABLE, post=[ending])(body)
 
 
-def set_up(host: Host, config: Any, recipe: str, *, fresh: bool, json: bool, uploads: dict[str, Path]) -> None:
+def set_up(
+    host: Host, config: Any, recipe: str, *, fresh: bool, json: bool, uploads: dict[str, Path], choices: Choices
+) -> None:
     """Bring one host to a recipe and show how it goes."""
     with Session(host, config, tell=tell) as session:
-        bundle = render([recipe], target_of(host, session))
+        bundle = render([recipe], choices.on(target_of(host, session)))
+        steps = [step.name for step in bundle.steps]
+        if problems := [f"--upload {name}: {bundle.name} has no such step" for name in uploads if name not in steps]:
+            raise BadInput(problems, hint=f"allowed: {', '.join(steps)}")
         for name, path in uploads.items():
             _send(session, name, path)
         events = session.apply(bundle, fresh=fresh)
@@ -60,31 +85,44 @@ def set_up(host: Host, config: Any, recipe: str, *, fresh: bool, json: bool, upl
             progress.echo(events, host)
             return
         with progress.view() as out:
-            ending = progress.Progress(host, bundle, out).show(events)
-    if ending == "ready" and "digits" in {step.name for step in bundle.steps}:
+            outcome = progress.Progress(host, bundle, out).show(events)
+    if outcome == "ready" and "digits" in steps:
         print("next: `fab tunnel` opens DIGITS at http://127.0.0.1:5000")
 
 
-def _uploads(words: list[str]) -> dict[str, Path]:
+def _uploads(words: list[str] | None) -> dict[str, Path]:
     """Return recipe → file. Raises `BadInput` for a word that is not RECIPE=FILE and for a file that is not there."""
-    pairs = dict(word.partition("=")[::2] for word in words)
-    problems = [f"--upload {name}={path}: write RECIPE=FILE" for name, path in pairs.items() if not (name and path)]
-    problems += [
-        f"--upload {name}={p}: there is no such file" for name, p in pairs.items() if p and not Path(p).is_file()
-    ]
-    if problems:
+    files = {name: Path(path).expanduser() for name, path in pairs("upload", words, "RECIPE=FILE").items()}
+    if problems := [f"--upload {name}={p}: there is no such file" for name, p in files.items() if not p.is_file()]:
         raise BadInput(problems)
-    return {name: Path(path).expanduser() for name, path in pairs.items()}
+    return files
 
 
 def _send(session: Session, name: str, path: Path) -> None:
-    """Put a file where the recipe's install script looks for it, whole or not at all."""
+    """Put a file where the recipe's install script looks for it, alone and whole, or not at all."""
     suffix = "".join(path.suffixes[-2:]) if path.suffixes[-2:-1] == [".tar"] else path.suffix
-    part = f"/tmp/gpurig-upload-{name}"  # noqa: S108 - the account's own file, moved by root right after
-    goal = f"{HOME}/uploads/{name}{suffix}"
+    folder = f"{HOME}/uploads"
+    goal = shlex.quote(f"{folder}/{name}{suffix}")
     tell(f"sending {path} ({path.stat().st_size / 2**20:.0f} MiB)")
-    session.connection.put(str(path), part)
-    move = f"mkdir -p {HOME}/uploads && mv {part} {shlex.quote(goal)} && chown root: {shlex.quote(goal)}"
-    result = session.root(move)
+    try:
+        part = shlex.quote(_put(session, path, f".gpurig-upload-{name}"))
+        # An older upload of another suffix would leave the recipe two to choose from.
+        old = f"{shlex.quote(f'{folder}/{name}')}.*"
+        move = f"mkdir -p {folder} && chown root: {part} && rm -f {old} && mv -f {part} {goal}"
+        result = session.root(move)
+    except AuthFailure as error:
+        message = f"{session.connection.user} on {session.host} needs a password for sudo, and the right one"
+        raise Unreachable(message, hint="fab --prompt-for-sudo-password …") from error
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise GpurigError(f"{path} did not arrive on {session.host}: {error or type(error).__name__}") from error
     if result.failed:
         raise GpurigError(f"{path} did not arrive on {session.host}: {result.stderr.strip()}")
+
+
+def _put(session: Session, path: Path, name: str) -> str:
+    """Copy a file into the account's home folder, where only the account may read it; returns its path there."""
+    sftp = session.connection.sftp()
+    with sftp.open(name, "w") as empty:
+        empty.chmod(0o600)
+    sftp.put(str(path), name)
+    return str(sftp.normalize(name))

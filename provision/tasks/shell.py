@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from provision.connection import ssh_command
-from provision.errors import BadInput, GpurigError
+from provision.errors import BadInput, GpurigError, Unreachable
 from provision.session import Session
-from provision.tasks.base import hosts_for, task, tell
+from provision.tasks.base import one_host, task, tell
+from provision.tunnel import Forwarder
 
-if TYPE_CHECKING:
-    from provision.inventory import Host
+HIGHEST_PORT = 65535
 
 
 @task(help={"name": "which host, where there are several", "command": "run this and return, instead of a shell"})
 def ssh(c: Any, name: str = "", command: str = "") -> None:
     """Open a shell on the host, with the pinned host key and a keepalive."""
-    host = _one(hosts_for(c), name)
+    host = one_host(c, name)
     if shutil.which("ssh") is None:
         raise GpurigError("there is no `ssh` program on PATH", hint="install OpenSSH's client")
     with Session(host, c.config, tell=tell) as session:
@@ -31,34 +29,33 @@ def ssh(c: Any, name: str = "", command: str = "") -> None:
 
 
 @task(help={"name": "which host, where there are several", "port": "port on the host", "local": "port on this machine"})
-def tunnel(c: Any, name: str = "", port: int = 5000, local: int = 0) -> None:
+def tunnel(c: Any, name: str = "", port: str = "5000", local: str = "") -> None:
     """Open a port of the host (DIGITS) on this machine, until Ctrl-C."""
-    host = _one(hosts_for(c), name)
-    local = local or port
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    there, here = _ports(port, local or port)
+    host = one_host(c, name)
+    try:
+        forwarder = Forwarder(here, there, tell)
+    except OSError as error:
+        message = f"port {here} of this machine cannot be had: {error}"
+        raise BadInput([message], hint="name a free one: fab tunnel --local PORT") from error
+    with forwarder, Session(host, c.config, tell=tell) as session:
+        transport = session.connection.transport
         try:
-            probe.bind(("127.0.0.1", local))
-        except OSError as error:
-            message = f"port {local} of this machine is taken: {error}"
-            raise BadInput([message], hint=f"fab tunnel --local {local + 1}") from error
-    with (
-        Session(host, c.config, tell=tell) as session,
-        session.connection.forward_local(local, port, local_host="127.0.0.1"),
-    ):
-        print(f"http://127.0.0.1:{local} is port {port} of {host}; Ctrl-C closes it", flush=True)
-        try:
-            while session.connection.is_connected:
-                time.sleep(1)
+            print(f"http://127.0.0.1:{here} is port {there} of {host}; Ctrl-C closes it", flush=True)
+            forwarder.run(transport)
         except KeyboardInterrupt:
             return
-        raise GpurigError(f"the connection to {host} was lost", hint="the same command opens it again")
+        raise Unreachable(f"the connection to {host} was lost", hint="the same command opens it again")
 
 
-def _one(hosts: list[Host], name: str) -> Host:
-    """Return the only host, or the one of that name. Raises `BadInput`."""
-    fits = [host for host in hosts if name in ("", host.name, host.address)]
-    if len(fits) != 1:
-        names = ", ".join(host.name for host in hosts)
-        raise BadInput([f"{len(fits)} hosts fit; say which by --name: {names}"])
-    return fits[0]
+def _ports(port: str, local: str) -> tuple[int, int]:
+    """Return both ports as numbers. Raises `BadInput`."""
+    words = {"port": port, "local": local}
+    problems = [
+        f"--{option} {word}: a port is a number from 1 to {HIGHEST_PORT}"
+        for option, word in words.items()
+        if not (word.isdecimal() and 1 <= int(word) <= HIGHEST_PORT)
+    ]
+    if problems:
+        raise BadInput(problems)
+    return int(port), int(local)

@@ -7,20 +7,23 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from provision.session import Session
-from provision.tasks.base import hosts_for, task, tell
+from provision.tasks.base import each, ending, task, tell
 
 if TYPE_CHECKING:
     from provision.inventory import Host
     from provision.session import Event
 
 
-@task(help={"json": "print the raw answer, a line per host"})
+@task(help={"json": "print the raw answer, a line per host"}, post=[ending])
 def status(c: Any, *, json: bool = False) -> None:
     """Show what is installed on every host, what runs, and how the last run ended."""
-    for host in hosts_for(c):
+
+    def show(host: Host) -> None:
         with Session(host, c.config, tell=tell) as session:
             answer = session.one("status")
         print(json_lines.dumps({"host": host.name, **answer}) if json else _screen(host, answer))
+
+    each(c, show)
 
 
 def _screen(host: Host, answer: Event) -> str:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from provision.recipe import Catalogue
+from provision.tasks.base import gpu_model
 
 ROOT = Path(__file__).parents[2]
 FAB = Path(sys.executable).with_name("fab")
@@ -70,7 +71,8 @@ def test_render_names_every_licence_that_is_not_accepted(tmp_path: Path) -> None
     assert done.returncode == 2
     assert '"nvidia-cuda"' in done.stderr
     assert '"nvidia-cudnn"' in done.stderr
-    assert "acceptLicences" in done.stderr
+    for place in ("acceptLicences", "hosts.toml", "--accept"):
+        assert place in done.stderr
     assert not (tmp_path / "user-data.gz").exists()
     assert fab(tmp_path, "render", "--recipe", "cudnn", "--gpu", "T4", *LICENCES, "--text").returncode == 0
 
@@ -88,6 +90,19 @@ def test_render_names_every_licence_that_is_not_accepted(tmp_path: Path) -> None
         ),
         (("render", "--recipe", "nvidia-driver", "--gpu", "none"), ("needs a GPU", "gpu: none")),
         (("render", "--recipe", "caffe", "--gpu", "H100", *LICENCES), ("compute 9.0", "take g4dn.xlarge")),
+        (("render", "--gpu", "none", "--out", ""), ('--out ""', "name a file")),
+        (("render", "--gpu", "none", "--out", "nodir/x"), ("--out nodir/x", "No such file")),
+        (("render", "--image", "windows"), ('no image "windows"',)),
+        (("render", "--source", "cuda"), ("--source cuda=", "RECIPE=SOURCE")),
+        (("-H", "192.0.2.7", "render"), ("192.0.2.7", "--gpu T4")),
+        (("plan", "--source", "cuda"), ("--source cuda=", "RECIPE=SOURCE")),
+        (("-H", "a,b", "ssh"), ("one host", "a, b")),
+        (("-H", "a,b", "tunnel"), ("one host", "a, b")),
+        (("tunnel", "--port", "0"), ("--port 0", "1 to 65535")),
+        (("tunnel", "--local", "65536"), ("--local 65536", "1 to 65535")),
+        (("tunnel", "--port", "http"), ("--port http", "1 to 65535")),
+        (("setup", "--upload", "cudnn=~/no/such"), ("no such file",)),
+        (("setup-base", "--upload", "cudnn=hosts.toml"), ("--upload cudnn", "no such step", "allowed: base")),
         (("setup", "--upload", "cudnn"), ("--upload cudnn=", "RECIPE=FILE")),
         (("setup", "--upload", "cudnn=/no/such"), ("/no/such", "no such file")),
     ],
@@ -139,6 +154,73 @@ def test_a_host_that_does_not_answer_is_a_clear_error(tmp_path: Path) -> None:
     done = fab(tmp_path, "status")
     assert done.returncode == 4
     assert "a (127.0.0.1) does not answer on port 9" in done.stderr
+
+
+def test_a_host_that_fails_keeps_no_other_waiting(tmp_path: Path) -> None:
+    bad = "".join(f'[host.{name}]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n' for name in ("a", "b"))
+    (tmp_path / "hosts.toml").write_text(bad)
+    for words in (("status",), ("-H", "a,b", "status"), ("plan", "--recipe", "base"), ("-H", "a,b", "setup-base")):
+        done = fab(tmp_path, *words)
+        assert done.returncode == 4, words
+        assert [line[:24] for line in done.stderr.splitlines() if line.startswith("error: ")] == [
+            "error: a (127.0.0.1) doe",
+            "error: b (127.0.0.1) doe",
+        ], words
+
+
+def test_the_first_error_gives_the_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "hosts.toml").write_text(
+        '[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\nrecipe = "cafe"\n'
+        '[host.b]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\nrecipe = "base"\n'
+    )
+    done = fab(tmp_path, "setup")
+    assert done.returncode == 2
+    assert "does not answer" in done.stderr
+
+
+def test_a_host_that_was_named_takes_licences_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "T4"\n')
+    assert fab(tmp_path, "setup-cudnn").returncode == 2
+    # With both accepted it gets as far as the host, which is not there.
+    assert fab(tmp_path, "setup-cudnn", *LICENCES).returncode == 4
+    assert fab(tmp_path, "plan", "--recipe", "cudnn", *LICENCES).returncode == 4
+    chosen = fab(tmp_path, "setup-cudnn", *LICENCES, "--source", "cudnn=moon")
+    assert chosen.returncode == 2
+    assert 'no source "moon"' in chosen.stderr
+
+
+def test_render_adds_the_command_line_to_a_known_target(tmp_path: Path) -> None:
+    hosts = "".join(
+        f'[host.{name}]\naddress = "127.0.0.1"\ngpu = "{gpu}"\n' for name, gpu in (("a", "T4"), ("b", "A100"))
+    )
+    (tmp_path / "hosts.toml").write_text(hosts)
+    words = ("render", "--recipe", "cudnn", "--text", "--out", "made")
+    several = fab(tmp_path, *words, *LICENCES)
+    assert several.returncode == 2
+    assert "--name: a, b" in several.stderr
+    assert fab(tmp_path, *words, "--name", "b").returncode == 2
+    done = fab(tmp_path, *words, "--name", "b", *LICENCES)
+    assert done.returncode == 0, done.stderr
+    other = fab(tmp_path, *words, "--name", "b", *LICENCES, "--image", "debian-12")
+    assert other.returncode == 2
+    assert "does not support image debian-12" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("Tesla T4", "T4"),
+        ("Tesla V100-SXM2-16GB", "V100"),
+        ("NVIDIA A100-SXM4-40GB", "A100"),
+        ("NVIDIA A10G", "A10G"),
+        ("NVIDIA L4", "L4"),
+        ("NVIDIA L40S", "L40S"),
+        ("NVIDIA H100 80GB HBM3", "H100"),
+        ("NVIDIA GeForce GT 710", None),
+    ],
+)
+def test_models_are_known_by_the_names_that_the_driver_gives(name: str, model: str | None) -> None:
+    assert gpu_model(name) == model
 
 
 def test_fab_starts_without_the_heavy_imports() -> None:
