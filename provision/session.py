@@ -6,6 +6,7 @@ import json
 import shlex
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +18,7 @@ from provision.errors import GpurigError, RunInterrupted, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     from provision.bundle import Bundle
     from provision.inventory import Host
@@ -72,6 +74,7 @@ class Session:
         self.config = config
         self.tell = tell
         self._connection: Connection | None = None
+        self._opening: Future[Connection] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -82,13 +85,28 @@ class Session:
     @property
     def connection(self) -> Connection:
         """The open connection; opened when there is none. Raises `Unreachable` or `UntrustedHost`."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            self._connection = opening.result()
         if self._connection is None or not self._connection.is_connected:
-            self._connection = Connection(self.host, self.config, tell=self.tell)
-            self._connection.open()
+            self._connection = self._open()
         return self._connection
+
+    def begin(self) -> None:
+        """Begin to connect, while the caller renders; what goes wrong comes up when the connection is asked for."""
+        pool = ThreadPoolExecutor(1)
+        self._opening = pool.submit(self._open)
+        pool.shutdown(wait=False)
+
+    def _open(self) -> Connection:
+        connection = Connection(self.host, self.config, tell=self.tell)
+        connection.open()
+        return connection
 
     def close(self) -> None:
         """Drop the connection; what runs on the host goes on."""
+        if self._opening is not None and self._opening.exception() is None:
+            self._connection = self._opening.result()
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -74,6 +74,7 @@ def set_up(
 ) -> None:
     """Bring one host to a recipe and show how it goes."""
     with Session(host, config, tell=tell) as session:
+        session.begin()
         bundle = render([recipe], choices.on(target_of(host, session)))
         steps = [step.name for step in bundle.steps]
         if problems := [f"--upload {name}: {bundle.name} has no such step" for name in uploads if name not in steps]:
