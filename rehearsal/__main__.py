@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import shutil
@@ -21,11 +22,25 @@ if TYPE_CHECKING:
 
 DISK_GIB = 14
 """What the root disk of a provisioned box takes (10), with the headroom that recipes ask for."""
+RUN = ("pulumi", "volumes", "snapshots", "boxes", "calls.jsonl", "cloud.log", "job.sha256")
+"""What one run leaves in the state folder."""
+LASTING = (
+    "bin",
+    "env",
+    "sources",
+    "pulumi-home",
+    "pulumi-cli",
+    "pulumi-cli.part",
+    "id_ed25519",
+    "id_ed25519.pub",
+    "cloud.lock",
+)
+"""What the next run takes up again."""
 STACKS = {"standins": "rehearsal", "upstream": "rehearsal-upstream"}
 
 
 def main() -> int:
-    """Return 0, or 1 with one line about what went wrong."""
+    """Return 0, or 1 with one line about what went wrong, or 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal", description=__doc__)
     parser.add_argument("verb", choices=("story", "clean"))
     parser.add_argument("--state", type=Path, default=STATE, help="folder of everything that the rehearsal writes")
@@ -33,11 +48,15 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         if arguments.verb == "clean":
-            return clean(arguments.state.resolve())
+            return clean(arguments.state.resolve(), *LASTING)
         return story(arguments.state.resolve(), keep=arguments.keep)
     except RehearsalError as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        left = "; the rehearsal cloud is still on: make clean" if Cloud.find(arguments.state.resolve()) else ""
+        print(f"\nstopped by Ctrl-C{left}", file=sys.stderr)
+        return 130
 
 
 def story(state: Path, *, keep: bool) -> int:
@@ -59,7 +78,7 @@ def story(state: Path, *, keep: bool) -> int:
         stack = STACKS[sources]
     else:
         root = roots.ensure("ubuntu-22.04", lambda line: print(line, flush=True)).name
-        stack = "rehearsal-debian" if root == "debian-12" else STACKS[sources]
+        stack = _stack(root, sources)
     site = open_site(state, stack=stack, boxes=not lack, sources=sources, tell=lambda line: print(line, flush=True))
     try:
         print(f"a rehearsal cloud on this machine: {site.cloud.endpoint}, state in {state}", flush=True)
@@ -73,14 +92,37 @@ def story(state: Path, *, keep: bool) -> int:
     return 0
 
 
-def clean(state: Path) -> int:
-    """Switch the cloud of `state` off, sweep up after a killed one, forget its stacks and disks."""
+def _stack(root: str, sources: str) -> str:
+    """Return the stack for boxes of that root file system. Raises `RehearsalError` where there is none."""
+    if root != "debian-12":
+        return STACKS[sources]
+    if sources == "upstream":
+        way_out = "go where Ubuntu's archive answers, or rehearse with the stand-ins: make rehearse"
+        raise RehearsalError(f"SOURCES=upstream needs Ubuntu boxes, and only Debian is to be had here; {way_out}")
+    return "rehearsal-debian"
+
+
+def clean(state: Path, *more: str) -> int:
+    """Switch the cloud of `state` off, sweep up after a killed one, forget its stacks and disks, and `more`."""
+    if not state.is_dir():
+        return 0
+    for path in (state, *state.iterdir()):
+        if os.geteuid() and (owner := path.lstat().st_uid) != os.geteuid():
+            way_out = "make clean" if state == STATE else f".venv/bin/python -m rehearsal clean --state {state}"
+            raise RehearsalError(f"{path} belongs to {'root' if owner == 0 else f'user {owner}'}: sudo {way_out}")
     if cloud := Cloud.find(state):
+        print("switching off the rehearsal cloud that was kept", flush=True)
         cloud.stop()
     for thing in sweep(state):
         print(f"gave back {thing}")
-    for name in ("pulumi", "volumes", "snapshots", "boxes", "calls.jsonl", "cloud.log", "job.sha256"):
-        subprocess.run(["rm", "-rf", "--one-file-system", str(state / name)], check=True)
+    for name in (*RUN, *more):
+        command = ["rm", "-rf", "--one-file-system", str(state / name)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise RehearsalError(f"{state / name} cannot be removed: {done.stderr.strip()}")
+    if more:
+        with contextlib.suppress(OSError):  # somebody's own files are in it
+            state.rmdir()
     return 0
 
 

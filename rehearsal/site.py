@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -13,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rehearsal import engine, provider
-from rehearsal.cloud.handle import Cloud
+from rehearsal.cloud.handle import Cloud, direct
+from rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +56,7 @@ class Site:
     def settings(self) -> dict[str, str]:
         """What the commands need to know beyond the cloud's own variables."""
         return {
+            **direct(os.environ),
             "PULUMI_BACKEND_URL": f"file://{self.state / 'pulumi'}",
             "PULUMI_HOME": str(self.state / "pulumi-home"),
             "PULUMI_STACK": self.stack,
@@ -72,12 +76,21 @@ def open_site(state: Path, *, stack: str, boxes: bool, sources: str, tell: Calla
         (state / folder).mkdir(exist_ok=True)
     key = state / "id_ed25519"
     if not key.exists():
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gpurig rehearsal", "-f", str(key)]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        _make_key(key)
     provider.install_shim(state / "bin")
     which = _engine(state, tell)
     cloud = Cloud.find(state) or Cloud.start(state, boxes=boxes, sources=sources)
     return Site(cloud=cloud, stack=stack, engine=which)
+
+
+def _make_key(key: Path) -> None:
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gpurig rehearsal", "-f", str(key)]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise RehearsalError("there is no ssh-keygen on this machine: apt-get install openssh-client") from None
+    if done.returncode:
+        raise RehearsalError(f"ssh-keygen made no key in {key}: {done.stderr.strip()}")
 
 
 def _engine(state: Path, tell: Callable[[str], None]) -> str:
@@ -87,7 +100,7 @@ def _engine(state: Path, tell: Callable[[str], None]) -> str:
     if found := shutil.which("pulumi"):
         return f"the Pulumi CLI {_version(found)}"
     home = state / "pulumi-cli"
-    if (home / "bin" / "pulumi").exists() or _installs(home, tell):
+    if _answers(home / "bin" / "pulumi") or _installs(home, tell):
         # The CLI looks for its language host beside itself, and a link keeps it there.
         shim.symlink_to(home / "bin" / "pulumi")
         return f"the Pulumi CLI {_version(str(shim))}"
@@ -100,6 +113,14 @@ def _version(program: str) -> str:
     return answer.stdout.strip() or "(version unknown)"
 
 
+def _answers(program: Path) -> bool:
+    """Tell whether a `pulumi` is whole: half of one does not run."""
+    try:
+        return subprocess.run([program, "version"], capture_output=True, check=False, timeout=30).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
 def _installs(home: Path, tell: Callable[[str], None]) -> bool:
     """Install the official CLI with the SDK's installer, in the version of the SDK, if its download answers at once."""
     try:
@@ -107,12 +128,27 @@ def _installs(home: Path, tell: Callable[[str], None]) -> bool:
     except (urllib.error.URLError, OSError):
         return False
     tell("installing the Pulumi CLI for this rehearsal, once")
-    install = f"from pulumi.automation import PulumiCommand; PulumiCommand.install(root={str(home)!r})"
-    command = [sys.executable, "-c", install]
+    part = home.with_name(f"{home.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    install = f"from pulumi.automation import PulumiCommand; PulumiCommand.install(root={str(part)!r})"
+    # A session of its own: the installer is a tree of processes, and all of it has to end when its time is up.
+    installer = subprocess.Popen(
+        [sys.executable, "-c", install],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            command, check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=INSTALL_SECONDS
-        )
+        code = installer.wait(INSTALL_SECONDS)
     except subprocess.TimeoutExpired:
+        code = -1
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(installer.pid, signal.SIGKILL)
+        installer.wait()
+    if code or not _answers(part / "bin" / "pulumi"):
         return False
-    return done.returncode == 0 and (home / "bin" / "pulumi").exists()
+    shutil.rmtree(home, ignore_errors=True)
+    part.rename(home)
+    return True

@@ -17,6 +17,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.errors import RehearsalError
+from rehearsal.leftovers import only_snapshots
 from rehearsal.site import ROOT
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Story:
 
     site: Site
     boxes: bool
+    system: str = ""
+    """The first box's operating system as it says itself, `ubuntu-22.04`; empty without boxes."""
     chapters: list[tuple[str, float]] = dataclasses.field(default_factory=list)
 
     @contextlib.contextmanager
@@ -91,7 +94,7 @@ def tell(site: Site, *, boxes: bool) -> Story:
         story.do("pulumi", "refresh", "--yes", "--expect-no-changes")
     with story.chapter("destroy: only the job volume's snapshot stays"):
         story.do("pulumi", "destroy", "--yes")
-        _only_snapshots(story)
+        only_snapshots(site.cloud)
     with story.chapter("create again"):
         story.do("pulumi", "up", "--yes")
     if boxes:
@@ -100,7 +103,7 @@ def tell(site: Site, *, boxes: bool) -> Story:
             _check_job(story)
     with story.chapter("destroy for good"):
         story.do("pulumi", "destroy", "--yes")
-        _only_snapshots(story)
+        only_snapshots(site.cloud)
     return story
 
 
@@ -108,6 +111,7 @@ def _first_box(story: Story) -> None:
     """Boot, provision, use and reboot the first box, and leave a job on its volume."""
     with story.chapter("boot: cloud-init formats and mounts the job volume"):
         story.do("fab", "setup-base")
+        story.system = json.loads(story.ask("fab", "status", "--json"))["os"]
         host = story.host()
         mount = host["mountPoint"]
         story.on_box(f"findmnt --output SOURCE,FSTYPE,SIZE,TARGET {mount}")
@@ -170,13 +174,30 @@ def _direct(story: Story, host: dict[str, Any]) -> None:
 
 def _stranger(story: Story, host: dict[str, Any]) -> None:
     """Knock from another address, which the security group keeps out: the packets are dropped, nothing answers."""
+    rooms = story.site.cloud.boxes
+    curl = ["ip", "netns", "exec", rooms["visitor"], "curl", "--silent", "--noproxy", "*", "--max-time", "3"]
+    address = _visitor_arrives(curl, rooms["caller"])
     url = f"http://{host['address']}:5000{HEALTH}"
-    command = ["ip", "netns", "exec", story.site.cloud.boxes["visitor"], "curl", "--silent", "--max-time", "3", url]
-    print(f"\n$ curl --max-time 3 {url}    # from another address", flush=True)
-    done = subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL)
+    print(f"\n$ curl --max-time 3 {url}    # from {address}, which reaches this machine", flush=True)
+    done = subprocess.run([*curl, url], check=False, capture_output=True, stdin=subprocess.DEVNULL)
     if done.returncode != 28:  # curl's exit code for a time-out
-        raise RehearsalError(f"another address got through to {url} (curl's exit code {done.returncode})")
+        raise RehearsalError(f"{address} should have timed out at {url}; curl's exit code is {done.returncode}")
     print("  no answer: the security group drops it", flush=True)
+
+
+def _visitor_arrives(curl: list[str], caller: str) -> str:
+    """Let the visitor reach this machine, so that its silence at the box means something; returns its address."""
+    with socket.create_server((caller, 0)) as door:
+        door.settimeout(5)
+        with subprocess.Popen([*curl, f"http://{caller}:{door.getsockname()[1]}/"], stdin=subprocess.DEVNULL):
+            try:
+                visit, (address, _) = door.accept()
+            except TimeoutError:
+                raise RehearsalError(f"the visitor's network does not reach even this machine, {caller}") from None
+            visit.close()
+    if address == caller:
+        raise RehearsalError(f"the visitor comes from the caller's own address, {caller}: it proves nothing")
+    return str(address)
 
 
 def _write_job(story: Story, mount: str) -> None:
@@ -226,23 +247,3 @@ def _reboot(story: Story, mount: str) -> None:
     url = f"http://{host['address']}:5000{HEALTH}"
     print(f"  {url} → {_get(url, 90)}", flush=True)
     story.on_box(f"findmnt --noheadings --output TARGET {mount} && ls {mount}/digits")
-
-
-def _only_snapshots(story: Story) -> None:
-    """Ask the API what is left of the stack: nothing but snapshots of the job volume may be."""
-    ec2 = story.site.cloud.client("ec2")
-    iam = story.site.cloud.client("iam")
-    alive = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
-    custom = [{"Name": "is-default", "Values": ["false"]}]
-    left = {
-        "instances": ec2.describe_instances(Filters=alive)["Reservations"],
-        "volumes": ec2.describe_volumes()["Volumes"],
-        "VPCs": ec2.describe_vpcs(Filters=custom)["Vpcs"],
-        "key pairs": ec2.describe_key_pairs()["KeyPairs"],
-        "roles": iam.list_roles()["Roles"],
-        "instance profiles": iam.list_instance_profiles()["InstanceProfiles"],
-    }
-    if remains := [f"{len(found)} {what}" for what, found in left.items() if found]:
-        raise RehearsalError(f"`pulumi destroy` left {', '.join(remains)}")
-    snapshots = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
-    print(f"  left in the account: {len(snapshots)} snapshot{'s' * (len(snapshots) != 1)}, nothing else", flush=True)

@@ -51,7 +51,7 @@ def _parts(story: Story, sources: str) -> list[tuple[str, str, str]]:
         ("EBS volume, snapshot", "stand-in", "a file behind a loop device, and its copy"),
         ("security group", "stand-in", "nftables rules outside the box"),
         ("NVIDIA driver, GPU", "left out", "the stack says gpu: none; CUDA is compiled against, never run"),
-        ("CUDA", "real", "the distribution's toolkit (11.5 on Ubuntu 22.04) in place of NVIDIA's 11.8"),
+        ("CUDA", "real", f"the distribution's toolkit ({story.system}) in place of NVIDIA's 11.8"),
         ("cuDNN", "real", "NVIDIA's wheel in place of its apt package"),
         ("caffe, DIGITS", code, from_where),
     ]

@@ -7,17 +7,24 @@ need root (or sudo without a password); without it they are named, and what can 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements" / "dev.txt"
 STAMP = VENV / ".lock-digest"
+GIVEN_UP = VENV / ".not-installed"
 
 # Program → the Debian and Ubuntu package that brings it.
 PROGRAMS = {
@@ -46,9 +53,8 @@ def as_root(*command: str) -> bool:
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if sudo and not shutil.which("sudo"):
         return False
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-    return subprocess.run([*sudo, *command], check=False, env=environment, **quiet).returncode == 0  # type: ignore[call-overload,no-any-return]
+    words = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", *command]  # sudo drops the environment it is given
+    return subprocess.run(words, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode == 0
 
 
 def missing() -> list[str]:
@@ -62,18 +68,32 @@ def missing() -> list[str]:
     return sorted(set(wanted))
 
 
-def system_packages() -> None:
-    """Install missing system packages, or name them where that cannot be done here."""
+def system_packages() -> str:
+    """Install missing system packages, or name them where that cannot be done here, once; returns what was not."""
     wanted = missing()
+    # With the user's id: what failed for a user may work with sudo.
+    attempt = f"{os.geteuid()} {' '.join(wanted)}"
     if not wanted:
-        return
+        return ""
+    if GIVEN_UP.exists() and GIVEN_UP.read_text() == attempt:
+        return attempt
     say(f"installing {' '.join(wanted)}")
     install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted)
     if shutil.which("apt-get") and as_root("apt-get", "update", "-qq") and as_root(*install):
-        return
+        return ""
     say(f"could not install them; as root: apt-get install {' '.join(wanted)}")
     if any(name.endswith("-venv") for name in wanted):
         sys.exit("setup: without Python's venv module nothing works")
+    return attempt
+
+
+def remember(attempt: str) -> None:
+    """Keep in .venv what could not be installed, so that the next `make` does not try again in vain."""
+    with contextlib.suppress(OSError):  # a .venv of another user's: then it is tried again
+        if attempt:
+            GIVEN_UP.write_text(attempt)
+        else:
+            GIVEN_UP.unlink(missing_ok=True)
 
 
 def python_packages() -> None:
@@ -82,10 +102,19 @@ def python_packages() -> None:
     if STAMP.exists() and STAMP.read_text() == digest:
         return
     say("installing the Python packages of the lock into .venv (about a minute, once)")
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-    pip = [str(VENV / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "--require-hashes", "-r", str(LOCK)], check=True)
+    install = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--require-hashes", "-r", str(LOCK)]
+    for command in ([sys.executable, "-m", "venv", "--clear", str(VENV)], [str(VENV / "bin" / "python"), *install]):
+        if code := subprocess.run(command, check=False).returncode:
+            sys.exit(f"setup: `{' '.join(command)}` ended with exit code {code}; it needs a package index, try again")
     STAMP.write_text(digest)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Wait for another `make` that is at work on .venv; the lock is on a file that is never replaced by it."""
+    with LOCK.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def main() -> None:
@@ -94,8 +123,10 @@ def main() -> None:
         sys.exit(
             f"setup: Python 3.11 or newer is needed; this is {sys.version.split()[0]}. Try: make PYTHON=python3.12 …"
         )
-    system_packages()
-    python_packages()
+    with alone():
+        attempt = system_packages()
+        python_packages()
+        remember(attempt)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,13 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud import state as folder
 from rehearsal.errors import RehearsalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 REGION = "us-east-1"
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +26,18 @@ START_SECONDS = 900.0
 """The first start with boxes builds a root file system from the distribution's archive."""
 STOP_SECONDS = 900.0
 """Boxes shut down cleanly first, and a slow disk takes minutes to forget the gigabytes of one that had CUDA."""
+DIRECT = ("127.0.0.1", "localhost", "198.18.0.0/15", "rehearsal.internal")
+"""What belongs to a rehearsal and lies behind no proxy."""
+
+
+def direct(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return `no_proxy`, in both spellings, with what `environment` says there and the rehearsal's own addresses."""
+    said = {name: environment.get(name) or environment.get(other, "") for name, other in _SPELLINGS}
+    # A lone star means all hosts; in a list some clients take it for a name.
+    return {name: "*" if value == "*" else ",".join(filter(None, [value, *DIRECT])) for name, value in said.items()}
+
+
+_SPELLINGS = (("no_proxy", "NO_PROXY"), ("NO_PROXY", "no_proxy"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,6 +61,8 @@ class Cloud:
             process = subprocess.Popen(
                 command if boxes else [*command, "--no-boxes"],
                 cwd=ROOT,
+                # Boxes take their proxies from the daemon's environment, and fetch from the rehearsal's git server.
+                env={**os.environ, **direct(os.environ)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -100,7 +117,7 @@ class Cloud:
             endpoint_url=self.endpoint,
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106 - the word every AWS stand-in takes
-            config=Config(**{"retries": {"mode": "standard", "max_attempts": 3}, **config}),
+            config=Config(**{"proxies": {}, "retries": {"mode": "standard", "max_attempts": 3}, **config}),
         )
 
     def calls(self, action: str | None = None) -> list[dict[str, Any]]:
@@ -138,7 +155,8 @@ class Cloud:
             data=json.dumps(body or {}).encode() if method == "POST" else None,
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(request, timeout=10) as answer:
                 result: dict[str, Any] = json.load(answer)
                 return result
         except urllib.error.HTTPError as refused:
