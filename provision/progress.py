@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from provision.errors import StepFailed
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from provision.bundle import Bundle
     from provision.inventory import Host
-
-Event = dict[str, Any]
+    from provision.wire import Event
 
 _WAS = {
     "missing": "",

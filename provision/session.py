@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import paramiko
 
-from provision.bundle import HOME
 from provision.connection import Connection
 from provision.errors import GpurigError, RunInterrupted, Unreachable
+from provision.wire import BOOT, PROMPT, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from provision.bundle import Bundle
     from provision.inventory import Host
-
-Event = dict[str, Any]
+    from provision.wire import Event
 
 SILENCE = 60
 """Seconds without a sign of life (the runner gives one every 10) after which the connection counts as lost."""
@@ -31,31 +30,6 @@ RECONNECT_SECONDS = 600
 DROPS = 30
 """Connections in a row that may break without having brought an event."""
 ENDINGS = ("ready", "failed", "unchanged", "lost")
-
-_PROMPT = "gpurig: sudo asks for a password"
-
-# The host may have this very bundle: then its digest is all that has to travel. Else the host asks for the request.
-_BOOT = f"""
-import hashlib, json, sys, zlib
-ask = json.loads(sys.argv[1])
-have, whole = {{}}, None
-if ask["digest"]:
-    try:
-        text = open("{HOME}/bundle.json").read()
-        have = json.loads(text)
-        body = {{key: value for key, value in have.items() if key != "digest"}}
-        whole = hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-    except (OSError, ValueError, AttributeError):
-        pass
-if whole and whole == ask["digest"]:
-    request = dict(ask, bundle=text, runner=have["runner"])
-else:
-    print('{{"event": "send"}}', flush=True)
-    request = json.loads(zlib.decompress(sys.stdin.buffer.read()))
-names = {{}}
-exec(compile(request["runner"], "gpurig-runner", "exec"), names)
-names["main"](request)
-"""
 
 
 class Dropped(Unreachable):
@@ -117,7 +91,7 @@ class Session:
         runner = bundle.runner if bundle else Path(__file__).with_name("runner.py").read_text(encoding="utf-8")
         text = bundle.to_bytes().decode("ascii") if bundle else ""
         whole = zlib.compress(json.dumps({**small, "runner": runner, "bundle": text}).encode())
-        command = self._as_root(f"python3 -c {shlex.quote(_BOOT)} {shlex.quote(json.dumps(small))}")
+        command = self._as_root(f"python3 -c {shlex.quote(BOOT)} {shlex.quote(json.dumps(small))}")
         transport = self.connection.transport
         said: list[str] = []
         try:
@@ -127,7 +101,7 @@ class Session:
             channel.set_combine_stderr(combine=True)
             channel.exec_command(command)
             for line in channel.makefile("r"):
-                event = _parse(line)
+                event = parse(line)
                 if event["event"] == "prompt":
                     self._answer(channel, said)
                 elif event["event"] == "send":
@@ -146,14 +120,14 @@ class Session:
         """Return the command as root would run it; sudo asks for a password only where one can be given."""
         if self.host.user == "root":
             return command
-        prompt = shlex.quote(f"{_PROMPT}\n")
+        prompt = shlex.quote(f"{PROMPT}\n")
         ask = f"-S -p {prompt}" if self.connection.config.sudo.password else "-n"
         # What sudo says is looked at below: in English.
         return f"LC_ALL=C sudo {ask} {command}"
 
     def _answer(self, channel: Any, said: list[str]) -> None:
         """Give sudo the password, once: it asks again only for a better one."""
-        if _PROMPT in said:
+        if PROMPT in said:
             raise self._wants_password()
         channel.sendall(f"{self.connection.config.sudo.password}\n".encode())
 
@@ -251,15 +225,3 @@ def _remember(place: Event, event: Event) -> None:
         place.update(run=event["run"], offset=event["offset"])
     elif place and "position" in event:
         place["position"] = event["position"]
-
-
-def _parse(line: str) -> Event:
-    """Return the event in a line; a line that is none becomes one: nothing that the host says is dropped."""
-    text = line.rstrip("\n")
-    if text == _PROMPT:
-        return {"event": "prompt", "step": "", "line": text}
-    try:
-        event = json.loads(line)
-    except ValueError:
-        event = None
-    return event if isinstance(event, dict) and "event" in event else {"event": "log", "step": "", "line": text}

@@ -11,7 +11,7 @@ from provision.tasks.base import each, ending, task, tell
 
 if TYPE_CHECKING:
     from provision.inventory import Host
-    from provision.session import Event
+    from provision.wire import Event
 
 
 @task(help={"json": "print the raw answer, a line per host"}, post=[ending])

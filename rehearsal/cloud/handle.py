@@ -69,14 +69,18 @@ class Cloud:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            cloud = cls.find(state)
-            if cloud is not None and cloud.pid == process.pid:
-                return dataclasses.replace(cloud, process=process)
-            if process.poll() is not None:
-                lines = log.read_text(errors="replace").strip().splitlines()[-5:]
-                raise RehearsalError("the rehearsal cloud did not start: " + " / ".join(lines))
-            time.sleep(0.02)
+        try:
+            while time.monotonic() < deadline:
+                cloud = cls.find(state)
+                if cloud is not None and cloud.pid == process.pid:
+                    return dataclasses.replace(cloud, process=process)
+                if process.poll() is not None:
+                    lines = log.read_text(errors="replace").strip().splitlines()[-5:]
+                    raise RehearsalError("the rehearsal cloud did not start: " + " / ".join(lines))
+                time.sleep(0.02)
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
         process.terminate()
         raise RehearsalError(f"the rehearsal cloud did not answer within {START_SECONDS:.0f} s; see {log}")
 

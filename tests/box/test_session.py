@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.bundle import Bundle
-    from provision.session import Event
+    from provision.wire import Event
     from tests.box.conftest import Kitchen, Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]

@@ -1,0 +1,47 @@
+"""What travels over one SSH command: a few lines of program that ask for the rest, and JSON events back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from provision.bundle import HOME
+
+Event = dict[str, Any]
+
+PROMPT = "gpurig: sudo asks for a password"
+
+# The host may have this very bundle: then its digest is all that has to travel. Else the host asks for the request.
+BOOT = f"""
+import hashlib, json, sys, zlib
+ask = json.loads(sys.argv[1])
+have, whole = {{}}, None
+if ask["digest"]:
+    try:
+        text = open("{HOME}/bundle.json").read()
+        have = json.loads(text)
+        body = {{key: value for key, value in have.items() if key != "digest"}}
+        whole = hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    except (OSError, ValueError, AttributeError):
+        pass
+if whole and whole == ask["digest"]:
+    request = dict(ask, bundle=text, runner=have["runner"])
+else:
+    print('{{"event": "send"}}', flush=True)
+    request = json.loads(zlib.decompress(sys.stdin.buffer.read()))
+names = {{}}
+exec(compile(request["runner"], "gpurig-runner", "exec"), names)
+names["main"](request)
+"""
+
+
+def parse(line: str) -> Event:
+    """Return the event in a line; a line that is none becomes one: nothing that the host says is dropped."""
+    text = line.rstrip("\n")
+    if text == PROMPT:
+        return {"event": "prompt", "step": "", "line": text}
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    return event if isinstance(event, dict) and "event" in event else {"event": "log", "step": "", "line": text}
