@@ -41,4 +41,7 @@ def _plan(host: Host, config: Any, recipe: str, choices: Choices) -> None:
     print(f"{bundle.name} on {host}{' (a run is in progress)' if answer['running'] else ''}:")
     for step in bundle.steps:
         notes = f" ({'; '.join(step.notes)})" if step.notes else ""
-        print(f"  {step.name:<{width}}  {step.version:<14} {_MEANING[answer['steps'][step.name]]}{notes}")
+        state = answer["steps"][step.name]
+        # A step whose install has begun and not ended: cut off, unless it is what the run in progress is at.
+        meaning = "is being installed now" if answer["running"] and state == "interrupted" else _MEANING[state]
+        print(f"  {step.name:<{width}}  {step.version:<14} {meaning}{notes}")
