@@ -161,5 +161,5 @@ def _failure(event: Event, host: Host) -> StepFailed:
     tail = "\n".join(f"  | {line}" for line in event["tail"])
     undo = f"\nto take it off again: {event['undo']}" if event["undo"] else ""
     message = f'step "{event["step"]}" failed on {host}: {event["why"]}\n{tail}'
-    hint = f"the whole log is there, in {event['log']}; the same command goes on from this step{undo}"
+    hint = f"the whole log: fab ssh --command 'sudo cat {event['log']}'\nthe same command goes on from this step{undo}"
     return StepFailed(message.rstrip(), hint=hint)
