@@ -23,11 +23,11 @@ PASSWORD = "correct horse"
 @pytest.fixture
 def asked(machine: Machine) -> Host:
     """The box, seen by an account whose sudo asks for a password."""
-    home = "/home/ann"
-    make = "useradd --create-home --groups sudo --shell /bin/bash ann"
-    keys = f"mkdir -p {home}/.ssh && cp ~ubuntu/.ssh/authorized_keys {home}/.ssh/ && chown -R ann: {home}/.ssh"
-    run(machine, f"id ann >/dev/null 2>&1 || {make}; echo 'ann:{PASSWORD}' | chpasswd && {keys}")
-    return dataclasses.replace(machine.host, user="ann")
+    home = "/home/second"
+    make = "useradd --create-home --groups sudo --shell /bin/bash second"
+    keys = f"mkdir -p {home}/.ssh && cp ~ubuntu/.ssh/authorized_keys {home}/.ssh/ && chown -R second: {home}/.ssh"
+    run(machine, f"id second >/dev/null 2>&1 || {make}; echo 'second:{PASSWORD}' | chpasswd && {keys}")
+    return dataclasses.replace(machine.host, user="second")
 
 
 def with_password(password: str) -> fabric.Config:
