@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from provision.inventory import Host
+
+# paramiko's threads log what went wrong, with a traceback; what reaches the user is the error that comes of it.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 KEEPALIVE = 15
 CONNECT_SECONDS = 10

@@ -51,7 +51,7 @@ def _parts(story: Story, sources: str) -> list[tuple[str, str, str]]:
         ("EBS volume, snapshot", "stand-in", "a file behind a loop device, and its copy"),
         ("security group", "stand-in", "nftables rules outside the box"),
         ("NVIDIA driver, GPU", "left out", "the stack says gpu: none; CUDA is compiled against, never run"),
-        ("CUDA", "real", f"the distribution's toolkit ({story.system}) in place of NVIDIA's 11.8"),
-        ("cuDNN", "real", "NVIDIA's wheel in place of its apt package"),
+        ("CUDA", "real", "NVIDIA's 11.8" if upstream else f"the toolkit of {story.system} in place of NVIDIA's 11.8"),
+        ("cuDNN", "real", "NVIDIA's package" if upstream else "NVIDIA's wheel in place of its package"),
         ("caffe, DIGITS", code, from_where),
     ]
