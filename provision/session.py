@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import paramiko
+from invoke.exceptions import AuthFailure
 
 from provision.connection import Connection
 from provision.errors import GpurigError, RunInterrupted, Unreachable
@@ -145,9 +146,15 @@ class Session:
             raise GpurigError(f"the runner on {self.host} ended with exit code {status}: {said[-2000:]}")
 
     def root(self, command: str) -> Any:
-        """Run a shell command as root on the host; returns Fabric's result, also when the command failed."""
+        """Run a shell command as root on the host; returns Fabric's result, also when the command failed.
+
+        Raises `Unreachable` when sudo wants a password, or a better one.
+        """
         run = self.connection.run if self.host.user == "root" else self.connection.sudo
-        return run(f"sh -c {shlex.quote(command)}", hide=True, warn=True, in_stream=False)
+        try:
+            return run(f"sh -c {shlex.quote(command)}", hide=True, warn=True, in_stream=False)
+        except AuthFailure as error:
+            raise self._wants_password() from error
 
     def one(self, verb: str, bundle: Bundle | None = None, **fields: Any) -> Event:
         """Return the single event that answers a request."""

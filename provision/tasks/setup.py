@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import paramiko
-from invoke.exceptions import AuthFailure
 
 from provision import progress
 from provision.bundle import HOME, render
-from provision.errors import BadInput, GpurigError, Unreachable
+from provision.errors import BadInput, GpurigError
 from provision.session import Session
 from provision.tasks.base import CHOICES_HELP, Choices, each, ending, pairs, target_of, task, tell
 
@@ -111,9 +110,6 @@ def _send(session: Session, name: str, path: Path) -> None:
         old = f"{shlex.quote(f'{folder}/{name}')}.*"
         move = f"mkdir -p {folder} && chown root: {part} && rm -f {old} && mv -f {part} {goal}"
         result = session.root(move)
-    except AuthFailure as error:
-        message = f"{session.connection.user} on {session.host} needs a password for sudo, and the right one"
-        raise Unreachable(message, hint="fab --prompt-for-sudo-password …") from error
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise GpurigError(f"{path} did not arrive on {session.host}: {error or type(error).__name__}") from error
     if result.failed:
