@@ -7,6 +7,7 @@ import contextlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,8 @@ def main() -> int:
     parser.add_argument("--state", type=Path, default=STATE, help="folder of everything that the rehearsal writes")
     parser.add_argument("--keep", action="store_true", help="leave the cloud running at the end")
     arguments = parser.parse_args()
+    # Started in the background of a script, Ctrl-C is ignored here and in `fab tunnel`, which the story ends that way.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if arguments.verb == "clean":
             return clean(arguments.state.resolve(), *LASTING)

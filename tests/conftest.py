@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -10,8 +11,10 @@ from rehearsal.cloud.handle import direct
 
 
 def pytest_configure() -> None:
-    """Reach this machine's own servers directly, also where every request is told to go through a proxy."""
+    """Make this machine's own servers answer past any proxy, and Ctrl-C mean what it means in a terminal."""
     os.environ.update(direct(os.environ))
+    # A shell that starts tests in the background has them, and all that they start, ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)

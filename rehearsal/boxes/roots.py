@@ -120,7 +120,8 @@ def _ubuntu_keyring(work: Path) -> Path:
     """Return the archive's keyring: this machine's own, or the one in the archive's pool if its digest is right."""
     if KEYRING.exists():
         return KEYRING
-    with urllib.request.urlopen(f"{_ubuntu_archive()}/{KEYRING_PACKAGE}", timeout=20) as answer:  # noqa: S310 - http, from mmdebstrap
+    # An opener of its own: the module's keeps the proxies that the environment named at its first use.
+    with urllib.request.build_opener().open(f"{_ubuntu_archive()}/{KEYRING_PACKAGE}", timeout=20) as answer:
         package = answer.read()
     if hashlib.sha256(package).hexdigest() != KEYRING_SHA256:
         raise RehearsalError(f"{KEYRING_PACKAGE} is not the file that was pinned: its sha256 differs")

@@ -37,6 +37,8 @@ def test_archive_that_does_not_answer_is_one_line_each(monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     said: list[str] = []
     with pytest.raises(CannotBoot, match="no root file system for boxes can be built"):
         roots.ensure("ubuntu-22.04", said.append)
