@@ -5,13 +5,14 @@ SOURCES ?= standins
 PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup rehearse shell test lint types unit bench lock clean
+.PHONY: help setup rehearse shell test lint types unit test-recipes bench lock clean
 
 help:
 	@echo "make rehearse              create, provision, use, destroy and restore a box on this machine; no account, no bill"
 	@echo "make rehearse SOURCES=upstream [GIT_MIRROR=URL]   the same with the real caffe and DIGITS (half an hour)"
 	@echo "make rehearse KEEP=1       leave the rehearsal cloud running at the end, and say how to use it"
 	@echo "make test                  linters, types, all tests"
+	@echo "make test-recipes          install the catalogue for real on boxes of this machine, and run its examples (up to an hour)"
 	@echo "make bench                 how fast it is, beside plain ssh"
 	@echo "make clean                 switch a rehearsal cloud off and remove what it left here"
 	@echo "make lock                  pin the newest packages again (needs uv)"
@@ -33,6 +34,9 @@ types: setup
 
 unit: setup
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-recipes: setup
+	$(BIN)/pytest -n 2 --dist loadfile -m installs tests/installs
 
 bench: setup
 	@$(BIN)/python -m bench
