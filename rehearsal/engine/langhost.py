@@ -10,8 +10,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import runpy
 import sys
+import threading
+import time
 import traceback
 from concurrent import futures
 from pathlib import Path
@@ -36,9 +39,17 @@ def _users_part(error: BaseException, program: str) -> str:
     return "".join(traceback.format_exception(error, limit=first - len(frames)))
 
 
+def _end_with(engine: int) -> None:
+    """End this process once the engine is gone: one that was killed says no goodbye, and the SDK waits for it."""
+    while os.getppid() == engine:
+        time.sleep(1)
+    os._exit(1)
+
+
 def main() -> int:
     """Run ``argv[1]``, a path, with ``argv[2]``, the SDK's settings as JSON."""
     program, settings = sys.argv[1], json.loads(sys.argv[2])
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         import pulumi  # noqa: PLC0415  its absence is a message
     except ImportError:

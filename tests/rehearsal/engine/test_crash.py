@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +67,21 @@ def test_killed_at_any_step_the_next_run_makes_it_whole(lab: Lab, method: str, n
     lab.run("preview", "--expect-no-changes")
     lab.run("destroy", "--yes", "--skip-preview")
     assert lab.objects == {}
+    assert _programs_of(lab) == []
+
+
+def _programs_of(lab: Lab) -> list[str]:
+    """Return the command lines of Python programs that still run for the lab's project, once they had time to end."""
+    deadline = time.monotonic() + 20
+    while True:
+        commands = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                commands.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        left = [command for command in commands if str(lab.project) in command and "langhost" in command]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.2)
 
 
 def _adopt(lab: Lab, name: str) -> None:
