@@ -35,6 +35,7 @@ PROGRAMS = {
     "mkfs.ext4": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",
     "curl": "curl",
+    "rsync": "rsync",
     "git": "git",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",

@@ -32,6 +32,8 @@ REBOOT_STATUS = 133
 _NSPAWN = (
     *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--directory=root", "--console=read-only"),
     *("--resolv-conf=off", "--timezone=off", f"--kill-signal={POWER_OFF}"),
+    # Root may have a firewall, as on any machine; what the box reaches is decided outside of it.
+    "--capability=CAP_NET_ADMIN",
 )
 
 

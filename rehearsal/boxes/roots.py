@@ -28,7 +28,7 @@ KEYRING_SHA256 = "0d0e7ed6b112f5d03eabf3c7eb01ebdacf9c57714b279e90495cfc58c8c452
 
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "udev", "openssh-server", "python3", "sudo", "cloud-init", "iproute2"),
-    *("ca-certificates", "locales", "lsb-release", "apt-utils", "e2fsprogs", "curl", "gnupg", "netbase"),
+    *("ca-certificates", "locales", "lsb-release", "apt-utils", "e2fsprogs", "curl", "gnupg", "netbase", "rsync"),
 )
 
 

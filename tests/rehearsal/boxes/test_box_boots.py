@@ -86,8 +86,14 @@ def test_security_group_changes_at_once_and_keeps_connections(room: Boxes, machi
     assert not machine.answers_a_visitor(22)
 
 
-def test_root_in_the_box_cannot_alter_its_network(machine: Machine) -> None:
-    assert "Operation not permitted" in machine.run("sudo ip addr add 198.18.0.1/32 dev eth0 2>&1", check=False)
+def test_root_may_alter_the_boxs_own_network_and_opens_nothing_by_it(machine: Machine) -> None:
+    gate = machine.run("ip -oneline route show default").split()[2]
+    machine.run("sudo ip addr add 198.18.0.1/32 dev eth0 && sudo ip link add veth0 type veth peer name veth1")
+    machine.run(f"sudo ip route replace default via {gate} dev eth0")
+    assert machine.answers(22)
+    assert not machine.answers_a_visitor(22)
+    assert "198.18.0.1" not in subprocess.run(["ip", "addr"], capture_output=True, text=True, check=True).stdout
+    machine.run("sudo ip addr del 198.18.0.1/32 dev eth0 && sudo ip link del veth0")
 
 
 def test_boxes_reach_each_other_only_where_a_rule_says_so(room: Boxes, machine: Machine) -> None:
