@@ -54,7 +54,7 @@ def _unknown_recipes(settings: Settings) -> list[str]:
 
 def _size_problems(settings: Settings, wanted: tuple[str, ...]) -> list[str]:
     recipes = settings.catalogue.recipes
-    closure = settings.catalogue.closure(name for name in wanted if name in recipes)
+    closure = settings.catalogue.closure((name for name in wanted if name in recipes), settings.gpu)
     skipped = {name for name in closure if settings.gpu == NO_GPU and recipes[name].needs_gpu}
     needed = math.ceil(sum(recipes[name].disk_gib for name in closure - skipped)) + SYSTEM_GIB
     if settings.root_volume_gib >= needed:

@@ -14,7 +14,7 @@ import shlex
 import tokenize
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from provision.errors import BadInput
 from provision.recipe import TEMPLATES, Catalogue
@@ -107,12 +107,17 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
+@functools.cache
+def _template(text: str) -> jinja2.Template:
+    return _environment().from_string(text)
+
+
 def _expand(text: str, where: str, **values: object) -> str:
     """Return a template's text with its values. Raises `BadInput` with `where` and the line when that cannot be."""
     import jinja2  # noqa: PLC0415
 
     try:
-        return _environment().from_string(text).render(**values)
+        return _template(text).render(**values)
     except jinja2.TemplateError as error:
         # jinja2 rewrites its tracebacks: the innermost frame is the template's own line.
         line = getattr(error, "lineno", None) or traceback.extract_tb(error.__traceback__)[-1].lineno
@@ -126,7 +131,7 @@ def _render(path: Path, **values: object) -> str:
 def _mirrored(value: object, target: Target) -> Any:
     """Return a recipe's source table with every address sent through the mirrors."""
     if isinstance(value, dict):
-        kinds = {"url": "git" if "commit" in value else "download", "apt": "apt", "index": "pip"}
+        kinds = {"url": "git" if "commit" in value else "download", "apt": "apt", "index": "pip", "image": "oci"}
         return {
             key: target.mirrored(kinds[key], item)
             if key in kinds and isinstance(item, str)
@@ -136,15 +141,13 @@ def _mirrored(value: object, target: Target) -> Any:
     return value
 
 
-def _notes(recipe: Recipe, target: Target, source: str, table: dict[str, Any]) -> tuple[str, ...]:
-    notes = []
-    if source and source != next(iter(recipe.sources)):
-        notes.append(f"from {source}")
-    if recipe.name in target.unpinned:
-        notes.append("commit not checked (unpinned)")
-    if _mirrored(table, target) != table:
-        notes.append("through a mirror")
-    return tuple(notes)
+def _notes(recipe: Recipe, target: Target, source: dict[str, Any]) -> tuple[str, ...]:
+    notes = {
+        f"from {source['name']}": source["name"] != next(iter(recipe.sources), ""),
+        "commit not checked (unpinned)": recipe.name in target.unpinned,
+        "through a mirror": any(source[key] != value for key, value in recipe.sources.get(source["name"], {}).items()),
+    }
+    return tuple(note for note, holds in notes.items() if holds)
 
 
 def _script(body: str, env: Variables) -> str:
@@ -156,19 +159,26 @@ def _script(body: str, env: Variables) -> str:
     return "\n".join(["#!/bin/bash", *exports, "set -euo pipefail", '. "${0%/*}/lib.sh"', body])
 
 
-def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
-    source = recipe.source_for(target)
-    table = dict(recipe.sources.get(source, {}))
-    values = {
+def _values(recipe: Recipe, target: Target) -> dict[str, Any]:
+    """Return what the templates of a recipe see."""
+    return {
         "recipe": recipe,
         "target": target,
-        "source": {"name": source, **_mirrored(table, target)},
+        "source": {"name": (source := recipe.source_for(target)), **_mirrored(recipe.sources.get(source, {}), target)},
         "pinned": recipe.name not in target.unpinned,
         "home": HOME,
         "prefix": PREFIX,
     }
-    where = f"{recipe.folder / 'recipe.toml'}: env"
-    own_env = {name: _expand(value, f"{where}.{name}", **values) for name, value in recipe.env.items()}
+
+
+def _own(recipe: Recipe, target: Target, key: str, text: str) -> str:
+    """Return the template that a recipe's recipe.toml has under `key`, rendered."""
+    return _expand(text, f"{recipe.folder / 'recipe.toml'}: {key}", **_values(recipe, target))
+
+
+def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
+    values = _values(recipe, target)
+    own = {name: _own(recipe, target, f"env.{name}", value) for name, value in recipe.env.items()}
     files = tuple(
         {"path": file.path, "mode": file.mode, "content": _render(recipe.folder / file.template, **values)}
         for file in recipe.files
@@ -176,16 +186,16 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     return Step(
         name=recipe.name,
         # A source that carries another release than the recipe names says so itself.
-        version=str(table.get("release", recipe.version)) or "as found",
+        version=str(values["source"].get("release", recipe.version)) or "as found",
         install=_script(_render(recipe.folder / "install.sh.j2", **values), env),
-        verify=_script(_render(recipe.folder / "verify.sh.j2", **values), [*env, *own_env.items()]),
+        verify=_script(_render(recipe.folder / "verify.sh.j2", **values), [*env, *own.items()]),
         files=files,
-        env=own_env,
+        env=own,
         timeout=int(recipe.minutes * 600) + 300,
         disk_gib=recipe.disk_gib,
         reboot=recipe.reboot,
         undo=recipe.undo,
-        notes=_notes(recipe, target, source, table),
+        notes=_notes(recipe, target, values["source"]),
     )
 
 
@@ -216,7 +226,7 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
     steps: dict[str, Step] = {}
     for recipe in catalogue.order(names, target):
         # What else is in the bundle must not change a step: its digest would, and what is there would be built again.
-        needed = catalogue.closure([recipe.name])
+        needed = catalogue.closure([recipe.name], target.gpu)
         env = [pair for name, step in steps.items() if name in needed for pair in step.env.items()]
         steps[recipe.name] = _step(recipe, target, env)
     return Bundle(
@@ -225,3 +235,16 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
         lib=_render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=HOME, prefix=PREFIX),
         runner=_runner(),
     )
+
+
+def activation(name: str, target: Target, catalogue: Catalogue | None = None) -> Variables:
+    """Return what a login shell exports, in this order, to work with a recipe. Raises `BadInput`, with a bad key."""
+    recipe = (catalogue or Catalogue()).recipes.get(name)
+    if recipe is None:
+        raise BadInput([f'there is no recipe "{name}"; `fab recipes` lists those that there are'])
+    return [(key, _own(recipe, target, f"activate.{key}", value)) for key, value in recipe.activate.items()]
+
+
+def command_of(recipe: Recipe, kind: Literal["example", "bench"], target: Target) -> str:
+    """Return the shell command of a recipe's trial. Raises `BadInput` with the key when it does not render."""
+    return _own(recipe, target, f"{kind}.command", getattr(recipe, kind).command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import json
 import os
 import re
@@ -114,11 +115,29 @@ _COMPUTE: Check = (
     lambda v: isinstance(v, str) and bool(re.fullmatch(r"[0-9]+\.[0-9]", v)),
 )
 _PATH: Check = ("an absolute path", lambda v: isinstance(v, str) and v.startswith("/"))
+BROADEST = {4: 8, 6: 32}
+"""IP version → prefix length of the broadest range that is "given addresses" and not half the world."""
+
+
+def _is_range(text: object) -> bool:
+    """Return whether a text is an address range, without bits beyond its prefix, that is not too broad."""
+    try:
+        network = ipaddress.ip_network(text) if isinstance(text, str) else None
+    except ValueError:
+        return False
+    return network is not None and network.prefixlen >= BROADEST[network.version]
+
+
+_RANGES: Check = (
+    'a list of address ranges such as "198.51.100.7/32" or "10.1.0.0/16", none broader than /8 (IPv6: /32)',
+    lambda v: isinstance(v, list) and bool(v) and all(_is_range(item) for item in v),
+)
 _HOST: dict[str, Any] = {
     **dict.fromkeys(("address", "user", "recipe"), _TEXT),
     "image": STRING,
     "gpu": ANY,  # a wrong one gets the list of what there is, as none at all does
-    "port": _PORT,
+    **dict.fromkeys(("port", "ui_port"), _PORT),
+    "allow": _RANGES,
     "compute": _COMPUTE,
     "mount_point": _PATH,
 }
@@ -132,8 +151,9 @@ _SHARED: dict[str, Any] = {
 def from_file(path: Path) -> list[Host]:
     """Return the hosts of a hosts file. Raises `BadInput` with everything that is wrong in it.
 
-    The file has a table per host (`[host.NAME]`: address, user, port, image, gpu, compute, mount_point, recipe) and,
-    for all of them, `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi configuration.
+    The file has a table per host (`[host.NAME]`: address, user, port, image, gpu, compute, mount_point, recipe; allow
+    and ui_port for its firewall) and, for all of them, `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi
+    configuration.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -173,8 +193,8 @@ def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> 
     user = row.get("user", images()[image].user)
     model = row["gpu"]
     compute = row.get("compute", gpus()[model].compute if model != NO_GPU else Target.compute)
-    where = {"mount_point": row["mount_point"]} if "mount_point" in row else {}
-    target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **where, **shared})
+    own = {key: row[key] for key in ("mount_point", "allow", "ui_port") if key in row}
+    target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **own, **shared})
     recipe = row.get("recipe", Host.recipe)
     return Host(name=name, address=row["address"], user=user, port=row.get("port", 22), target=target, recipe=recipe)
 

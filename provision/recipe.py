@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import graphlib
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provision import compatibility, recipe_file
 from provision.errors import BadInput
-from provision.platforms import NO_GPU, cheapest, images
-from provision.schema import ANY, FLAG, MODE, NUMBER, PORTS, STRING, STRINGS, mismatches
+from provision.platforms import NO_GPU, images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +31,23 @@ class File:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What a recipe brings to show that it works: a command that runs in its `example` folder on the host.
+
+    What the command writes into the folder `$GPURIG_RESULTS` comes to the user's machine; `$GPURIG_DEVICE` says what to
+    compute on: "cpu", "gpu", or "auto".
+    """
+
+    command: str
+    """A template of a shell command; the user's own arguments are added at its end."""
+    summary: str = ""
+    minutes: float = 5
+    """How long it takes on a GPU box of the smallest type."""
+    pictures: str = ""
+    """Pattern of the result pictures that make up a contact sheet ("out_*.png"); "" for none."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One unit of software: what it needs, where it comes from, what it supports. Read from `recipe.toml`."""
 
@@ -38,6 +56,8 @@ class Recipe:
     summary: str
     version: str
     needs: tuple[str, ...] = ()
+    needs_on_gpu: tuple[str, ...] = ()
+    """Needed too, except on a host that is declared to have no GPU: there it is built without CUDA."""
     conflicts: tuple[str, ...] = ()
     minutes: float = 1
     """How long the install takes on a fresh box of the smallest type; the runner allows ten times as much."""
@@ -58,11 +78,27 @@ class Recipe:
     """How to take it off by hand; shown when the install fails."""
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Environment that it gives to recipes after it and to login shells; values may use `$PATH` and the like."""
+    activate: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Environment of runs `--with` this recipe alone, written as `env` is: a Python of its own on PATH."""
+    document: str = ""
+    """Number of the document that it serves ("002"); "" for none."""
+    no_example: str = ""
+    """Why there is nothing to run, for a recipe that serves a document without an example of its own."""
+    example: Trial | None = None
+    """What `fab example-<name>` runs."""
+    bench: Trial | None = None
+    """What `fab bench-<name>` runs, on the CPU and on the GPU; writes `bench.json` into its results."""
     files: tuple[File, ...] = ()
     images: tuple[str, ...] = ()
     """Images that it supports; empty: all."""
     compute: tuple[str, ...] = ()
     """Compute capabilities that it supports; empty: all."""
+    driver: int = 0
+    """Oldest branch of NVIDIA's driver that it works with (520); 0: any, or none."""
+    no: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Image or compute capability → why it does not work there, in words."""
+    tried: tuple[Mapping[str, str], ...] = ()
+    """Where it was seen to work: tables of `image`, `gpu` (a model or "none") and, where it matters, `source`."""
     sources: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     """Where it can be taken from, the default first; the install script reads the chosen table as `source`."""
 
@@ -81,34 +117,6 @@ class Recipe:
         return str(self.sources.get(self.source_for(target), {}).get("licence", self.licence))
 
 
-_SCHEMA: dict[str, Any] = {
-    **dict.fromkeys(("summary", "version", "licence", "unit", "health", "undo"), STRING),
-    **dict.fromkeys(("needs", "conflicts"), STRINGS),
-    **dict.fromkeys(("minutes", "disk_gib"), NUMBER),
-    **dict.fromkeys(("needs_gpu", "reboot"), FLAG),
-    "ports": PORTS,
-    "env": {"*": STRING},
-    "files": {"*": {"template": STRING, "mode": MODE}},
-    "sources": {"*": {"licence": STRING, "images": STRINGS, "*": ANY}},
-    "supports": {"images": STRINGS, "compute": STRINGS},
-}
-
-
-def _problems(folder: Path, table: dict[str, Any]) -> list[str]:
-    """Return everything that is wrong with a recipe's folder and keys."""
-    path = folder / "recipe.toml"
-    needed = [f'"{key}" is missing' for key in ("summary", "version") if table.get(key, "") == ""]
-    if problems := needed + mismatches(table, _SCHEMA):
-        return [f"{path}: {problem}" for problem in problems]
-    files: dict[str, dict[str, str]] = table.get("files", {})
-    templates = ("install.sh.j2", "verify.sh.j2", *(row.get("template", "") for row in files.values()))
-    return [
-        *(f'{path}: "files.{target}" has to be an absolute path' for target in files if not target.startswith("/")),
-        *(f'{path}: "files.{target}.template" is missing' for target, row in files.items() if "template" not in row),
-        *(f"{folder / name}: missing" for name in templates if name and not (folder / name).is_file()),
-    ]
-
-
 def _load(folder: Path) -> Recipe:
     """Read a recipe's folder. Raises `BadInput` with everything that is wrong in it."""
     path = folder / "recipe.toml"
@@ -116,12 +124,20 @@ def _load(folder: Path) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInput([f"{path}: {error}"]) from error
-    if problems := _problems(folder, table):
+    if problems := recipe_file.problems(folder, table):
         raise BadInput(problems)
     supports = table.pop("supports", {})
     fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in {**table, **supports}.items()}
+    for key in ("example", "bench"):
+        fields[key] = Trial(**table[key]) if key in table else None
     fields["files"] = tuple(File(path=target, **row) for target, row in table.get("files", {}).items())
     return Recipe(name=folder.name, folder=folder, **fields)
+
+
+def _folders() -> tuple[Path, ...]:
+    """Return gpurig's own folder of recipes, then those that $GPURIG_RECIPES names, separated as in $PATH."""
+    others = os.environ.get("GPURIG_RECIPES", "").split(os.pathsep)
+    return (TEMPLATES / "recipes", *(Path(word).expanduser() for word in others if word))
 
 
 class Catalogue:
@@ -130,7 +146,7 @@ class Catalogue:
     def __init__(self, *folders: Path) -> None:
         self.recipes: dict[str, Recipe] = {}
         problems: list[str] = []
-        for parent in folders or (TEMPLATES / "recipes",):
+        for parent in folders or _folders():
             if not parent.is_dir():
                 problems.append(f"{parent}: there is no such folder of recipes")
             for path in sorted(parent.glob("*/recipe.toml")):
@@ -151,29 +167,30 @@ class Catalogue:
         unknown = [
             f'{recipe.folder / "recipe.toml"}: {key} "{name}", which is no recipe'
             for recipe in self.recipes.values()
-            for key in ("needs", "conflicts")
+            for key in ("needs", "needs_on_gpu", "conflicts")
             for name in getattr(recipe, key)
             if name not in self.recipes
         ]
         if unknown:
             raise BadInput(unknown)
         try:
-            sorter = graphlib.TopologicalSorter({r.name: r.needs for r in self.recipes.values()})
+            sorter = graphlib.TopologicalSorter({r.name: r.needs + r.needs_on_gpu for r in self.recipes.values()})
             return tuple(sorter.static_order())
         except graphlib.CycleError as error:
             names = error.args[1][::-1]  # graphlib goes from what is needed to what needs it
             path = self.recipes[names[0]].folder / "recipe.toml"
             raise BadInput([f"{path}: needs goes round in a circle: {' → '.join(names)}"]) from error
 
-    def closure(self, names: Iterable[str]) -> set[str]:
-        """Return these recipes and all that they need, at any depth."""
+    def closure(self, names: Iterable[str], gpu: str = "") -> set[str]:
+        """Return these recipes and all that they need, at any depth; `gpu` is the host's ("none"), "" one unknown."""
         found: set[str] = set()
         todo = list(names)
         while todo:
             name = todo.pop()
             if name not in found:
                 found.add(name)
-                todo.extend(self.recipes[name].needs)
+                recipe = self.recipes[name]
+                todo += recipe.needs if gpu == NO_GPU else recipe.needs + recipe.needs_on_gpu
         return found
 
     def order(self, names: Iterable[str], target: Target) -> tuple[Recipe, ...]:
@@ -184,7 +201,7 @@ class Catalogue:
         names = tuple(names)
         if problems := self.problems(names, target):
             raise BadInput(problems)
-        wanted = self.closure(names)
+        wanted = self.closure(names, target.gpu)
         return tuple(r for r in self.ordered() if r.name in wanted and not (r.needs_gpu and target.gpu == NO_GPU))
 
     def problems(self, names: Iterable[str], target: Target) -> list[str]:
@@ -200,38 +217,4 @@ class Catalogue:
         ]
         if target.image not in images():
             problems.append(f'there is no image "{target.image}"; there are: {", ".join(sorted(images()))}')
-        if problems:
-            return problems
-        wanted = self.closure(names)
-        for recipe in (recipe for recipe in self.ordered() if recipe.name in wanted):
-            problems += self._unfit(recipe, target, asked=recipe.name in names)
-            problems += [
-                f'recipe "{recipe.name}" cannot stand beside "{other}"' for other in recipe.conflicts if other in wanted
-            ]
-        return problems
-
-    def _unfit(self, recipe: Recipe, target: Target, *, asked: bool) -> list[str]:
-        """Return why one recipe cannot work on `target`, each with the nearest thing that does."""
-        name = f'recipe "{recipe.name}"'
-        if recipe.needs_gpu and target.gpu == NO_GPU:
-            return [f'{name} needs a GPU, and this host is declared to have none ("gpu: none")'] if asked else []
-        problems = []
-        source = recipe.source_for(target)
-        fits = recipe.images_from(source)
-        if target.image not in fits:
-            others = [f'source "{other}"' for other in recipe.sources if target.image in recipe.images_from(other)]
-            problems.append(f"{name} does not support image {target.image}; take {' or '.join([*others, *fits])}")
-        if recipe.compute and target.compute not in recipe.compute:
-            nearest = cheapest(frozenset(recipe.compute))
-            way_out = f"; take {nearest}" if nearest else ""
-            gpu = "compute" if target.gpu == NO_GPU else f"{target.gpu}, compute"
-            ceiling = ", ".join(recipe.compute)
-            problems.append(f"{name} cannot run on {gpu} {target.compute}: it supports {ceiling}{way_out}")
-        if source and source not in recipe.sources:
-            problems.append(f'sources: {name} has no source "{source}"; it has: {", ".join(recipe.sources)}')
-        elif (licence := recipe.licence_for(target)) and licence not in target.licences:
-            problems.append(
-                f'{name} comes under the licence "{licence}"; read it, then accept it by that name: acceptLicences in '
-                "the Pulumi configuration, licences in hosts.toml, or --accept"
-            )
-        return problems
+        return problems or compatibility.problems(self, names, target)

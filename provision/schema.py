@@ -15,6 +15,13 @@ STRINGS: Check = ("a list of strings", lambda v: isinstance(v, list) and all(isi
 PORTS: Check = ("a list of port numbers", lambda v: isinstance(v, list) and all(type(i) is int for i in v))
 NUMBER: Check = ("a number, zero or more", lambda v: type(v) in (int, float) and v >= 0)
 FLAG: Check = ("true or false", lambda v: isinstance(v, bool))
+TABLES: Check = (
+    "a list of tables of strings",
+    lambda v: (
+        isinstance(v, list)
+        and all(isinstance(row, dict) and all(isinstance(i, str) for i in row.values()) for row in v)
+    ),
+)
 MODE: Check = ('an octal mode such as "0644"', lambda v: isinstance(v, str) and bool(re.fullmatch("0?[0-7]{3}", v)))
 ANY: Check = ("anything", lambda _: True)
 

@@ -10,7 +10,8 @@ from provision.platforms import NO_GPU
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MIRROR_KINDS = ("git", "apt", "pip", "download")
+MIRROR_KINDS = ("git", "apt", "pip", "download", "oci")
+"""What has addresses: repositories, archives of packages, indexes of Python packages, files, container images."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,11 +31,15 @@ class Target:
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Recipe → the source to take it from ("cuda": "distribution"); the recipe's first one where not said."""
     mirrors: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
-    """Kind (git, apt, pip, download) → address prefix → what stands in its place."""
+    """Kind (one of `MIRROR_KINDS`) → address prefix → what stands in its place."""
     unpinned: tuple[str, ...] = ()
     """Recipes whose git mirror may hold another commit than the pinned one: for stand-ins only."""
     licences: tuple[str, ...] = ()
     """Licences that the user has accepted, by the recipes' names for them."""
+    allow: tuple[str, ...] = ()
+    """Address ranges that the recipe `firewall` lets in ("198.51.100.7/32"), IPv4 and IPv6."""
+    ui_port: int = 5000
+    """The port that it opens to them beside SSH: that of the web interface in use."""
     idle_stop_minutes: int = 0
     """Shut the box down after so many idle minutes; 0: never."""
     lifetime_hours: int = 0

@@ -11,6 +11,8 @@ import yaml
 
 from infra.keys import KEYS, parse
 from provision import inventory
+from provision.recipe import Catalogue
+from rehearsal.standins.repositories import REPOSITORIES
 from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, Aws, run
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ def test_the_outputs_are_what_the_inventory_reads() -> None:
         "licences": LICENCES.split(","),
         "idle_stop_minutes": 45,
         "lifetime_hours": 12,
+        "allow": [],
+        "ui_port": 5000,
     }
 
 
@@ -134,9 +138,16 @@ def test_the_rehearsals_stacks_are_in_order(stack: str, tmp_path: Path, monkeypa
     assert box.one("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]
     (host,) = box.outputs["gpurig"]["hosts"]
     assert host["gpu"] is None
-    assert host["target"]["unpinned"] == ([] if stack == "rehearsal-upstream" else ["caffe", "digits"])
+    assert host["target"]["unpinned"] == ([] if stack == "rehearsal-upstream" else _stood_in_for())
     assert host["image"] == ("debian-12" if stack == "rehearsal-debian" else "ubuntu-22.04")
     assert box.one("Volume").inputs["size"] == 2
+
+
+def _stood_in_for() -> list[str]:
+    """Return the recipes whose git repository the rehearsal's server has a stand-in for."""
+    addresses = {f"https://github.com/{repository.path}" for repository in REPOSITORIES}
+    recipes = Catalogue().recipes.values()
+    return sorted(r.name for r in recipes if addresses & {source.get("url") for source in r.sources.values()})
 
 
 def test_the_real_example_asks_for_the_licences_and_for_nothing_else() -> None:

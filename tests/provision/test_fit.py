@@ -79,7 +79,7 @@ def test_without_a_gpu_what_needs_one_is_refused_where_it_was_asked_for(catalogu
 def test_a_gpu_that_is_not_supported_is_refused_with_the_nearest_type(catalogue: Catalogue) -> None:
     (problem,) = catalogue.problems(["caffe"], Target(**{**T4, "gpu": "H100", "compute": "9.0"}))
     assert "H100, compute 9.0" in problem
-    assert "it supports 7.5, 8.6, 8.9" in problem
+    assert "it supports compute 7.5, 8.6, 8.9" in problem
     assert problem.endswith(f"take {instance_types()['g4dn.xlarge']}")
 
 

@@ -20,6 +20,8 @@ FULL = Target(
     mirrors={"git": {"https://git.example/": "file:///srv/"}},
     unpinned=("caffe",),
     licences=("cudnn", "cuda"),
+    allow=("198.51.100.7/32", "2001:db8::/48"),
+    ui_port=8888,
     idle_stop_minutes=30,
     lifetime_hours=12,
 )

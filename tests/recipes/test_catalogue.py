@@ -5,20 +5,33 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
+import tomllib
+import urllib.parse
 from pathlib import Path
 
 import pytest
 
 from provision import cloud_init
 from provision.bundle import render
-from provision.platforms import images
+from provision.compatibility import State, cell, oldest_driver
+from provision.platforms import NO_GPU, gpus, images
 from provision.recipe import TEMPLATES
 from provision.target import Target
-from tests.recipes.kitchen import CATALOGUE, GPUS, LICENCES, MIRRORS, VOLUME, bundles, target
+from tests.recipes.kitchen import (
+    CATALOGUE,
+    GPUS,
+    LICENCES,
+    MIRRORS,
+    VOLUME,
+    addresses,
+    bundles,
+    scripts,
+    shellcheck,
+    target,
+    writes,
+)
 
 CHAIN = ("base", "nvidia-driver", "cuda", "cudnn", "caffe", "digits")
-SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 
 
 def test_every_recipe_renders_from_every_source_on_every_image_it_names() -> None:
@@ -28,9 +41,10 @@ def test_every_recipe_renders_from_every_source_on_every_image_it_names() -> Non
         for recipe in CATALOGUE.recipes.values()
         for source in recipe.sources or [""]
         for image in recipe.images_from(source)
+        if image not in recipe.no
     }
     assert promised
-    assert promised <= rendered
+    assert promised - rendered == set()
 
 
 def test_rendering_twice_gives_the_same_bytes() -> None:
@@ -39,29 +53,69 @@ def test_rendering_twice_gives_the_same_bytes() -> None:
 
 
 def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
-    texts: dict[str, set[str]] = {}
-    for name, _, bundle in bundles():
-        texts.setdefault("lib", set()).add(bundle.lib)
-        for step in bundle.steps:
-            for kind, text in (("install", step.install), ("verify", step.verify)):
-                texts.setdefault(f"{step.name}.{kind}", set()).add(text)
-            for file in step.files:
-                if file["content"].startswith("#!/bin/bash"):
-                    texts.setdefault(f"{name}.{Path(file['path']).name}", set()).add(file["content"])
-    (tmp_path / "lib.sh").write_text(next(iter(texts["lib"])), encoding="utf-8")
-    for stem, versions in texts.items():
-        for number, text in enumerate(sorted(versions)):
-            (tmp_path / f"{stem}.{number}").write_text(text, encoding="utf-8")
-    scripts = sorted(str(path) for path in tmp_path.iterdir())
-    words = ["--shell=bash", "--external-sources", f"--source-path={tmp_path}", "--format=gcc"]
-    done = subprocess.run([SHELLCHECK, *words, *scripts], capture_output=True, text=True, check=False)
-    assert not done.stdout + done.stderr
+    found = shellcheck(tmp_path, scripts(bundles()))
+    assert not found, found
 
 
-def test_no_template_knows_an_address() -> None:
-    for path in TEMPLATES.rglob("*.j2"):
-        text = path.read_text(encoding="utf-8")
-        assert not re.findall(r"\b(?:https?|git|ssh)://", text), path
+def test_no_verify_script_changes_anything() -> None:
+    assert writes(scripts(bundles())) == []
+    assert writes({"x.verify.0": 'grep -q a "$f" 2>/dev/null\nrm -f a\necho x >"$file"\n'}) == [
+        "x.verify.0: rm -f a",
+        'x.verify.0: echo x >"$file"',
+    ]
+
+
+def test_addresses_stand_in_recipe_toml_alone() -> None:
+    assert addresses(CATALOGUE) == []
+    for path in (TEMPLATES / "host").iterdir():
+        assert "://" not in path.read_text(encoding="utf-8"), path
+
+
+def test_every_recipe_says_how_long_it_takes_and_how_much_disk() -> None:
+    for recipe in CATALOGUE.recipes.values():
+        table = tomllib.loads((recipe.folder / "recipe.toml").read_text(encoding="utf-8"))
+        assert table.get("minutes", 0) > 0, recipe.name
+        assert "disk_gib" in table, recipe.name
+
+
+def test_git_sources_are_pinned_by_commit_and_downloads_by_checksum() -> None:
+    for recipe in CATALOGUE.recipes.values():
+        for table in (
+            t for source in recipe.sources.values() for t in (source, *source.values()) if isinstance(t, dict)
+        ):
+            # The address of a service has no path, and nothing that could be pinned.
+            if urllib.parse.urlsplit(table.get("url", "")).path.strip("/"):
+                pinned = re.fullmatch("[0-9a-f]{40}", table.get("commit", "")) and table.get("ref")
+                assert pinned or any(key in table for key in ("sha256", "md5", "sum")), f"{recipe.name}: {table['url']}"
+
+
+def test_every_recipe_of_a_document_has_an_example_or_serves_one_that_has() -> None:
+    """Or says in its own words why there is nothing to run."""
+    for recipe in CATALOGUE.recipes.values():
+        users = [r for r in CATALOGUE.recipes.values() if r.example and recipe.name in CATALOGUE.closure([r.name])]
+        assert users or not recipe.document or recipe.no_example, recipe.name
+
+
+def test_what_supports_says_is_about_things_that_there_are() -> None:
+    for recipe in CATALOGUE.recipes.values():
+        assert set(recipe.images) | {i for s in recipe.sources for i in recipe.images_from(s)} <= set(images()), (
+            recipe.name
+        )
+        computes = {*recipe.compute, *(set(recipe.no) - set(images()))}
+        assert all(re.fullmatch(r"\d{1,2}\.\d", compute) for compute in computes), recipe.name
+        for why in recipe.no.values():
+            assert len(why.split()) > 2, f"{recipe.name}: a reason is a sentence: {why}"
+        for row in recipe.tried:
+            assert row["image"] in images(), recipe.name
+            assert row["gpu"] in {NO_GPU, *gpus()}, recipe.name
+            assert row.get("source", "") in {"", *recipe.sources}, recipe.name
+            assert cell(CATALOGUE, recipe.name, row["image"], row["gpu"]).state is State.TRIED, recipe.name
+
+
+def test_the_driver_that_recipes_ask_for_is_one_that_can_be_had() -> None:
+    brought = int(CATALOGUE.recipes["nvidia-driver"].version)
+    for name in CATALOGUE.recipes:
+        assert oldest_driver(CATALOGUE, name) <= brought, name
 
 
 def test_every_address_in_a_bundle_came_through_the_mirrors() -> None:
@@ -98,7 +152,8 @@ def test_the_chain_of_digits_comes_in_order() -> None:
 
 def test_the_licences_of_cuda_and_cudnn_are_asked_for_by_name() -> None:
     problems = CATALOGUE.problems(["digits"], Target(gpu="T4"))
-    assert [name for name in LICENCES if any(f'"{name}"' in problem for problem in problems)] == list(LICENCES)
+    asked = [name for name in LICENCES if any(f'"{name}"' in problem for problem in problems)]
+    assert asked == ["nvidia-cuda", "nvidia-cudnn"]
     brought = Target(gpu="T4", sources={"cuda": "present", "cudnn": "tarball"})
     assert not CATALOGUE.problems(["cudnn"], brought)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 
 
 class _Files(http.server.BaseHTTPRequestHandler):
@@ -79,6 +80,19 @@ def test_a_download_is_whole_and_checked_and_not_done_twice(shell: Shell, files:
         assert done.returncode == 0, done.stderr
     assert goal.read_bytes() == CONTENT
     assert files.asked == [("/file", 0)]
+
+
+def test_a_download_that_only_an_md5_is_known_of_is_checked_by_it(shell: Shell, files: FileServer) -> None:
+    goal = shell.folder / "file"
+    refused = shell.run(f"download {files.url}/wrong md5:{MD5} {goal}")
+    assert refused.returncode == 1
+    assert f"is not the file that the recipe pins: its checksum is not md5:{MD5}" in refused.stderr
+    assert not list(shell.folder.glob("file*"))
+    for _ in range(2):
+        done = shell.run(f"download {files.url}/file md5:{MD5} {goal}")
+        assert done.returncode == 0, done.stderr
+    assert goal.read_bytes() == CONTENT
+    assert files.asked[2:] == [("/file", 0)]
 
 
 def test_a_download_goes_on_where_it_was_cut_off(shell: Shell, files: FileServer) -> None:

@@ -1,0 +1,57 @@
+"""What `lib.sh` does about Pythons, packages and drivers, called by a real bash."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.recipes.conftest import Shell
+
+
+@pytest.mark.parametrize(("driver", "fits"), [("580.126.09", True), ("595.10", True), ("579.99", False)])
+def test_a_driver_has_to_be_of_the_branch_or_a_newer_one(shell: Shell, driver: str, *, fits: bool) -> None:
+    shell.program("nvidia-smi", f"printf '%s\\n' {driver} {driver}")  # a line for each of two GPUs
+    done = shell.run("want_driver 580; say goes on")
+    assert (done.returncode == 0, "goes on" in done.stdout) == (fits, fits)
+    assert fits or f"driver here is {driver}, and this needs branch 580" in done.stderr
+
+
+def test_a_driver_that_does_not_answer_is_an_error_in_its_own_words(shell: Shell) -> None:
+    shell.program("nvidia-smi", "echo 'Driver/library version mismatch'; exit 18")
+    done = shell.run("want_driver 525; say goes on")
+    assert done.returncode == 1
+    assert "Driver/library version mismatch" in done.stderr
+    assert "setup-nvidia-driver" in done.stderr
+
+
+@pytest.mark.parametrize(("release", "fits"), [("3.9", False), ("3.10", True), ("3.13", True), ("3.14", False)])
+def test_releases_of_python_are_compared_as_numbers(shell: Shell, release: str, *, fits: bool) -> None:
+    shell.program("python3", f"echo {release}")
+    done = shell.run("want_python 3.10 3.13; say goes on")
+    assert (done.returncode == 0, "goes on" in done.stdout) == (fits, fits)
+    assert fits or f"python3 here is {release}, and this needs 3.10 to 3.13" in done.stderr
+
+
+def test_an_environment_imports_what_another_one_holds_and_changes_nothing_there(shell: Shell) -> None:
+    inside = f"lib/python{'.'.join(platform.python_version_tuple()[:2])}/site-packages"
+    theirs, own = shell.folder / "theirs", shell.folder / "own"
+    done = shell.run(f"for venv in '{theirs}' '{own}'; do '{sys.executable}' -m venv --without-pip \"$venv\"; done")
+    assert done.returncode == 0, done.stderr
+    for name in ("theirs_alone", "both"):
+        (theirs / inside / name).mkdir()
+        (theirs / inside / name / "__init__.py").write_text("whose = 'theirs'\n")
+    (own / inside / "both.py").write_text("whose = 'own'\n")
+    before = sorted(theirs.rglob("*"))
+
+    look = f"is_shared '{own}' '{theirs}' theirs_alone && say shared || say apart"
+    assert shell.run(look).stdout == "apart\n"
+    done = shell.run(f"share_packages '{own}' '{theirs}'; {look}")
+    assert done.stdout == "shared\n", done.stderr
+    script = "import both, theirs_alone; print(both.whose, theirs_alone.whose)"
+    assert shell.run(f"PYTHONDONTWRITEBYTECODE=1 '{own}/bin/python' -c '{script}'").stdout == "own theirs\n"
+    assert sorted(theirs.rglob("*")) == before
+    assert shell.run(f"is_shared '{own}' '{theirs}' torch || say none").stdout == "none\n"
