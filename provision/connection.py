@@ -118,9 +118,11 @@ def ssh_command(host: Host, *, identity: str = "") -> list[str]:
     """Return the OpenSSH command line that connects as `Connection` does."""
     key = identity or os.environ.get("GPURIG_SSH_KEY", "")
     pins = ["-o", f"UserKnownHostsFile={host_keys.known_hosts()}", "-o", f"HostKeyAlias={host.instance_id}"]
+    # The file that `Connection` reads: ssh by itself would not ask $HOME where it is.
+    known = ["-o", f'UserKnownHostsFile="{Path.home()}/.ssh/known_hosts"']
     return [
         *("ssh", "-p", str(host.port), "-o", "StrictHostKeyChecking=yes", "-o", f"ServerAliveInterval={KEEPALIVE}"),
-        *(pins if host.instance_id else ()),
+        *(pins if host.instance_id else known),
         *(("-i", key, "-o", "IdentitiesOnly=yes") if key else ()),
         f"{host.user}@{host.address}",
     ]

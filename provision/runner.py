@@ -179,12 +179,12 @@ def events_after(offset: int) -> Iterator[Tuple[Json, int]]:
                 yield json.loads(line), offset
 
 
-def log_after(step: str, position: int, *, ended: bool) -> Iterator[Tuple[str, int]]:
-    """Yield the lines of a step's log after `position`, each with the position that follows it.
+def log_after(log: Path, position: int, *, ended: bool) -> Iterator[Tuple[str, int]]:
+    """Yield the lines of a log after `position`, each with the position that follows it.
 
-    A last line that has no end yet waits for one, unless the step has `ended`.
+    A last line that has no end yet waits for one, unless what writes it has `ended`.
     """
-    with contextlib.suppress(FileNotFoundError), log_of(step).open("rb") as file:
+    with contextlib.suppress(FileNotFoundError), log.open("rb") as file:
         file.seek(position)
         for line in iter(lambda: file.readline(LINE), b""):
             if not (ended or line.endswith(b"\n") or len(line) == LINE):
@@ -405,7 +405,7 @@ def fail(step: Optional[Json], pending: Json, why: str) -> None:
         why += f"; the disk that holds {HOME} is full"
     about: Json = {"step": "", "log": str(HOME / "journal.jsonl"), "tail": [], "undo": ""}
     if step:
-        log = log_after(step["name"], 0, ended=True) if begun(step).exists() else ()
+        log = log_after(log_of(step["name"]), 0, ended=True) if begun(step).exists() else ()
         tail = [line for line, _ in collections.deque(log, TAIL)]
         about = {"step": step["name"], "log": str(log_of(step["name"])), "tail": tail, "undo": step["undo"]}
     conclude(pending, "failed", why=why, **about)
@@ -515,7 +515,7 @@ def follow(run_id: str, offset: int = 0, position: int = 0) -> str:
 
 def echo(step: str, position: int, *, ended: bool = False) -> int:
     """Answer with what came into a step's log after `position`; returns the new position."""
-    for line, after in log_after(step, position, ended=ended) if step else ():
+    for line, after in log_after(log_of(step), position, ended=ended) if step else ():
         position = after
         say("log", step=step, line=line, position=position)
     return position
@@ -597,7 +597,7 @@ def status(_request: Json) -> None:
 
 
 def facts() -> Json:
-    """Return what the machine is: OS release, kernel, GPUs (name, compute capability, driver), free disk, memory."""
+    """Return what the machine is: OS release, kernel, free disk, memory, GPUs, and what may keep a driver from them."""
     release: Dict[str, str] = {}
     with contextlib.suppress(OSError):
         rows = Path("/etc/os-release").read_text(encoding="utf-8").replace('"', "").splitlines()
@@ -606,6 +606,10 @@ def facts() -> Json:
         "os": f"{release.get('ID', '?')}-{release.get('VERSION_ID', '?')}",
         "kernel": os.uname().release,
         "gpus": gpus(),
+        "pci": pci_gpus(),
+        "nouveau": Path("/sys/module/nouveau").exists(),
+        # Four bytes of attributes, then the variable's value.
+        "secure_boot": any(p.read_bytes()[4:] == b"\1" for p in Path("/sys/firmware/efi/efivars").glob("SecureBoot-*")),
         "disk_free_gib": round(shutil.disk_usage("/").free / 2**30, 1),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
@@ -614,14 +618,28 @@ def facts() -> Json:
 
 def gpus() -> List[List[str]]:
     """Return name, compute capability and driver version of each GPU that the driver sees."""
-    if not shutil.which("nvidia-smi"):
-        return []
-    query = ["nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(query, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []  # no driver that works, or none that answers
-    return [[part.strip() for part in row.split(",")] for row in answer.stdout.splitlines()]
+    rows = output("nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader")
+    return [[part.strip() for part in row.split(",")] for row in rows.splitlines()]
+
+
+def pci_gpus() -> List[List[str]]:
+    """Return slot, number ("2204") and udev's name ("GA102 [GeForce RTX 3090]") of NVIDIA's GPUs, driver or not."""
+    found = []
+    for path in sorted(Path("/sys/bus/pci/devices").glob("*/modalias")):
+        alias = path.read_text(encoding="ascii").strip()
+        if alias.startswith("pci:v000010DE") and "bc03" in alias:
+            rows = output("systemd-hwdb", "query", alias).splitlines()
+            name = next((row.split("=", 1)[1] for row in rows if row.startswith("ID_MODEL_FROM_DATABASE=")), "")
+            found.append([path.parent.name, alias[18:22].lower(), name])
+    return found
+
+
+def output(*command: str) -> str:
+    """Return what a command prints, "" where it is not there or fails."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        pipes: Json = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+        return str(subprocess.run(command, timeout=30, check=True, **pipes).stdout)
+    return ""
 
 
 def main(request: Json) -> None:

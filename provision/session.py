@@ -7,7 +7,6 @@ import shlex
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import paramiko
@@ -15,10 +14,10 @@ from invoke.exceptions import AuthFailure
 
 from provision.connection import Connection
 from provision.errors import GpurigError, RunInterrupted, Unreachable
-from provision.wire import BOOT, PROMPT, parse
+from provision.wire import BOOT, PROMPT, parse, source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
     from provision.bundle import Bundle
@@ -86,12 +85,20 @@ class Session:
             self._connection.close()
             self._connection = None
 
-    def ask(self, verb: str, bundle: Bundle | None = None, **fields: Any) -> Iterator[Event]:
-        """Yield the events that answer one request. Raises `Dropped` when the connection ends in the middle."""
-        small = {"verb": verb, "digest": bundle.digest if bundle else "", **fields}
-        runner = bundle.runner if bundle else Path(__file__).with_name("runner.py").read_text(encoding="utf-8")
+    def ask(
+        self, verb: str, bundle: Bundle | None = None, *, modules: Sequence[str] = (), **fields: Any
+    ) -> Iterator[Event]:
+        """Yield the events that answer one request. Raises `Dropped` when the connection ends in the middle.
+
+        The last of `modules`, which go along, answers in place of the runner.
+        """
+        request = {"verb": verb, "digest": bundle.digest if bundle else "", **fields}
+        # Only what may do without the rest goes on the command line: every process of the host can read that.
+        small = request if bundle else {"digest": ""}
+        runner = bundle.runner if bundle else source("runner")
         text = bundle.to_bytes().decode("ascii") if bundle else ""
-        whole = zlib.compress(json.dumps({**small, "runner": runner, "bundle": text}).encode())
+        more = [(name, source(name)) for name in modules]
+        whole = zlib.compress(json.dumps({**request, "runner": runner, "modules": more, "bundle": text}).encode())
         command = self._as_root(f"python3 -c {shlex.quote(BOOT)} {shlex.quote(json.dumps(small))}")
         transport = self.connection.transport
         said: list[str] = []
@@ -190,7 +197,7 @@ class Session:
                 if drops > DROPS or not (place or isinstance(error, Dropped)):
                     raise
                 why = error.why if isinstance(error, Dropped) else error.what
-            self._reconnect(why)
+            self.reconnect(why)
 
     def _killed(self, event: Event) -> RunInterrupted:
         message = f"the run on {self.host} was killed in step {event['step'] or '(none yet)'}"
@@ -208,7 +215,7 @@ class Session:
             elif event["event"] not in (*ENDINGS, "reboot"):
                 yield {key: value for key, value in event.items() if key != "offset"}
 
-    def _reconnect(self, why: str) -> None:
+    def reconnect(self, why: str) -> None:
         """Wait until the host answers again. Raises `Unreachable` when it does not in time."""
         self.close()
         self.tell(f"connection to {self.host} lost ({why}); the run goes on there, connecting again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from provision.bundle import HOME
@@ -13,7 +14,7 @@ PROMPT = "gpurig: sudo asks for a password"
 
 # The host may have this very bundle: then its digest is all that has to travel. Else the host asks for the request.
 BOOT = f"""
-import hashlib, json, sys, zlib
+import hashlib, json, sys, types, zlib
 ask = json.loads(sys.argv[1])
 have, whole = {{}}, None
 if ask["digest"]:
@@ -29,10 +30,16 @@ if whole and whole == ask["digest"]:
 else:
     print('{{"event": "send"}}', flush=True)
     request = json.loads(zlib.decompress(sys.stdin.buffer.read()))
-names = {{}}
-exec(compile(request["runner"], "gpurig-runner", "exec"), names)
-names["main"](request)
+for name, text in [("runner", request["runner"]), *request.get("modules", ())]:
+    module = sys.modules["provision." + name] = types.ModuleType("provision." + name)
+    exec(compile(text, "gpurig-" + name, "exec"), vars(module))
+module.main(request)
 """
+
+
+def source(name: str) -> str:
+    """Return the source of one of our modules that run on the host: Python 3.8, standard library only."""
+    return Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
 
 
 def parse(line: str) -> Event:

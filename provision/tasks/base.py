@@ -83,15 +83,15 @@ def hosts_for(c: Any) -> list[Host]:
     return [host if host.target else dataclasses.replace(host, user=c.user, port=c.port)]
 
 
-def one_host(c: Any, name: str) -> Host:
-    """Return the only host, or the one of that name. Raises `BadInput`."""
+def one_host(c: Any, name: str, *, option: str = "--name") -> Host:
+    """Return the only host, or the one of that name, which `option` gives. Raises `BadInput`."""
     if isinstance(c, fabric.Connection) and len(_named()) > 1:
         raise BadInput([f"this task works on one host; -H names {len(_named())}: {', '.join(_named())}"])
     hosts = hosts_for(c)
     fits = [host for host in hosts if name in ("", host.name, host.address)]
     if len(fits) != 1:
         names = ", ".join(host.name for host in hosts)
-        raise BadInput([f"{len(fits)} hosts fit; say which by --name: {names}"])
+        raise BadInput([f"{len(fits)} hosts fit; say which by {option}: {names}"])
     return fits[0]
 
 
@@ -136,25 +136,40 @@ def tell(message: str) -> None:
 def target_of(host: Host, session: Session) -> Target:
     """Return what to render for on `host`; asks a machine that was only named for its image and GPU.
 
-    Raises `BadInput` when that machine shows no GPU and none was declared.
+    Raises `BadInput` when that machine shows no GPU that gpurig knows, and none was declared.
     """
     if host.target is not None:
         return host.target
     facts = session.one("facts")
-    image = facts["os"]
+    found = _gpu_of(facts)
     problems = []
-    if image not in images():
-        problems.append(f"{host} runs {image}; recipes know {', '.join(images())}")
-    model = gpu_model(facts["gpus"][0][0]) if facts["gpus"] else None
-    if model is None:
-        declare = f'[host.{host.name}] with address = "{host.address}" and gpu = "{NO_GPU}" or a model'
-        problems.append(f"{host} shows no GPU that gpurig knows; say what it has in {inventory.HOSTS_FILE}: {declare}")
-    if problems or model is None:
+    if facts["os"] not in images():
+        problems.append(f"{host} runs {facts['os']}; recipes know {', '.join(images())}")
+    if found is None:
+        there = f" (on its PCI bus there is {cards(facts)})" if facts["pci"] else ""
+        declare = f'[host.box] with address = "{host.address}" and gpu = one of {", ".join([NO_GPU, *gpus()])}'
+        problems.append(f"{host} shows no GPU that gpurig knows{there}; say in {inventory.HOSTS_FILE} what it has:")
+        problems.append(declare)
+    if problems or found is None:
         raise BadInput(problems)
-    return Target(image=image, gpu=model, compute=facts["gpus"][0][1], user=session.connection.user)
+    model, compute = found
+    return Target(image=facts["os"], gpu=model, compute=compute, user=session.connection.user)
+
+
+def _gpu_of(facts: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return model and compute capability of a machine's first known GPU: the driver's word, else the PCI bus'."""
+    driven = [(gpu_model(name), compute) for name, compute, _ in facts["gpus"]]
+    bare = [(gpu_model(name), "") for _, _, name in facts["pci"] if not driven]
+    return next(((model, compute or gpus()[model].compute) for model, compute in driven + bare if model), None)
+
+
+def cards(facts: Mapping[str, Any]) -> str:
+    """Return the NVIDIA cards on a machine's PCI bus, as udev knows them."""
+    return ", ".join(f"{name or 'an NVIDIA GPU'} (10de:{number}, slot {slot})" for slot, number, name in facts["pci"])
 
 
 def gpu_model(name: str) -> str | None:
-    """Return the known model in a name that `nvidia-smi` gives ("Tesla V100-SXM2-16GB" → "V100")."""
-    words = re.split(r"[ -]+", name)
-    return next((model for model in gpus() if model in words), None)
+    """Return the known model in a name that `nvidia-smi` or udev gives ("Tesla V100-SXM2-16GB" → "V100")."""
+    words = f" {' '.join(re.split(r'[^A-Za-z0-9]+', name))} "
+    # The longest: an RTX 2080 Ti is no RTX 2080.
+    return max((model for model in gpus() if f" {model} " in words), key=len, default=None)

@@ -1,0 +1,42 @@
+"""`fab sync`: send a working folder to the host."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from provision.errors import BadInput
+from provision.runs import amount, mount_point
+from provision.session import Session
+from provision.sync import sync as send
+from provision.tasks.base import one_host, task, tell
+from provision.tasks.run import HOST_HELP
+
+HELP = {
+    "folder": "what to send; the working folder where not given",
+    "name": "the folder's name on the host; its own where not given",
+    "delete": "delete what the host's copy has beside it, but for what .gitignore names",
+    **HOST_HELP,
+}
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@task(help=HELP, auto_shortflags=False)
+def sync(c: Any, folder: str = "", *, name: str = "", delete: bool = False, host: str = "") -> None:
+    """Send a folder (fab sync [FOLDER]) to the host, where `fab run` then works in it; .gitignore is respected."""
+    here = Path(folder or ".").expanduser()
+    name = name or here.resolve().name
+    if not NAME.fullmatch(name):
+        rule = "letters, digits, dots, hyphens and underscores, beginning with a letter or digit"
+        problem = f'{here}: "{name}" cannot be a synced folder\'s name: {rule}'
+        raise BadInput([problem], hint="give it one by --name")
+    there = one_host(c, host, option="--host")
+    with Session(there, c.config, tell=tell) as session:
+        remote = f"{mount_point(session) / 'work' / name}"
+        sent = send(session, here, remote, delete=delete)
+    deleted = f", {sent.deleted} deleted" if sent.deleted else ""
+    print(
+        f"{there}:{remote}: {sent.files} files sent by {sent.by} ({amount(sent.size)}), "
+        f"{sent.same} were there already{deleted}"
+    )

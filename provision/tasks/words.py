@@ -1,0 +1,43 @@
+"""What Fabric's command line cannot say by itself: an argument that may be left out, and a run's command after `--`.
+
+Both become options before Fabric reads the tasks' words: its project file, which loads this, comes first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provision.runs import shell_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from invoke.collection import Collection
+
+COMMAND = "run"
+"""The task that takes what follows `--` as its `--command`; Fabric runs that by itself on `-H` hosts otherwise."""
+
+
+def prepare(program: Any, tasks: Collection, optional: Mapping[str, str]) -> None:
+    """Rewrite what `fab` was given; `optional`: task → the option that a word right after the task is for."""
+    core = getattr(program, "core", None)
+    if core is None:
+        return
+    names = set(tasks.task_names)
+    words = with_options(core.unparsed, optional, names)
+    if core.remainder and COMMAND in words:
+        # Fabric joins the words after `--` by blanks; here they are as the shell gave them.
+        command = shell_words(program.argv[program.argv.index("--") + 1 :])
+        words, core.remainder = [*words, f"--command={command}"], ""
+    core.unparsed = words
+
+
+def with_options(words: list[str], optional: Mapping[str, str], tasks: set[str]) -> list[str]:
+    """Return `words` with the argument that a task may leave out given as its option: logs train-1 → --name=train-1."""
+    said: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        given = before in optional and not word.startswith("-") and word not in tasks
+        # After an option, a task's name is that option's value.
+        after_option = given and len(said) > 1 and said[-2].startswith("--") and "=" not in said[-2]
+        said.append(f"--{optional[before]}={word}" if given and not after_option else word)
+    return said

@@ -1,0 +1,242 @@
+"""`fab run` and the verbs around it, as a user types them, on a real box: what goes on, what ends, what is lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provision import bundle, host_keys
+from provision.errors import RunInterrupted, Unreachable
+from provision.recipe import Catalogue
+from provision.runs import Runs
+from provision.session import Session
+from provision.target import Target
+from tests.box.test_session import quiet, run
+from tests.box.test_tasks import FAB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.box.conftest import Machine
+
+pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
+SECONDS = 30
+"""A wait that takes longer than this on a box is none that ends."""
+
+BOOT = "systemctl show --property=UserspaceTimestampMonotonic --value"
+
+
+@dataclasses.dataclass(frozen=True)
+class User:
+    """Somebody at a terminal, in the folder of a project."""
+
+    machine: Machine
+    folder: Path
+
+    def fab(self, *words: str, code: int = 0) -> str:
+        """Run `fab` and return both its outputs; it has to end with `code`."""
+        done = subprocess.run([*FAB, *words], cwd=self.folder, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Start `fab` and return it while it runs."""
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return subprocess.Popen([*FAB, *words], cwd=self.folder, text=True, **pipes)
+
+    def ps(self) -> dict[str, dict[str, Any]]:
+        """Return what `fab ps --json` says, by the runs' names."""
+        return {row["name"]: row for row in map(json.loads, self.fab("ps", "--json").splitlines())}
+
+
+@pytest.fixture
+def user(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
+    """A user with a hosts file and a project; the box forgets the runs and work of the test."""
+    monkeypatch.setenv("HOME", str(here))
+    monkeypatch.setenv("GPURIG_HOSTS", str(here / "hosts.toml"))
+    (here / ".ssh").mkdir()
+    keys = host_keys.pinned(machine.host) or host_keys.pin(machine.host, quiet)
+    (here / ".ssh" / "known_hosts").write_text("".join(f"{machine.host.address} {key}\n" for key in keys))
+    (here / "hosts.toml").write_text(f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\n')
+    (here / "project").mkdir()
+    yield User(machine, here / "project")
+    run(machine, "systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/work")
+
+
+def wait_for(program: subprocess.Popen[str], text: str) -> None:
+    """Read what a program prints until a line holds `text`."""
+    assert program.stdout is not None
+    for line in program.stdout:
+        if text in line:
+            return
+    pytest.fail(f"it ended and never said {text}")
+
+
+def until(condition: Any) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_a_command_runs_with_its_words_its_folder_and_its_exit_code(user: User) -> None:
+    (user.folder / "train.py").write_text("import os, sys\nprint(sys.argv[1:], os.getcwd())\nsys.exit(7)\n")
+    user.fab("sync")
+    said = user.fab("run", "--", "python3", "train.py", "--epochs", "3", "two words", "$HOME;", code=7)
+    assert "['--epochs', '3', 'two words', '$HOME;'] /jobs/work/project" in said
+    run_of = user.ps()["train-1"]
+    assert (run_of["state"], run_of["code"]) == ("failed", 7)
+    assert "train-1" in user.fab("ps")
+    assert "'two words'" in user.fab("logs")
+    assert "'two words'" in user.fab("logs", "train-1", "--lines", "1")
+
+
+def test_a_run_is_the_accounts_own_and_has_a_login_shells_environment(user: User) -> None:
+    run(user.machine, "echo 'export FROM_PROFILE=\"of $USER\"' > /etc/profile.d/gpurig-test.sh")
+    text = 'echo "$FROM_PROFILE"; id -un; pwd; touch "$GPURIG_RESULTS/here"; (exit 0)'
+    said = user.fab("run", "--name", "mine", "--command", text).splitlines()
+    assert {"of ubuntu", "ubuntu", "/jobs/runs/mine"} <= set(said)
+    assert run(user.machine, "stat -c %U /jobs/runs/mine/results/here /jobs/runs/mine/log") == "ubuntu\nubuntu\n"
+    run(user.machine, "rm /etc/profile.d/gpurig-test.sh")
+
+
+def test_with_a_recipe_its_environment_comes_along_where_it_is_installed(machine: Machine, user: User) -> None:
+    refused = user.fab("run", "--with", "pytorch", "--", "true", code=2)
+    assert 'recipe "pytorch" is not installed' in refused
+    assert "fab setup-pytorch" in refused
+    run(machine, "echo '{}' > /var/lib/gpurig/marks/pytorch.json")
+    with Session(machine.host, tell=quiet) as session:
+        runs = Runs(session, Target())
+        started = runs.start('echo "$PATH for $WHO"', recipe="pytorch", env={"WHO": "it's $me"})
+        lines = [event["line"] for event in runs.follow(started.name) if event["event"] == "log"]
+    run(machine, "rm /var/lib/gpurig/marks/pytorch.json")
+    [line] = lines
+    assert line.startswith("/opt/gpurig/pytorch/")
+    assert ":/usr/bin:" in line
+    assert line.endswith(" for it's $me")
+
+
+def test_what_cannot_be_is_refused_with_the_way_out(user: User) -> None:
+    user.fab("run", "--name", "once", "--", "true")
+    for words, parts in {
+        ("run", "--name", "once", "--", "true"): ('a run "once" already', "fab logs once"),
+        ("run", "--folder", "nowhere", "--", "true"): ("/jobs/work/nowhere", "fab sync"),
+        ("logs", "never"): ('no run "never"', "once"),
+    }.items():
+        said = user.fab(*words, code=2)
+        assert all(part in said for part in parts), said
+    assert set(user.ps()) == {"once"}
+
+
+def test_a_client_that_is_killed_or_interrupted_leaves_the_run_going(user: User) -> None:
+    text = 'echo begun; until [ -e "$GPURIG_RUN/go" ]; do sleep 0.1; done; echo over; exit 4'
+    client = user.begin("run", "--name", "long", "--command", text)
+    wait_for(client, "begun")
+    client.kill()
+    client.communicate()
+    again = user.begin("logs", "long", "--follow")
+    wait_for(again, "begun")
+    again.send_signal(signal.SIGINT)
+    said, _ = again.communicate(timeout=SECONDS)
+    assert again.returncode == 130
+    assert "fab logs long --follow" in said
+    assert "fab stop long" in said
+    assert user.ps()["long"]["state"] == "running"
+    last = user.begin("logs", "--follow")
+    wait_for(last, "begun")
+    run(user.machine, "touch /jobs/runs/long/go")
+    said, _ = last.communicate(timeout=SECONDS)
+    assert said.splitlines()[0] == "over"
+    assert last.returncode == 4
+
+
+def test_a_connection_that_drops_is_bridged_with_no_line_lost_or_twice(machine: Machine, user: User) -> None:
+    del user
+    told: list[str] = []
+    lines: list[str] = []
+    with Session(machine.host, tell=told.append) as session:
+        runs = Runs(session)
+        runs.start("for i in $(seq 30); do echo line $i; sleep 0.1; done", name="drops")
+        for event in runs.follow("drops"):
+            if event["event"] == "log":
+                lines.append(event["line"])
+                if len(lines) == 5:
+                    session.connection.transport.sock.shutdown(socket.SHUT_RDWR)
+    assert lines == [f"line {number}" for number in range(1, 31)]
+    assert (event["event"], event["code"]) == ("ended", 0)
+    assert any("connecting again" in line for line in told)
+
+
+def test_stop_asks_then_kills_and_is_the_same_twice(machine: Machine, user: User) -> None:
+    kind = 'trap "echo saved; exit 0" TERM; echo ready; while :; do sleep 0.1; done'
+    deaf = 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
+    with Session(machine.host, tell=quiet) as session:
+        for name, text in (("kind", kind), ("deaf", deaf)):
+            Runs(session).start(text, name=name)
+            assert next(Runs(session).follow(name))["line"] == "ready"
+    first = user.fab("stop", "kind")
+    assert "stopped" in first
+    assert user.fab("stop", "kind") == first
+    assert "saved" in user.fab("logs", "kind")
+    assert f"exit code {128 + signal.SIGKILL}" in user.fab("stop", "deaf")
+    assert {row["state"] for row in user.ps().values()} == {"stopped"}
+
+
+def is_back(machine: Machine, before: str) -> bool:
+    """Return whether the box has booted since it said `before`."""
+    try:
+        return run(machine, BOOT) != before
+    except Unreachable:
+        return False
+
+
+def test_a_run_that_is_killed_or_goes_down_with_the_box_is_lost(machine: Machine, user: User) -> None:
+    with Session(machine.host, tell=quiet) as session:
+        for name in ("killed", "rebooted", "cut"):
+            Runs(session).start("echo begun; sleep 1000", name=name)
+        session.root("systemctl kill --signal=KILL gpurig-run-killed.service")
+        with pytest.raises(RunInterrupted, match="KILL"):
+            list(Runs(session).follow("killed"))
+    # What is there after a power cut: nobody wrote down how the run ended.
+    run(machine, "cp -p /jobs/runs/cut/end /jobs/end")
+    before = run(machine, BOOT)
+    client = user.begin("logs", "rebooted", "--follow")
+    wait_for(client, "begun")
+    run(machine, "systemctl --no-block reboot")
+    said, _ = client.communicate(timeout=4 * SECONDS)
+    assert client.returncode == RunInterrupted.exit_code, said
+    assert "the box was shut down" in said
+    until(lambda: is_back(machine, before))
+    run(machine, "mv /jobs/end /jobs/runs/cut/end")
+    assert {name: row["state"] for name, row in user.ps().items()} == dict.fromkeys(
+        ("killed", "rebooted", "cut"), "lost"
+    )
+
+
+def test_a_full_disk_keeps_no_exit_code_back(machine: Machine, user: User) -> None:
+    run(machine, "mkdir -p /jobs/runs && mount -t tmpfs -o size=256k tmpfs /jobs/runs && chown ubuntu: /jobs/runs")
+    try:
+        user.fab("run", "--name", "hungry", "--command", 'cat /dev/zero > "$GPURIG_RESULTS/zeros"; exit 5', code=5)
+        assert run(machine, "stat -f -c %a /jobs/runs") == "0\n"
+        assert user.ps()["hungry"]["code"] == 5
+    finally:
+        run(machine, "umount /jobs/runs")
+
+
+def test_an_active_run_is_use_to_the_guard(machine: Machine, user: User) -> None:
+    guard = bundle._render(Catalogue().recipes["base"].folder / "guard.sh.j2", target=Target(idle_stop_minutes=1))
+    [asked] = [line.strip() for line in guard.splitlines() if "is-active" in line]
+    look = f"{asked} echo in use; else echo idle; fi"
+    user.fab("run", "--detach", "--name", "busy", "--", "sleep", "1000")
+    assert run(machine, look) == "in use\n"
+    user.fab("stop", "busy")
+    assert run(machine, look) == "idle\n"

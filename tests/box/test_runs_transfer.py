@@ -1,0 +1,223 @@
+"""`sync` and `fetch` with a real box: both transports, what is cut off in the middle, two terminals at once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provision.errors import BadInput, GpurigError
+from provision.runs import RUNNING, Runs
+from provision.session import Session
+from provision.sync import sync
+from provision.transfer import fetch
+from tests.box.test_session import quiet, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from provision.transfer import Fetched
+    from tests.box.conftest import Machine
+
+pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
+REMOTE = "/jobs/work/project"
+MIB = 2**20
+
+
+@pytest.fixture
+def session(machine: Machine) -> Iterator[Session]:
+    """A session with the box, which forgets the runs and work of the test."""
+    with Session(machine.host, tell=quiet) as opened:
+        yield opened
+        opened.root("systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/work")
+
+
+@pytest.fixture(params=["rsync", "SFTP"])
+def transport(request: pytest.FixtureRequest, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How `sync` gets there."""
+    if request.param == "SFTP":
+        which = shutil.which
+        monkeypatch.setattr(shutil, "which", lambda name: None if name == "rsync" else which(name))
+    elif not shutil.which("rsync"):
+        pytest.skip("there is no rsync on this machine")
+    else:
+        run(machine, "command -v rsync || { apt-get -q update && apt-get -q install -y rsync; } >/dev/null")
+    return str(request.param)
+
+
+@pytest.fixture
+def project(here: Path) -> Path:
+    """A folder with what a folder may hold."""
+    folder = here / "project"
+    (folder / "sub dir" / "deep").mkdir(parents=True)
+    (folder / ".gitignore").write_text("*.log\n/data/\n!keep.log\n")
+    (folder / "train.py").write_text("print()\n")
+    (folder / "run.sh").write_text("#!/bin/sh\n")
+    (folder / "run.sh").chmod(0o755)
+    (folder / "sub dir" / "deep" / "ü'y\n.txt").write_text("odd")
+    (folder / "latest").symlink_to("sub dir/deep")
+    for ignored in ("x.log", "sub dir/y.log", "data/big", "results/old.txt"):
+        (folder / ignored).parent.mkdir(exist_ok=True)
+        (folder / ignored).write_text("no")
+    (folder / "sub dir" / "keep.log").write_text("yes")
+    return folder
+
+
+SENT = [".gitignore", "latest", "run.sh", "sub dir/deep/ü'y\n.txt", "sub dir/keep.log", "train.py"]
+
+
+def there(machine: Machine) -> list[str]:
+    """Return the files and links of the synced folder."""
+    return sorted(run(machine, f"cd {REMOTE} && find . ! -type d -print0").replace("./", "", 1).split("\0./"))
+
+
+def test_sync_sends_what_is_new_and_deletes_only_when_told(
+    machine: Machine, session: Session, project: Path, transport: str
+) -> None:
+    first = sync(session, project, REMOTE)
+    assert (first.by, first.files, first.deleted) == (transport, 5, 0)
+    assert [name.rstrip("\0") for name in there(machine)] == SENT
+    listed = run(machine, f"cd {REMOTE} && readlink latest && stat -c '%a %U' run.sh && cat latest/*")
+    assert listed == "sub dir/deep\n755 ubuntu\nodd"
+    assert sync(session, project, REMOTE).files == 0
+    (project / "train.py").write_text("print(1)\n")
+    run(machine, f"cd {REMOTE} && mkdir -p gone/deep data results && touch gone/deep/a data/b results/c z.log")
+    run(machine, f"chown -R ubuntu: {REMOTE}")
+    second = sync(session, project, REMOTE)
+    assert (second.files, second.deleted) == (1, 0)
+    assert run(machine, f"cat {REMOTE}/train.py; ls {REMOTE}/gone/deep") == "print(1)\na\n"
+    (project / "run.sh").unlink()
+    third = sync(session, project, REMOTE, delete=True)
+    assert (third.files, third.deleted) == (0, 2)
+    listed = run(machine, f"cd {REMOTE} && ls -d *")
+    assert listed.split("\n") == ["data", "latest", "results", "sub dir", "train.py", "z.log", ""]
+
+
+def test_sync_refuses_a_goal_outside_its_place(session: Session, project: Path) -> None:
+    for remote in ("/jobs/work/../../etc", "/etc", "/jobs/work"):
+        with pytest.raises(BadInput, match="below /jobs/work"):
+            sync(session, project, remote, delete=True)
+
+
+def test_results_come_as_they_appear_and_the_log_at_the_end(machine: Machine, session: Session, here: Path) -> None:
+    paint = """for i in 1 2 3; do
+      echo $i >part; mv part "$GPURIG_RESULTS/out_$i"; echo picture $i
+      until [ -e go$i ]; do sleep 0.1; done
+    done; ln -s /etc/passwd "$GPURIG_RESULTS/leak"; exit 3"""
+    Runs(session).start(paint, name="paint")
+    came: list[str] = []
+    for file in fetch(session, "paint", here / "in", watch=True):
+        came.append(file.path.name)
+        assert file.new
+        run(machine, f"touch /jobs/runs/paint/go{len(came)}")
+    assert came == ["out_1", "out_2", "out_3", "run.log"]
+    assert (here / "in" / "run.log").read_text() == "picture 1\npicture 2\npicture 3\n"
+    again = list(fetch(session, "paint", here / "in", watch=True))
+    assert [(file.path.name, file.new) for file in again] == [(name, False) for name in came]
+
+
+@pytest.fixture
+def big(machine: Machine, session: Session) -> str:
+    """A run with one large result; returns its checksum."""
+    runs = Runs(session)
+    runs.start('head -c 48M /dev/urandom >"$GPURIG_RESULTS/weights"', name="big")
+    assert [event["event"] for event in runs.follow("big")] == ["ended"]
+    return run(machine, "sha256sum /jobs/runs/big/results/weights").split()[0]
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def weights(session: Session, into: Path) -> Fetched:
+    [found] = [file for file in fetch(session, "big", into) if file.path.name == "weights"]
+    return found
+
+
+def test_what_was_cut_off_goes_on_where_it_was_unless_it_is_damaged(
+    machine: Machine, session: Session, here: Path, big: str
+) -> None:
+    whole = weights(session, here / "whole")
+    assert (whole.new, whole.kept, digest(whole.path)) == (True, 0, big)
+    begun = whole.path.read_bytes()[: 5 * MIB]
+    for folder, part, kept in (("cut", begun, 5 * MIB), ("damaged", begun[:-1] + b"?" + b"x" * MIB, 0)):
+        (here / folder).mkdir()
+        (here / folder / ".weights.part").write_bytes(part)
+        file = weights(session, here / folder)
+        assert (file.kept, digest(file.path)) == (kept, big)
+        assert sorted(path.name for path in (here / folder).iterdir()) == ["run.log", "weights"]
+    del machine
+
+
+def test_a_connection_that_drops_in_the_middle_of_a_file_is_bridged(session: Session, here: Path, big: str) -> None:
+    part = here / "in" / ".weights.part"
+    transport = session.connection.transport
+
+    def pull_the_cable() -> None:
+        while not (part.exists() and part.stat().st_size > MIB):
+            time.sleep(0.001)
+        with contextlib.suppress(OSError):
+            transport.sock.shutdown(socket.SHUT_RDWR)
+
+    cutter = threading.Thread(target=pull_the_cable)
+    cutter.start()
+    file = weights(session, here / "in")
+    cutter.join()
+    assert digest(file.path) == big
+    assert file.kept >= MIB
+
+
+def test_two_terminals_fetch_every_file_once(machine: Machine, session: Session, here: Path, big: str) -> None:
+    del session
+    files: list[Fetched] = []
+
+    def terminal() -> None:
+        with Session(machine.host, tell=quiet) as own:
+            files.extend(fetch(own, "big", here / "in"))
+
+    both = [threading.Thread(target=terminal) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(60)
+    assert sorted((file.path.name, file.new) for file in files) == [
+        *(("run.log", False), ("run.log", True)),
+        *(("weights", False), ("weights", True)),
+    ]
+    assert digest(here / "in" / "weights") == big
+
+
+def test_a_pattern_brings_files_by_their_place_below_the_mount_point(
+    machine: Machine, session: Session, here: Path, project: Path
+) -> None:
+    sync(session, project, REMOTE)
+    files = list(fetch(session, "work/project/**/*.txt", here / "in"))
+    assert [str(file.path.relative_to(here / "in")) for file in files] == ["work/project/sub dir/deep/ü'y\n.txt"]
+    with pytest.raises(BadInput, match=r"work/\*\.none"):
+        list(fetch(session, "work/*.none", here / "in"))
+    run(machine, f"install -m 600 /dev/null {REMOTE}/secret")
+    with pytest.raises(GpurigError, match=r"secret on box .* cannot be read: .*Permission denied"):
+        list(fetch(session, "work/project/secret", here / "in"))
+
+
+def test_two_terminals_at_once_start_two_runs(machine: Machine, session: Session) -> None:
+    names: list[str] = []
+
+    def start() -> None:
+        with Session(machine.host, tell=quiet) as own:
+            names.append(Runs(own).start("sleep 1000").name)
+
+    terminals = [threading.Thread(target=start) for _ in range(2)]
+    for terminal in terminals:
+        terminal.start()
+    for terminal in terminals:
+        terminal.join(60)
+    assert sorted(names) == ["sleep-1", "sleep-2"]
+    assert [one.state for one in Runs(session).all()] == [RUNNING, RUNNING]

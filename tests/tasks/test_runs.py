@@ -1,0 +1,236 @@
+"""The verbs around runs as a user types them, where no host is needed: words, names, and what bad input gets."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provision import launch_host, runs_host, transfer
+from provision.errors import BadInput, GpurigError
+from provision.inventory import Host
+from provision.session import Session
+from provision.sync import sync
+from provision.tasks import collection, words
+from provision.transfer import fetch
+from provision.worktree import ignored, listed
+from tests.tasks.test_fab import fab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.wire import Event
+
+OPTIONAL = {"logs": "name", "sync": "folder"}
+HOST = Host(name="box", address="192.0.2.7")
+
+
+def rewritten(*typed: str) -> list[str]:
+    """Return what Fabric's task parser is given for a command line without core options."""
+    end = typed.index("--") if "--" in typed else len(typed)
+    core = SimpleNamespace(unparsed=list(typed[:end]), remainder=" ".join(typed[end + 1 :]))
+    words.prepare(SimpleNamespace(core=core, argv=["fab", *typed]), collection(), OPTIONAL)
+    assert not core.remainder or "run" not in core.unparsed
+    return list(core.unparsed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        ("run -- python train.py --epochs 3", ["run", "--command=python train.py --epochs 3"]),
+        ("run --name x -- ls", ["run", "--name", "x", "--command=ls"]),
+        ("sync run --detach -- ls", ["sync", "run", "--detach", "--command=ls"]),
+        ("logs train-1 --follow", ["logs", "--name=train-1", "--follow"]),
+        ("logs --follow", ["logs", "--follow"]),
+        ("sync . logs x", ["sync", "--folder=.", "logs", "--name=x"]),
+        ("run --name sync --detach", ["run", "--name", "sync", "--detach"]),
+        ("stop x", ["stop", "x"]),
+    ],
+)
+def test_words_become_options_before_fabric_reads_them(typed: str, given: list[str]) -> None:
+    assert rewritten(*typed.split()) == given
+
+
+def test_a_commands_words_arrive_as_the_shell_gave_them() -> None:
+    assert rewritten("run", "--", "echo", "a  b", "$HOME")[-1] == "--command=echo 'a  b' '$HOME'"
+    assert rewritten("run", "--", "a | b > c")[-1] == "--command=a | b > c"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("run",), ("no command", "fab run --")),
+        (("run", "--name", "B ad", "--", "true"), ('"B ad"', "small letters")),
+        (("stop", "../etc"), ('"../etc"', "small letters")),
+        (("logs", "--lines", "few"), ("--lines few", "number")),
+        (("fetch", "/etc/*"), ("/etc/*", "below /jobs")),
+        (("sync", "nowhere"), ("nowhere", "no such folder")),
+        (("sync", "/"), ("/", "--name")),
+        (("sync", "/", "--name", "all"), ("/", "home folder")),
+        (("sync", "empty"), ("nothing", ".gitignore")),
+        (("sync", "--host", "other"), ("0 hosts fit", "--host", "a")),
+    ],
+)
+def test_bad_words_are_refused_with_the_way_out(tmp_path: Path, typed: tuple[str, ...], said: tuple[str, ...]) -> None:
+    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\ngpu = "none"\n')
+    home = tmp_path / "home"
+    for folder in (home, tmp_path / "empty"):
+        folder.mkdir()
+    done = fab(tmp_path, *typed, HOME=str(home))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    for part in said:
+        assert part in done.stderr
+
+
+@pytest.mark.parametrize("what", ["../../etc/passwd", "/etc/*", "work/../../x", "/jobs", ""])
+def test_a_pattern_stays_below_the_mount_point(tmp_path: Path, what: str) -> None:
+    with Session(HOST) as session, pytest.raises(BadInput, match="below /jobs"):
+        list(fetch(session, what, tmp_path))
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", "link/x", "", "."])
+def test_a_host_cannot_write_outside_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def answer(*_: Any, **__: Any) -> Iterator[Event]:
+        yield {"event": "file", "goal": name, "path": "/jobs/x", "size": 1, "sha256": "0", "part": 0, "prefix": ""}
+
+    into = tmp_path / "in"
+    into.mkdir()
+    (into / "link").symlink_to(tmp_path)
+    monkeypatch.setattr(transfer, "ask", answer)
+    with Session(HOST) as session, pytest.raises(GpurigError, match="not fetched"):
+        list(fetch(session, "train-1", into))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "remote"),
+    [("here", "/jobs/work"), ("here", "/jobs/work/../runs/x"), ("/", "/jobs/work/x"), ("~", "/jobs/work/x")],
+)
+def test_a_folder_is_refused_before_a_host_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, remote: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("here").mkdir()
+    session = Session(HOST)
+    with pytest.raises(BadInput, match=r"below /jobs/work|holds your home folder"):
+        sync(session, Path(folder).expanduser(), remote)
+    assert session._connection is None
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with rules at two depths."""
+    for name in ("a.py", "b.log", "sub/c.py", "sub/d.tmp", "sub/keep.log", "deep/data/e"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / ".gitignore").write_text("*.log\n/deep/data\n")
+    (tmp_path / "sub" / ".gitignore").write_text("*.tmp\n!keep.log\n")
+    (tmp_path / "link").symlink_to("nowhere")
+    return tmp_path
+
+
+HELD = [".gitignore", "a.py", "link", "sub/.gitignore", "sub/c.py", "sub/keep.log"]
+
+
+def git(folder: Path, *said: str) -> None:
+    subprocess.run(["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@example.org", *said], check=True)
+
+
+@pytest.mark.parametrize("where", ["no repository", "repository", "below one"])
+def test_what_git_ignores_is_not_sent(folder: Path, where: str) -> None:
+    if where == "repository":
+        git(folder, "init", "--quiet")
+        git(folder, "add", "a.py", "sub/c.py")
+        (folder / "gone").touch()
+        git(folder, "add", "gone")
+        (folder / "gone").unlink()
+    elif where == "below one":
+        git(folder.parent, "init", "--quiet")
+    assert listed(folder) == HELD
+    assert ignored(folder, ["new.log", "new.py", "sub/x/y.tmp", "deep/data/f", "keep.log"]) == {
+        *("new.log", "sub/x/y.tmp", "deep/data/f", "keep.log"),
+    }
+
+
+def test_a_repository_in_the_folder_has_rules_of_its_own(folder: Path) -> None:
+    git(folder, "init", "--quiet")
+    inner = folder / "inner"
+    inner.mkdir()
+    git(inner, "init", "--quiet")
+    (inner / "x.py").touch()
+    (inner / "x.bin").touch()
+    (inner / ".gitignore").write_text("*.bin\n")
+    assert [name for name in listed(folder) if name.startswith("inner")] == ["inner/.gitignore", "inner/x.py"]
+
+
+def test_without_git_a_gitignore_is_not_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+    with pytest.raises(BadInput, match="no `git` on PATH"):
+        listed(folder)
+    for rules in (folder / ".gitignore", folder / "sub" / ".gitignore"):
+        rules.unlink()
+    assert "b.log" in listed(folder)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("python train.py --epochs 3", "train-1"),
+        ("CUDA_VISIBLE_DEVICES=0 python3.10 -u examples/Big_Net.py", "big-net-1"),
+        ("th main.lua -gpu 0", "main-1"),
+        ("python -m pytest", "pytest-1"),
+        ("./run.sh", "run-1"),
+        ("'unfinished", "unfinished-1"),
+        ("bash", "run-1"),
+        ("ls", "ls-8"),
+    ],
+)
+def test_a_name_is_made_from_what_is_run(tmp_path: Path, command: str, name: str) -> None:
+    for taken in ("ls-7", "ls-extra", "ls-x-9"):
+        (tmp_path / taken).mkdir()
+    assert launch_host.free_name(tmp_path, command) == name
+
+
+@pytest.mark.parametrize(
+    ("said", "stopped", "ended"),
+    [
+        ("success,exited,0,running", False, ("done", 0)),
+        ("exit-code,exited,3,degraded", False, ("failed", 3)),
+        ("core-dump,dumped,SEGV,running", False, ("failed", 139)),
+        ("oom-kill,killed,KILL,running", False, ("failed", 137)),
+        ("signal,killed,KILL,running", False, ("lost", 137)),
+        ("signal,killed,TERM,running", True, ("stopped", 143)),
+        ("success,exited,0,stopping", False, ("lost", 0)),
+        ("resources,,,running", False, ("lost", None)),
+        ("", False, ("lost", None)),
+    ],
+)
+def test_how_a_run_ended_is_told_from_what_its_service_left(
+    said: str, stopped: bool, ended: tuple[str, int | None]
+) -> None:
+    assert runs_host.ending(said, stopped=stopped)[:2] == ended
+
+
+@pytest.mark.parametrize("lines", range(5))
+def test_the_last_lines_of_a_log_are_found(tmp_path: Path, lines: int) -> None:
+    for text in ("", "a\nb\nc\n", "a\nb\nc", f"{'long' * 9000}\nb\n" * 3):
+        log = tmp_path / "log"
+        log.write_text(text)
+        whole = text.splitlines(keepends=True)
+        assert text[runs_host.tail(log, lines) :] == "".join(whole[-lines:])
+
+
+@pytest.mark.parametrize("module", ["runs_host", "launch_host", "transfer_host"])
+def test_the_hosts_side_is_python_3_8_and_needs_nothing(module: str) -> None:
+    path = Path(runs_host.__file__).with_name(f"{module}.py")
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
+    froms = {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    own = {name for name in froms | names if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert own <= {"provision.runner", "provision.runs_host"}
