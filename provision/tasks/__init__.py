@@ -1,21 +1,39 @@
-"""The tasks that `fab` offers: one file per verb, and one `setup-<recipe>` per recipe of the catalogue."""
+"""The tasks that `fab` offers: one file per verb, and those of each recipe of the catalogue."""
 
 from __future__ import annotations
 
+import fabric.main
 from invoke.collection import Collection
 
 from provision.recipe import Catalogue
+from provision.tasks import words
+from provision.tasks.bench import bench_task
+from provision.tasks.example import example_task
+from provision.tasks.fetch import fetch
+from provision.tasks.logs import logs
 from provision.tasks.plan import plan
+from provision.tasks.ps import ps
 from provision.tasks.recipes import recipes
 from provision.tasks.render import render
+from provision.tasks.run import run
 from provision.tasks.setup import setup, setup_task
 from provision.tasks.shell import ssh, tunnel
 from provision.tasks.status import status
+from provision.tasks.stop import stop
+from provision.tasks.sync import sync
+
+OPTIONAL = {"logs": "name", "sync": "folder", "recipes": "name"}
+"""Task → the option that a word right after it is for."""
 
 
 def collection() -> Collection:
     """Return all tasks, those of the catalogue included."""
-    tasks = Collection(setup, plan, status, tunnel, ssh, recipes, render)
+    tasks = Collection(setup, plan, status, tunnel, ssh, recipes, render, sync, run, logs, ps, stop, fetch)
     for recipe in Catalogue().ordered():
         tasks.add_task(setup_task(recipe))
+        if recipe.example:
+            tasks.add_task(example_task(recipe))
+        if recipe.bench:
+            tasks.add_task(bench_task(recipe))
+    words.prepare(fabric.main.program, tasks, OPTIONAL)
     return tasks

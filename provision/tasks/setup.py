@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 
-from provision import progress
+from provision import compatibility, progress
 from provision.bundle import HOME, render
 from provision.errors import BadInput, GpurigError
+from provision.recipe import Catalogue
 from provision.session import Session
 from provision.tasks.base import CHOICES_HELP, Choices, each, ending, pairs, target_of, task, tell
 
@@ -62,8 +63,7 @@ def setup_task(recipe: Recipe) -> Any:
     ) -> None:
         setup.body(c, recipe.name, fresh=fresh, json=json, upload=upload, source=source, accept=accept)
 
-    body.__doc__ = f"Install {recipe.summary[0].lower() if recipe.summary[1:2].islower() else recipe.summary[0]}"
-    body.__doc__ += recipe.summary[1:]
+    body.__doc__ = f"Install {recipe.summary}"
     body.__name__ = f"setup_{recipe.name.replace('-', '_')}"
     return task(name=f"setup-{recipe.name}", help=HELP, iterable=_ITERABLE, post=[ending])(body)
 
@@ -74,7 +74,10 @@ def set_up(
     """Bring one host to a recipe and show how it goes."""
     with Session(host, config, tell=tell) as session:
         session.begin()
-        bundle = render([recipe], choices.on(target_of(host, session)))
+        target = choices.on(target_of(host, session))
+        bundle = render([recipe], target)
+        if problems := compatibility.driver_problems(Catalogue(), recipe, target, lambda: _driver(session)):
+            raise BadInput(problems)
         steps = [step.name for step in bundle.steps]
         if problems := [f"--upload {name}: {bundle.name} has no such step" for name in uploads if name not in steps]:
             raise BadInput(problems, hint=f"allowed: {', '.join(steps)}")
@@ -88,6 +91,12 @@ def set_up(
             outcome = progress.Progress(host, bundle, out).show(events)
     if outcome == "ready" and "digits" in steps:
         print("next: `fab tunnel` opens DIGITS at http://127.0.0.1:5000")
+
+
+def _driver(session: Session) -> str:
+    """Return the version of the driver on a host, or "" where there is none."""
+    gpus = session.one("facts")["gpus"]
+    return str(gpus[0][2]) if gpus else ""
 
 
 def _uploads(words: list[str] | None) -> dict[str, Path]:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from provision.session import Session
-from provision.tasks.base import each, ending, task, tell
+from provision.tasks.base import cards, each, ending, task, tell
 
 if TYPE_CHECKING:
     from provision.inventory import Host
@@ -34,11 +34,22 @@ def _screen(host: Host, answer: Event) -> str:
         ("host", f"{host}{f', {host.instance_type}' if host.instance_type else ''}{price}"),
         ("machine", f"{answer['os']}, kernel {answer['kernel']}, {answer['memory_gib']:.0f} GiB of memory"),
         ("GPU", gpus or "none that a driver sees"),
+        *(("", note) for note in _in_the_way(answer)),
         ("disk", f"{answer['disk_free_gib']:.1f} GiB free on /"),
         ("state", _state(answer)),
         *(("installed", f"{name} {mark['version']} ({_day(mark['at'])})") for name, mark in answer["marks"].items()),
     ]
     return "\n".join(f"{key:<10} {value}" for key, value in rows)
+
+
+def _in_the_way(answer: Event) -> list[str]:
+    """Say what keeps NVIDIA's driver from a GPU that is there, or will."""
+    signs = {
+        f"on the PCI bus, without a driver: {cards(answer)}": answer["pci"] and not answer["gpus"],
+        "nouveau is loaded, and holds the GPU": answer["nouveau"],
+        "Secure Boot is on: NVIDIA's unsigned modules will not load": answer["secure_boot"],
+    }
+    return [sign for sign, holds in signs.items() if holds]
 
 
 def _state(answer: Event) -> str:

@@ -43,7 +43,8 @@ def test_every_recipe_has_its_task(tmp_path: Path) -> None:
     assert Catalogue().recipes
     for name in Catalogue().recipes:
         assert f"setup-{name} " in listed
-    for verb in ("plan", "recipes", "render", "setup", "ssh", "status", "tunnel"):
+    verbs = ("plan", "recipes", "render", "setup", "ssh", "status", "tunnel")
+    for verb in (*verbs, "sync", "run", "logs", "ps", "stop", "fetch"):
         assert f"\n  {verb} " in listed
 
 
@@ -217,6 +218,13 @@ def test_render_adds_the_command_line_to_a_known_target(tmp_path: Path) -> None:
         ("NVIDIA L40S", "L40S"),
         ("NVIDIA H100 80GB HBM3", "H100"),
         ("NVIDIA GeForce GT 710", None),
+        ("NVIDIA GeForce RTX 3090", "RTX 3090"),
+        ("NVIDIA GeForce RTX 2080 SUPER", "RTX 2080"),
+        ("TU102 [GeForce RTX 2080 Ti Rev. A]", "RTX 2080 Ti"),
+        ("TU102GL [Quadro RTX 6000/8000]", "Quadro RTX 6000"),
+        ("AD102GL [RTX 6000 Ada Generation]", "RTX 6000 Ada"),
+        ("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", None),
+        ("GM206 [GeForce GTX 960]", "GTX 960"),
     ],
 )
 def test_models_are_known_by_the_names_that_the_driver_gives(name: str, model: str | None) -> None:

@@ -1,0 +1,99 @@
+"""`fab bench-<recipe>`: the same work on the CPU and on the GPU of a host, side by side."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from provision import trial
+from provision.comparison import FILE, Comparison, Half
+from provision.errors import GpurigError
+from provision.platforms import NO_GPU
+from provision.tasks.base import Choices, each, ending, task, tell
+from provision.tasks.example import HELP, ITERABLE, staged, wishes_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provision.inventory import Host
+    from provision.recipe import Recipe
+    from provision.session import Session
+    from provision.trial import Stage
+
+
+def bench_task(recipe: Recipe) -> Any:
+    """Return the `bench-<name>` task of a recipe that has one."""
+
+    def body(
+        c: Any,
+        *,
+        args: str = "",
+        file: list[str] | None = None,
+        into: str = "",
+        another: bool = False,
+        source: list[str] | None = None,
+        accept: list[str] | None = None,
+    ) -> None:
+        wishes, choices = wishes_of(recipe, args, file, into, another=another), Choices.parse(accept, source)
+        each(c, lambda host: _run(host, c.config, recipe, wishes, choices))
+
+    body.__doc__ = f"Time {recipe.name} on the CPU and on the GPU: a table, a plot and a JSON file."
+    body.__name__ = f"bench_{recipe.name.replace('-', '_')}"
+    return task(name=trial.stem(recipe, "bench"), help=HELP, iterable=ITERABLE, post=[ending])(body)
+
+
+def _run(host: Host, config: Any, recipe: Recipe, wishes: trial.Wishes, choices: Choices) -> None:
+    """Run both halves on one host, one after the other: together they would take each other's time."""
+    with staged(host, config, recipe, "bench", wishes, choices) as stage:
+        machine = _machine(stage.session)
+        has_gpu = stage.target.gpu != NO_GPU
+        if has_gpu and not machine["gpu"]:
+            hint = f'`fab setup-nvidia-driver` installs it; for the CPU half alone say gpu = "{NO_GPU}" of the host'
+            raise GpurigError(f"{host} has a {stage.target.gpu}, and no driver there that sees it", hint=hint)
+        into = trial.results_folder(host, recipe, "bench", wishes)
+        cpu = _half(stage, "cpu", into)
+        gpu = _half(stage, "gpu", into) if has_gpu else None
+    date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    _report(Comparison(recipe=recipe.name, date=date, host=machine, cpu=cpu, gpu=gpu), into)
+
+
+def _half(stage: Stage, device: str, into: Path) -> Half:
+    """Run the bench on one device and return what it measured. Raises `RunFailed` and `BadInput`."""
+    run = stage.start(device)
+    tell(f"{run.name} computes on the {device.upper()} of {stage.session.host}: {run.command}")
+    folder = into / device
+    trial.check(stage.watch(run, folder), stage.session.host, folder)
+    return Half.read(folder / FILE, device, stage.command)
+
+
+def _machine(session: Session) -> dict[str, Any]:
+    """Return what the host is, as far as it explains its times; no address."""
+    facts = session.one("facts")
+    look = "sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1; nproc"
+    *model, cores = session.connection.run(look, hide=True, in_stream=False).stdout.splitlines()
+    return {
+        "name": session.host.name,
+        "instance_type": session.host.instance_type,
+        "gpu": ", ".join(f"{name}, driver {driver}" for name, _, driver in facts["gpus"]),
+        "cpu": model[0] if model else "CPU without a name",
+        "cores": int(cores),
+        "memory_gib": facts["memory_gib"],
+        "os": facts["os"],
+    }
+
+
+def _report(comparison: Comparison, into: Path) -> None:
+    """Show both halves, and write them as JSON and as a plot."""
+    from rich.console import Console  # noqa: PLC0415 - 60 ms that other tasks need not pay
+
+    from provision.plot import plot  # noqa: PLC0415 - and here a third of a second
+
+    (into / FILE).write_text(
+        json.dumps(comparison.to_document(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    plot(comparison, into / "bench.png")
+    console = Console()
+    # A pipe has no width: keep every row on one line there.
+    (console if console.is_terminal else Console(width=120)).print(comparison.table())
+    print(f"the same as JSON and as a plot: {into / FILE}, {into / 'bench.png'}")
