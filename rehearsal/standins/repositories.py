@@ -33,6 +33,10 @@ class Repository:
 REPOSITORIES = (
     Repository("NVIDIA/caffe.git", "caffe", ("refs/heads/master", "refs/tags/v0.17.4")),
     Repository("dcmartin/DIGITS.git", "digits", ("refs/heads/master",)),
+    Repository("cudamat/cudamat.git", "cudamat", ("refs/heads/master",)),
+    Repository("nagadomi/distro.git", "torch7", ("refs/heads/cuda10",)),
+    Repository("szagoruyko/loadcaffe.git", "loadcaffe", ("refs/heads/master",)),
+    Repository("jcjohnson/neural-style.git", "neural-style", ("refs/heads/master",)),
 )
 
 

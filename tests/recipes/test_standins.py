@@ -41,7 +41,7 @@ def git(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["git", *words], env=env, capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize("recipe", ["caffe", "digits"])
+@pytest.mark.parametrize("recipe", [repository.tree for repository in REPOSITORIES])
 def test_what_a_recipe_fetches_is_there_as_a_shallow_clone(tmp_path: Path, recipe: str) -> None:
     source = next(iter(Catalogue().recipes[recipe].sources.values()))
     with serving(tmp_path / "sources") as server:

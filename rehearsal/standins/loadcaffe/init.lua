@@ -1,0 +1,1 @@
+-- The stand-in's th looks whether this file is there, and reads no Lua.

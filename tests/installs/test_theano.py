@@ -1,0 +1,77 @@
+"""PyTensor, which Theano lives on as, from the package registry: it computes on the CPU in three ways and says so."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from provision.recipe import Catalogue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.installs.conftest import Box
+
+PYTHON = "/opt/gpurig/theano/venv/bin/python"
+VERSION = Catalogue().recipes["theano"].version
+FOLDER = "/jobs/work/example-theano"
+
+
+@pytest.fixture(scope="module")
+def theano(box: Box) -> Box:
+    """The box with PyTensor."""
+    said = box.fab("setup-theano")
+    assert re.search(r"theano +installed in", said)
+    return box
+
+
+@pytest.fixture(scope="module")
+def checked(theano: Box, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What the example said, and its result."""
+    into = tmp_path_factory.mktemp("results")
+    said = theano.fab("example-theano", "--args", "--iterations 50", "--into", str(into))
+    (result,) = into.rglob("which_device.json")
+    return said, result
+
+
+def test_it_is_found_again_and_brought_nothing_of_nvidia(theano: Box) -> None:
+    assert "nothing to do" in theano.fab("setup-theano")
+    installed = theano.ssh(f"{PYTHON} -m pip freeze").split()
+    assert f"pytensor=={VERSION}" in installed
+    assert not [line for line in installed if "nvidia" in line or "cuda" in line]
+
+
+def test_the_check_names_the_device_of_every_way_to_compute(checked: tuple[str, Path]) -> None:
+    said, result = checked
+    document = json.loads(result.read_text(encoding="utf-8"))
+    assert [(row["backend"], row["device"]) for row in document["runs"]] == [
+        ("C", "cpu"),
+        ("Numba", "cpu"),
+        ("JAX", "cpu"),
+    ]
+    assert all(row["relative_error"] < 1e-6 for row in document["runs"])  # of single precision: 6e-8
+    assert document["iterations"] == 50
+    assert document["versions"]["pytensor"] == VERSION
+    assert len(re.findall(r"50 times in [\d.]+ s on cpu\. Used the cpu", said)) == 3
+
+
+@pytest.mark.usefixtures("checked")
+def test_a_gpu_that_is_not_there_is_refused_and_never_replaced_by_the_cpu(theano: Box) -> None:
+    said = theano.ssh(f"cd {FOLDER} && GPURIG_DEVICE=gpu {PYTHON} which_device.py 2>&1; echo code $?").splitlines()
+    assert said == ["which_device.py: a GPU was asked for, and JAX sees none on this host", "code 3"]
+
+
+@pytest.mark.usefixtures("checked")
+def test_bad_input_is_refused(theano: Box) -> None:
+    said = theano.ssh(f"cd {FOLDER} && {PYTHON} which_device.py --length 0 2>&1; echo code $?")
+    assert "--length and --iterations have to be 1 or more" in said
+    assert said.endswith("code 2\n")
+
+
+def test_a_script_of_ones_own_takes_gradients_as_theano_did(theano: Box) -> None:
+    script = "import pytensor as t; x = t.tensor.dscalar(); print(float(t.function([x], t.grad(x**3, x))(2.0)))"
+    theano.fab("run", "--with", "theano", "--name", "grad", "--", f"python -c '{script}'")
+    assert "12.0" in theano.fab("logs", "grad", "--follow")  # 3 x^2 at 2
