@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DISK_GIB = 14
 """What the root disk of a provisioned box takes (10), with the headroom that recipes ask for."""
-RUN = ("pulumi", "volumes", "snapshots", "boxes", "calls.jsonl", "cloud.log", "job.sha256")
+RUN = ("pulumi", "volumes", "snapshots", "boxes", "calls.jsonl", "cloud.log", "job.sha256", "results")
 """What one run leaves in the state folder."""
 LASTING = (
     "bin",

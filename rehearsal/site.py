@@ -39,6 +39,11 @@ class Site:
     """Which Pulumi engine runs, in words for the user."""
 
     @property
+    def trains(self) -> bool:
+        """Whether DIGITS can train here: the real Caffe is built for a GPU and does nothing without one."""
+        return self.stack != "rehearsal-upstream"
+
+    @property
     def state(self) -> Path:
         """The folder of everything that this rehearsal writes."""
         return self.cloud.state

@@ -122,6 +122,9 @@ def _first_box(story: Story) -> None:
         _tunnel(story)
         _direct(story, host)
         _stranger(story, host)
+    if story.site.trains:
+        with story.chapter("train: a data set and a network through DIGITS' REST interface"):
+            story.do("fab", "example-digits", "--into", str(story.site.state / "results"))
     with story.chapter("nothing to do: the same command again"):
         _write_job(story, mount)
         _nothing_to_do(story)

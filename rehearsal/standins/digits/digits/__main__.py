@@ -6,7 +6,9 @@ from gevent import monkey
 
 monkey.patch_all()
 
-from digits.webapp import app, socketio  # noqa: E402 - DIGITS patches first, too
+from flask_socketio import SocketIO  # noqa: E402 - DIGITS patches first, too
+
+from digits.webapp import app  # noqa: E402
 
 
 def main() -> None:
@@ -16,7 +18,7 @@ def main() -> None:
     port = parser.parse_args().port
     print(f"DIGITS (STAND-IN) on port {port}, jobs in {app.config['JOBS_DIR']}", flush=True)
     try:
-        socketio.run(app, "0.0.0.0", port)  # noqa: S104 - DIGITS listens everywhere: the security group decides
+        SocketIO(app, async_mode="gevent").run(app, "0.0.0.0", port)  # noqa: S104 - DIGITS listens everywhere: the security group decides
     except KeyboardInterrupt:
         print("DIGITS (STAND-IN) stops", flush=True)
 
