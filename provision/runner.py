@@ -569,8 +569,9 @@ def begin(request: Json, bundle: Json) -> Json:
     if not fresh and set(states.values()) <= {"present"}:
         ready = load("ready.json")
         if not ready or ready["digest"] != bundle["digest"]:
-            ready = finish(bundle)
             remove(HOME / "pending.json")
+            write(HOME / "bundle.json", request["bundle"])
+            ready = finish(bundle)
         return {"event": "unchanged", "steps": states, "since": ready["at"]}
     journal = HOME / "journal.jsonl"
     offset = journal.stat().st_size if journal.exists() else 0
