@@ -5,7 +5,7 @@ SOURCES ?= standins
 PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup rehearse shell test lint types unit test-recipes bench lock clean
+.PHONY: help setup rehearse shell test lint types unit test-recipes bench pages lock clean
 
 help:
 	@echo "make rehearse              create, provision, use, destroy and restore a box on this machine; no account, no bill"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-recipes          install the catalogue for real on boxes of this machine, and run its examples (up to an hour)"
 	@echo "make bench                 how fast it is, beside plain ssh"
 	@echo "make clean                 switch a rehearsal cloud off and remove what it left here"
+	@echo "make pages                 write docs/recipes and docs/compatibility.md again from the recipes"
 	@echo "make lock                  pin the newest packages again (needs uv)"
 
 setup:
@@ -43,6 +44,9 @@ bench: setup
 
 clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m rehearsal clean; fi
+
+pages: setup
+	@$(BIN)/python -m provision.pages
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \

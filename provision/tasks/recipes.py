@@ -1,31 +1,166 @@
-"""`fab recipes`: the catalogue as a table."""
+"""`fab recipes`: what can be installed, where it works, and the page of one recipe."""
 
 from __future__ import annotations
 
-from typing import Any
+import json as json_lines
+import re
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
 
+from provision import compatibility
+from provision.compatibility import State
+from provision.errors import BadInput
+from provision.platforms import images
 from provision.recipe import Catalogue
 from provision.tasks.base import task
 
+if TYPE_CHECKING:
+    from rich.table import Table
 
-@task()
-def recipes(_c: Any) -> None:
-    """List what can be installed, in the order in which it would be."""
-    from rich.box import SIMPLE  # noqa: PLC0415 - only this task draws a table
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from provision.compatibility import Cell
+    from provision.recipe import Recipe
 
-    table = Table("recipe", "version", "what it is", "needs", "minutes", "compute", "sources", box=SIMPLE)
-    for recipe in Catalogue().ordered():
-        table.add_row(
-            recipe.name,
-            recipe.version,
-            recipe.summary,
-            ", ".join(recipe.needs),
-            f"{recipe.minutes:g}",
-            " ".join(recipe.compute) or "any",
-            ", ".join(recipe.sources),
+    Cells = dict[tuple[str, str], Cell]
+    """How one recipe fares, by image and kind of GPU: a model, a compute capability, or "none"."""
+
+PIPE_WIDTH = 200
+"""A pipe has no width: there every row is kept on one line."""
+
+
+@task(
+    help={
+        "name": "show the page of this recipe",
+        "image": "only what works on this image",
+        "gpu": 'only what works with this GPU model, or without one ("none")',
+        "json": "print everything as JSON",
+    }
+)
+def recipes(_c: Any, name: str = "", image: str = "", gpu: str = "", *, json: bool = False) -> None:
+    """List what can be installed, or show one recipe (fab recipes [NAME])."""
+    catalogue = Catalogue()
+    image, gpu = compatibility.known_place(image, gpu)
+    chosen = [catalogue.recipes[name]] if name in catalogue.recipes else list(catalogue.ordered())
+    if name and name not in catalogue.recipes:
+        raise BadInput([f'there is no recipe "{name}"; there are: {", ".join(sorted(catalogue.recipes))}'])
+    fares = {r.name: _fares(catalogue, r.name, image, gpu) for r in chosen} if json or image or gpu else {}
+    if json:
+        print(json_lines.dumps([_document(r, fares[r.name]) for r in chosen], indent=2))
+    elif image or gpu:
+        _print(_fitting(chosen, fares, image, gpu))
+        _print_reasons({n: cells for n, cells in fares.items() if all(c.state is State.NO for c in cells.values())})
+    elif name:
+        _show_page(catalogue, name)
+    else:
+        _print(_list(chosen))
+        print("one of them: fab recipes NAME; what works where: fab recipes --image IMAGE --gpu MODEL")
+
+
+def _fares(catalogue: Catalogue, name: str, image: str, gpu: str) -> Cells:
+    """Return how a recipe fares in the places asked for: on an image or on all, with one GPU model or any kind."""
+    chosen = [image] if image else images()
+    if gpu:
+        return {(i, gpu): compatibility.cell(catalogue, name, i, gpu) for i in chosen}
+    return {(i, kind): c for i in chosen for kind, c in compatibility.row(catalogue, name, i).items()}
+
+
+def _document(recipe: Recipe, cells: Cells) -> dict[str, Any]:
+    """Return a recipe as JSON."""
+    keys = ("name", "summary", "version", "needs", "needs_on_gpu", "document", "minutes", "disk_gib", "ports", "driver")
+    trials = [kind for kind in ("example", "bench") if getattr(recipe, kind)]
+    works = [
+        {"image": i, "gpu": g, "state": c.state, "reason": c.reason, "sources": dict(c.sources), "cuda": c.cuda}
+        for (i, g), c in cells.items()
+    ]
+    return {
+        **{key: getattr(recipe, key) for key in keys},
+        "sources": list(recipe.sources),
+        "try": trials,
+        "works": works,
+    }
+
+
+def _list(chosen: list[Recipe]) -> Table:
+    """Return the whole catalogue as a table."""
+    table = _table("recipe", "version", "what it is", "min", "try")
+    for recipe in chosen:
+        trials = [kind for kind in ("example", "bench") if getattr(recipe, kind)]
+        table.add_row(recipe.name, recipe.version, recipe.summary, f"{recipe.minutes:g}", " ".join(trials))
+    return table
+
+
+def _fitting(chosen: list[Recipe], fares: dict[str, Cells], image: str, gpu: str) -> Table:
+    """Return what works in the given places as a table."""
+    table = _table("recipe", "version", "there", "CUDA", "say")
+    for recipe in chosen:
+        works = {place: c for place, c in fares[recipe.name].items() if c.state is not State.NO}
+        if works:
+            cuda = ", ".join(dict.fromkeys(c.cuda for c in works.values() if c.cuda))
+            choices = dict.fromkeys(f"--source {n}={s}" for c in works.values() for n, s in c.sources.items())
+            table.add_row(recipe.name, recipe.version, _there(works, image, gpu), cuda, " ".join(choices))
+    return table
+
+
+def _there(works: Cells, image: str, gpu: str) -> str:
+    """Return in which of the places it was tried or is expected to work: in what was left open, if anything was."""
+    if image and gpu:
+        return str(next(iter(works.values())).state)
+    every = len(images()) if gpu else 1 + len(compatibility.capabilities())
+    said = []
+    for state in (State.TRIED, State.EXPECTED):
+        places = [place for place, c in works.items() if c.state is state]
+        names = ["everywhere"] if len(places) == every else [kind if image else i for i, kind in places]
+        said += [f"{state}: {', '.join(names)}"] if places else []
+    return "; ".join(said)
+
+
+def _print_reasons(never: dict[str, Cells]) -> None:
+    """Say why some recipes do not work there at all."""
+    if not never:
+        return
+    print("not there:")
+    width = max(len(name) for name in never)
+    columns = shutil.get_terminal_size((PIPE_WIDTH, 0)).columns
+    for name, cells in never.items():
+        why = "; ".join(dict.fromkeys(c.reason for c in cells.values()))
+        print(
+            textwrap.fill(why, columns - 1, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
         )
+
+
+def _show_page(catalogue: Catalogue, name: str) -> None:
+    """Show one recipe's page: as it is read in a terminal, as Markdown in a pipe."""
+    from rich.console import Console  # noqa: PLC0415 - only this task draws
+    from rich.markdown import Markdown  # noqa: PLC0415
+
+    from provision.pages.recipe import page  # noqa: PLC0415
+
+    text = page(catalogue, name)
     console = Console()
-    # A pipe has no width: keep every row on one line there.
-    (console if console.is_terminal else Console(width=200)).print(table)
+    if console.is_terminal:
+        # Links between pages lead nowhere here, and an address is its own name.
+        plain = re.sub(r"<(https?://[^>]+)>", r"\1", re.sub(r"\[([^]]+)\]\((?!http)[^)]+\)", r"\1", text))
+        console.print(Markdown(plain, hyperlinks=False))
+    else:
+        sys.stdout.write(text)
+
+
+def _table(*heads: str) -> Table:
+    """Return an empty table; names and versions, which are typed again, stay whole in it."""
+    from rich import table as tables  # noqa: PLC0415
+    from rich.box import SIMPLE  # noqa: PLC0415
+
+    table = tables.Table(box=SIMPLE, pad_edge=False)
+    for head in heads:
+        table.add_column(
+            head, no_wrap=head in ("recipe", "version", "min"), justify="right" if head == "min" else "left"
+        )
+    return table
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console()
+    (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(table)

@@ -11,9 +11,25 @@ README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- tasks -->\n", "<!-- /tasks -->"
 
 
+PER_RECIPE = {
+    "setup": "Install a recipe and all that it needs",
+    "example": "Set it up and run its example; results come here as they appear",
+    "bench": "The same script on the CPU and on the GPU: a table, a plot and a JSON file",
+}
+
+
 def task_list() -> str:
-    """Return the tasks as the README shows them."""
-    rows = sorted((name, " ".join((task.__doc__ or "").split())) for name, task in collection().tasks.items())
+    """Return the tasks as the README shows them: the verbs, then those that recipes bring."""
+    rows: list[tuple[str, str]] = []
+    recipes: dict[str, list[str]] = {kind: [] for kind in PER_RECIPE}
+    for name, task in sorted(collection().tasks.items()):
+        kind, _, recipe = name.partition("-")
+        if recipe and kind in recipes:
+            recipes[kind].append(recipe)
+        else:
+            words = [name, *(argument.upper() for argument in task.positional)]
+            rows.append((" ".join(words), " ".join((task.__doc__ or "").split())))
+    rows += [(f"{kind}-…", f"{PER_RECIPE[kind]}: {', '.join(names)}") for kind, names in recipes.items()]
     return "| task | |\n|---|---|\n" + "".join(f"| `fab {name}` | {about} |\n" for name, about in rows)
 
 

@@ -1,0 +1,124 @@
+"""`fab recipes` as a user types it: the list, what works where, one recipe's page, JSON, and what bad words get."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provision.recipe import Catalogue
+from tests.provision.lab import write_recipe
+from tests.tasks.test_fab import FAB, ROOT, fab
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOPPER = "its compiler is older than Hopper"
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> str:
+    """A folder with recipes of the user's own, beside the catalogue."""
+    supports = (
+        f'images = ["ubuntu-22.04"]\nno = {{ "9.0" = "{HOPPER}" }}\ntried = [{{ image = "ubuntu-22.04", gpu = "T4" }}]'
+    )
+    write_recipe(tmp_path / "mine" / "old-stack", f'needs = ["base"]\n[supports]\n{supports}')
+    write_recipe(
+        tmp_path / "mine" / "on-top", 'needs = ["old-stack"]\nneeds_on_gpu = ["nvidia-driver"]\nports = [8888]'
+    )
+    write_recipe(tmp_path / "mine" / "anywhere")
+    return str(tmp_path / "mine")
+
+
+def said(tmp_path: Path, mine: str, *words: str) -> str:
+    done = fab(tmp_path, "recipes", *words, GPURIG_RECIPES=mine)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def row(text: str, name: str) -> str:
+    [line] = [line for line in text.splitlines() if line.split()[:1] == [name]]
+    return line
+
+
+def test_the_list_has_every_recipe(tmp_path: Path, mine: str) -> None:
+    text = said(tmp_path, mine)
+    for name in (*Catalogue().recipes, "old-stack", "on-top"):
+        assert row(text, name)
+    assert "example bench" in row(text, "pytorch")
+
+
+def test_with_an_image_and_a_gpu_it_says_tried_expected_or_why_not(tmp_path: Path, mine: str) -> None:
+    there = said(tmp_path, mine, "--image", "ubuntu-22.04", "--gpu", "t4")
+    assert "tried" in row(there, "old-stack")
+    assert "expected" in row(there, "on-top")
+    elsewhere = said(tmp_path, mine, "--image", "ubuntu-22.04", "--gpu", "H100")
+    assert HOPPER in row(elsewhere.partition("not there:")[2], "old-stack")
+    assert f"it needs old-stack: {HOPPER}" in row(elsewhere.partition("not there:")[2], "on-top")
+    assert "old-stack" not in elsewhere.partition("not there:")[0]
+
+
+def test_with_one_of_both_it_says_where_the_other_may_be(tmp_path: Path, mine: str) -> None:
+    assert "ubuntu-22.04" in row(said(tmp_path, mine, "--gpu", "T4"), "old-stack")
+    line = row(said(tmp_path, mine, "--image", "ubuntu-22.04"), "old-stack")
+    assert "tried: 7.5" in line
+    assert "9.0" not in line
+    assert "expected: everywhere" in row(said(tmp_path, mine, "--image", "debian-12"), "anywhere")
+    assert "--source cuda=distribution" in row(said(tmp_path, mine, "--image", "debian-12", "--gpu", "none"), "cuda")
+
+
+def test_one_recipe_is_its_page(tmp_path: Path, mine: str) -> None:
+    page = said(tmp_path, mine, "on-top")
+    assert page.startswith("# on-top\n")
+    for part in ("fab setup-on-top", "[old-stack](old-stack.md)", "(with a GPU)", "fab tunnel --port 8888", HOPPER):
+        assert part in page
+    assert said(tmp_path, mine, "digits") == (ROOT / "docs" / "recipes" / "digits.md").read_text(encoding="utf-8")
+
+
+def test_json_has_all_of_it(tmp_path: Path, mine: str) -> None:
+    rows: list[dict[str, Any]] = json.loads(said(tmp_path, mine, "--json", "--gpu", "H100"))
+    assert {row["name"] for row in rows} == {*Catalogue().recipes, "anywhere", "old-stack", "on-top"}
+    [old] = [row for row in rows if row["name"] == "old-stack"]
+    [cell] = [cell for cell in old["works"] if cell["image"] == "ubuntu-22.04"]
+    assert (cell["state"], cell["reason"], cell["gpu"]) == ("no", HOPPER, "H100")
+    [alone] = json.loads(said(tmp_path, mine, "on-top", "--json"))
+    assert (alone["needs"], alone["needs_on_gpu"], alone["ports"]) == (["old-stack"], ["nvidia-driver"], [8888])
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (("torch8",), ('no recipe "torch8"', "base, caffe")),
+        (("--image", "beos"), ('no image "beos"', "ubuntu-22.04")),
+        (("--gpu", "voodoo2"), ('no GPU model "voodoo2"', "T4")),
+    ],
+)
+def test_what_nobody_knows_is_refused_with_what_is_known(
+    tmp_path: Path, words: tuple[str, ...], parts: tuple[str, ...]
+) -> None:
+    done = fab(tmp_path, "recipes", *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    for part in parts:
+        assert part in done.stderr
+
+
+def test_in_a_terminal_of_a_hundred_columns_no_line_is_longer(tmp_path: Path) -> None:
+    for words in ("", "--gpu T4", "--image debian-12", "digits", "--image debian-12 --gpu H100"):
+        command = f"stty columns 100 rows 40; {FAB} --search-root {ROOT} recipes {words}"
+        done = subprocess.run(
+            ["script", "-qec", command, "/dev/null"], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
+        lines = [plain(line).rstrip() for line in done.stdout.splitlines()]
+        assert len(lines) > 5
+        assert max(map(len, lines)) <= 100, max(lines, key=len)
+        assert "](" not in done.stdout
+
+
+def plain(line: str) -> str:
+    """Return a line without colours."""
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line)
