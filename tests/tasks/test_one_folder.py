@@ -101,7 +101,7 @@ def test_it_has_its_page_and_its_lines_in_the_tables(catalogue: Catalogue, tmp_p
         "    rm -rf /opt/gpurig/counter\n",
     ):
         assert part in page
-    assert "[counter](counter.md) | Counts to three" in written["recipes/README.md"]
+    assert "[counter](counter.md) | Counter: one to three" in written["recipes/README.md"]
     assert "| [counter](recipes/counter.md) | **tried** | expected |" in written["compatibility.md"]
     docs = tmp_path / "docs"
     (docs / "recipes").mkdir(parents=True)
