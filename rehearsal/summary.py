@@ -42,7 +42,9 @@ def _parts(story: Story, sources: str) -> list[tuple[str, str, str]]:
     upstream = sources == "upstream"
     code = "real" if upstream else "stand-in"
     from_where = (
-        "their own repositories" if upstream else "small projects of gpurig's own, through the real install scripts"
+        "their own repositories; nothing is trained without a GPU"
+        if upstream
+        else "small projects of gpurig's own, through the real install scripts; what trains is a softmax regression"
     )
     return [
         *_cloud_parts(story),
