@@ -10,7 +10,7 @@ from provision.platforms import NO_GPU
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MIRROR_KINDS = ("git", "apt", "pip", "download", "oci")
+MIRROR_KINDS = ("git", "apt", "pip", "conda", "download", "oci")
 """What has addresses: repositories, archives of packages, indexes of Python packages, files, container images."""
 
 

@@ -52,7 +52,7 @@ def mirror(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         threading.Thread(target=server.serve_forever, daemon=True).start()
         prefix = SOURCE["url"].rsplit("/", 1)[0]
         there = f"http://rehearsal.internal:{server.server_port}"
-        channels = f'"{SOURCE["channels"]["url"]}" = "{there}/channels"'
+        channels = f'[mirrors.conda]\n"https://channels.example" = "{there}/channels"'
         request.module.HOST = f'[mirrors.download]\n"{prefix}" = "{there}"\n{channels}'
         installer = folder / SOURCE["url"].rsplit("/", 1)[1]
         installer.write_text(INSTALLER.replace("VERSION", RECIPE.version.split("-")[0]), encoding="utf-8")

@@ -31,6 +31,7 @@ MIRRORS = {
     "git": {"https://github.com/": "http://mirror.example/git/"},
     "apt": {"http://archive.example/": "http://mirror.example/ubuntu?a&b/"},
     "pip": {"https://index.example/simple": "http://mirror.example/simple"},
+    "conda": {"https://channels.example": "http://mirror.example/channels"},
 }
 GPUS = ((NO_GPU, "7.5"), *((name, gpus()[name].compute) for name in ("T4", "L4", "H100")))
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
