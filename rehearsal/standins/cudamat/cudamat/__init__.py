@@ -18,7 +18,7 @@ class CUDAMatException(Exception):
 def cuda_set_device(number):
     """Take that GPU. Raises `CUDAMatException` where there is none, as the real one does."""
     if _LIBRARY.cuda_set_device(ctypes.c_int(number)):
-        raise CUDAMatException(f"CUDA error: {_LIBRARY.last_error().decode()} (STAND-IN)")
+        raise CUDAMatException("CUDA error: %s (STAND-IN)" % _LIBRARY.last_error().decode())
 
 
 def cublas_init():
