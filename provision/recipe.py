@@ -67,8 +67,10 @@ class Recipe:
     """Skipped, when only needed by another recipe, on a host that is declared to have no GPU."""
     reboot: bool = False
     """The install may end with exit code 100: reboot, then verify."""
-    licence: str = ""
-    """Licence that the user has to accept by this name."""
+    licences: tuple[str, ...] = ()
+    """Licences that the user has to accept by these names."""
+    gpu_licences: tuple[str, ...] = ()
+    """Licences of what comes with it only where there is a GPU."""
     ports: tuple[int, ...] = ()
     unit: str = ""
     """The systemd service that it runs as."""
@@ -112,9 +114,11 @@ class Recipe:
         """Return the images that this recipe supports when it is taken from `source`."""
         return tuple(self.sources.get(source, {}).get("images", self.images) or images())
 
-    def licence_for(self, target: Target) -> str:
-        """Return the licence to accept for the chosen source, or ""."""
-        return str(self.sources.get(self.source_for(target), {}).get("licence", self.licence))
+    def licences_for(self, target: Target) -> tuple[str, ...]:
+        """Return the licences to accept for the chosen source on this target."""
+        table = self.sources.get(self.source_for(target), {})
+        on_gpu = () if target.gpu == NO_GPU else table.get("gpu_licences", self.gpu_licences)
+        return (*table.get("licences", self.licences), *on_gpu)
 
 
 def _load(folder: Path) -> Recipe:

@@ -14,8 +14,8 @@ EXAMPLE = "example"
 _TRIALS = (EXAMPLE, "bench")
 _TRIAL: dict[str, Any] = {**dict.fromkeys(("command", "summary", "pictures"), STRING), "minutes": NUMBER}
 _SCHEMA: dict[str, Any] = {
-    **dict.fromkeys(("summary", "version", "licence", "unit", "health", "undo", "document", "no_example"), STRING),
-    **dict.fromkeys(("needs", "needs_on_gpu", "conflicts"), STRINGS),
+    **dict.fromkeys(("summary", "version", "unit", "health", "undo", "document", "no_example"), STRING),
+    **dict.fromkeys(("needs", "needs_on_gpu", "conflicts", "licences", "gpu_licences"), STRINGS),
     **dict.fromkeys(("minutes", "disk_gib"), NUMBER),
     **dict.fromkeys(("needs_gpu", "reboot"), FLAG),
     **dict.fromkeys(_TRIALS, _TRIAL),
@@ -23,7 +23,7 @@ _SCHEMA: dict[str, Any] = {
     "env": {"*": STRING},
     "activate": {"*": STRING},
     "files": {"*": {"template": STRING, "mode": MODE}},
-    "sources": {"*": {"licence": STRING, "images": STRINGS, "*": ANY}},
+    "sources": {"*": {**dict.fromkeys(("licences", "gpu_licences", "images"), STRINGS), "*": ANY}},
     "supports": {"images": STRINGS, "compute": STRINGS, "driver": NUMBER, "no": {"*": STRING}, "tried": TABLES},
 }
 

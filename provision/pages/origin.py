@@ -19,7 +19,9 @@ def origins(recipe: Recipe, table: Mapping[str, Any], source: str) -> list[list[
     """Return a row for each thing that comes from a source: what, pinned to what, licence, images."""
     things = list(_things(table)) or [(_about(recipe, table, source), str(table.get("release", "")))]
     first, *others = [[what, pin] for what, pin in things]
-    about = [str(table.get("licence", recipe.licence)), ", ".join(table.get("images", ()))]
+    licences = [*table.get("licences", recipe.licences)]
+    licences += [f"{name} (with a GPU)" for name in table.get("gpu_licences", recipe.gpu_licences)]
+    about = [", ".join(licences), ", ".join(table.get("images", ()))]
     return [[*first, *about], *([*other, "", ""] for other in others)]
 
 

@@ -96,7 +96,7 @@ def _asked(catalogue: Catalogue, recipe: Recipe) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     goal = _goal(catalogue, recipe)
     for other in (*_needed(catalogue, recipe), recipe):
-        if licence := other.licence_for(goal):
+        for licence in other.licences_for(goal):
             found.setdefault(licence, []).append(other.name)
     return found
 

@@ -54,7 +54,7 @@ def refused(changes: dict[str, str], *, aws: Aws | None = None) -> str:
         ("maxLifetimeHours", "1.5", "from 0 (no limit)"),
         ("sources", '["cuda"]', "recipe: source"),
         ("sources", "{cuda: wheel}", "recipe: source"),
-        ("mirrors", '{"http": {"https://a/": "https://b/"}}', "git, apt, pip, download"),
+        ("mirrors", '{"http": {"https://a/": "https://b/"}}', "git, apt, pip, conda, download, oci"),
         ("mirrors", '{"git": "https://b/"}', "{prefix: replacement}"),
         ("unpinned", "[1]", "a list of recipes"),
         ("acceptLicences", '{"nvidia-cuda": true}', "a list of licences"),

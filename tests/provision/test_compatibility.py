@@ -13,6 +13,7 @@ from provision.errors import BadInput
 from provision.platforms import NO_GPU, gpus, images
 from provision.recipe import Catalogue
 from provision.target import Target
+from provision.tasks.recipes import known_place
 from tests.provision.lab import write_recipe
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ RECIPES = {
         [sources.shop]
         images = ["ubuntu-22.04"]
         release = "11.8"
-        licence = "shop-licence"
+        licences = ["shop-licence"]
         [sources.own]
         release = "11.5"
         """,
@@ -166,6 +167,20 @@ def test_a_driver_that_is_too_old_is_refused_unless_the_setup_brings_another(cat
     assert compatibility.driver_problems(catalogue, "caffe", kept, lambda: old) == []
 
 
+def test_a_driver_that_the_images_packages_bring_too_old_is_refused_before_anything_is_installed(
+    tmp_path: Path,
+) -> None:
+    write_recipe(tmp_path / "nvidia-driver", 'needs_gpu = true\nsources = { old = { branch = "535" }, present = {} }')
+    write_recipe(tmp_path / "new", 'needs = ["nvidia-driver"]\nsupports = { driver = 580 }')
+    catalogue = Catalogue(tmp_path)
+    (problem,) = catalogue.problems(["new"], Target(gpu="T4"))
+    assert "needs NVIDIA's driver 580 or newer, and the packages there bring 535" in problem
+    assert cell(catalogue, "new", "ubuntu-22.04", "T4").state is State.NO
+    # Without a GPU it takes no driver, and the user's own may be newer.
+    for target in (Target(), Target(gpu="T4", sources={"nvidia-driver": "present"})):
+        assert catalogue.problems(["new"], target) == []
+
+
 def test_capabilities_come_in_the_order_of_their_numbers() -> None:
     order = [tuple(int(part) for part in compute.split(".")) for compute in compatibility.capabilities()]
     assert order == sorted(order)
@@ -173,7 +188,7 @@ def test_capabilities_come_in_the_order_of_their_numbers() -> None:
 
 
 def test_an_image_and_a_model_that_nobody_knows_are_refused_together() -> None:
-    assert compatibility.known_place("debian-12", "t4") == ("debian-12", "T4")
+    assert known_place("debian-12", "t4") == ("debian-12", "T4")
     with pytest.raises(BadInput) as caught:
-        compatibility.known_place("beos", "voodoo2")
+        known_place("beos", "voodoo2")
     assert ["beos" in caught.value.problems[0], "voodoo2" in caught.value.problems[1]] == [True, True]

@@ -25,11 +25,12 @@ def catalogue(tmp_path: Path) -> Catalogue:
         "base": "",
         "driver": 'needs = ["base"]\nneeds_gpu = true',
         "cuda": (
-            'needs = ["base", "driver"]\nsources.vendor = { licence = "vendor-licence" }\n'
+            'needs = ["base", "driver"]\nsources.vendor = { licences = ["vendor-licence"] }\n'
             'sources.distribution = {}\nsources.old = { images = ["debian-12"] }\nsources.present = {}'
         ),
         "caffe": 'needs = ["cuda"]\nsupports = { compute = ["7.5", "8.6", "8.9"], images = ["ubuntu-22.04"] }',
         "torch": 'needs = ["cuda"]\nconflicts = ["caffe"]',
+        "wheels": 'needs = ["base"]\ngpu_licences = ["vendor-licence", "wheel-licence"]',
     }
     for name, toml in recipes.items():
         write_recipe(tmp_path / name, toml)
@@ -97,6 +98,12 @@ def test_a_licence_has_to_be_accepted_by_name(catalogue: Catalogue) -> None:
     (problem,) = catalogue.problems(["cuda"], Target(**{**T4, "licences": ("another",)}))
     assert '"vendor-licence"' in problem
     assert "acceptLicences" in problem
+
+
+def test_what_comes_with_a_gpu_alone_has_licences_there_alone(catalogue: Catalogue) -> None:
+    assert catalogue.problems(["wheels"], Target(gpu="none")) == []
+    (problem,) = catalogue.problems(["wheels"], Target(**T4))
+    assert '"wheels" comes under the licence "wheel-licence"' in problem
 
 
 def test_another_source_has_another_licence(catalogue: Catalogue) -> None:

@@ -23,14 +23,15 @@ minutes = 2.5
 disk_gib = 3
 needs_gpu = true
 reboot = true
-licence = "read-me"
+licences = ["read-me"]
+gpu_licences = ["read-me-too"]
 ports = [5000]
 unit = "all.service"
 health = "http://127.0.0.1:5000/"
 undo = "apt-get remove all"
 env = { PATH = "/opt/all/bin:$PATH" }
 files."/etc/all.conf" = { template = "all.conf.j2", mode = "0600" }
-sources.vendor = { url = "https://vendor.example/all", licence = "vendor" }
+sources.vendor = { url = "https://vendor.example/all", licences = ["vendor"] }
 sources.distribution = { apt = "http://archive.example/" }
 supports = { images = ["ubuntu-22.04"], compute = ["7.5", "8.6"] }
 """
@@ -57,7 +58,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         disk_gib=3,
         needs_gpu=True,
         reboot=True,
-        licence="read-me",
+        licences=("read-me",),
+        gpu_licences=("read-me-too",),
         ports=(5000,),
         unit="all.service",
         health="http://127.0.0.1:5000/",
@@ -67,7 +69,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         images=("ubuntu-22.04",),
         compute=("7.5", "8.6"),
         sources={
-            "vendor": {"url": "https://vendor.example/all", "licence": "vendor"},
+            "vendor": {"url": "https://vendor.example/all", "licences": ["vendor"]},
             "distribution": {"apt": "http://archive.example/"},
         },
     )
@@ -86,7 +88,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ("disk_gib = -1", '"disk_gib" has to be a number, zero or more'),
         ("needs_gpu = 1", '"needs_gpu" has to be true or false'),
         ('reboot = "yes"', '"reboot" has to be true or false'),
-        ("licence = 1", '"licence" has to be a string'),
+        ("licences = 1", '"licences" has to be a list of strings'),
         ("undo = []", '"undo" has to be a string'),
         ('ports = ["5000"]', '"ports" has to be a list of port numbers'),
         ("ports = [true]", '"ports" has to be a list of port numbers'),
@@ -102,7 +104,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ('files."a" = { template = "install.sh.j2" }', '"files.a" has to be an absolute path'),
         ('sources = "x"', '"sources" has to be a table'),
         ('sources.a = "x"', '"sources.a" has to be a table'),
-        ("sources.a = { licence = 1 }", '"sources.a.licence" has to be a string'),
+        ("sources.a = { licences = 1 }", '"sources.a.licences" has to be a list of strings'),
         ('sources.a = { images = "debian-12" }', '"sources.a.images" has to be a list of strings'),
         ('supports = "x"', '"supports" has to be a table'),
         ("supports = 1", '"supports" has to be a table'),
