@@ -155,7 +155,7 @@ def test_closure_is_what_is_needed_at_any_depth(catalogue: Catalogue) -> None:
         for asked in itertools.combinations(catalogue.recipes, size):
             expected = set(asked)
             for name in asked:
-                expected |= {"base": set(), "driver": {"base"}, "cuda": {"base", "driver"}}.get(
+                expected |= {"base": set(), "driver": {"base"}, "wheels": {"base"}, "cuda": {"base", "driver"}}.get(
                     name, {"base", "driver", "cuda"}
                 )
             assert catalogue.closure(asked) == expected
