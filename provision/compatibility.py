@@ -10,7 +10,6 @@ import enum
 import re
 from typing import TYPE_CHECKING
 
-from provision.errors import BadInput
 from provision.platforms import NO_GPU, cheapest, gpus, images
 from provision.target import Target
 
@@ -101,7 +100,7 @@ def problems(catalogue: Catalogue, names: Iterable[str], target: Target) -> list
         if not skipped or recipe.name in names:
             found += [str(misfit) for misfit in misfits(recipe, target)]
         if not skipped:
-            found += _source_problems(recipe, target)
+            found += [*_source_problems(recipe, target), *map(str, _driver_misfits(catalogue, recipe, target))]
         found += [
             f'recipe "{recipe.name}" cannot stand beside "{other}"' for other in recipe.conflicts if other in wanted
         ]
@@ -113,12 +112,12 @@ def _source_problems(recipe: Recipe, target: Target) -> list[str]:
     source = recipe.source_for(target)
     if source and source not in recipe.sources:
         return [f'sources: recipe "{recipe.name}" has no source "{source}"; it has: {", ".join(recipe.sources)}']
-    licence = recipe.licence_for(target)
-    if not licence or licence in target.licences:
-        return []
     places = "acceptLicences in the Pulumi configuration, licences in hosts.toml, or --accept"
-    what = f'recipe "{recipe.name}" comes under the licence "{licence}"'
-    return [f"{what}; read it, then accept it by that name: {places}"]
+    return [
+        f'recipe "{recipe.name}" comes under the licence "{licence}"; read it, then accept it by that name: {places}'
+        for licence in recipe.licences_for(target)
+        if licence not in target.licences
+    ]
 
 
 def cell(catalogue: Catalogue, name: str, image: str, gpu: str = NO_GPU) -> Cell:
@@ -126,7 +125,7 @@ def cell(catalogue: Catalogue, name: str, image: str, gpu: str = NO_GPU) -> Cell
     goal = best_target(catalogue, name, image, gpu)
     recipe = catalogue.recipes[name]
     for step in (recipe, *_needed(catalogue, recipe, gpu)):
-        for misfit in misfits(step, goal):
+        for misfit in (*misfits(step, goal), *_driver_misfits(catalogue, step, goal)):
             return Cell(state=State.NO, reason=_reason(misfit, recipe))
     taken = recipe.source_for(goal)
     seen = [entry.get("source", taken) for entry in recipe.tried if (entry["image"], entry["gpu"]) == (image, gpu)]
@@ -181,23 +180,36 @@ def oldest_driver(catalogue: Catalogue, name: str) -> int:
 def driver_problems(catalogue: Catalogue, name: str, target: Target, driver: Callable[[], str]) -> list[str]:
     """Return why a recipe cannot work with the driver that a host has ("535.183.01"); "" is a host without one.
 
-    The host is asked for it only where it matters: not where the same setup brings the driver.
+    The host is asked only where it matters: not where the same setup brings the driver.
     """
-    oldest = oldest_driver(catalogue, name)
-    recipe = catalogue.recipes.get(DRIVER)
+    oldest, recipe = oldest_driver(catalogue, name), catalogue.recipes.get(DRIVER)
     brought = recipe and DRIVER in catalogue.closure([name]) and recipe.source_for(target) != PRESENT
-    if target.gpu == NO_GPU or brought or not oldest:
+    if target.gpu == NO_GPU or brought or not oldest or not 0 < _branch(there := driver()) < oldest:
         return []
-    there = driver()
-    branch = re.match(r"\d+", there)
-    if not branch or int(branch[0]) >= oldest:
+    what = f'recipe "{name}" needs NVIDIA\'s driver {oldest} or newer, and this host has {there}'
+    # One that is there already stays: the recipe alone would change nothing.
+    way_out = "bring it up to date the way it came, and reboot"
+    for source in [s for s in recipe.sources if s != PRESENT and target.image in _images(recipe, s)] if recipe else []:
+        way_out += f"; or take it off: then `fab setup-{DRIVER} --source {DRIVER}={source}` brings another"
+    return [f"{what}; {way_out}"]
+
+
+def _driver_misfits(catalogue: Catalogue, recipe: Recipe, target: Target) -> list[Misfit]:
+    """Return that a recipe needs a newer driver than the driver's recipe brings to a target, where that is so."""
+    if target.gpu == NO_GPU or DRIVER not in catalogue.closure([recipe.name], target.gpu):
         return []
-    way_out = (
-        f"; `fab setup-{DRIVER} --source {DRIVER}={next(iter(recipe.sources))}` brings {recipe.version}"
-        if recipe
-        else ""
-    )
-    return [f'recipe "{name}" needs NVIDIA\'s driver {oldest} or newer, and this host has {there}{way_out}']
+    driver = catalogue.recipes[DRIVER]
+    branch = _branch(driver.sources.get(driver.source_for(target), {}).get("branch", ""))
+    if not 0 < branch < recipe.driver:
+        return []
+    why = f"it needs NVIDIA's driver {recipe.driver} or newer, and the packages there bring {branch}"
+    way_out = f'source "{PRESENT}" of "{DRIVER}", with a newer one that you install yourself'
+    return [Misfit(recipe.name, f"cannot run with the driver of image {target.image}", why, way_out)]
+
+
+def _branch(driver: str) -> int:
+    """Return the branch of a driver's version or package ("535.183.01", "580-server"); 0 where it names none."""
+    return int((re.match(r"\d+", driver) or ["0"])[0])
 
 
 def capabilities() -> dict[str, tuple[str, ...]]:
@@ -209,21 +221,11 @@ def capabilities() -> dict[str, tuple[str, ...]]:
 def licences(catalogue: Catalogue) -> tuple[str, ...]:
     """Return the names of all licences that some recipe, or one of its sources, asks to accept."""
     recipes = catalogue.recipes.values()
-    asked = {str(keys.get("licence", r.licence)) for r in recipes for keys in (r.sources.values() or [{}])}
-    return tuple(sorted(asked - {""}))
-
-
-def known_place(image: str, gpu: str) -> tuple[str, str]:
-    """Return an image's and a GPU model's names as the tables have them ("" stays). Raises `BadInput`."""
-    models = {model.lower(): model for model in (NO_GPU, *gpus())}
-    wrong = []
-    if image and image not in images():
-        wrong.append(f'--image: there is no image "{image}"; there are: {", ".join(images())}')
-    if gpu and gpu.lower() not in models:
-        wrong.append(f'--gpu: no GPU model "{gpu}" is known; known are: {", ".join(models.values())}')
-    if wrong:
-        raise BadInput(wrong)
-    return image, models.get(gpu.lower(), "")
+    asked: set[str] = set()
+    for recipe in recipes:
+        for keys in recipe.sources.values() or [{}]:
+            asked.update(keys.get("licences", recipe.licences), keys.get("gpu_licences", recipe.gpu_licences))
+    return tuple(sorted(asked))
 
 
 def _needed(catalogue: Catalogue, recipe: Recipe, gpu: str) -> list[Recipe]:

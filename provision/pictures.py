@@ -65,12 +65,12 @@ def _spread(pictures: Sequence[Path]) -> list[Path]:
 
 def _tile(picture: Path) -> Image | None:
     """Return a picture in the size that it has on the sheet; None when it cannot be read."""
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
 
     try:
         with Image.open(picture) as opened:
             image = opened.convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # what is damaged inside has many names
         return None
     longer = max(image.size)
     # Pixels of a small picture (28 x 28 digits) stay squares; a large one is made smaller.

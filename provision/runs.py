@@ -15,6 +15,7 @@ from provision.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from provision.session import Session
     from provision.wire import Event
@@ -122,7 +123,12 @@ class Runs:
         if recipe:
             exports = activation(recipe, self.target or Target())
         fields = {"command": command, "name": name, "recipe": recipe, "folder": folder, "beside": beside}
-        return self._run("start", LAUNCH, exports=exports, env=dict(env), **fields)
+        try:
+            return self._run("start", LAUNCH, exports=exports, env=dict(env), **fields)
+        except Dropped as error:
+            # Said again at once, it might run twice.
+            error.hint = "it may have begun; see before you start it again: fab ps"
+            raise
 
     def all(self) -> list[Run]:
         """Return all runs of the host, the newest first."""
@@ -185,6 +191,16 @@ class Runs:
 def shell_words(words: list[str]) -> str:
     """Return the shell command of a command line: one word is shell text already, several are a program's words."""
     return words[0] if len(words) == 1 else shlex.join(words)
+
+
+def ways_back(name: str, into: Path | None = None) -> str:
+    """Return the commands that find a run again; `into`: where its results are to come."""
+    there = f" --into {shlex.quote(str(into))}" if into else ""
+    return (
+        f"to follow it:  fab logs {name} --follow\n"
+        f"its results:   fab fetch {name} --watch{there}\n"
+        f"to end it:     fab stop {name}"
+    )
 
 
 def amount(size: int) -> str:

@@ -71,10 +71,14 @@ def about(folder: Path) -> Json:
 def active(names: Iterable[str]) -> dict[str, bool]:
     """Return of each run whether its service is up, on its way up, or on its way down."""
     names = list(names)
+    if not names:
+        return {}
     command = ["systemctl", "is-active", *map(unit, names)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     up = ("active", "activating", "deactivating")
-    return {name: word in up for name, word in zip(names, done.stdout.split())}  # noqa: B905 - `strict` is 3.10's
+    words = done.stdout.split()
+    # On its way down systemd may answer nothing: then nobody knows that a run has ended.
+    return {name: word in up for name, word in zip(names, words or up[:1] * len(names))}  # noqa: B905 - 3.10's `strict`
 
 
 def looks(places: list[Path]) -> list[Json]:
@@ -123,7 +127,7 @@ def make(folder: Path, user: str) -> None:
     """Make a folder, and those above it that are not there, the account's."""
     above = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(above):
-        path.mkdir()
+        path.mkdir(exist_ok=True)  # another terminal may have been faster
         shutil.chown(path, user, pwd.getpwnam(user).pw_gid)
 
 
@@ -149,6 +153,8 @@ def follow(request: Json) -> None:
     """Answer with a run's log and, once it has ended, how."""
     folder = folder_of(request, request["name"])
     position, log = request["position"], folder / "log"
+    if log.is_symlink():
+        raise Refused(f"{log} is a link, and would be read as root", "see where it leads: fab ssh")
     if position < 0:
         position = tail(log, request["lines"])
     for now in states(folder):

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     """What the host has: path → bytes, time of change (whole seconds), mode, goal of a link."""
 
 RESULTS = "results/"
-NO_WAY = (12, 255)
-"""Exit codes of rsync where its ssh does not get in: ssh's own, or that nothing came from the other side."""
+NO_WAY = (1, 2, 12, 14, 127, 255)
+"""Exit codes of rsync where it finds no way: too old for these options (macOS' own) or for the other side, no ssh, an
+ssh that does not get in, or nothing that came from the other side."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _rsync(session: Session, folder: Path, remote: str, names: list[str], out: V
                 elif not kind.startswith((".", "c", "<")):
                     said.append(line.strip())
     if process.returncode in NO_WAY and not sizes:
-        session.tell(f"rsync's own ssh does not get in ({said[0] if said else 'it says nothing'}): going on by SFTP")
+        session.tell(f"rsync finds no way ({said[0] if said else 'it says nothing'}): going on by SFTP")
         return None
     if process.returncode:
         raise OSError(f"rsync ended with exit code {process.returncode}: {'; '.join(said[-5:])}")

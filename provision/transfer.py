@@ -18,7 +18,7 @@ from provision.session import DROPS, SILENCE, Dropped
 from provision.sync import Sent, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from provision.session import Session
@@ -45,29 +45,36 @@ class Fetched:
     """Bytes that were here from a time before."""
 
 
+class _Unreadable(GpurigError):
+    """A file of the host that the account may not read."""
+
+
 def fetch(session: Session, what: str, into: Path, *, watch: bool = False) -> Iterator[Fetched]:
     """Yield each file once it is in the folder `into`, its name there the one below the folder it comes from.
 
     `what`: a run's name, for what is below its results and, as `run.log`, its log; or a pattern of files below the
     mount point. `watch`: as they appear, until the run has ended (of a pattern: until no run goes on). A connection
     that drops is bridged. Raises `BadInput` where there is no such run or file, and `GpurigError` for a file that
-    cannot be read there or written here.
+    cannot be written here or, once all others have come, for those that cannot be read there.
     """
     what = _wanted(session, what)
     drops, tries = 0, 0
-    there: set[tuple[str, str]] = set()
+    there: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
     while True:
         whole = True
         try:
-            for event in ask(session, "files", TRANSFER, what=what, watch=watch, parts=_parts(into)):
-                if event["event"] != "file" or (event["goal"], event["sha256"]) in there:
-                    continue
+            for event in _missing(ask(session, "files", TRANSFER, what=what, watch=watch, parts=_parts(into)), there):
                 drops = 0
-                file = _take(session, event, into)
+                try:
+                    file = _take(session, event, into)
+                except _Unreadable as error:
+                    unreadable[event["path"]] = error.what
+                    continue
                 if file is None:
                     whole = False
                 else:
-                    there.add((event["goal"], event["sha256"]))
+                    there[event["goal"]] = event["sha256"]
                     yield file
         except Dropped as error:
             drops += 1
@@ -76,10 +83,21 @@ def fetch(session: Session, what: str, into: Path, *, watch: bool = False) -> It
             session.reconnect(error.why)
             continue
         if whole:
-            return
+            break
         tries += 1
         if tries == TRIES:
             raise GpurigError(f"{what}: files change while they are fetched", hint="the same command, later")
+    if unreadable:
+        folder = shlex.quote(os.path.commonpath([PurePosixPath(path).parent for path in unreadable]))
+        hint = f"on the host: sudo chown -R {session.connection.user}: {folder}; then the same command"
+        raise GpurigError("\n".join(unreadable.values()), hint=hint)
+
+
+def _missing(events: Iterable[Event], there: Mapping[str, str]) -> Iterator[Event]:
+    """Yield the events that tell of a file whose last version, by its checksum, is not the one that has come."""
+    for event in events:
+        if event["event"] == "file" and there.get(event["goal"]) != event["sha256"]:
+            yield event
 
 
 def _wanted(session: Session, what: str) -> str:
@@ -137,8 +155,12 @@ def _receive(session: Session, event: Event, goal: Path) -> Fetched | None:
     with part.open("r+b" if start else "wb") as file:
         file.truncate(start)
         file.seek(start)
-        for data in _chunks(session, event["path"], start, event["size"]):
-            file.write(data)
+        try:
+            for data in _chunks(session, event["path"], start, event["size"]):
+                file.write(data)
+        except _Unreadable:
+            part.unlink()
+            raise
     if _digest(part) != event["sha256"]:
         part.unlink()
         return None
@@ -178,7 +200,7 @@ def _chunks(session: Session, path: str, start: int, size: int) -> Iterator[byte
     if status == -1:
         raise Dropped(session.host, "it was closed")
     if status and "No such file" not in said:
-        raise GpurigError(f"{path} on {session.host} cannot be read: {said.strip()}")
+        raise _Unreadable(f"{path} on {session.host} cannot be read: {said.strip()}")
 
 
 @contextlib.contextmanager

@@ -37,7 +37,10 @@ def files(request: Json) -> None:
     while True:
         places = [folder] if folder else folders(request)
         going = request["watch"] and any(run["state"] == "running" for run in looks(places))
-        found = of_run(folder) if folder else matching(request)
+        try:
+            found = of_run(folder) if folder else matching(request)
+        except FileNotFoundError:  # a folder went while it was looked through
+            continue
         for goal, path in sorted(found.items()):
             # A log grows all the time: it comes when it is whole.
             if going and goal == "run.log":
@@ -108,10 +111,12 @@ def tree(request: Json) -> None:
         links = [name for name in names if Path(folder, name).is_symlink()]
         for name in (*plain, *links):
             path = Path(folder, name)
-            state = path.lstat()
-            link = os.readlink(path) if path.is_symlink() else ""  # noqa: PTH115 - pathlib's is 3.9's
-            row = [state.st_size, int(state.st_mtime), state.st_mode & 0o7777, link]
-            there[str(path.relative_to(top))] = row
+            # A run that works in the folder may delete a file at any moment.
+            with contextlib.suppress(FileNotFoundError):
+                state = path.lstat()
+                link = os.readlink(path) if path.is_symlink() else ""  # noqa: PTH115 - pathlib's is 3.9's
+                row = [state.st_size, int(state.st_mtime), state.st_mode & 0o7777, link]
+                there[str(path.relative_to(top))] = row
     say("tree", files=there, rsync=bool(shutil.which("rsync")))
 
 

@@ -16,9 +16,9 @@ from invoke.exceptions import Exit
 
 from provision import progress
 from provision.bundle import command_of
-from provision.errors import BadInput, GpurigError
+from provision.errors import BadInput, GpurigError, RunInterrupted
 from provision.inventory import project_folder
-from provision.runs import RUNNING, Run, Runs
+from provision.runs import RUNNING, Run, Runs, ways_back
 from provision.session import Session
 from provision.sync import sync
 from provision.transfer import fetch
@@ -97,16 +97,6 @@ def next_name(host: Host, runs: Iterable[Run], recipe: Recipe, kind: Kind, *, an
     return f"{stem(recipe, kind)}-{max((number for number, _ in found), default=0) + 1}"
 
 
-def ways_back(name: str, into: Path | None = None) -> str:
-    """Return the commands that find a run again."""
-    there = f" --into {into}" if into else ""
-    return (
-        f"to follow it:  fab logs {name} --follow\n"
-        f"its results:   fab fetch {name} --watch{there}\n"
-        f"to end it:     fab stop {name}"
-    )
-
-
 class Stage:
     """One trial on one host, its example folder sent there."""
 
@@ -144,6 +134,12 @@ class Stage:
                     if event["event"] == "log":
                         out.line(event["line"])
                 arrivals.join()
+            except RunInterrupted:
+                # What it wrote until then is worth having.
+                arrivals.join()
+                with contextlib.suppress(GpurigError):
+                    arrivals.finish(self.session)
+                raise
             except KeyboardInterrupt:
                 goes_on = f"stopped watching; {run.name} goes on on {self.session.host}"
                 raise Exit(f"{goes_on}\n{ways_back(run.name, into)}", 130) from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from provision import trial
 from provision.errors import BadInput
 from provision.pictures import contact_sheet
-from provision.runs import Runs
+from provision.runs import Runs, ways_back
 from provision.session import Session
 from provision.tasks.base import CHOICES_HELP, Choices, each, ending, pairs, target_of, task, tell
 from provision.tasks.setup import set_up
@@ -85,13 +85,14 @@ def staged(
 def _run(host: Host, config: Any, recipe: Recipe, wishes: trial.Wishes, choices: Choices, *, detach: bool) -> None:
     """Run the example on one host."""
     with staged(host, config, recipe, "example", wishes, choices) as stage:
+        # First: where they cannot be written, nothing is to run.
+        into = None if detach else trial.results_folder(host, recipe, "example", wishes)
         run = stage.start()
         minutes = recipe.example.minutes if recipe.example else 0
         tell(f"{run.name} runs on {host}: {run.command} (about {minutes:g} min on a small GPU box)")
-        if detach:
-            print(trial.ways_back(run.name))
+        if into is None:
+            print(ways_back(run.name, wishes.into))
             return
-        into = trial.results_folder(host, recipe, "example", wishes)
         ended = stage.watch(run, into)
     print(f"{ended.name} ended on {host} after {ended.seconds:.0f} s; its results: {into}")
     _show_pictures(recipe, into)

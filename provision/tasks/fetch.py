@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from provision.runs import NAME, amount
+from provision.errors import BadInput
+from provision.runs import NAME, Runs, amount
 from provision.session import Session
 from provision.tasks.base import one_host, task, tell
 from provision.tasks.run import HOST_HELP
@@ -27,6 +28,8 @@ def fetch(c: Any, what: str, *, into: str = "", watch: bool = False, host: str =
     there = one_host(c, host, option="--host")
     files, size, same = 0, 0, 0
     with Session(there, c.config, tell=tell) as session:
+        if NAME.fullmatch(what) and not into:
+            _claim(folder, session, what)
         for file in bring(session, what, folder, watch=watch):
             if not file.new:
                 same += 1
@@ -35,3 +38,24 @@ def fetch(c: Any, what: str, *, into: str = "", watch: bool = False, host: str =
             kept = f", {amount(file.kept)} of it were here" if file.kept else ""
             print(f"{file.path} ({amount(file.size)}{kept})", flush=True)
     print(f"{files} files fetched into {folder} ({amount(size)}), {same} were here already")
+
+
+def _claim(folder: Path, session: Session, name: str) -> None:
+    """Note whose results a folder holds. Raises `BadInput` where they are another run's.
+
+    Names come back: on another host, and on the box that is made after this one.
+    """
+    run = next((run for run in Runs(session).all() if run.name == name), None)
+    if run is None:
+        return  # the host says so itself, and which there are
+    note = folder.with_name(f".{name}.run")
+    mine = f"{run.since:.3f}"
+    theirs, _, host = note.read_text(encoding="utf-8").strip().partition(" ") if note.is_file() else (mine, "", "")
+    if theirs != mine and folder.exists():
+        problem = f"{folder} holds the results of another run {name}, which ran on {host}"
+        raise BadInput([problem], hint="--into takes another folder; or move that one away")
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"{mine} {session.host.name}\n", encoding="utf-8")
+    except OSError as error:
+        raise BadInput([f"the results cannot be written: {error}"], hint="--into names another folder") from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from provision import compatibility
 from provision.compatibility import State
 from provision.errors import BadInput
-from provision.platforms import images
+from provision.platforms import NO_GPU, gpus, images
 from provision.recipe import Catalogue
 from provision.tasks.base import task
 
@@ -40,7 +40,7 @@ PIPE_WIDTH = 200
 def recipes(_c: Any, name: str = "", image: str = "", gpu: str = "", *, json: bool = False) -> None:
     """List what can be installed, or show one recipe (fab recipes [NAME])."""
     catalogue = Catalogue()
-    image, gpu = compatibility.known_place(image, gpu)
+    image, gpu = known_place(image, gpu)
     chosen = [catalogue.recipes[name]] if name in catalogue.recipes else list(catalogue.ordered())
     if name and name not in catalogue.recipes:
         raise BadInput([f'there is no recipe "{name}"; there are: {", ".join(sorted(catalogue.recipes))}'])
@@ -55,6 +55,19 @@ def recipes(_c: Any, name: str = "", image: str = "", gpu: str = "", *, json: bo
     else:
         _print(_list(chosen))
         print("one of them: fab recipes NAME; what works where: fab recipes --image IMAGE --gpu MODEL")
+
+
+def known_place(image: str, gpu: str) -> tuple[str, str]:
+    """Return an image's and a GPU model's names as the tables have them ("" stays). Raises `BadInput`."""
+    models = {model.lower(): model for model in (NO_GPU, *gpus())}
+    wrong = []
+    if image and image not in images():
+        wrong.append(f'--image: there is no image "{image}"; there are: {", ".join(images())}')
+    if gpu and gpu.lower() not in models:
+        wrong.append(f'--gpu: no GPU model "{gpu}" is known; known are: {", ".join(models.values())}')
+    if wrong:
+        raise BadInput(wrong)
+    return image, models.get(gpu.lower(), "")
 
 
 def _fares(catalogue: Catalogue, name: str, image: str, gpu: str) -> Cells:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from provision.runs import Runs
+from provision.runs import Runs, ways_back
 from provision.session import Session
 from provision.target import Target
 from provision.tasks.base import one_host, target_of, task, tell
@@ -48,11 +48,6 @@ def run(
             tell(ways_back(started.name))
             return
         follow(runs, started.name)
-
-
-def ways_back(name: str) -> str:
-    """Return the commands that find a run again."""
-    return f"see it: fab logs {name} --follow; end it: fab stop {name}; its results: fab fetch {name}"
 
 
 def follow(runs: Runs, name: str, *, lines: int = 0) -> None:

@@ -125,6 +125,21 @@ def test_with_a_recipe_its_environment_comes_along_where_it_is_installed(machine
     assert line.endswith(" for it's $me")
 
 
+def test_a_name_that_comes_back_does_not_overwrite_what_was_fetched_under_it(machine: Machine, user: User) -> None:
+    user.fab("run", "--name", "twice", "--", "echo first >$GPURIG_RESULTS/said")
+    user.fab("fetch", "twice")
+    user.fab("fetch", "twice")
+    run(machine, "rm -r /jobs/runs/twice")
+    user.fab("run", "--name", "twice", "--", "echo second >$GPURIG_RESULTS/said")
+    refused = user.fab("fetch", "twice", code=2)
+    assert "results/twice holds the results of another run twice" in refused
+    assert "--into" in refused
+    assert (user.folder / "results/twice/said").read_text() == "first\n"
+    (user.folder / "results/twice").rename(user.folder / "results/before")
+    user.fab("fetch", "twice")
+    assert (user.folder / "results/twice/said").read_text() == "second\n"
+
+
 def test_what_cannot_be_is_refused_with_the_way_out(user: User) -> None:
     user.fab("run", "--name", "once", "--", "true")
     for words, parts in {

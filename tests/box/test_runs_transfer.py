@@ -207,6 +207,16 @@ def test_a_pattern_brings_files_by_their_place_below_the_mount_point(
         list(fetch(session, "work/project/secret", here / "in"))
 
 
+def test_one_file_that_cannot_be_read_keeps_no_other_back(machine: Machine, session: Session, here: Path) -> None:
+    started = Runs(session).start("touch $GPURIG_RESULTS/a $GPURIG_RESULTS/z", name="mixed")
+    list(Runs(session).follow("mixed"))
+    run(machine, f"install -m 600 /dev/null {started.path}/results/m")
+    with pytest.raises(GpurigError, match=r"results/m on box .* cannot be read") as caught:
+        list(fetch(session, "mixed", here / "in"))
+    assert sorted(path.name for path in (here / "in").iterdir()) == ["a", "run.log", "z"]
+    assert f"sudo chown -R {session.connection.user}: {started.path}/results" in caught.value.hint
+
+
 def test_two_terminals_at_once_start_two_runs(machine: Machine, session: Session) -> None:
     names: list[str] = []
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from provision import host_keys
+from provision.errors import RunInterrupted
 from tests.box.test_session import quiet, run
 from tests.box.test_tasks import FAB
 from tests.tasks.test_trial import recipe
@@ -108,6 +109,17 @@ def test_its_exit_code_is_that_of_fab(machine: Machine) -> None:
     log = arrived("elsewhere/example-tiny-tester-*/run.log")
     assert str(log) in done.stderr
     assert log.with_name("contact-sheet.png").exists()
+
+
+def test_what_a_lost_run_has_left_is_fetched(machine: Machine, home: Path) -> None:
+    run(machine, f"rm -f {WORK}/go")
+    with subprocess.Popen([*FAB, "example-tiny"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        folder = arrived("results/example-tiny-tester-*/out_2.png").parent
+        run(machine, "systemctl kill --signal=KILL 'gpurig-run-example-tiny-*'")
+        said = program.communicate(timeout=60)[1]
+    assert program.returncode == RunInterrupted.exit_code
+    assert "was lost" in said
+    assert (home / folder / "run.log").exists()
 
 
 @pytest.mark.usefixtures("home")

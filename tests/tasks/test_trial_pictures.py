@@ -72,6 +72,14 @@ def test_what_is_no_picture_gets_a_grey_tile_and_is_told(tmp_path: Path) -> None
         assert sheet.getpixel(centre(1, 0)) == sheet.getpixel(centre(0, 1)) == (211, 211, 211)
 
 
+def test_damage_inside_a_picture_is_a_grey_tile_too(tmp_path: Path) -> None:
+    path = tmp_path / "out_1.png"
+    Image.effect_noise((400, 400), 50).save(path)
+    before, _, after = path.read_bytes().rpartition(b"IDAT")
+    path.write_bytes(before + b"\0\0\1%" + after)
+    assert contact_sheet([path], tmp_path / SHEET) == [path]
+
+
 def test_of_very_many_pictures_the_first_and_the_last_are_there(tmp_path: Path) -> None:
     for number in range(MOST + 50):
         paint(tmp_path / f"out_{number}.png", "white", (2, 2))
