@@ -42,8 +42,8 @@ def files(request: Json) -> None:
         except FileNotFoundError:  # a folder went while it was looked through
             continue
         for goal, path in sorted(found.items()):
-            # A log grows all the time: it comes when it is whole.
-            if going and goal == "run.log":
+            # A log grows all the time, and a part says by its name that it is one: they come when the run has ended.
+            if going and (goal == "run.log" or path.name.startswith("part.") or path.name.endswith(".part")):
                 continue
             with contextlib.suppress(FileNotFoundError):
                 state = path.stat()

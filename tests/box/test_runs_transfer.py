@@ -108,7 +108,9 @@ def test_sync_refuses_a_goal_outside_its_place(session: Session, project: Path) 
 
 def test_results_come_as_they_appear_and_the_log_at_the_end(machine: Machine, session: Session, here: Path) -> None:
     paint = """for i in 1 2 3; do
-      echo $i >part; mv part "$GPURIG_RESULTS/out_$i"; echo picture $i
+      part="$GPURIG_RESULTS/part.$i"; echo $i >"$part"
+      [ $i != 1 ] || sleep 2  # as long as a file that is whole would take to come
+      mv "$part" "$GPURIG_RESULTS/out_$i"; echo picture $i
       until [ -e go$i ]; do sleep 0.1; done
     done; ln -s /etc/passwd "$GPURIG_RESULTS/leak"; exit 3"""
     Runs(session).start(paint, name="paint")
