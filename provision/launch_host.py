@@ -94,7 +94,8 @@ def launch(request: Json, folder: Path) -> None:
         "StandardError": "inherit",
         "KillSignal": "SIGTERM",
         "TimeoutStopSec": str(GRACE),
-        "ExecStopPost": f"+/bin/sh -c {shlex.quote(ENDED)}",
+        # Without a "+": systemd 249 writes that down in a way that it cannot read back at a reload.
+        "ExecStopPost": f"/bin/sh -c {shlex.quote(ENDED)}",
     }
     # Python keeps what it prints back where no terminal reads it: a log that is followed shows it at once.
     env = {"GPURIG_RESULTS": f"{folder}/results", "GPURIG_RUN": str(folder), "PYTHONUNBUFFERED": "1"}

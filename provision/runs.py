@@ -206,3 +206,8 @@ def ways_back(name: str, into: Path | None = None) -> str:
 def amount(size: int) -> str:
     """Return a number of bytes as messages have it ("1.5 MiB")."""
     return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.1f} KiB"
+
+
+def counted(number: int, what: str) -> str:
+    """Return "1 file" or "2 files"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -102,7 +102,7 @@ class Stage:
 
     def __init__(self, session: Session, target: Target, recipe: Recipe, kind: Kind, wishes: Wishes) -> None:
         self.session, self.target = session, target
-        self.recipe = recipe
+        self.recipe, self.kind = recipe, kind
         self.runs = Runs(session, target)
         there = self.runs.all()
         self.name = next_name(session.host, there, recipe, kind, another=wishes.another)
@@ -142,7 +142,10 @@ class Stage:
                 raise
             except KeyboardInterrupt:
                 goes_on = f"stopped watching; {run.name} goes on on {self.session.host}"
-                raise Exit(f"{goes_on}\n{ways_back(run.name, into)}", 130) from None
+                half = "\nthe bench ends here: its other half, table and plot come from a new one" * (
+                    self.kind == "bench"
+                )
+                raise Exit(f"{goes_on}{half}\n{ways_back(run.name, into)}", 130) from None
         # What kept some from arriving (a connection that broke) shows itself here, or is over.
         arrivals.finish(self.session)
         return Run.from_document(event)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from rehearsal.boxes import roots, sweep, why_not
 from rehearsal.cloud.handle import Cloud
 from rehearsal.errors import RehearsalError
-from rehearsal.site import STATE, open_site
+from rehearsal.site import ROOT, STATE, open_site
 
 if TYPE_CHECKING:
     from rehearsal.site import Site
@@ -137,7 +137,8 @@ def _how_to_use(site: Site) -> str:
     script.write_text(f"{exports}export PATH={shlex.quote(str(site.state / 'bin'))}:$PATH\n", encoding="utf-8")
     lines = [
         "\nThe rehearsal cloud is still on. In a shell:",
-        f"  . {script} && . .venv/bin/activate",
+        # In this order: to activate is to take back what an activated shell has done to PATH.
+        f"  . {ROOT / '.venv' / 'bin' / 'activate'} && . {script}",
         "  pulumi up; fab setup-digits; fab tunnel; pulumi destroy",
         "  make clean    # switches it off",
     ]

@@ -28,12 +28,16 @@ CHOICES_HELP = {
     "accept": "a licence that you have read and accept; may be given more than once",
 }
 
+STOPPED = "stopped watching; what runs on the host goes on, and the same command finds it again"
 # The exit codes of the hosts that failed: with `-H a,b` Fabric calls a task once per host, and `ending` once after all.
 _codes: list[int] = []
 
 
-def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
-    """Make a Fabric task whose `GpurigError`s end the program with a message and the error's exit code."""
+def task(*, stopped: str = STOPPED, **options: Any) -> Callable[[Callable[..., None]], Any]:
+    """Make a Fabric task whose `GpurigError`s end the program with a message and the error's exit code.
+
+    `stopped`: what Ctrl-C means for what it does.
+    """
 
     def decorate(body: Callable[..., None]) -> Any:
         @functools.wraps(body)
@@ -43,8 +47,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
             except GpurigError as error:
                 raise Exit(f"error: {error}", error.exit_code) from error
             except KeyboardInterrupt:
-                message = "stopped watching; what runs on the host goes on, and the same command finds it again"
-                raise Exit(message, 130) from None
+                raise Exit(stopped, 130) from None
 
         return fabric.task(**options)(guarded)
 

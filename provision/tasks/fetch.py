@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.errors import BadInput
-from provision.runs import NAME, Runs, amount
+from provision.runs import NAME, Runs, amount, counted
 from provision.session import Session
 from provision.tasks.base import one_host, task, tell
 from provision.tasks.run import HOST_HELP
@@ -20,7 +20,10 @@ HELP = {
 }
 
 
-@task(help=HELP, auto_shortflags=False)
+STOPPED = "stopped; what has arrived stays here, and the same command goes on from there"
+
+
+@task(help=HELP, auto_shortflags=False, stopped=STOPPED)
 def fetch(c: Any, what: str, *, into: str = "", watch: bool = False, host: str = "") -> None:
     """Bring a run's results and log (fab fetch NAME), or files by a pattern, to this machine."""
     default = Path("results") / what if NAME.fullmatch(what) else Path("results")
@@ -37,7 +40,7 @@ def fetch(c: Any, what: str, *, into: str = "", watch: bool = False, host: str =
             files, size = files + 1, size + file.size - file.kept
             kept = f", {amount(file.kept)} of it were here" if file.kept else ""
             print(f"{file.path} ({amount(file.size)}{kept})", flush=True)
-    print(f"{files} files fetched into {folder} ({amount(size)}), {same} were here already")
+    print(f"{counted(files, 'file')} fetched into {folder} ({amount(size)}), {same} were here already")
 
 
 def _claim(folder: Path, session: Session, name: str) -> None:

@@ -15,6 +15,8 @@ from provision.tasks.base import one_host, target_of, task, tell
 if TYPE_CHECKING:
     from provision.inventory import Host
 
+NOT_FOUND = 127
+"""What a shell ends with when there is no such program."""
 HOST_HELP = {"host": "which host, where there are several"}
 HELP = {
     "command": "the command as one shell text, instead of the words after --",
@@ -61,5 +63,7 @@ def follow(runs: Runs, name: str, *, lines: int = 0) -> None:
         raise Exit(f"stopped watching; {name} goes on on {host}\n{ways_back(name)}", 130) from None
     why = f" ({event['why']})" if event["why"] else ""
     tell(f"{name} {event['state']} after {event['seconds']:.0f} s: exit code {event['code']}{why}")
+    if event["code"] == NOT_FOUND:
+        tell("a program was not found: `fab sync` sends this folder, and `--with RECIPE` gives a recipe's own programs")
     if event["code"]:
         raise Exit(code=event["code"])

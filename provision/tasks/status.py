@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json as json_lines
 import time
 from typing import TYPE_CHECKING, Any
 
+from provision.runs import RUNNING, Runs
 from provision.session import Session
 from provision.tasks.base import cards, each, ending, task, tell
 
@@ -21,6 +23,8 @@ def status(c: Any, *, json: bool = False) -> None:
     def show(host: Host) -> None:
         with Session(host, c.config, tell=tell) as session:
             answer = session.one("status")
+            runs = [dataclasses.asdict(run) for run in Runs(session).all() if run.state == RUNNING]
+            answer = {**answer, "runs": runs}
         print(json_lines.dumps({"host": host.name, **answer}) if json else _screen(host, answer))
 
     each(c, show)
@@ -37,6 +41,7 @@ def _screen(host: Host, answer: Event) -> str:
         *(("", note) for note in _in_the_way(answer)),
         ("disk", f"{answer['disk_free_gib']:.1f} GiB free on /"),
         ("state", _state(answer)),
+        *(("runs", f"{run['name']} for {run['seconds']:.0f} s: {run['command']}") for run in answer["runs"]),
         *(("installed", f"{name} {mark['version']} ({_day(mark['at'])})") for name, mark in answer["marks"].items()),
     ]
     return "\n".join(f"{key:<10} {value}" for key, value in rows)

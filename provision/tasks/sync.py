@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.errors import BadInput
-from provision.runs import amount, mount_point
+from provision.runs import amount, counted, mount_point
 from provision.session import Session
 from provision.sync import sync as send
 from provision.tasks.base import one_host, task, tell
@@ -22,7 +22,10 @@ HELP = {
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@task(help=HELP, auto_shortflags=False)
+STOPPED = "stopped; what has arrived stays there, and the same command sends the rest"
+
+
+@task(help=HELP, auto_shortflags=False, stopped=STOPPED)
 def sync(c: Any, folder: str = "", *, name: str = "", delete: bool = False, host: str = "") -> None:
     """Send a folder (fab sync [FOLDER]) to the host, where `fab run` then works in it; .gitignore is respected."""
     here = Path(folder or ".").expanduser()
@@ -37,6 +40,6 @@ def sync(c: Any, folder: str = "", *, name: str = "", delete: bool = False, host
         sent = send(session, here, remote, delete=delete)
     deleted = f", {sent.deleted} deleted" if sent.deleted else ""
     print(
-        f"{there}:{remote}: {sent.files} files sent by {sent.by} ({amount(sent.size)}), "
+        f"{there}:{remote}: {counted(sent.files, 'file')} sent by {sent.by} ({amount(sent.size)}), "
         f"{sent.same} were there already{deleted}"
     )

@@ -5,7 +5,11 @@ Both become options before Fabric reads the tasks' words: its project file, whic
 
 from __future__ import annotations
 
+import difflib
+import shlex
 from typing import TYPE_CHECKING, Any
+
+from invoke.exceptions import Exit
 
 from provision.runs import shell_words
 
@@ -24,12 +28,25 @@ def prepare(program: Any, tasks: Collection, optional: Mapping[str, str]) -> Non
     if core is None:
         return
     names = set(tasks.task_names)
+    _check(core.unparsed, names)
     words = with_options(core.unparsed, optional, names)
     if core.remainder and COMMAND in words:
         # Fabric joins the words after `--` by blanks; here they are as the shell gave them.
         command = shell_words(program.argv[program.argv.index("--") + 1 :])
         words, core.remainder = [*words, f"--command={command}"], ""
     core.unparsed = words
+
+
+def _check(words: list[str], names: set[str]) -> None:
+    """Raise `Exit` for a first word that is no task, and for a command without `--` before it."""
+    first, second = (*words[:2], "-", "-")[:2]
+    if not first.startswith("-") and first not in names:
+        recipe = first.partition("-")[2]
+        near = difflib.get_close_matches(first, names, n=3) + [f"setup-{recipe}"] * (f"setup-{recipe}" in names)
+        hint = f"near it: {', '.join(dict.fromkeys(near))}; " if near else ""
+        raise Exit(f'error: there is no task "{first}"\n       {hint}fab --list shows all', 2)
+    if first == COMMAND and not second.startswith("-") and second not in names:
+        raise Exit(f"error: a command comes after two hyphens\n       fab run -- {shlex.join(words[1:])}", 2)
 
 
 def with_options(words: list[str], optional: Mapping[str, str], tasks: set[str]) -> list[str]:

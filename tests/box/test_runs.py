@@ -247,6 +247,16 @@ def test_a_full_disk_keeps_no_exit_code_back(machine: Machine, user: User) -> No
         run(machine, "umount /jobs/runs")
 
 
+def test_systemd_that_reads_its_files_again_forgets_no_run(machine: Machine, user: User) -> None:
+    user.fab("run", "--name", "night", "--detach", "--", "until [ -e /jobs/go ]; do sleep 0.1; done; exit 4")
+    assert "night for" in user.fab("status")
+    run(machine, "systemctl daemon-reload; touch /jobs/go")
+    user.fab("logs", "night", "--follow", code=4)
+    run(machine, "rm /jobs/go")
+    assert (user.ps()["night"]["state"], user.ps()["night"]["code"]) == ("failed", 4)
+    assert "night for" not in user.fab("status")
+
+
 def test_an_active_run_is_use_to_the_guard(machine: Machine, user: User) -> None:
     guard = bundle._render(Catalogue().recipes["base"].folder / "guard.sh.j2", target=Target(idle_stop_minutes=1))
     [asked] = [line.strip() for line in guard.splitlines() if "is-active" in line]

@@ -65,6 +65,9 @@ def test_a_commands_words_arrive_as_the_shell_gave_them() -> None:
     ("typed", "said"),
     [
         (("run",), ("no command", "fab run --")),
+        (("run", "python", "a b.py"), ("two hyphens", "fab run -- python 'a b.py'")),
+        (("example-torch7",), ('no task "example-torch7"', "setup-torch7", "fab --list")),
+        (("setup-kears",), ('no task "setup-kears"', "setup-keras")),
         (("run", "--name", "B ad", "--", "true"), ('"B ad"', "small letters")),
         (("stop", "../etc"), ('"../etc"', "small letters")),
         (("logs", "--lines", "few"), ("--lines few", "number")),
