@@ -49,7 +49,8 @@ def recipes(_c: Any, name: str = "", image: str = "", gpu: str = "", *, json: bo
         print(json_lines.dumps([_document(r, fares[r.name]) for r in chosen], indent=2))
     elif image or gpu:
         _print(_fitting(chosen, fares, image, gpu))
-        _print_reasons({n: cells for n, cells in fares.items() if all(c.state is State.NO for c in cells.values())})
+        never = {n: cells for n, cells in fares.items() if all(c.state is State.NO for c in cells.values())}
+        _print_reasons(never, image)
     elif name:
         _show_page(catalogue, name)
     else:
@@ -109,10 +110,21 @@ def _fitting(chosen: list[Recipe], fares: dict[str, Cells], image: str, gpu: str
     for recipe in chosen:
         works = {place: c for place, c in fares[recipe.name].items() if c.state is not State.NO}
         if works:
-            cuda = ", ".join(dict.fromkeys(c.cuda for c in works.values() if c.cuda))
-            choices = dict.fromkeys(f"--source {n}={s}" for c in works.values() for n, s in c.sources.items())
-            table.add_row(recipe.name, recipe.version, _there(works, image, gpu), cuda, " ".join(choices))
+            names = {place: place[1] if image else place[0] for place in works}
+            cuda = _told({names[p]: c.cuda for p, c in works.items()})
+            choices = {names[p]: " ".join(f"--source {n}={s}" for n, s in c.sources.items()) for p, c in works.items()}
+            table.add_row(recipe.name, recipe.version, _there(works, image, gpu), cuda, _told(choices))
     return table
+
+
+def _told(about: dict[str, str]) -> str:
+    """Return what is so in every place, or else, of what differs, in which it is so."""
+    values = dict.fromkeys(about.values())
+    if len(values) == 1:
+        return next(iter(values))
+    return "; ".join(
+        f"{', '.join(place for place, said in about.items() if said == value)}: {value}" for value in values if value
+    )
 
 
 def _there(works: Cells, image: str, gpu: str) -> str:
@@ -128,7 +140,7 @@ def _there(works: Cells, image: str, gpu: str) -> str:
     return "; ".join(said)
 
 
-def _print_reasons(never: dict[str, Cells]) -> None:
+def _print_reasons(never: dict[str, Cells], image: str) -> None:
     """Say why some recipes do not work there at all."""
     if not never:
         return
@@ -136,7 +148,7 @@ def _print_reasons(never: dict[str, Cells]) -> None:
     width = max(len(name) for name in never)
     columns = shutil.get_terminal_size((PIPE_WIDTH, 0)).columns
     for name, cells in never.items():
-        why = "; ".join(dict.fromkeys(c.reason for c in cells.values()))
+        why = _told({place[1] if image else place[0]: c.reason for place, c in cells.items()})
         print(
             textwrap.fill(why, columns - 1, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
         )
