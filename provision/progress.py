@@ -20,7 +20,7 @@ _WAS = {
     "missing": "",
     "changed": "the recipe changed",
     "broken": "it was there and does not verify any more",
-    "interrupted": "it was cut off last time",
+    "interrupted": "it did not come to its end last time",
 }
 
 

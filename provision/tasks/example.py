@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from provision import trial
 from provision.errors import BadInput
 from provision.pictures import contact_sheet
+from provision.platforms import NO_GPU
 from provision.runs import Runs, ways_back
 from provision.session import Session
 from provision.tasks.base import CHOICES_HELP, Choices, each, ending, pairs, target_of, task, tell
@@ -89,7 +90,8 @@ def _run(host: Host, config: Any, recipe: Recipe, wishes: trial.Wishes, choices:
         into = None if detach else trial.results_folder(host, recipe, "example", wishes)
         run = stage.start()
         minutes = recipe.example.minutes if recipe.example else 0
-        tell(f"{run.name} runs on {host}: {run.command} (about {minutes:g} min on a small GPU box)")
+        where = "longer on a CPU" if stage.target.gpu == NO_GPU else "on a small GPU"
+        tell(f"{run.name} runs on {host}: {run.command} (about {minutes:g} min, {where})")
         if into is None:
             print(ways_back(run.name, wishes.into))
             return

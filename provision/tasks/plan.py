@@ -17,7 +17,7 @@ _MEANING = {
     "missing": "would be installed",
     "changed": "would be installed again: the recipe changed",
     "broken": "would be installed again: it does not verify any more",
-    "interrupted": "would be installed again: it was cut off last time",
+    "interrupted": "would be installed again: it did not come to its end last time",
 }
 
 
