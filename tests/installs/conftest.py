@@ -10,6 +10,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,13 +79,20 @@ class Box:
 
 
 @pytest.fixture(scope="module")
-def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+def state() -> Iterator[Path]:
+    """A folder in the checkout for the box's disks: what is installed there is more than many a /tmp can hold."""
+    with tempfile.TemporaryDirectory(dir=ROOT, prefix=".rehearsal-installs-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, state: Path) -> Iterator[Box]:
     """A fresh Ubuntu box for the tests of one module."""
     folder = tmp_path_factory.mktemp("user")
     key = folder / "id_ed25519"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     roots.ensure("ubuntu-22.04", print)
-    cloud = Cloud.start(folder / "state")
+    cloud = Cloud.start(state)
     try:
         instance = launch(cloud, key, cloud_init.user_data(render(["base"], Target())))
         address = instance["PublicIpAddress"]

@@ -13,6 +13,8 @@ import pytest
 from rehearsal.cloud.handle import Cloud
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.installs.conftest import Box
 
 UI = 5000
@@ -54,8 +56,8 @@ class Street:
 
 
 @pytest.fixture(scope="module")
-def street(box: Box) -> Street:
-    cloud = Cloud.find(box.folder / "state")
+def street(box: Box, state: Path) -> Street:
+    cloud = Cloud.find(state)
     assert cloud
     ec2 = cloud.client("ec2")
     group = ec2.describe_security_groups(GroupNames=["test"])["SecurityGroups"][0]["GroupId"]

@@ -150,7 +150,9 @@ class Lab:
         """The environment of everything that runs on this host."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith("GPURIG_")}
         path = f"{self.bin}:{os.environ['PATH']}"
-        return {**clean, "PATH": path, "GPURIG_HOME": str(self.home), "GPURIG_PROFILE": str(self.profile)}
+        own = {"GPURIG_HOME": str(self.home), "GPURIG_PROFILE": str(self.profile)}
+        # A runner that is killed leaves its temporary folder: here it goes with the test's.
+        return {**clean, "PATH": path, "TMPDIR": str(self.world), **own}
 
     def client(self, verb: str, bundle: Bundle | None = None, *, bundle_text: str = "", **fields: Any) -> Client:
         """Start a client; its request is what goes over SSH."""
