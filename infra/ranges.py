@@ -8,12 +8,12 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
+from provision.target import BROADEST
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 AUTO = "auto"
-BROADEST = 8
-"""Prefix length of the broadest range that is not "public": larger ones hold more than 16 million addresses."""
 ADDRESS_URL = "https://checkip.amazonaws.com"
 ADDRESS_URL_VARIABLE = "GPURIG_CALLER_ADDRESS_URL"
 TIMEOUT_S = 5
@@ -37,7 +37,7 @@ def ranges(texts: Iterable[str]) -> tuple[str, ...]:
 
 def too_broad(cidr: str) -> bool:
     """Say whether a range is broader than /8, so that "public" is the word for it."""
-    return cidr != AUTO and network(cidr).prefixlen < BROADEST
+    return cidr != AUTO and network(cidr).prefixlen < BROADEST[4]
 
 
 def own_address() -> str:

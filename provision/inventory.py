@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from provision.errors import BadInput, NoHosts
 from provision.platforms import NO_GPU, gpus, images
 from provision.schema import ANY, STRING, STRINGS, mismatches
-from provision.target import MIRROR_KINDS, Target
+from provision.target import BROADEST, MIRROR_KINDS, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,8 +115,6 @@ _COMPUTE: Check = (
     lambda v: isinstance(v, str) and bool(re.fullmatch(r"[0-9]+\.[0-9]", v)),
 )
 _PATH: Check = ("an absolute path", lambda v: isinstance(v, str) and v.startswith("/"))
-BROADEST = {4: 8, 6: 32}
-"""IP version → prefix length of the broadest range that is "given addresses" and not half the world."""
 
 
 def _is_range(text: object) -> bool:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 MIRROR_KINDS = ("git", "apt", "pip", "conda", "download", "oci")
 """What has addresses: repositories, archives of packages, indexes of Python packages, files, container images."""
+BROADEST = {4: 8, 6: 32}
+"""IP version → prefix length of the broadest range of addresses that is not "public"; IPv4's has 16 million of them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -88,9 +88,14 @@ def fetch(session: Session, what: str, into: Path, *, watch: bool = False) -> It
         if tries == TRIES:
             raise GpurigError(f"{what}: files change while they are fetched", hint="the same command, later")
     if unreadable:
-        folder = shlex.quote(os.path.commonpath([PurePosixPath(path).parent for path in unreadable]))
-        hint = f"on the host: sudo chown -R {session.connection.user}: {folder}; then the same command"
-        raise GpurigError("\n".join(unreadable.values()), hint=hint)
+        raise _all_unreadable(unreadable, session.connection.user)
+
+
+def _all_unreadable(files: Mapping[str, str], user: str) -> GpurigError:
+    """Return the error about files of the host that the account may not read: path → what was said of it."""
+    folder = shlex.quote(os.path.commonpath([PurePosixPath(path).parent for path in files]))
+    hint = f"on the host: sudo chown -R {user}: {folder}; then the same command"
+    return GpurigError("\n".join(files.values()), hint=hint)
 
 
 def _missing(events: Iterable[Event], there: Mapping[str, str]) -> Iterator[Event]:

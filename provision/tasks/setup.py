@@ -75,8 +75,9 @@ def set_up(
     with Session(host, config, tell=tell) as session:
         session.begin()
         target = choices.on(target_of(host, session))
-        bundle = render([recipe], target)
-        if problems := compatibility.driver_problems(Catalogue(), recipe, target, lambda: _driver(session)):
+        catalogue = Catalogue()
+        bundle = render([recipe], target, catalogue)
+        if problems := compatibility.driver_problems(catalogue, recipe, target, lambda: _driver(session)):
             raise BadInput(problems)
         steps = [step.name for step in bundle.steps]
         if problems := [f"--upload {name}: {bundle.name} has no such step" for name in uploads if name not in steps]:

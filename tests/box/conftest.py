@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision import cloud_init
+from provision import cloud_init, host_keys
 from provision.bundle import render
 from provision.inventory import Host
 from provision.recipe import Catalogue
@@ -69,6 +69,12 @@ class Machine:
     cloud: Cloud
     key: Path
     booted_with: Bundle
+
+    def known_at(self, home: Path) -> None:
+        """Write its host keys into the known_hosts of a home folder."""
+        keys = host_keys.pinned(self.host) or host_keys.pin(self.host, print)
+        (home / ".ssh").mkdir()
+        (home / ".ssh" / "known_hosts").write_text("".join(f"{self.host.address} {key}\n" for key in keys))
 
 
 @pytest.fixture

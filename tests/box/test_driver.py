@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision import host_keys
-from tests.box.test_session import quiet, run
+from tests.box.test_session import run
 from tests.box.test_tasks import FAB
 from tests.provision.lab import write_recipe
 
@@ -26,9 +25,7 @@ def home(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user whose box brings its own driver, and a recipe that needs one of branch 550."""
     monkeypatch.setenv("HOME", str(here))
     monkeypatch.setenv("GPURIG_RECIPES", str(here / "recipes"))
-    (here / ".ssh").mkdir()
-    keys = host_keys.pinned(machine.host) or host_keys.pin(machine.host, quiet)
-    (here / ".ssh" / "known_hosts").write_text("".join(f"{machine.host.address} {key}\n" for key in keys))
+    machine.known_at(here)
     sources = '[sources]\nnvidia-driver = "present"\n'
     (here / "hosts.toml").write_text(f'{sources}[host.desk]\naddress = "{machine.host.address}"\ngpu = "T4"\n')
     install, verify = "touch /srv/wheels\n", "test -e /srv/wheels\n"

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision import host_keys
-
 if TYPE_CHECKING:
     from tests.box.conftest import Machine
 
@@ -20,9 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "provision_from_python.py"
 
 
 def test_the_example_installs_base_on_a_machine_that_known_hosts_knows(machine: Machine, here: Path) -> None:
-    keys = host_keys.pinned(machine.host) or host_keys.pin(machine.host, print)
-    (here / ".ssh").mkdir()
-    (here / ".ssh" / "known_hosts").write_text("".join(f"{machine.host.address} {key}\n" for key in keys))
+    machine.known_at(here)
     command = [sys.executable, str(EXAMPLE), f"ubuntu@{machine.host.address}", "base"]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(

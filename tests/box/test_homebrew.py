@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision import host_keys
-from tests.box.test_session import quiet, run
+from tests.box.test_session import run
 from tests.box.test_tasks import FAB
 
 if TYPE_CHECKING:
@@ -77,9 +76,7 @@ class Owner:
 
 @pytest.fixture
 def owner(machine: Machine, here: Path) -> Owner:
-    (here / ".ssh").mkdir()
-    keys = host_keys.pinned(machine.host) or host_keys.pin(machine.host, quiet)
-    (here / ".ssh" / "known_hosts").write_text("".join(f"{machine.host.address} {key}\n" for key in keys))
+    machine.known_at(here)
     (here / "python").mkdir()
     (here / "python" / "sitecustomize.py").write_text(NOT_THERE)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision import bundle, host_keys
+from provision import bundle
 from provision.errors import RunInterrupted, Unreachable
 from provision.recipe import Catalogue
 from provision.runs import Runs
@@ -62,9 +62,7 @@ def user(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     """A user with a hosts file and a project; the box forgets the runs and work of the test."""
     monkeypatch.setenv("HOME", str(here))
     monkeypatch.setenv("GPURIG_HOSTS", str(here / "hosts.toml"))
-    (here / ".ssh").mkdir()
-    keys = host_keys.pinned(machine.host) or host_keys.pin(machine.host, quiet)
-    (here / ".ssh" / "known_hosts").write_text("".join(f"{machine.host.address} {key}\n" for key in keys))
+    machine.known_at(here)
     (here / "hosts.toml").write_text(f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\n')
     (here / "project").mkdir()
     yield User(machine, here / "project")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision import host_keys
 from provision.errors import GpurigError
 from provision.session import Session
 from provision.tasks.setup import _send
@@ -37,9 +36,7 @@ PORT = 5017
 def home(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user whose known_hosts knows the machine."""
     monkeypatch.setenv("HOME", str(here))
-    (here / ".ssh").mkdir()
-    keys = host_keys.pinned(machine.host) or host_keys.pin(machine.host, quiet)
-    (here / ".ssh" / "known_hosts").write_text("".join(f"{machine.host.address} {key}\n" for key in keys))
+    machine.known_at(here)
     return here
 
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from provision import host_keys
 from provision.errors import RunInterrupted
-from tests.box.test_session import quiet, run
+from tests.box.test_session import run
 from tests.box.test_tasks import FAB
 from tests.tasks.test_trial import recipe
 
@@ -53,9 +52,7 @@ def home(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user with a hosts file and a recipe of their own, whose picture is red."""
     monkeypatch.setenv("HOME", str(here))
     monkeypatch.setenv("GPURIG_RECIPES", str(here / "recipes"))
-    (here / ".ssh").mkdir()
-    keys = host_keys.pinned(machine.host) or host_keys.pin(machine.host, quiet)
-    (here / ".ssh" / "known_hosts").write_text("".join(f"{machine.host.address} {key}\n" for key in keys))
+    machine.known_at(here)
     (here / "hosts.toml").write_text(f'[host.tester]\naddress = "{machine.host.address}"\ngpu = "none"\n')
     folder = recipe(here / "recipes", paint=PAINT, time=TIME)
     Image.new("RGB", (64, 64), "red").save(folder / "example" / "style.png")
