@@ -5,7 +5,7 @@ SOURCES ?= standins
 PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup rehearse shell test lint types unit test-recipes bench pages lock clean
+.PHONY: help setup rehearse shell test lint types unit test-recipes test-life bench pages lock clean
 
 help:
 	@echo "make rehearse              create, provision, use, destroy and restore a box on this machine; no account, no bill"
@@ -13,7 +13,8 @@ help:
 	@echo "make rehearse KEEP=1       leave the rehearsal cloud running at the end, and say how to use it"
 	@echo "make test                  linters, types, all tests"
 	@echo "make test-recipes          install the catalogue for real on boxes of this machine, and run its examples (up to an hour)"
-	@echo "make bench                 how fast it is, beside plain ssh"
+	@echo "make test-life             whole lives of volumes, hosts, images and data sets on boxes of this machine (half an hour)"
+	@echo "make bench                 how fast it is, beside plain ssh, Ansible, pyinfra, Fabric and ImageMagick"
 	@echo "make clean                 switch a rehearsal cloud off and remove what it left here"
 	@echo "make pages                 write docs/recipes and docs/compatibility.md again from the recipes"
 	@echo "make lock                  pin the newest packages again (needs uv)"
@@ -38,6 +39,9 @@ unit: setup
 
 test-recipes: setup
 	$(BIN)/pytest -n 2 --dist loadfile -m installs tests/installs
+
+test-life: setup
+	$(BIN)/pytest -n 2 --dist loadfile -m life tests/life
 
 bench: setup
 	@$(BIN)/python -m bench
