@@ -1,4 +1,4 @@
-"""The Pulumi program: one GPU box as the stack's settings want it."""
+"""The Pulumi program: GPU boxes as the stack's settings want them, in one network."""
 
 import pulumi
 
@@ -23,13 +23,16 @@ def main() -> None:
         NetworkArgs(region=cloud.region, cidr=settings.vpc_cidr, zones=placement.zones),
         cloud.options,
     )
-    box = Box(settings.host_name, BoxArgs(settings=settings, placement=placement, network=network), cloud.options)
+    boxes = [
+        Box(each.host_name, BoxArgs(settings=each, placement=placement, network=network), cloud.options)
+        for each in settings.each()
+    ]
     if settings.budget_monthly_usd is not None:
         wanted = GuardrailsArgs(monthly_usd=settings.budget_monthly_usd, email=settings.budget_email)
         Guardrails("guardrails", wanted, cloud.options)
 
-    export_document(cloud, [box])
-    export_for_people(box)
+    export_document(cloud, boxes)
+    export_for_people(boxes)
 
 
 with refusals():

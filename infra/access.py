@@ -19,11 +19,25 @@ _TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-# A box needs nothing from AWS: its volume's id, its limits and its recipes come with its user-data, and it stops itself
-# by shutting down. Even "describe my own volume" would be more, as EC2's Describe calls know no single resource and
-# would show the whole account. The refusal is explicit, so that a policy that an organisation attaches to every role
-# gives a stolen session nothing either.
-_NOTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+# A box needs nothing from AWS but data sets in buckets that its user names: its volume's id, its limits and its recipes
+# come with its user-data, and it stops itself by shutting down. Even "describe my own volume" would be more, as EC2's
+# Describe calls know no single resource and would show the whole account. The refusal is explicit, so that a policy
+# that an organisation attaches to every role gives a stolen session nothing either.
+_NOTHING = [{"Effect": "Deny", "Action": "*", "Resource": "*"}]
+_LIST, _READ = "s3:ListBucket", "s3:GetObject"
+
+
+def _policy(buckets: Sequence[str]) -> dict[str, object]:
+    """Return what a box may do: list and read these buckets; whatever else any policy allows is refused."""
+    places = [f"arn:aws:s3:::{bucket}" for bucket in buckets]
+    objects = [f"{place}/*" for place in places]
+    reading = [
+        {"Effect": "Allow", "Action": _LIST, "Resource": places},
+        {"Effect": "Allow", "Action": _READ, "Resource": objects},
+        {"Effect": "Deny", "NotAction": [_LIST, _READ], "Resource": "*"},
+        {"Effect": "Deny", "Action": "*", "NotResource": [*places, *objects]},
+    ]
+    return {"Version": "2012-10-17", "Statement": reading if buckets else _NOTHING}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,10 +51,12 @@ class AccessArgs:
     """IPv4 ranges that may connect."""
     ports: Mapping[str, int]
     """What they may connect to: name → TCP port."""
+    buckets: Sequence[str] = ()
+    """S3 buckets whose objects the box may read."""
 
 
 class Access(pulumi.ComponentResource):
-    """A security group with one rule per range and port, the key pair, and a role that may do nothing."""
+    """A security group with one rule per range and port, a key pair, and a role that may read buckets or nothing."""
 
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpurig:infra:Access", name, None, opts)
@@ -58,7 +74,7 @@ class Access(pulumi.ComponentResource):
                 self._let_in(service, port, cidr)
         self._let_out()
         self.key_pair = aws.ec2.KeyPair(f"{name}-key", public_key=args.public_key, opts=self._options)
-        self.profile = self._profile()
+        self.profile = self._profile(args.buckets)
         self.register_outputs({"group_id": self.group.id, "profile": self.profile.name})
 
     def _let_in(self, service: str, port: int, cidr: str) -> None:
@@ -86,7 +102,8 @@ class Access(pulumi.ComponentResource):
             opts=self._options,
         )
 
-    def _profile(self) -> aws.iam.InstanceProfile:
+    def _profile(self, buckets: Sequence[str]) -> aws.iam.InstanceProfile:
         role = aws.iam.Role(f"{self._name}-role", assume_role_policy=json.dumps(_TRUST), opts=self._options)
-        aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=json.dumps(_NOTHING), opts=self._options)
+        policy = json.dumps(_policy(buckets))
+        aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=policy, opts=self._options)
         return aws.iam.InstanceProfile(f"{self._name}-profile", role=role.name, opts=self._options)

@@ -10,10 +10,10 @@ import pulumi
 
 from infra.access import Access, AccessArgs
 from infra.host import Host, HostArgs
-from infra.placement import job_tags
 from infra.price import Price
 from infra.refusal import refusing
 from infra.storage import JobVolume, JobVolumeArgs
+from infra.volumes import job_tags
 from provision import cloud_init
 from provision.bundle import render
 
@@ -39,7 +39,7 @@ class Box(pulumi.ComponentResource):
     def __init__(self, name: str, args: BoxArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpurig:infra:Box", name, None, opts)
         self.settings = args.settings
-        self.price = Price.of(args.settings)
+        self.price = Price.of(args.settings, args.placement.jobs[name].size_gib)
         self.access = self._access(name, args)
         self.jobs = self._jobs(name, args)
         self.host = self._host(name, args)
@@ -52,31 +52,30 @@ class Box(pulumi.ComponentResource):
             public_key=args.settings.ssh_public_key,
             cidrs=args.settings.allowed_cidrs,
             ports=args.settings.ports,
+            buckets=args.settings.s3_buckets,
         )
         return Access(name, wanted, pulumi.ResourceOptions(parent=self))
 
     def _jobs(self, name: str, args: BoxArgs) -> JobVolume:
         wanted = JobVolumeArgs(
-            zone=args.placement.zones[0],
-            size_gib=args.settings.job_volume_gib,
-            snapshot=args.placement.snapshot,
+            jobs=args.placement.jobs[name],
             on_destroy=args.settings.job_volume_on_destroy,
-            tags=job_tags(args.settings),
+            tags=job_tags(name),
         )
         return JobVolume(f"{name}-jobs", wanted, pulumi.ResourceOptions(parent=self))
 
     def _host(self, name: str, args: BoxArgs) -> Host:
-        volume = self.jobs.volume
+        zone = self.jobs.volume.availability_zone
         wanted = HostArgs(
             ami=args.placement.ami,
             instance_type=args.settings.machine.name,
             # Where the volume is, not where a new one would be: a volume cannot follow the box.
-            subnet_id=volume.availability_zone.apply(refusing(args.network.subnet_in)),
+            subnet_id=zone.apply(refusing(args.network.subnet_in)),
             group_id=self.access.group.id,
             key_name=self.access.key_pair.key_name,
             profile=self.access.profile.name,
-            user_data=volume.id.apply(refusing(self._user_data)),
-            volume_id=volume.id,
+            user_data=self.jobs.id.apply(refusing(self._user_data)),
+            volume_id=self.jobs.id,
             root_gib=args.settings.root_volume_gib,
             generation=args.settings.generation,
             spot=args.settings.spot,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,9 +14,12 @@ from provision.errors import BadInput
 from provision.platforms import NO_GPU, InstanceType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from infra.settings import Account
+
+    Filters = Mapping[str, Sequence[str]]
+    """Names of EC2's own filters, each with the values that will do."""
 
 MAX_RETRIES = 5
 """The provider's own 25 would repeat "no capacity" for many minutes before the user hears of it."""
@@ -30,6 +34,36 @@ def stack_tags() -> dict[str, str]:
         "gpurig:stack": pulumi.get_stack(),
         "gpurig:managed-by": "pulumi",
     }
+
+
+def tagged(tags: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return EC2's filters for what carries these tags."""
+    return {f"tag:{key}": [tags[key]] for key in sorted(tags)}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Volume:
+    """An EBS volume that AWS has."""
+
+    id: str
+    zone: str
+    size_gib: int
+    tags: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """Return it as a message names it."""
+        return f"{self.id} ({self.size_gib} GiB, {self.zone})"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A snapshot that AWS has."""
+
+    id: str
+    state: str
+    """"completed", "pending" or "error"."""
+    size_gib: int
+    """Of the volume that it was taken of: one made from it cannot be smaller."""
 
 
 class Cloud:
@@ -92,6 +126,28 @@ class Cloud:
 
     def snapshots(self, tags: Mapping[str, str]) -> list[str]:
         """Return the ids of the account's completed snapshots with these tags, the newest first."""
-        filters = [aws.ebs.GetSnapshotIdsFilterArgs(name="status", values=["completed"])]
-        filters += [aws.ebs.GetSnapshotIdsFilterArgs(name=f"tag:{key}", values=[tags[key]]) for key in sorted(tags)]
+        wanted = {"status": ["completed"], **tagged(tags)}
+        filters = [aws.ebs.GetSnapshotIdsFilterArgs(name=name, values=wanted[name]) for name in wanted]
         return list(self.ask(aws.ebs.get_snapshot_ids, "snapshots", owners=["self"], filters=filters).ids)
+
+    def snapshot(self, snapshot_id: str, wrong: str) -> Snapshot:
+        """Return a snapshot. Raises `BadInput` that begins with `wrong` when there is none."""
+        found = self.ask(aws.ebs.get_snapshot, wrong, snapshot_ids=[snapshot_id])
+        return Snapshot(id=snapshot_id, state=found.state, size_gib=found.volume_size)
+
+    def volumes(self, filters: Filters) -> list[Volume]:
+        """Return the volumes of the region that are there to stay and match."""
+        wanted = {"status": ["creating", "available", "in-use"], **filters}
+        found = [aws.ebs.GetEbsVolumesFilterArgs(name=name, values=wanted[name]) for name in wanted]
+        return [self._volume(one) for one in sorted(self.ask(aws.ebs.get_ebs_volumes, "volumes", filters=found).ids)]
+
+    def _volume(self, volume_id: str) -> Volume:
+        filters = [aws.ebs.GetVolumeFilterArgs(name="volume-id", values=[volume_id])]
+        found = self.ask(aws.ebs.get_volume, f'volume "{volume_id}"', filters=filters)
+        return Volume(id=volume_id, zone=found.availability_zone, size_gib=found.size, tags=found.tags)
+
+    def instances(self, tags: Mapping[str, str]) -> list[str]:
+        """Return the ids of the instances with these tags that are not terminated."""
+        filters = [aws.ec2.GetInstancesFilterArgs(name=name, values=values) for name, values in tagged(tags).items()]
+        states = ["pending", "running", "stopping", "stopped", "shutting-down"]
+        return list(self.ask(aws.ec2.get_instances, "instances", filters=filters, instance_state_names=states).ids)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infra import keys
+from infra.network import room
 from infra.ranges import too_broad
-from provision.platforms import images
+from provision.platforms import BAKED, images
 
 if TYPE_CHECKING:
     from infra.settings import Settings
@@ -13,15 +15,20 @@ if TYPE_CHECKING:
 
 def problems(settings: Settings, region: str) -> list[str]:
     """Return everything in the settings that contradicts something else in them."""
-    return [*_place(settings, region), *_reach(settings), *_image(settings), *_spot(settings), *_budget(settings)]
+    found = [*_place(settings, region), *_reach(settings), *_image(settings), *_jobs(settings)]
+    return [*found, *_spot(settings), *_budget(settings)]
 
 
 def _place(settings: Settings, region: str) -> list[str]:
     if not region:
         return ["aws:region: not set; for example: pulumi config set aws:region us-east-1"]
+    found = []
     if settings.zone and not settings.zone.startswith(region):
-        return [f'gpurig:zone: "{settings.zone}" is not in the region {region}: pulumi config rm gpurig:zone']
-    return []
+        found.append(f'gpurig:zone: "{settings.zone}" is not in the region {region}: pulumi config rm gpurig:zone')
+    if settings.hosts > (most := room(settings.vpc_cidr)):
+        wrong = f"a zone's part of {settings.vpc_cidr} has room for {most} boxes, and gpurig:hosts is {settings.hosts}"
+        found.append(f"gpurig:vpcCidr: {wrong}: take a broader range, up to /16")
+    return found
 
 
 def _reach(settings: Settings) -> list[str]:
@@ -39,9 +46,22 @@ def _image(settings: Settings) -> list[str]:
     known = settings.image in images()
     if not known and not settings.image_os:
         rules = " or ".join(images())
-        return [f"gpurig:image: an image by its id needs gpurig:imageOs, the image whose rules apply: {rules}"]
+        kind = "a baked image" if settings.image == BAKED else "an image by its id"
+        return [f"gpurig:image: {kind} needs gpurig:imageOs, the image whose rules apply: {rules}"]
     if known and settings.image_os:
-        return [f'gpurig:imageOs: goes with an image by its id (ami-…) only, and gpurig:image is "{settings.image}"']
+        only = f"goes with {BAKED} or an image by its id (ami-…) only"
+        return [f'gpurig:imageOs: {only}, and gpurig:image is "{settings.image}"']
+    return []
+
+
+def _jobs(settings: Settings) -> list[str]:
+    """Return what is wrong with the choice of volumes and snapshots."""
+    named = len(settings.job_volume) if settings.job_volume != (keys.NEW,) else 0
+    if named > settings.hosts:
+        return [f"gpurig:jobVolume: {named} volumes for {settings.hosts} boxes: a box has one"]
+    if named == settings.hosts and settings.job_snapshot not in (keys.NEWEST, keys.NO_SNAPSHOT):
+        unused = f"gpurig:jobSnapshot: {settings.job_snapshot} has no effect where gpurig:jobVolume names the volume"
+        return [f"{unused}: pulumi config rm gpurig:jobSnapshot (or gpurig:jobVolume)"]
     return []
 
 

@@ -84,7 +84,7 @@ class Host(pulumi.ComponentResource):
             ),
             instance_initiated_shutdown_behavior="terminate" if args.spot else "stop",
             instance_market_options=_spot(args) if args.spot else None,
-            tags={"Name": name, "gpurig:generation": str(args.generation)},
+            tags={"Name": name, "gpurig:host": name, "gpurig:generation": str(args.generation)},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.needs,

@@ -1,31 +1,73 @@
-"""Find the machine image: by its id, by the SSM public parameter of its publisher, or by owner and name."""
+"""Find the machine image: by its id, by its publisher's SSM parameter, by owner and name, or by what is baked in."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pulumi
 import pulumi_aws as aws
 
-from provision.platforms import images
+from provision import baked
+from provision.errors import BadInput
+from provision.platforms import BAKED, images
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.cloud import Cloud
+    from infra.settings import Settings
 
 
-def find_image(cloud: Cloud, name: str) -> str:
-    """Return the AMI id of an image of `platforms.toml`, the newest of it, or `name` where it is an id already.
+def find_image(cloud: Cloud, settings: Settings) -> str:
+    """Return the AMI id of the image that the settings name, the newest of it.
 
-    Raises `BadInput` when AWS does not know it in this region.
+    Raises `BadInput` when AWS does not know it in this region, and for a baked one that is stale or too large.
     """
-    image = images().get(name)
+    if settings.image == BAKED:
+        return _find_baked(cloud, settings)
+    image = images().get(settings.image)
     if image is None:
-        return name
-    wrong = f'gpurig:image: "{name}" is not to be had in {cloud.region}'
+        return settings.image
+    wrong = f'gpurig:image: "{image.name}" is not to be had in {cloud.region}'
     if image.parameter:
         return cloud.ask(aws.ssm.get_parameter, wrong, name=image.parameter).value
-    filters = [
-        aws.ec2.GetAmiFilterArgs(name="name", values=[image.pattern]),
-        aws.ec2.GetAmiFilterArgs(name="state", values=["available"]),
-    ]
     # The owner is checked, not the name alone: anybody may publish an image under any name.
-    return cloud.ask(aws.ec2.get_ami, wrong, most_recent=True, owners=[image.owner], filters=filters).id
+    return _newest(cloud, wrong, image.owner, {"name": image.pattern}).id
+
+
+def _newest(cloud: Cloud, wrong: str, owner: str, having: Mapping[str, str]) -> aws.ec2.GetAmiResult:
+    filters = [
+        aws.ec2.GetAmiFilterArgs(name=name, values=[value]) for name, value in {**having, "state": "available"}.items()
+    ]
+    return cloud.ask(aws.ec2.get_ami, wrong, most_recent=True, owners=[owner], filters=filters)
+
+
+def _find_baked(cloud: Cloud, settings: Settings) -> str:
+    """Return the newest image of the project's own that has the recipe as it is rendered now."""
+    wanted = baked.digest(settings.recipe, settings.target(), settings.catalogue)
+    tags = {
+        f"tag:{baked.PROJECT}": pulumi.get_project(),
+        f"tag:{baked.RECIPE}": settings.recipe,
+        f"tag:{baked.IMAGE}": settings.system.name,
+    }
+    system, recipe = settings.system.name, settings.recipe
+    wrong = f'gpurig:image: there is no baked image of "{recipe}" on {system} in {cloud.region}'
+    otherwise = f"pulumi config set gpurig:image {system} && pulumi config rm gpurig:imageOs"
+    try:
+        found = _newest(cloud, wrong, "self", {**tags, f"tag:{baked.DIGEST}": wanted})
+    except BadInput:
+        hint = f"make one of a box that is set up: fab bake; to begin without: {otherwise}"
+        try:
+            stale = _newest(cloud, wrong, "self", tags)
+        except BadInput as error:
+            problems = [wrong] if "returned no results" in str(error) else error.problems
+            raise BadInput(problems, hint=hint) from error
+        made = stale.tags.get(baked.DIGEST, "unknown")
+        message = f'gpurig:image: the baked image {stale.id} is stale: "{recipe}" in it is {made[:12]}'
+        again = f"make it again on a box of this stack: fab setup-{recipe} && fab bake; or begin without: {otherwise}"
+        raise BadInput([f"{message}, and would be {wanted[:12]} now"], hint=again) from None
+    least = int(found.tags.get(baked.ROOT_GIB, "0"))
+    if settings.root_volume_gib < least:
+        wrong = f"{settings.root_volume_gib} GiB cannot hold the baked image {found.id}, which was made of {least}"
+        raise BadInput([f"gpurig:rootVolumeGib: {wrong}: pulumi config set gpurig:rootVolumeGib {least}"])
+    return found.id

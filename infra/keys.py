@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from infra.ranges import AUTO, network, ranges
-from provision.platforms import NO_GPU, images
+from provision.platforms import BAKED, NO_GPU, images
 from provision.target import MIRROR_KINDS
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ NAMESPACE = "gpurig"
 ON_DESTROY = ("snapshot", "retain", "delete")
 NEWEST = "newest"
 NO_SNAPSHOT = "none"
+NEW = "new"
 _SYSTEM_FOLDERS = re.compile(r"/(bin|boot|dev|etc|home|lib|opt|proc|root|run|sbin|srv|sys|tmp|usr|var)")
 
 
@@ -75,6 +76,11 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _each(pattern: str) -> Callable[[str], tuple[str, ...]]:
+    one = _matching(pattern)
+    return lambda text: tuple(dict.fromkeys(one(name) for name in _names(text)))
+
+
 def _table(text: str) -> dict[str, str]:
     table = json.loads(text)
     if not isinstance(table, dict) or not all(isinstance(value, str) and value for value in table.values()):
@@ -107,10 +113,13 @@ def _mount_point(text: str) -> str:
 
 _NAME = r"[a-z][a-z0-9-]{0,30}"
 _AMI = r"ami-[0-9a-f]{8,17}"
+_VOLUME = r"vol-[0-9a-f]{8,17}"
+_BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _SIZE = "a whole number of GiB from 1 to 16384"
 
 KEYS: Mapping[str, Key] = {
     "hostName": Key(read=_matching(_NAME), allowed="a name of a-z, 0-9 and -, 31 characters at most", default="box"),
+    "hosts": Key(read=_whole(1, 50), allowed="a whole number of boxes from 1 to 50", default=1),
     "recipe": Key(read=_matching(_NAME), allowed="the name of a recipe (`fab recipes` lists them)", default="digits"),
     "bootRecipe": Key(read=_matching(_NAME), allowed="the name of a recipe (`fab recipes` lists them)", default="base"),
     "instanceType": Key(
@@ -118,8 +127,8 @@ KEYS: Mapping[str, Key] = {
     ),
     "gpu": Key(read=_one_of("auto", NO_GPU), allowed=f"auto or {NO_GPU}", default="auto"),
     "image": Key(
-        read=lambda text: text if text in images() else _matching(_AMI)(text),
-        allowed=f"{', '.join(images())}, or the id of an image (ami-…)",
+        read=lambda text: text if text in {*images(), BAKED} else _matching(_AMI)(text),
+        allowed=f"{', '.join(images())}, {BAKED}, or the id of an image (ami-…)",
         default="ubuntu-22.04",
     ),
     "imageOs": Key(
@@ -150,6 +159,12 @@ KEYS: Mapping[str, Key] = {
         allowed=f"{NEWEST}, {NO_SNAPSHOT}, or the id of a snapshot (snap-…)",
         default=NEWEST,
     ),
+    "jobVolume": Key(
+        read=lambda text: (NEW,) if text == NEW else _each(_VOLUME)(text),
+        allowed=f"{NEW}, or the id of a volume (vol-…; several with commas)",
+        default=(),
+        example="vol-0123456789abcdef0",
+    ),
     "mountPoint": Key(read=_mount_point, allowed="an absolute path that is no system folder", default="/jobs"),
     "spot": Key(read=_switch, allowed="true or false", default=False, example="true"),
     "spotMaxPrice": Key(read=_positive, allowed="a price in USD per hour above 0", default=None, example="0.30"),
@@ -165,6 +180,12 @@ KEYS: Mapping[str, Key] = {
         allowed="an object of recipe: source",
         default={},
         example="--path gpurig:sources.cuda distribution",
+    ),
+    "s3Buckets": Key(
+        read=_each(_BUCKET),
+        allowed="a list of names of S3 buckets, or names with commas between them",
+        default=(),
+        example="my-datasets",
     ),
     "mirrors": Key(
         read=_mirrors,

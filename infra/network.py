@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 ANYWHERE = "0.0.0.0/0"
 _SUBNET_BITS = 4
 """A subnet is a sixteenth of the VPC: room for more zones than any region has."""
+_AWSS_OWN = 5
+"""Addresses of a subnet that AWS keeps for itself."""
+
+
+def room(cidr: str) -> int:
+    """Return how many boxes have an address in one zone of a VPC with this range."""
+    return (ipaddress.IPv4Network(cidr).num_addresses >> _SUBNET_BITS) - _AWSS_OWN
+
+
+def ways_to_move(zone: str) -> str:
+    """Return what to do about a job volume in a zone where the box would not be."""
+    return (
+        f"to stay there: pulumi config set gpurig:zone {zone}\n"
+        "to move: pulumi destroy, then pulumi up; the job volume follows by its snapshot (where jobVolumeOnDestroy "
+        "is not snapshot: set that and run pulumi up first, still in the old zone)"
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,12 +114,6 @@ class Network(pulumi.ComponentResource):
     def subnet_in(self, zone: str) -> pulumi.Output[str]:
         """Return the id of the subnet in an availability zone. Raises `BadInput` when there is none."""
         if zone not in self._subnets:
-            here = ", ".join(self._subnets)
-            hint = (
-                f"to stay there: pulumi config set gpurig:zone {zone}\n"
-                "to move: pulumi destroy, then pulumi up; the job volume follows by its snapshot"
-            )
-            raise BadInput(
-                [f"the job volume is in {zone}, and the box would be in {here}: it must not move"], hint=hint
-            )
+            wrong = f"the job volume is in {zone}, and the box would be in {', '.join(self._subnets)}"
+            raise BadInput([f"{wrong}: it must not move"], hint=ways_to_move(zone))
         return self._subnets[zone].id

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from infra.price import Price
 from provision.inventory import OUTPUT, VERSION
 from provision.platforms import NO_GPU, gpus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from infra.box import Box
     from infra.cloud import Cloud
@@ -22,18 +23,26 @@ def export_document(cloud: Cloud, boxes: Sequence[Box]) -> None:
     pulumi.export(OUTPUT, {**stack, "hosts": [_host(cloud, box) for box in boxes]})
 
 
-def export_for_people(box: Box) -> None:
-    """Export what a user looks for after `pulumi up`."""
-    address, settings = box.host.instance.public_ip, box.settings
-    pulumi.export("address", address)
-    pulumi.export("ssh", pulumi.Output.concat("ssh ", settings.system.user, "@", address))
-    pulumi.export("price", str(box.price))
-    pulumi.export("nextStep", f"fab setup-{settings.recipe}")
+def export_for_people(boxes: Sequence[Box]) -> None:
+    """Export what a user looks for after `pulumi up`: of several boxes, each by its name."""
+    addresses = {box.settings.host_name: box.host.instance.public_ip for box in boxes}
+    user = boxes[0].settings.system.user
+    ways_in = {name: pulumi.Output.concat("ssh ", user, "@", address) for name, address in addresses.items()}
+    pulumi.export("address", _alone(addresses))
+    pulumi.export("ssh", _alone(ways_in))
+    pulumi.export("price", str(Price.total([box.price for box in boxes])))
+    pulumi.export("nextStep", f"fab setup-{boxes[0].settings.recipe}")
+
+
+def _alone(by_name: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str] | Mapping[str, pulumi.Output[str]]:
+    """Return the only value without its name."""
+    values = list(by_name.values())
+    return values[0] if len(values) == 1 else by_name
 
 
 def _host(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
     """Return one host of the document, as soon as AWS has given all its ids."""
-    instance, volume, settings = box.host.instance, box.jobs.volume, box.settings
+    instance, settings = box.host.instance, box.settings
     fixed = {
         "name": settings.host_name,
         "user": settings.system.user,
@@ -54,7 +63,7 @@ def _host(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
         instanceId=instance.id,
         instanceType=instance.instance_type,
         zone=instance.availability_zone,
-        volumeId=volume.id,
+        volumeId=box.jobs.id,
     )
     return known.apply(lambda values: {**fixed, **values, "target": settings.target(values["volumeId"]).to_document()})
 

@@ -1,63 +1,60 @@
-"""Where and from what a box starts: the answers that only AWS can give, asked before anything is made."""
+"""Where and from what boxes start: the answers that only AWS can give, asked before anything is made."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING
 
-from infra import keys
-from infra.cloud import stack_tags
 from infra.image import find_image
+from infra.jobs import find_jobs
 from provision.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.cloud import Cloud
+    from infra.jobs import Jobs
     from infra.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Placement:
-    """What AWS has for a box's settings."""
+    """What AWS has for the boxes of some settings."""
 
     ami: str
-    zones: tuple[str, str]
-    """The availability zone to use, then another one of the region."""
-    snapshot: str | None
-    """What the job volume is made from; None: blank."""
+    zones: tuple[str, ...]
+    """Where a subnet is needed: in the zone to use, another one of the region, and wherever a job volume is."""
+    jobs: Mapping[str, Jobs]
+    """What each box starts from, by its name."""
 
     @classmethod
     def find(cls, settings: Settings, cloud: Cloud) -> Placement:
         """Ask AWS. Raises `BadInput` where it does not have what the settings want."""
-        zones = _zones(settings, cloud)
+        available, usable = cloud.zones(), _usable(settings, cloud)
+        zone = _zone(settings, available, usable)
+        jobs = find_jobs(settings, cloud, zone, usable)
+        other = available[(available.index(zone) + 1) % len(available)]
         return cls(
-            ami=find_image(cloud, settings.image),
-            zones=zones,
-            snapshot=_snapshot(settings, cloud),
+            ami=find_image(cloud, settings),
+            zones=(zone, other, *(found.zone for found in jobs.values())),
+            jobs=jobs,
         )
 
 
-def job_tags(settings: Settings) -> dict[str, str]:
-    """Return the tags that tell a box's job volume, and its snapshots, from those of other boxes in the stack."""
-    return {"gpurig:host": settings.host_name, "gpurig:volume": "jobs"}
-
-
-def _zones(settings: Settings, cloud: Cloud) -> tuple[str, str]:
-    """Return the zone to use, then another one. Raises `BadInput` when no zone will do."""
+def _usable(settings: Settings, cloud: Cloud) -> list[str]:
+    """Return the zones that offer the instance type. Raises `BadInput` when there is none."""
     name = settings.machine.name
-    available, offering = cloud.zones(), cloud.zones_with(name)
-    usable = [zone for zone in available if zone in offering]
+    offering = cloud.zones_with(name)
+    usable = [zone for zone in cloud.zones() if zone in offering]
     if not usable:
         raise BadInput([f'gpurig:instanceType: "{name}" is not offered in {cloud.region}; take another region'])
+    return usable
+
+
+def _zone(settings: Settings, available: list[str], usable: list[str]) -> str:
+    """Return the zone for what is new. Raises `BadInput` where the wanted one will not do."""
     zone = settings.zone or usable[0]
     if zone not in usable:
-        wrong = f"does not offer {name}" if zone in available else "is not available"
+        wrong = f"does not offer {settings.machine.name}" if zone in available else "is not available"
         raise BadInput([f'gpurig:zone: "{zone}" {wrong}; take {" or ".join(usable)}'])
-    return zone, available[(available.index(zone) + 1) % len(available)]
-
-
-def _snapshot(settings: Settings, cloud: Cloud) -> str | None:
-    if settings.job_snapshot == keys.NO_SNAPSHOT:
-        return None
-    if settings.job_snapshot != keys.NEWEST:
-        return settings.job_snapshot
-    return next(iter(cloud.snapshots({**stack_tags(), **job_tags(settings)})), None)
+    return zone

@@ -1,4 +1,4 @@
-"""The settings of one box, all checked at once. Nothing else reads `pulumi.Config`."""
+"""The settings of a stack's boxes, all checked at once. Nothing else reads `pulumi.Config`."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class Settings:
     """One box as its user wants it. `infra/keys.py` and Pulumi.yaml say what each field means and may be."""
 
     host_name: str
+    hosts: int
     recipe: str
     boot_recipe: str
     machine: InstanceType
@@ -63,6 +64,8 @@ class Settings:
     job_volume_gib: int
     job_volume_on_destroy: str
     job_snapshot: str
+    job_volume: tuple[str, ...]
+    """Ids of volumes to use, or `keys.NEW`."""
     mount_point: str
     spot: bool
     spot_max_price: float | None
@@ -72,6 +75,7 @@ class Settings:
     idle_stop_minutes: int
     max_lifetime_hours: int
     sources: Mapping[str, str]
+    s3_buckets: tuple[str, ...]
     mirrors: Mapping[str, Mapping[str, str]]
     unpinned: tuple[str, ...]
     accept_licences: tuple[str, ...]
@@ -102,6 +106,11 @@ class Settings:
         if problems:
             raise BadInput(problems)
         return settings
+
+    def each(self) -> tuple[Settings, ...]:
+        """Return the settings of each host: the same but for its name; more hosts leave the first ones alone."""
+        names = [self.host_name, *(f"{self.host_name}-{number}" for number in range(2, self.hosts + 1))]
+        return tuple(dataclasses.replace(self, host_name=name) for name in names)
 
     @property
     def system(self) -> Image:

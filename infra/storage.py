@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
+from infra.refusal import refusing
+from provision.errors import BadInput
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from infra.jobs import Jobs
 
 _SNAPSHOT_TIME = "2h"
 """The provider gives up after 10 minutes; the first snapshot of a full volume of some 100 GiB takes longer."""
@@ -19,29 +24,45 @@ _SNAPSHOT_TIME = "2h"
 class JobVolumeArgs:
     """What a `JobVolume` is made of."""
 
-    zone: str
-    """Availability zone of a new volume. One that is there already stays where it is."""
-    size_gib: int
-    snapshot: str | None
-    """What a new volume is made from; None: blank. One that is there already keeps what is on it."""
+    jobs: Jobs
+    """What it starts from. A volume that is there already stays where it is, and keeps what is on it."""
     on_destroy: str = "snapshot"
-    """"snapshot", "retain" or "delete"."""
+    """"snapshot", "retain" or "delete"; one that the user names is never deleted."""
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """By which its snapshots are found again."""
+    """By which it and its snapshots are found again."""
 
 
 class JobVolume(pulumi.ComponentResource):
-    """The encrypted EBS volume of jobs and datasets, with its own lifecycle."""
+    """The encrypted EBS volume of jobs and datasets, with its own lifecycle; or the one that the user names."""
 
     def __init__(self, name: str, args: JobVolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpurig:infra:JobVolume", name, None, opts)
-        self.volume = aws.ebs.Volume(
+        if args.jobs.named:
+            # Only read, but under the same name: so the engine lets go of this very volume if it was managed before.
+            parent = pulumi.ResourceOptions(parent=self)
+            self.volume = aws.ebs.Volume.get(name, args.jobs.named, opts=parent)
+        else:
+            self.volume = self._own(name, args)
+        self.id = self._the_only_one(args.jobs)
+        """Of the volume, once it is sure that no other one has this box's jobs."""
+        self.register_outputs({"volume_id": self.id})
+
+    def _the_only_one(self, jobs: Jobs) -> pulumi.Output[str]:
+        def check(volume_id: object) -> pulumi.Output[str]:
+            _refuse_another(jobs, volume_id)
+            return self.volume.id
+
+        # Also where the id is not known: in a preview that is the volume that would be made.
+        return self.volume.id.apply(refusing(check), run_with_unknowns=True)
+
+    def _own(self, name: str, args: JobVolumeArgs) -> aws.ebs.Volume:
+        return aws.ebs.Volume(
             name,
-            availability_zone=args.zone,
-            size=args.size_gib,
+            availability_zone=args.jobs.zone,
+            size=args.jobs.size_gib,
             type="gp3",
             encrypted=True,
-            snapshot_id=args.snapshot,
+            snapshot_id=args.jobs.snapshot,
             final_snapshot=args.on_destroy == "snapshot",
             tags={"Name": name, **args.tags},
             opts=pulumi.ResourceOptions(
@@ -52,4 +73,17 @@ class JobVolume(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(delete=_SNAPSHOT_TIME),
             ),
         )
-        self.register_outputs({"volume_id": self.volume.id})
+
+
+def _refuse_another(jobs: Jobs, volume_id: object) -> None:
+    """Raise `BadInput` where the box would get `volume_id` while its jobs may be on another volume."""
+    others = [volume for volume in jobs.present if volume.id != volume_id]
+    if not others:
+        return
+    names = ", ".join(map(str, others))
+    problem = f"gpurig:jobVolume: {names} has jobs of this box by its tags, and this stack does not manage it"
+    hint = (
+        f"to go on with it: pulumi config set gpurig:jobVolume {others[0].id} (several boxes: their ids with commas)\n"
+        "to leave it alone: pulumi config set gpurig:jobVolume new"
+    )
+    raise BadInput([f"{problem} (`retain` leaves one so)"], hint=hint)

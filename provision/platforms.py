@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 NO_GPU = "none"
+SNAPSHOT_GIB_MONTH = 0.05
+"""USD, list price in us-east-1 of a GiB of an EBS snapshot that was ever written (aws.amazon.com/ebs/pricing)."""
+BAKED = "baked"
+"""In place of an image's name: the stack's own, made by `fab bake`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

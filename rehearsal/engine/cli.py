@@ -17,15 +17,16 @@ _TEXT = {"stack", "cwd", "color", "import-pending-creates"}
 _REPEATED = {"import-pending-creates"}
 """The flags whose values add up, where of others the last one counts."""
 _SHORT = {"s": "stack", "C": "cwd", "y": "yes", "f": "skip-preview", "j": "json", "h": "help", "c": "create"}
+_SHORT |= {"r": "refresh"}
 _GLOBAL = {"stack", "cwd", "color", "non-interactive", "logtostderr", "help", "emoji", "disable-integrity-checking"}
 _RUN = {"yes", "skip-preview", "expect-no-changes", "diff"}
 _PENDING = {"clear-pending-creates", "skip-pending-creates", "import-pending-creates"}
 
 # verb: (function, positional arguments (? optional), flags besides the global ones)
 _VERBS: dict[str, tuple[str, str, set[str]]] = {
-    "preview": ("operations.preview", "", {"expect-no-changes", "diff", "json"}),
-    "up": ("operations.up", "", _RUN),
-    "update": ("operations.up", "", _RUN),
+    "preview": ("operations.preview", "", {"expect-no-changes", "diff", "json", "refresh"}),
+    "up": ("operations.up", "", {*_RUN, "refresh"}),
+    "update": ("operations.up", "", {*_RUN, "refresh"}),
     "refresh": ("operations.refresh", "", {*_RUN, *_PENDING, "preview-only"}),
     "destroy": ("operations.destroy", "", {*_RUN, "preview-only"}),
     "cancel": ("commands.cancel", "stack_name?", {"yes"}),

@@ -31,10 +31,13 @@ _PATIENCE = 5.0
 class Deployment:
     """An operation in progress."""
 
-    def __init__(self, session: Session, verb: str, *, preview: bool, quiet: bool = False) -> None:
+    def __init__(
+        self, session: Session, verb: str, *, preview: bool, quiet: bool = False, refresh_first: bool = False
+    ) -> None:
         self.session = session
         self.verb = verb
         self.preview = preview
+        self.refresh_first = refresh_first
         self.names = session.names
         self.config = session.program_config() if verb == "update" else ({}, [])
         self.state = session.load_state(writable=not preview)
@@ -73,6 +76,10 @@ class Deployment:
         self._warn_of_interrupted()
         registrations = Registrations(self.names, self.steps, self.providers, self.olds, self._package_config)
         self.server.start(Engine(self.display, lambda: self.steps.stopped), Monitor(registrations))
+        if self.refresh_first:
+            refresh_all(self.steps, self.providers)
+            self.olds.clear()
+            self.olds.update((each.urn, each) for each in self.state.resources if not each.delete)
         program = Program(
             self.session.project, self.names, self.server.address, self.config, self.display.note, preview=self.preview
         )

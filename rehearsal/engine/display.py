@@ -103,10 +103,15 @@ class Display:
         self.message(self._root, "info", line)
 
     @property
-    def changes(self) -> dict[str, int]:
-        """How many resources changed, by the kind of change."""
+    def counts(self) -> dict[str, int]:
+        """How many resources there were, by what was done to them."""
         plans = [step.op.plan for step in self.steps]
         return {plan: plans.count(plan) for plan in _COUNTED if plan in plans}
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything changes: to look at what is managed elsewhere is no change."""
+        return bool(self.counts.keys() - {"read"})
 
     def finish(self, outputs: Properties | None, before: Properties | None, *, duration: bool) -> None:
         """Print what comes after the steps."""
@@ -131,7 +136,7 @@ class Display:
             self.say()
 
     def _summary(self) -> list[str]:
-        counts = self.changes
+        counts = self.counts
         lines = [f"{_MARKS[k]}{n} {'to ' + k if self.preview else _PAST[k]}" for k, n in counts.items()]
         same = f"{len(self._same)} unchanged"
         if len(counts) > 1:
@@ -158,7 +163,7 @@ class Display:
         steps = [{"op": step.op.plan.replace(" ", "-") or "same", "urn": step.resource.urn} for step in self.steps]
         same = {"same": len(self._same)} if self._same else {}
         diagnostics = [{"urn": urn, "message": text} for urn, texts in self._messages.items() for text in texts]
-        return {"steps": steps, "diagnostics": diagnostics, "changeSummary": {**self.changes, **same}}
+        return {"steps": steps, "diagnostics": diagnostics, "changeSummary": {**self.counts, **same}}
 
 
 def header(verb: str, stack: str, *, preview: bool) -> str:

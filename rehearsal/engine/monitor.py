@@ -80,7 +80,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             additional_secret_outputs=tuple(request.additionalSecretOutputs),
         )
         new = self._guarded(context, request.name, lambda: self._registrations.read(goal, request.id))
-        return resource_pb2.ReadResourceResponse(urn=new.urn, properties=to_struct(new.outputs))
+        return resource_pb2.ReadResourceResponse(urn=new.urn, id=new.id, properties=to_struct(new.outputs))
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Note the outputs of a component."""

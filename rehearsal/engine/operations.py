@@ -73,7 +73,8 @@ def _run(
     session: Session, verb: str, args: Arguments, *, preview: bool, quiet: bool = False, expected: bool = False
 ) -> Display:
     """Run once; `expected` says that changes are no reason to stop, whatever the flags say."""
-    deployment = Deployment(session, verb, preview=preview, quiet=quiet)
+    refresh_first = getattr(args, "refresh", False)
+    deployment = Deployment(session, verb, preview=preview, quiet=quiet, refresh_first=refresh_first)
     display = deployment.run()
     if args.diff and preview:
         display.show_details(deployment.olds)

@@ -183,5 +183,9 @@ class Registrations:
             old = self._claim(urn, goal)
             reference = self.provider_for(goal.type, goal.provider, goal.version)
             new = dataclasses.replace(goal.resource(urn, goal.inputs, reference), id=ident, external=True)
-            made = self._news[urn] = self.steps.read(new, old, self.providers.of(reference))
+            also = []
+            if old is not None and not old.external and old.id != ident:
+                # The program has let go of one object and looks at another; of the same one it lets go and keeps it.
+                also, old = [self._replacements.condemn(old)], None
+            made = self._news[urn] = self.steps.read(new, old, self.providers.of(reference), also)
             return made

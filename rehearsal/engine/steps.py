@@ -164,9 +164,10 @@ class Steps:
             changes.append(functools.partial(self.state.place, noted, instead_of=old))
         return noted
 
-    def read(self, new: Resource, old: Resource | None, provider: Provider) -> Resource:
-        """Look at an object that is not managed here."""
+    def read(self, new: Resource, old: Resource | None, provider: Provider, also: Changes) -> Resource:
+        """Look at an object that is not managed here, and make other changes to the state in the same moment."""
         with self.step(READ, new) as changes:
+            changes.extend(also)
             ident, inputs, outputs = provider.read(new)
             if not ident:
                 raise EngineError(f"resource '{new.id}' does not exist")

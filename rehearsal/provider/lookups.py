@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.provider.aws import ProviderError
+from rehearsal.provider.lookups_disks import DISKS
 from rehearsal.provider.model import answer
+from rehearsal.provider.query import filtered, the_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rehearsal.provider.aws import Aws
     from rehearsal.provider.wire import Values
-
-
-def _filters(args: Values, **also: str) -> dict[str, Any]:
-    given = [{"Name": part["name"], "Values": part["values"]} for part in args.get("filters") or []]
-    given += [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in also.items()]
-    return {"Filters": given} if given else {}
 
 
 def _parameter(aws: Aws, args: Values) -> Values:
@@ -37,7 +32,7 @@ def _parameter(aws: Aws, args: Values) -> Values:
 
 def _zones(aws: Aws, args: Values) -> Values:
     also = {"state": args["state"]} if args.get("state") else {}
-    found = aws.ec2("DescribeAvailabilityZones", **_filters(args, **also))["AvailabilityZones"]
+    found = aws.ec2("DescribeAvailabilityZones", **filtered(args, **also))["AvailabilityZones"]
     left_out = {*args.get("excludeNames", []), *args.get("excludeZoneIds", [])}
     kept = sorted(
         (zone for zone in found if not left_out & {zone["ZoneName"], zone.get("ZoneId")}),
@@ -55,7 +50,7 @@ def _zones(aws: Aws, args: Values) -> Values:
 def _offerings(aws: Aws, args: Values) -> Values:
     kind = args.get("locationType", "region")
     found = aws.listed(
-        "ec2", "DescribeInstanceTypeOfferings", "InstanceTypeOfferings", LocationType=kind, **_filters(args)
+        "ec2", "DescribeInstanceTypeOfferings", "InstanceTypeOfferings", LocationType=kind, **filtered(args)
     )
     return {
         **args,
@@ -99,15 +94,8 @@ def _gpu(one: dict[str, Any]) -> Values:
 
 def _image(aws: Aws, args: Values) -> Values:
     owners = {"Owners": args["owners"]} if args.get("owners") else {}
-    found = aws.ec2("DescribeImages", **owners, **_filters(args))["Images"]
-    if not found:
-        raise ProviderError("Your query returned no results. Please change your search criteria and try again.")
-    if len(found) > 1 and not args.get("mostRecent"):
-        raise ProviderError(
-            "Your query returned more than one result. Please try a more specific search criteria, or set "
-            "`mostRecent` attribute to true."
-        )
-    image = max(found, key=lambda one: (one.get("CreationDate", ""), one["ImageId"]))
+    found = aws.ec2("DescribeImages", **owners, **filtered(args))["Images"]
+    image = the_one(args, found, lambda one: (one.get("CreationDate", ""), one["ImageId"]))
     names = ("imageId", "name", "description", "architecture", "creationDate", "ownerId", "public", "state")
     return {
         **args,
@@ -128,12 +116,18 @@ def _mapping(one: dict[str, Any]) -> Values:
     }
 
 
-def _snapshots(aws: Aws, args: Values) -> Values:
-    names = {"owners": "OwnerIds", "restorableByUserIds": "RestorableByUserIds"}
-    who = {theirs: args[ours] for ours, theirs in names.items() if args.get(ours)}
-    found = aws.listed("ec2", "DescribeSnapshots", "Snapshots", **who, **_filters(args))
-    found.sort(key=lambda one: one["StartTime"], reverse=True)
-    return {**args, "id": aws.settings.region, "ids": [one["SnapshotId"] for one in found]}
+def _instances(aws: Aws, args: Values) -> Values:
+    states = args.get("instanceStateNames") or ["running"]
+    filters = [*filtered(args).get("Filters", []), {"Name": "instance-state-name", "Values": states}]
+    reservations = aws.listed("ec2", "DescribeInstances", "Reservations", Filters=filters)
+    found = [one for reservation in reservations for one in reservation["Instances"]]
+    return {
+        **args,
+        "id": aws.settings.region,
+        "ids": [one["InstanceId"] for one in found],
+        "privateIps": [one["PrivateIpAddress"] for one in found if one.get("PrivateIpAddress")],
+        "publicIps": [one["PublicIpAddress"] for one in found if one.get("PublicIpAddress")],
+    }
 
 
 def _caller(aws: Aws, _: Values) -> Values:
@@ -163,7 +157,8 @@ LOOKUPS: Mapping[str, tuple[Callable[[Aws, Values], Values], frozenset[str]]] = 
         ),
         ("aws:ec2/getInstanceType:getInstanceType", _instance_type, ("instanceType",)),
         ("aws:ec2/getAmi:getAmi", _image, ("filters", "mostRecent", "owners")),
-        ("aws:ebs/getSnapshotIds:getSnapshotIds", _snapshots, ("filters", "owners", "restorableByUserIds")),
+        ("aws:ec2/getInstances:getInstances", _instances, ("filters", "instanceStateNames")),
+        *DISKS,
         ("aws:index/getCallerIdentity:getCallerIdentity", _caller, ()),
         ("aws:index/getRegion:getRegion", _region, ()),
     )

@@ -19,16 +19,15 @@ import unittest.mock
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pulumi
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, stack
 from pulumi.runtime.settings import SETTINGS
 
+from tests.infra.aws import REGION, Aws
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "__main__.py"
-REGION = "us-east-1"
-ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 PUBLIC_KEY = (
     "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(32))).decode() + " me@laptop"
 )
@@ -51,69 +50,6 @@ class Declared:
     inputs: dict[str, Any]
     options: Any
     """The whole RegisterResourceRequest."""
-
-
-class NotAnswered(grpc.RpcError):  # type: ignore[misc]  # grpc comes without types
-    """What the engine answers where a look-up fails."""
-
-    def code(self) -> grpc.StatusCode:
-        """Return the code that a provider's error has."""
-        return grpc.StatusCode.UNKNOWN
-
-    def details(self) -> str:
-        """Return the provider's words."""
-        return str(self.args[0])
-
-
-@dataclasses.dataclass(kw_only=True)
-class Aws(mocks.Mocks):
-    """Enough of AWS for the program's look-ups; a resource's outputs are its inputs and what AWS would add."""
-
-    instance_types: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
-    """Types that EC2 describes → their GPUs."""
-    offered_in: tuple[str, ...] = ZONES
-    snapshots: tuple[str, ...] = ()
-    volume_zone: str = ""
-    """Where the job volume has been all along; "": where the program wants it."""
-    asked: list[mocks.MockCallArgs] = dataclasses.field(default_factory=list)
-
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]  # the base says tuple and takes both
-        """Answer a look-up."""
-        self.asked.append(args)
-        return getattr(self, f"_{args.token.rpartition(':')[2]}")(args.args)  # type: ignore[no-any-return]
-
-    def _getAvailabilityZones(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - the look-up's own name
-        return {"names": [*ZONES, "us-east-1-atl-1a"]}
-
-    def _getInstanceTypeOfferings(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"locations": list(self.offered_in)}
-
-    def _getInstanceType(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        name = args["instanceType"]
-        if name not in self.instance_types:
-            raise NotAnswered(f"api error InvalidInstanceType: The following instance types do not exist: [{name}]")
-        return {"gpuses": self.instance_types[name], "defaultVcpus": 8, "memorySize": 32768}
-
-    def _getParameter(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"value": f"ami-of-{args['name'].split('/')[4]}"}
-
-    def _getAmi(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"id": f"ami-of-{args['owners'][0]}"}
-
-    def _getSnapshotIds(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"ids": list(self.snapshots)}
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        """Make up an id and the outputs."""
-        added: dict[str, dict[str, Any]] = {
-            "aws:ec2/instance:Instance": {"publicIp": "198.51.100.9", "availabilityZone": self.volume_zone or ZONES[0]},
-            "aws:ebs/volume:Volume": {"availabilityZone": self.volume_zone or args.inputs.get("availabilityZone")},
-            "aws:ec2/keyPair:KeyPair": {"keyName": f"{args.name}-1a2b3c4"},
-            "aws:iam/role:Role": {"name": f"{args.name}-1a2b3c4"},
-            "aws:iam/instanceProfile:InstanceProfile": {"name": f"{args.name}-1a2b3c4"},
-        }
-        prefix = {"aws:ebs/volume:Volume": "vol", "aws:ec2/instance:Instance": "i"}.get(args.typ, "id")
-        return f"{prefix}-{args.name}", {**args.inputs, **added.get(args.typ, {})}
 
 
 class Recorder(mocks.MockMonitor):
@@ -140,7 +76,7 @@ class Recorder(mocks.MockMonitor):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a run of a program declared, exported and said."""
+    """What a run of a program declared, exported and said; what does not wait for each other in any order."""
 
     declared: list[Declared]
     outputs: dict[str, Any]
@@ -156,9 +92,14 @@ class Run:
         (resource,) = self.all(type_)
         return resource
 
-    def bundle(self, host: int = 0) -> dict[str, Any]:
+    def instance(self, name: str) -> dict[str, Any]:
+        """Return the inputs of a box's instance."""
+        (found,) = [box.inputs for box in self.all("Instance") if box.inputs["tags"]["Name"] == name]
+        return found
+
+    def bundle(self, name: str = "box") -> dict[str, Any]:
         """Return the bundle that a box gets with its user-data."""
-        packed = base64.b64decode(self.all("Instance")[host].inputs["userDataBase64"])
+        packed = base64.b64decode(self.instance(name)["userDataBase64"])
         (line,) = [line for line in gzip.decompress(packed).decode().splitlines() if line.startswith("    {")]
         document: dict[str, Any] = json.loads(line)
         return document

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.infra.lab import GOOD, ZONES, Aws, run
+from tests.infra.aws import OWN_TAGS, ZONES, Aws
+from tests.infra.lab import GOOD, run
 
 if TYPE_CHECKING:
     from tests.infra.lab import Run
@@ -152,12 +153,11 @@ def test_a_new_volume_comes_from_the_newest_snapshot_of_this_box_and_stack() -> 
         "status": ["completed"],
         "tag:gpurig:project": ["gpurig"],
         "tag:gpurig:stack": ["test"],
-        "tag:gpurig:managed-by": ["pulumi"],
         "tag:gpurig:host": ["box"],
         "tag:gpurig:volume": ["jobs"],
     }
     # The tags that are looked for are those that the provider puts on a final snapshot: the volume's own.
-    assert {"gpurig:host": "box", "gpurig:volume": "jobs"}.items() <= found.one("Volume").inputs["tags"].items()
+    assert OWN_TAGS.items() <= found.one("Volume").inputs["tags"].items()
 
 
 def test_without_a_snapshot_the_volume_is_blank(box: Run) -> None:
@@ -166,7 +166,8 @@ def test_without_a_snapshot_the_volume_is_blank(box: Run) -> None:
 
 @pytest.mark.parametrize(("wanted", "expected"), [("none", None), ("snap-0123456789abcdef0", "snap-0123456789abcdef0")])
 def test_the_snapshot_may_be_chosen(wanted: str, expected: str | None) -> None:
-    found = run({**GOOD, "gpurig:jobSnapshot": wanted}, aws=Aws(snapshots=("snap-newest",)))
+    aws = Aws(snapshots=("snap-newest", "snap-0123456789abcdef0"))
+    found = run({**GOOD, "gpurig:jobSnapshot": wanted}, aws=aws)
     assert found.one("Volume").inputs.get("snapshotId") == expected
 
 

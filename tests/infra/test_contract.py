@@ -13,7 +13,8 @@ from infra.keys import KEYS, parse
 from provision import inventory
 from provision.recipe import Catalogue
 from rehearsal.standins.repositories import REPOSITORIES
-from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, Aws, run
+from tests.infra.aws import Aws
+from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,7 +188,7 @@ def test_the_price_is_shown_before_anything_is_made(changes: dict[str, str], par
 def test_a_price_that_is_not_known_is_not_made_up() -> None:
     aws = Aws(instance_types={"g6.48xlarge": [{"name": "L4", "count": 8, "manufacturer": "NVIDIA"}]})
     price = run({**GOOD, "gpurig:instanceType": "g6.48xlarge"}, aws=aws).outputs["price"]
-    assert "running: the instance's price (not in the table) + $16.00 a month for its disks" in price
+    assert "running: the instance's price (not in the table) + $16.00 a month for disks" in price
 
 
 def test_two_boxes_of_different_recipes_share_a_network() -> None:

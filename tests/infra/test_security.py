@@ -107,6 +107,19 @@ def test_the_role_is_for_ec2_and_may_do_nothing(box: Run) -> None:
     assert box.one("Instance").inputs["iamInstanceProfile"] == "box-profile-1a2b3c4"
 
 
+def test_the_role_may_read_the_named_buckets_and_nothing_else() -> None:
+    box = run({**GOOD, "gpurig:s3Buckets": "my-datasets, our.pictures"})
+    statements = json.loads(box.one("RolePolicy").inputs["policy"])["Statement"]
+    buckets = ["arn:aws:s3:::my-datasets", "arn:aws:s3:::our.pictures"]
+    objects = [f"{bucket}/*" for bucket in buckets]
+    allowed = [(s["Action"], s["Resource"]) for s in statements if s["Effect"] == "Allow"]
+    assert allowed == [("s3:ListBucket", buckets), ("s3:GetObject", objects)]
+    # Whatever an organisation attaches to every role beside it: no other action, no other place.
+    denied = [s for s in statements if s["Effect"] == "Deny"]
+    assert {"Effect": "Deny", "NotAction": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"} in denied
+    assert {"Effect": "Deny", "Action": "*", "NotResource": [*buckets, *objects]} in denied
+
+
 def test_only_the_users_own_key_logs_in(box: Run) -> None:
     # Without the comment: it names the user's machine and is nobody's business.
     assert box.one("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]

@@ -20,6 +20,9 @@ IMAGES = [{"name": "name", "values": ["ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-
 OFFERINGS = "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings"
 ZONES, AMI = "aws:index/getAvailabilityZones:getAvailabilityZones", "aws:ec2/getAmi:getAmi"
 SNAPSHOTS = "aws:ebs/getSnapshotIds:getSnapshotIds"
+SNAPSHOT = "aws:ebs/getSnapshot:getSnapshot"
+VOLUMES, VOLUME = "aws:ebs/getEbsVolumes:getEbsVolumes", "aws:ebs/getVolume:getVolume"
+INSTANCES = "aws:ec2/getInstances:getInstances"
 
 
 def test_parameter(plugin: Plugin) -> None:
@@ -87,6 +90,43 @@ def test_snapshots_come_newest_first_and_none_is_fine(cloud: Cloud, world: World
     found = {one["SnapshotId"]: one["StartTime"] for one in snapshots}
     assert ids == sorted(found, key=lambda one: found[one], reverse=True)
     assert len(ids) == 2
+
+
+def test_one_snapshot_by_its_id(cloud: Cloud, world: World) -> None:
+    ec2 = cloud.client("ec2")
+    made = ec2.create_snapshot(VolumeId=world.make("volume").id, Description="by hand")["SnapshotId"]
+    found = world.plugin.invoke(SNAPSHOT, snapshotIds=[made])
+    assert (found["id"], found["state"], found["volumeSize"]) == (made, "completed", 20)
+    assert (found["volumeId"], found["description"]) == (world.make("volume").id, "by hand")
+    with pytest.raises(grpc.RpcError, match=r"api error InvalidSnapshot\.NotFound"):
+        world.plugin.invoke(SNAPSHOT, snapshotIds=["snap-0123456789abcdef0"])
+    with pytest.raises(grpc.RpcError, match="returned no results"):
+        world.plugin.invoke(SNAPSHOT, filters=[{"name": "tag:Name", "values": ["none"]}])
+
+
+def test_volumes_by_filters_and_one_with_its_facts(world: World) -> None:
+    free, held = world.plugin.create(EXAMPLES["volume"].token, world.inputs("volume")), world.make("attachment")
+    named = [{"name": "tag:Name", "values": ["jobs"]}]
+    held_id = held.outputs["volumeId"]
+    assert set(world.plugin.invoke(VOLUMES, filters=named)["ids"]) == {free.id, held_id}
+    available = [*named, {"name": "status", "values": ["available"]}]
+    assert world.plugin.invoke(VOLUMES, filters=available)["ids"] == [free.id]
+    of_the_box = [{"name": "attachment.instance-id", "values": [held.outputs["instanceId"]]}]
+    assert held_id in world.plugin.invoke(VOLUMES, filters=of_the_box)["ids"]
+    assert world.plugin.invoke(VOLUMES, filters=[{"name": "volume-id", "values": ["vol-none"]}])["ids"] == []
+    found = world.plugin.invoke(VOLUME, filters=available)
+    assert (found["id"], found["volumeId"], found["size"]) == (free.id, free.id, 20)
+    assert (found["availabilityZone"], found["tags"]["Name"]) == ("us-east-1a", "jobs")
+
+
+def test_instances_that_run_unless_other_states_are_named(cloud: Cloud, world: World) -> None:
+    box = world.make("instance").id
+    assert world.plugin.invoke(INSTANCES)["ids"] == [box]
+    cloud.client("ec2").stop_instances(InstanceIds=[box])
+    assert world.plugin.invoke(INSTANCES)["ids"] == []
+    assert world.plugin.invoke(INSTANCES, instanceStateNames=["running", "stopped"])["ids"] == [box]
+    tagged = [{"name": "tag:Name", "values": ["none"]}]
+    assert world.plugin.invoke(INSTANCES, filters=tagged, instanceStateNames=["stopped"])["ids"] == []
 
 
 def test_who_and_where(plugin: Plugin) -> None:

@@ -1,0 +1,110 @@
+"""The job volumes that AWS has for the boxes of a stack, and whether the boxes can have them as the settings want."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra import keys
+from infra.cloud import stack_tags, tagged
+from infra.network import ways_to_move
+from provision.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from infra.cloud import Cloud, Volume
+    from infra.settings import Settings
+
+_HOST = "gpurig:host"
+_PART = "gpurig:volume"
+_JOBS = "jobs"
+
+
+def job_tags(host_name: str) -> dict[str, str]:
+    """Return the tags by which a box's job volume and its snapshots are told from those of other boxes and stacks."""
+    own = stack_tags()
+    return {**{key: own[key] for key in ("gpurig:project", "gpurig:stack")}, _HOST: host_name, _PART: _JOBS}
+
+
+def named_volumes(settings: Settings, cloud: Cloud) -> dict[str, Volume]:
+    """Return the volumes that `jobVolume` names, by the host that each is for.
+
+    Raises `BadInput` for one that is not there, is another's by its tags, or is attached to something else.
+    """
+    found: dict[str, Volume] = {}
+    problems = []
+    for volume_id in settings.job_volume if settings.job_volume != (keys.NEW,) else ():
+        volumes = cloud.volumes({"volume-id": [volume_id]})
+        wrong = _why_not(settings, cloud, volumes[0]) if volumes else f"is not in {cloud.region}"
+        host = "" if wrong else _host(settings, volumes[0])
+        if host in found:
+            wrong = f'is for "{host}", as {found[host].id} is: name one of them'
+        if wrong:
+            problems.append(f"gpurig:jobVolume: {volume_id} {wrong}")
+        else:
+            found[host] = volumes[0]
+    if problems:
+        raise BadInput(problems)
+    return found
+
+
+def _host(settings: Settings, volume: Volume) -> str:
+    """Return which host a volume is for by its tag; without one, the only host."""
+    return volume.tags.get(_HOST, settings.host_name)
+
+
+def _why_not(settings: Settings, cloud: Cloud, volume: Volume) -> str:
+    """Return why a named volume must not be used; empty text where it may."""
+    names = [box.host_name for box in settings.each()]
+    host = _host(settings, volume)
+    if _HOST not in volume.tags and settings.hosts > 1:
+        return f"has no tag {_HOST}, which says whose it is: one of {', '.join(names)}"
+    for key, own in job_tags(host).items():
+        if volume.tags.get(key, own) != own:
+            return f'belongs to another: its tag {key} is "{volume.tags[key]}", and here it would be "{own}"'
+    if host not in names:
+        return f'belongs to another: its tag {_HOST} is "{host}", and this stack has {", ".join(names)}'
+    if cloud.volumes({"volume-id": [volume.id], "status": ["available"]}):
+        return ""
+    holders = cloud.instances({key: tag for key, tag in job_tags(host).items() if key != _PART})
+    if holders and cloud.volumes({"volume-id": [volume.id], "attachment.instance-id": holders}):
+        return ""
+    return f'is not available, and not attached to "{host}" either: detach it where it is in use'
+
+
+def tagged_volumes(settings: Settings, cloud: Cloud) -> dict[str, list[Volume]]:
+    """Return, by host, the volumes that carry its tags; none where the user wants a new one whatever there is."""
+    found: dict[str, list[Volume]] = {box.host_name: [] for box in settings.each()}
+    if settings.job_volume != (keys.NEW,):
+        of_any = {key: tag for key, tag in job_tags("").items() if key != _HOST}
+        for volume in cloud.volumes(tagged(of_any)):
+            found.get(volume.tags.get(_HOST, ""), []).append(volume)
+    return found
+
+
+def refuse_moves(settings: Settings, volumes: Mapping[str, Volume], usable: Collection[str]) -> None:
+    """Raise `BadInput` where a volume is not in the zone that its box would be in; `usable` zones offer its type."""
+    problems = list(_moves(settings, volumes, usable))
+    if problems:
+        raise BadInput(problems, hint=ways_to_move(next(iter(volumes.values())).zone))
+
+
+def _moves(settings: Settings, volumes: Mapping[str, Volume], usable: Collection[str]) -> Iterator[str]:
+    for host, volume in volumes.items():
+        stays = f'the job volume of "{host}", {volume}, cannot leave its zone'
+        if settings.zone and volume.zone != settings.zone:
+            yield f'gpurig:zone: "{settings.zone}", and {stays}'
+        elif volume.zone not in usable:
+            yield f'gpurig:instanceType: "{settings.machine.name}" is not offered in {volume.zone}, and {stays}'
+
+
+def refuse_to_shrink(settings: Settings, volumes: Mapping[str, Volume]) -> None:
+    """Raise `BadInput` where a volume of the stack is larger than it should be."""
+    problems = [
+        f'gpurig:jobVolumeGib: {settings.job_volume_gib} is less than the job volume of "{host}" has, {volume}; '
+        f"a volume cannot shrink: pulumi config set gpurig:jobVolumeGib {volume.size_gib}"
+        for host, volume in volumes.items()
+        if volume.size_gib > settings.job_volume_gib
+    ]
+    if problems:
+        raise BadInput(problems)

@@ -1,0 +1,131 @@
+"""Enough of AWS for the program's look-ups: what there is before it declares anything."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import grpc
+from pulumi.runtime import mocks
+
+REGION = "us-east-1"
+ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
+
+
+class NotAnswered(grpc.RpcError):  # type: ignore[misc]  # grpc comes without types
+    """What the engine answers where a look-up fails."""
+
+    def code(self) -> grpc.StatusCode:
+        """Return the code that a provider's error has."""
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        """Return the provider's words."""
+        return str(self.args[0])
+
+
+OWN_TAGS = {
+    "gpurig:project": "gpurig",
+    "gpurig:stack": "test",
+    "gpurig:host": "box",
+    "gpurig:volume": "jobs",
+}
+"""Of the job volume of the stack's first box."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AwsVolume:
+    """A volume as EC2 describes it."""
+
+    id: str
+    zone: str = ZONES[0]
+    gib: int = 100
+    tags: dict[str, str] = dataclasses.field(default_factory=lambda: dict(OWN_TAGS))
+    holder: str = ""
+    """The instance that it is attached to."""
+
+    def matches(self, filters: dict[str, list[str]]) -> bool:
+        """Say whether EC2's filters let it through."""
+        facts = {f"tag:{key}": value for key, value in self.tags.items()}
+        facts |= {"volume-id": self.id, "status": "in-use" if self.holder else "available"}
+        facts |= {"attachment.instance-id": self.holder}
+        return all(facts.get(name) in values for name, values in filters.items())
+
+
+@dataclasses.dataclass(kw_only=True)
+class Aws(mocks.Mocks):
+    """Enough of AWS for the program's look-ups; a resource's outputs are its inputs and what AWS would add."""
+
+    instance_types: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
+    """Types that EC2 describes → their GPUs."""
+    offered_in: tuple[str, ...] = ZONES
+    snapshots: tuple[str, ...] = ()
+    """Ids, the newest first."""
+    snapshot_state: str = "completed"
+    snapshot_gib: int = 8
+    volumes: tuple[AwsVolume, ...] = ()
+    """What there is beside the volumes that the program declares."""
+    instances: tuple[str, ...] = ()
+    """Of every host."""
+    volume_zone: str = ""
+    """Where the job volume has been all along; "": where the program wants it."""
+    asked: list[mocks.MockCallArgs] = dataclasses.field(default_factory=list)
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]  # the base says tuple and takes both
+        """Answer a look-up."""
+        self.asked.append(args)
+        return getattr(self, f"_{args.token.rpartition(':')[2]}")(args.args)  # type: ignore[no-any-return]
+
+    def _getAvailabilityZones(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - the look-up's own name
+        return {"names": [*ZONES, "us-east-1-atl-1a"]}
+
+    def _getInstanceTypeOfferings(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"locations": list(self.offered_in)}
+
+    def _getInstanceType(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        name = args["instanceType"]
+        if name not in self.instance_types:
+            raise NotAnswered(f"api error InvalidInstanceType: The following instance types do not exist: [{name}]")
+        return {"gpuses": self.instance_types[name], "defaultVcpus": 8, "memorySize": 32768}
+
+    def _getParameter(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"value": f"ami-of-{args['name'].split('/')[4]}"}
+
+    def _getAmi(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"id": f"ami-of-{args['owners'][0]}"}
+
+    def _getSnapshotIds(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"ids": list(self.snapshots)}
+
+    def _getSnapshot(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        (wanted,) = args["snapshotIds"]
+        if wanted not in self.snapshots:
+            raise NotAnswered(f"api error InvalidSnapshot.NotFound: The snapshot '{wanted}' does not exist.")
+        return {"state": self.snapshot_state, "volumeSize": self.snapshot_gib}
+
+    def _getEbsVolumes(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        wanted = {part["name"]: part["values"] for part in args["filters"]}
+        return {"ids": [volume.id for volume in self.volumes if volume.matches(wanted)]}
+
+    def _getVolume(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        ((wanted,),) = (part["values"] for part in args["filters"])
+        (volume,) = (volume for volume in self.volumes if volume.id == wanted)
+        return {"availabilityZone": volume.zone, "size": volume.gib, "tags": volume.tags}
+
+    def _getInstances(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"ids": list(self.instances)}
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        """Make up an id and the outputs; of a volume that is only read, say what it is."""
+        if args.resource_id:
+            (volume,) = (volume for volume in self.volumes if volume.id == args.resource_id)
+            return volume.id, {"availabilityZone": volume.zone, "size": volume.gib}
+        added: dict[str, dict[str, Any]] = {
+            "aws:ec2/instance:Instance": {"publicIp": "198.51.100.9", "availabilityZone": self.volume_zone or ZONES[0]},
+            "aws:ebs/volume:Volume": {"availabilityZone": self.volume_zone or args.inputs.get("availabilityZone")},
+            "aws:ec2/keyPair:KeyPair": {"keyName": f"{args.name}-1a2b3c4"},
+            "aws:iam/role:Role": {"name": f"{args.name}-1a2b3c4"},
+            "aws:iam/instanceProfile:InstanceProfile": {"name": f"{args.name}-1a2b3c4"},
+        }
+        prefix = {"aws:ebs/volume:Volume": "vol", "aws:ec2/instance:Instance": "i"}.get(args.typ, "id")
+        return f"{prefix}-{args.name}", {**args.inputs, **added.get(args.typ, {})}

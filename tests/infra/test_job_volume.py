@@ -1,0 +1,148 @@
+"""Job volumes and snapshots that are there already: used, left alone, or refused before anything is made."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pulumi
+import pytest
+
+from tests.infra.aws import OWN_TAGS, Aws, AwsVolume
+from tests.infra.lab import GOOD, run
+
+KEPT = AwsVolume(id="vol-0123456789abcdef0")
+NAMED = {"gpurig:jobVolume": KEPT.id}
+
+
+def refused(changes: dict[str, str], aws: Aws) -> str:
+    """Return the message of a run that did not come as far as a box."""
+    with pytest.raises(pulumi.RunError) as caught:
+        run({**GOOD, **changes}, aws=aws)
+    return str(caught.value)
+
+
+def with_tags(**tags: str) -> AwsVolume:
+    """Return the volume with other tags."""
+    return dataclasses.replace(KEPT, tags={**OWN_TAGS, **{f"gpurig:{key}": value for key, value in tags.items()}})
+
+
+def test_a_named_volume_is_attached_and_not_managed() -> None:
+    found = run({**GOOD, **NAMED}, aws=Aws(volumes=(dataclasses.replace(KEPT, gib=400),)))
+    assert found.all("Volume") == []
+    assert found.one("VolumeAttachment").inputs["volumeId"] == KEPT.id
+    assert found.outputs["gpurig"]["hosts"][0]["volumeId"] == KEPT.id
+    assert not [call for call in found.asked if "getSnapshot" in call.token]
+    # 100 GiB of root and the 400 that the volume has, whatever jobVolumeGib says.
+    assert "stopped: $40.00 a month; job volume alone: $32.00 a month" in found.outputs["price"]
+
+
+def test_a_named_volume_takes_the_box_to_its_zone() -> None:
+    found = run({**GOOD, **NAMED}, aws=Aws(volumes=(dataclasses.replace(KEPT, zone="us-east-1c"),)))
+    assert found.one("Instance").inputs["subnetId"] == "id-gpurig-us-east-1c"
+
+
+def test_a_volume_without_tags_may_be_named() -> None:
+    found = run({**GOOD, **NAMED}, aws=Aws(volumes=(dataclasses.replace(KEPT, tags={"Name": "mine"}),)))
+    assert found.one("VolumeAttachment").inputs["volumeId"] == KEPT.id
+
+
+def test_a_named_volume_may_be_attached_to_its_own_box_already() -> None:
+    aws = Aws(volumes=(dataclasses.replace(KEPT, holder="i-box"),), instances=("i-box",))
+    found = run({**GOOD, **NAMED}, aws=aws)
+    assert found.one("VolumeAttachment").inputs["volumeId"] == KEPT.id
+    (asked,) = [call.args for call in found.asked if "getInstances" in call.token]
+    assert {part["name"]: part["values"] for part in asked["filters"]} == {
+        "tag:gpurig:project": ["gpurig"],
+        "tag:gpurig:stack": ["test"],
+        "tag:gpurig:host": ["box"],
+    }
+    assert "stopped" in asked["instanceStateNames"]
+
+
+@pytest.mark.parametrize(
+    ("volumes", "expected"),
+    [
+        ((), "is not in us-east-1"),
+        ((with_tags(project="other"),), 'its tag gpurig:project is "other", and here it would be "gpurig"'),
+        ((with_tags(stack="prod"),), 'its tag gpurig:stack is "prod", and here it would be "test"'),
+        ((with_tags(host="lab"),), 'its tag gpurig:host is "lab", and this stack has box'),
+        ((with_tags(volume="restore"),), 'its tag gpurig:volume is "restore", and here it would be "jobs"'),
+        ((dataclasses.replace(KEPT, holder="i-another"),), 'not attached to "box" either: detach it'),
+    ],
+)
+def test_a_named_volume_that_must_not_be_used(volumes: tuple[AwsVolume, ...], expected: str) -> None:
+    message = refused(NAMED, Aws(volumes=volumes, instances=("i-box",)))
+    assert message.startswith(f"gpurig:jobVolume: {KEPT.id} ")
+    assert expected in message
+
+
+def test_a_named_volume_in_another_zone_than_wanted() -> None:
+    aws = Aws(volumes=(dataclasses.replace(KEPT, zone="us-east-1b"),))
+    message = refused({**NAMED, "gpurig:zone": "us-east-1a"}, aws)
+    assert 'gpurig:zone: "us-east-1a", and the job volume of "box"' in message
+    assert "pulumi config set gpurig:zone us-east-1b" in message
+
+
+def test_a_volume_that_an_earlier_stack_left_is_not_passed_over() -> None:
+    message = refused({}, Aws(volumes=(KEPT,), snapshots=("snap-newest",)))
+    assert f"{KEPT.id} (100 GiB, us-east-1a) has jobs of this box" in message
+    assert f"pulumi config set gpurig:jobVolume {KEPT.id}" in message
+    assert "pulumi config set gpurig:jobVolume new" in message
+
+
+def test_it_is_left_alone_where_the_user_says_so() -> None:
+    found = run({**GOOD, "gpurig:jobVolume": "new"}, aws=Aws(volumes=(KEPT,), snapshots=("snap-newest",)))
+    assert found.one("Volume").inputs["snapshotId"] == "snap-newest"
+
+
+def test_the_stacks_own_volume_is_no_reason_to_ask() -> None:
+    own = dataclasses.replace(KEPT, id="vol-box-jobs")
+    assert run(GOOD, aws=Aws(volumes=(own,))).one("Instance").name == "box-g1"
+    both = refused({}, Aws(volumes=(own, KEPT)))
+    assert KEPT.id in both
+    assert own.id not in both
+
+
+def test_another_hosts_volume_is_nobodys_business() -> None:
+    other = with_tags(host="lab")
+    assert run(GOOD, aws=Aws(volumes=(other,))).one("Instance").name == "box-g1"
+
+
+def test_a_volume_cannot_move_to_another_zone() -> None:
+    message = refused({"gpurig:zone": "us-east-1b"}, Aws(volumes=(KEPT,)))
+    assert 'gpurig:zone: "us-east-1b", and the job volume of "box"' in message
+    assert "pulumi config set gpurig:zone us-east-1a" in message
+    assert "pulumi destroy, then pulumi up" in message
+
+
+def test_a_type_that_the_volumes_zone_lacks() -> None:
+    message = refused({}, Aws(volumes=(KEPT,), offered_in=("us-east-1b",)))
+    assert 'gpurig:instanceType: "g4dn.xlarge" is not offered in us-east-1a, and the job volume of "box"' in message
+    assert "pulumi destroy, then pulumi up" in message
+
+
+def test_a_volume_cannot_shrink() -> None:
+    message = refused({"gpurig:jobVolumeGib": "50"}, Aws(volumes=(KEPT,)))
+    assert 'gpurig:jobVolumeGib: 50 is less than the job volume of "box" has' in message
+    assert "pulumi config set gpurig:jobVolumeGib 100" in message
+
+
+@pytest.mark.parametrize("wanted", ["snap-0123456789abcdef0", "newest"])
+def test_a_snapshot_larger_than_the_volume(wanted: str) -> None:
+    aws = Aws(snapshots=("snap-0123456789abcdef0",), snapshot_gib=120)
+    message = refused({"gpurig:jobSnapshot": wanted}, aws)
+    assert "100 is less than the 120 GiB of snap-0123456789abcdef0" in message
+    assert "pulumi config set gpurig:jobVolumeGib 120" in message
+
+
+@pytest.mark.parametrize("state", ["pending", "error"])
+def test_a_snapshot_that_is_not_completed(state: str) -> None:
+    aws = Aws(snapshots=("snap-0123456789abcdef0",), snapshot_state=state)
+    message = refused({"gpurig:jobSnapshot": "snap-0123456789abcdef0"}, aws)
+    assert f'gpurig:jobSnapshot: "snap-0123456789abcdef0" is not completed, but {state}' in message
+
+
+def test_a_snapshot_that_nobody_knows() -> None:
+    message = refused({"gpurig:jobSnapshot": "snap-0123456789abcdef0"}, Aws())
+    assert 'gpurig:jobSnapshot: "snap-0123456789abcdef0" is not to be had in us-east-1' in message
+    assert "does not exist" in message
