@@ -1,0 +1,145 @@
+"""`fab volume-…`: the job volumes of the hosts: how they are, snapshots of them, and what those bring back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_lines
+import time
+from typing import TYPE_CHECKING, Any
+
+from provision import runs
+from provision.errors import BadInput, Unreachable
+from provision.session import Session
+from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task
+from provision.volume_restore import WATCH, Restore, checked_path, chosen
+from provision.volumes import JobVolume
+
+if TYPE_CHECKING:
+    from provision.inventory import Host
+    from provision.progress import View
+    from provision.volumes import Snapshot
+    from provision.wire import Event
+
+GIB = 2**30
+COPIED = "stopped watching; EC2 goes on copying the snapshot, and nothing was pruned"
+CUT_OFF = "stopped; what was copied in part is dropped, and the temporary volume goes with the next volume command"
+SNAPSHOT_HELP = {
+    "keep": "so many completed snapshots of the host stay, the newest; older ones are deleted, never the last one",
+    **LIMIT_HELP,
+}
+RESTORE_HELP = {
+    "snapshot": "which one (snap-…); the newest completed one of the host where not given",
+    "path": "what to bring back, below the mount point (work/mnist); everything where not given",
+    "in_place": "put it where it was; what is there now is moved aside, beside it",
+    **LIMIT_HELP,
+}
+
+
+@task(help={"json": "print a line of JSON per host", **LIMIT_HELP}, post=[ending])
+def volume_status(c: Any, *, json: bool = False, limit: str = "") -> None:
+    """Show the job volume of every host, how full it is, and its snapshots."""
+    hosts = hosts_for(c, limit)
+    found: dict[str, str] = {}
+
+    def look(host: Host, out: View) -> None:
+        volume = JobVolume.of(host)
+        snapshots = volume.snapshots()
+        there: Event = {}
+        try:
+            with Session(host, c.config, tell=out.tell) as session:
+                going = Restore(volume=volume, session=session, out=out).sweep()
+                there = {**runs.one(session, "status", WATCH), "restoring": going}
+        except Unreachable as error:
+            out.tell(error.what)
+        found[host.name] = _line(volume, snapshots, there) if json else _screen(volume, snapshots, there)
+
+    each(c, look, hosts=hosts)
+    for host in hosts:
+        if host.name in found:
+            print(found[host.name])
+
+
+def _line(volume: JobVolume, snapshots: list[Snapshot], there: Event) -> str:
+    about = {key: getattr(volume, key) for key in ("id", "size_gib", "state", "zone", "attached_to")}
+    on_box = {key: value for key, value in there.items() if key != "event"}
+    rows = [dataclasses.asdict(snapshot) for snapshot in snapshots]
+    return json_lines.dumps({"host": volume.host.name, **about, **on_box, "snapshots": rows})
+
+
+def _screen(volume: JobVolume, snapshots: list[Snapshot], there: Event) -> str:
+    rows = [
+        ("host", str(volume.host)),
+        ("volume", f"{volume.id}, {volume.size_gib} GiB, {volume.state}, {volume.zone}"),
+        ("on the box", _space(there) if there else "unknown: the box does not answer"),
+        *(("restore", f"one goes on, from {source}") for source in there.get("restoring", ())),
+        *(("snapshot", _told(snapshot)) for snapshot in snapshots),
+    ]
+    if not snapshots:
+        rows.append(("snapshots", "none; fab volume-snapshot takes one, and `pulumi destroy` one at the end"))
+    return "\n".join(f"{key:<10} {value}" for key, value in rows)
+
+
+def _space(there: Event) -> str:
+    if not there["mounted"]:
+        return "not mounted; why: fab ssh --command 'systemctl status gpurig-volume'"
+    used = 1 - there["free"] / there["total"]
+    free, total, device = (there[key] / GIB for key in ("free", "total", "device_bytes"))
+    told = f"{there['device']}: {free:.1f} of {total:.1f} GiB free, {used:.0%} used, {there['files']} files"
+    # ext4 keeps some 2 % for itself; more than that is a volume that grew and a file system that has not.
+    if device - total > 0.1 * device:
+        told += f"; its volume has {device:.0f} GiB: fab volume-grow --size {device:.0f}"
+    return told
+
+
+def _told(snapshot: Snapshot) -> str:
+    state = "" if snapshot.state == "completed" else f", {snapshot.state}, {snapshot.percent} %"
+    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(snapshot.at))
+    return f"{snapshot.id}  {day}  {snapshot.size_gib} GiB{state}  {snapshot.description}".rstrip()
+
+
+@task(help=SNAPSHOT_HELP, stopped=COPIED, post=[ending])
+def volume_snapshot(c: Any, *, keep: str = "7", limit: str = "") -> None:
+    """Take a snapshot of the job volume of every host, then prune the older ones."""
+    if not keep.isdecimal() or not int(keep):
+        raise BadInput([f"--keep {keep}: write a number from 1 on; the last completed snapshot is never deleted"])
+
+    def take(host: Host, out: View) -> None:
+        volume = JobVolume.of(host)
+        _sync(c, volume, out)
+        taken = volume.snapshot(lambda now: out.now(f"{now.id}: {now.percent} % copied"))
+        out.line(f"{taken.id} of {volume.id} on {host} is completed")
+        for old in volume.prune(int(keep)):
+            out.line(f"deleted {_told(old)}: {keep} newer ones are there")
+
+    each(c, take, limit=limit)
+
+
+def _sync(c: Any, volume: JobVolume, out: View) -> None:
+    """Have the box write what it still holds in memory; a box that is off holds nothing."""
+    if not volume.attached_to:
+        return
+    try:
+        with Session(volume.host, c.config, tell=out.tell) as session:
+            Restore(volume=volume, session=session, out=out).sweep()
+            runs.one(session, "sync", WATCH)
+    except Unreachable as error:
+        out.tell(f"{error.what}: the snapshot has what is on its disk, not what a running box holds in memory")
+
+
+@task(help=RESTORE_HELP, stopped=CUT_OFF, post=[ending])
+def volume_restore(c: Any, *, snapshot: str = "", path: str = "", in_place: bool = False, limit: str = "") -> None:
+    """Copy a path back from a snapshot, beside what is there (restored/SNAPSHOT/…) or in its place."""
+    wanted = checked_path(path)
+    if in_place and not wanted:
+        raise BadInput(["--in-place replaces one path, not the whole volume: say which by --path"])
+
+    def bring_back(host: Host, out: View) -> None:
+        volume = JobVolume.of(host)
+        source = chosen(volume, snapshot)
+        with Session(host, c.config, tell=out.tell) as session:
+            done = Restore(volume=volume, session=session, out=out).run(source, wanted, in_place=in_place)
+        out.line(f"{wanted or 'everything'} of {source.id} is in {done['path']} on {host}")
+        if done["aside"]:
+            out.line(f"what was there is in {done['aside']}: delete it when it is not needed")
+
+    each(c, bring_back, limit=limit)

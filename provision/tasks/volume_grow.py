@@ -1,0 +1,89 @@
+"""`fab volume-grow`: larger job volumes by `pulumi up`, and their file systems with them."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from provision import runs
+from provision.errors import BadInput, GpurigError
+from provision.inventory import project_folder
+from provision.session import Session
+from provision.tasks.base import each, ending, hosts_for, task, tell
+from provision.volume_restore import WATCH
+from provision.volumes import JobVolume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provision.inventory import Host
+    from provision.progress import View
+
+KEY = "gpurig:jobVolumeGib"
+GIB = 2**30
+HELP = {"size": "GiB that the job volume of every host of the stack is to have", "yes": "do not ask: `pulumi up --yes`"}
+STOPPED = "stopped; `fab volume-status` tells how large the volumes are, and the same command goes on"
+
+
+@task(help=HELP, stopped=STOPPED, post=[ending])
+def volume_grow(c: Any, size: str, *, yes: bool = False) -> None:
+    """Enlarge the job volumes of the stack and, while they are in use, the file systems on them."""
+    hosts = hosts_for(c)
+    if not size.isdecimal():
+        raise BadInput([f"--size {size}: write a whole number of GiB"])
+    volumes = [JobVolume.of(host) for host in hosts]
+    problems = [
+        f"{volume.id} of {volume.host} has {volume.size_gib} GiB already, and a volume never shrinks"
+        for volume in volumes
+        if volume.size_gib > int(size)
+    ]
+    if problems:
+        raise BadInput(problems, hint="a smaller one: fab volume-snapshot, and copy what you need to a new stack's")
+    if any(volume.size_gib < int(size) for volume in volumes):
+        _enlarge(volumes, int(size), yes=yes)
+
+    def grow(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            there = runs.one(session, "grow", WATCH, bytes=int(size) * GIB)
+        free, total = there["free"] / GIB, there["total"] / GIB
+        out.line(f"the job volume of {host} has {size} GiB: {free:.1f} of {total:.1f} GiB are free")
+
+    each(c, grow, hosts=hosts)
+
+
+def _enlarge(volumes: Sequence[JobVolume], size: int, *, yes: bool) -> None:
+    """Set the size and bring the stack up; where no volume grew, the size is set back. Raises `GpurigError`."""
+    said = _pulumi("config", "get", KEY, quiet=True)
+    before = said.stdout.strip() if said.returncode == 0 else ""
+    if _pulumi("config", "set", KEY, str(size)).returncode:
+        raise GpurigError(f"{KEY} could not be set; nothing was changed")
+    try:
+        failed = _pulumi("up", *(["--yes"] if yes else [])).returncode != 0
+    except KeyboardInterrupt:
+        _set_back(volumes, before)
+        raise
+    if failed:
+        _set_back(volumes, before)
+        raise GpurigError("`pulumi up` did not enlarge the volumes", hint="what it said is above")
+
+
+def _set_back(volumes: Sequence[JobVolume], before: str) -> None:
+    """Put the setting back as it was, unless a volume has grown: it could not follow a smaller one."""
+    now = [JobVolume.of(volume.host) for volume in volumes]
+    grown = [new for new, old in zip(now, volumes, strict=True) if new.size_gib > old.size_gib]
+    if grown:
+        tell(f"{KEY} stays: {', '.join(volume.id for volume in grown)} grew; the same command goes on with the others")
+        return
+    done = _pulumi("config", "set", KEY, before) if before else _pulumi("config", "rm", KEY)
+    if done.returncode == 0:
+        tell(f"{KEY} is as it was: {before or 'not set'}")
+
+
+def _pulumi(*words: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run `pulumi` for the selected stack, where it can ask the user; `quiet`: return what it prints."""
+    try:
+        return subprocess.run(["pulumi", *words], cwd=project_folder(), check=False, text=True, capture_output=quiet)
+    except FileNotFoundError as error:
+        raise GpurigError(
+            "no `pulumi` on PATH", hint="install the Pulumi CLI: the volumes belong to its stack"
+        ) from error

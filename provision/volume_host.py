@@ -1,0 +1,132 @@
+"""The host's side of the job volume: how full it is, growing it, and cleaning up after a restore that was cut off.
+
+It travels with the runner and the host's side of runs: Python 3.8, standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.runner import lock, say
+from provision.runs_host import Refused, serve
+
+if TYPE_CHECKING:
+    from provision.runner import Json
+
+PATIENCE = 300
+"""Seconds until a volume that EC2 calls attached, or grown, must be so on the box."""
+MOUNTS = Path("/run/gpurig/restore")
+LOCK = "restore.lock"
+
+
+def device_of(volume_id: str) -> Path | None:
+    """Return a volume's device, None where it is not attached. Nitro disks are known by their serial only."""
+    serial = volume_id.replace("-", "")
+    link = Path("/dev/disk/by-id", f"nvme-Amazon_Elastic_Block_Store_{serial}")
+    if link.exists():
+        return link.resolve()
+    for file in Path("/sys/block").glob("*/device/serial"):
+        with contextlib.suppress(OSError):
+            if file.read_text(encoding="ascii").strip() == serial:
+                return Path("/dev", file.parts[3])
+    return None
+
+
+def size_of(device: Path) -> int:
+    """Return a block device's size in bytes."""
+    with device.open("rb") as file:
+        return file.seek(0, os.SEEK_END)
+
+
+def is_mounted(request: Json) -> bool:
+    """Tell whether the job volume itself is at its mount point: not a folder that waits for it, nor another disk."""
+    place, device = Path(request["mount_point"]), device_of(request["volume_id"])
+    # The major and minor numbers, under whatever name: a mount has that of the device it was made from.
+    return device is not None and place.is_dir() and place.stat().st_dev == device.stat().st_rdev
+
+
+def need_mounted(request: Json) -> None:
+    """Refuse to work on a job volume that is not mounted."""
+    if not is_mounted(request):
+        where = f"{request['volume_id']} is not mounted at {request['mount_point']}"
+        raise Refused(where, "what its service says: fab ssh --command 'systemctl status gpurig-volume'")
+
+
+# -- what a client can ask
+
+
+def status(request: Json) -> None:
+    """Answer with the state of the job volume and its file system, in bytes."""
+    device, mounted = device_of(request["volume_id"]), is_mounted(request)
+    state = os.statvfs(request["mount_point"]) if mounted else None
+    say(
+        "volume",
+        device=str(device or ""),
+        device_bytes=size_of(device) if device else 0,
+        mounted=mounted,
+        total=state.f_blocks * state.f_frsize if state else 0,
+        free=state.f_bavail * state.f_frsize if state else 0,
+        files=state.f_files - state.f_ffree if state else 0,
+    )
+
+
+def sync(request: Json) -> None:
+    """Write all that is in memory to the disks, and answer whether the job volume is one of them."""
+    os.sync()
+    say("synced", mounted=is_mounted(request))
+
+
+def grow(request: Json) -> None:
+    """Grow the file system to the size that its volume has by now; answer with its state."""
+    device, deadline = device_of(request["volume_id"]), time.monotonic() + PATIENCE
+    while device is None or size_of(device) < request["bytes"]:
+        if time.monotonic() > deadline:
+            problem = f"{request['volume_id']} has not reached its new size on the box after {PATIENCE} s"
+            raise Refused(problem, "the same command again; `fab volume-status` tells its size here")
+        time.sleep(1)
+        device = device_of(request["volume_id"])
+    done = command("systemctl", "reload-or-restart", "gpurig-volume")
+    if done.returncode:
+        said = command("journalctl", "--unit=gpurig-volume", "--lines=3", "--output=cat").stdout.strip()
+        raise Refused(f"its file system was not grown: {said or done.stderr.strip()}", "look at it: fab volume-status")
+    status(request)
+
+
+def release(request: Json) -> None:
+    """Unmount a volume that a restore was cut off with, and drop what it had copied in part.
+
+    Answers whether a restore goes on, which has it then, and whether the volume was mounted.
+    """
+    with lock(LOCK, wait=False) as ours:
+        place = MOUNTS / request["source"]
+        mounted = ours and place.is_mount()
+        if mounted:
+            unmount(place)
+        if ours and is_mounted(request):
+            for part in (Path(request["mount_point"]) / "restored").glob(".*.part"):
+                shutil.rmtree(part)
+    say("released", busy=not ours, mounted=mounted)
+
+
+def unmount(place: Path) -> None:
+    """Take a volume off its place again."""
+    done = command("umount", str(place))
+    if done.returncode:
+        raise OSError(f"{place} stays mounted: {done.stderr.strip()}")
+    place.rmdir()
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def main(request: Json) -> None:
+    """Answer {"verb": "status" | "sync" | "grow" | "release", ...}."""
+    serve({"status": status, "sync": sync, "grow": grow, "release": release}, request)

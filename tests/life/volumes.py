@@ -1,0 +1,47 @@
+"""What the tests of the job volume ask of a rehearsal."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rehearsal.user import User
+
+
+def volumes_of(user: User, kind: str = "jobs") -> list[dict[str, Any]]:
+    filters = [{"Name": "tag:gpurig:volume", "Values": [kind]}]
+    found: list[dict[str, Any]] = user.cloud.client("ec2").describe_volumes(Filters=filters)["Volumes"]
+    return found
+
+
+def job_volume(user: User) -> dict[str, Any]:
+    (volume,) = volumes_of(user)
+    return volume
+
+
+def snapshots(user: User) -> set[str]:
+    rows = user.cloud.client("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    return {row["SnapshotId"] for row in rows}
+
+
+def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
+def answers(user: User) -> bool:
+    """Tell whether the box lets its user in."""
+    words = ["fab", "ssh", "--command", "true"]
+    done = subprocess.run(words, cwd=user.project, env=user.site.env, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def settled(user: User) -> bool:
+    """Tell whether the box is up and done with its volume, mounted or not."""
+    return answers(user) and user.on_box("systemctl is-active gpurig-volume || true").strip() in ("active", "failed")
