@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,6 +26,8 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 KEEPALIVE = 15
 CONNECT_SECONDS = 10
+TURNED_AWAY_SECONDS = 5
+"""How long to come back to an sshd that hangs up before it has said who it is (`MaxStartups`)."""
 
 
 class _Refuse(paramiko.MissingHostKeyPolicy):
@@ -48,12 +52,15 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
     """Fabric's connection to one of our hosts."""
 
     def __init__(self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print) -> None:
-        super().__init__(host.address, user=host.user, port=host.port, config=config)
+        # A table of its own: Fabric's is its configuration's, which several hosts' threads share.
+        shared = dict(config.connect_kwargs) if config is not None else {}
+        shared.pop("key_filename", None)  # Fabric adds these itself
+        own = {"timeout": CONNECT_SECONDS, **shared}
+        super().__init__(host.address, user=host.user, port=host.port, config=config, connect_kwargs=own)
         self._set(rig_host=host, tell=tell)
         key = os.environ.get("GPURIG_SSH_KEY")
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]
-        self.connect_kwargs.setdefault("timeout", CONNECT_SECONDS)
         self.client.set_missing_host_key_policy(_Refuse(host))
 
     def open(self) -> Any:
@@ -68,8 +75,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
                 )
         self._trust()
         try:
-            self._dial()
-            result = super().open()
+            result = self._let_in()
         except paramiko.BadHostKeyException as error:
             message = f"{host} shows another host key than the one that is pinned; somebody may stand in between"
             hint = f"if you rebuilt the machine yourself: ssh-keygen -R {host.address}"
@@ -81,6 +87,20 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             raise _unreachable(host, error) from error
         self.transport.set_keepalive(KEEPALIVE)
         return result
+
+    def _let_in(self) -> Any:
+        """Connect, again where the other side hangs up at once: an sshd that many ask together turns some away."""
+        deadline = time.monotonic() + TURNED_AWAY_SECONDS
+        while True:
+            self._dial()
+            try:
+                return super().open()
+            except (paramiko.SSHException, ConnectionResetError) as error:
+                away = isinstance(error, ConnectionResetError) or "SSH protocol banner" in str(error)
+                if not away or time.monotonic() > deadline:
+                    raise
+            # At random, so that those who were turned away do not come back together.
+            time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - no secret
 
     def _dial(self) -> None:
         """Make the TCP connection here: paramiko leaves Nagle's algorithm on, and small packets wait 40 ms each."""

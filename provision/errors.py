@@ -33,6 +33,10 @@ class BadInput(GpurigError):
         super().__init__("\n".join(self.problems), hint=hint)
 
 
+class NotHere(BadInput):
+    """What was named is not on this host; where several were asked and another has it, that is no error."""
+
+
 class NoHosts(GpurigError):
     """There is nothing to work on: no stack, no outputs, no host given."""
 
@@ -61,3 +65,11 @@ class RunInterrupted(GpurigError):
     """The run on the host ended without a result (killed, power cut). Nothing half-done counts as done."""
 
     exit_code = 7
+
+
+class RunFailed(GpurigError):
+    """What ran on a host ended with an exit code of its own, which becomes the program's."""
+
+    def __init__(self, what: str, code: int, *, hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.exit_code = code

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
+from provision import ec2
 from provision.errors import UntrustedHost
 from provision.inventory import project_folder
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 BEGIN, END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
 PATIENCE = 600
 """Seconds to wait for the console output: EC2 shows it a few minutes after a boot."""
+# Several new hosts are pinned at once, in one file.
+_LOCK = threading.Lock()
 
 
 def keys_in(console: str) -> list[str]:
@@ -78,12 +82,9 @@ def pin(host: Host, tell: Callable[[str], None]) -> list[str]:
             tell(f"waiting for the console of {host.instance_id}: it says which host key to trust")
             told = True
         time.sleep(1)
-    _write(
-        [
-            *(line for line in _lines() if line.split()[:1] != [host.instance_id]),
-            *(f"{host.instance_id} {key}" for key in keys),
-        ]
-    )
+    with _LOCK:
+        others = [line for line in _lines() if line.split()[:1] != [host.instance_id]]
+        _write([*others, *(f"{host.instance_id} {key}" for key in keys)])
     return keys
 
 
@@ -98,13 +99,12 @@ def _write(lines: list[str]) -> None:
 
 def _console(host: Host) -> str:
     """Return the instance's console output so far."""
-    import boto3  # noqa: PLC0415 - 300 ms, paid once per instance
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - paid once per instance
 
     try:
-        ec2 = boto3.Session(profile_name=host.profile or None).client("ec2", region_name=host.region)
+        client = ec2.client(host.profile, host.region)
         # `Latest` is there on Nitro instances only, which every GPU type of the table is.
-        answer = ec2.get_console_output(InstanceId=host.instance_id, Latest=True)
+        answer = client.get_console_output(InstanceId=host.instance_id, Latest=True)
     except (BotoCoreError, ClientError) as error:
         message = f"cannot read the console of {host.instance_id}, which vouches for its host key: {error}"
         whose = f'of the profile "{host.profile}" (aws:profile)' if host.profile else "such as $AWS_PROFILE names"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.runner import load, lock, say, write
-from provision.runs_host import Refused, looks, make, serve, unit
+from provision.runs_host import Refused, check_mounted, looks, make, serve, unit
 
 if TYPE_CHECKING:
     from provision.runner import Json
@@ -35,8 +35,7 @@ def start(request: Json) -> None:
     place = Path(request["mount_point"])
     if not Path("/run/systemd/system").is_dir():
         raise Refused("this host has no systemd, and a run is a systemd service")
-    if request["volume_id"] and not place.is_mount():
-        raise Refused(f"the job volume is not mounted at {place}", "on the host: systemctl restart gpurig-volume")
+    check_mounted(request)
     recipe = request["recipe"]
     if recipe and load(f"marks/{recipe}.json") is None:
         raise Refused(f'recipe "{recipe}" is not installed on this host', f"install it: fab setup-{recipe}")

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Protocol, Self
 from provision.errors import StepFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from rich.console import RenderableType
+    from rich.live import Live
+    from rich.spinner import Spinner
 
     from provision.bundle import Bundle
     from provision.inventory import Host
     from provision.wire import Event
 
+FRAMES_PER_SECOND = 8
 _WAS = {
     "missing": "",
     "changed": "the recipe changed",
@@ -23,16 +28,26 @@ _WAS = {
     "interrupted": "it did not come to its end last time",
 }
 
+_KEPT = {"whole": ", taken from the job volume", "built": ", what it builds taken from the job volume"}
+
 
 class View(Protocol):
-    """Where progress goes."""
+    """Where the progress on one host goes; with several hosts, each has its own."""
 
     def line(self, text: str) -> None:
-        """Show a line that stays."""
+        """Show a line that stays; with several hosts, under the host's name."""
         ...
 
     def now(self, text: str) -> None:
         """Show what is going on at this moment, if there is a place for that."""
+        ...
+
+    def block(self, text: str) -> None:
+        """Print lines together and as they are: a screen, a table, a line of JSON."""
+        ...
+
+    def tell(self, text: str) -> None:
+        """Say something that is no result: on standard error, so that `--json` and pipes stay clean."""
         ...
 
 
@@ -51,45 +66,85 @@ class PlainView:
     def now(self, text: str) -> None:
         """Show nothing: a log needs no flicker."""
 
+    def block(self, text: str) -> None:
+        """Print lines at once."""
+        print(text, flush=True)
 
-class LiveView:
-    """A terminal: lines that stay, and below them one that moves."""
+    def tell(self, text: str) -> None:
+        """Print on standard error."""
+        print(text, file=sys.stderr, flush=True)
 
-    def __enter__(self) -> Self:
-        from rich.console import Console  # noqa: PLC0415 - 60 ms that other tasks need not pay
-        from rich.status import Status  # noqa: PLC0415
 
-        self._console = Console(highlight=False)
-        self._status = Status("", console=self._console)
-        self._status.start()
-        return self
+class LiveView(PlainView):
+    """A terminal: lines that stay, and below them one that moves, from the first time that there is something in it."""
+
+    _live: Live | None = None
+    _spinner: Spinner
 
     def __exit__(self, *_: object) -> None:
-        self._status.stop()
+        if self._live is not None:
+            self._live.stop()
 
     def line(self, text: str) -> None:
         """Print a line above the moving one."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        above(self._live, text)
+
+    block = line
+
+    def tell(self, text: str) -> None:
+        """Print on standard error, above the moving line where that is on the same terminal."""
+        above(self._live, text, error=True)
 
     def now(self, text: str) -> None:
         """Replace the moving line."""
-        from rich.text import Text  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415 - 60 ms that other tasks need not pay
 
+        if self._live is None:
+            from rich.spinner import Spinner  # noqa: PLC0415
+
+            self._spinner = Spinner("dots")
+            self._live = live(lambda: self._spinner)
         shown = Text(text, no_wrap=True, overflow="ellipsis")
-        shown.truncate(max(10, self._console.width - 4))
-        self._status.update(shown)
+        shown.truncate(max(10, self._live.console.width - 4))
+        self._spinner.update(text=shown)
 
 
-def view() -> PlainView | LiveView:
+def live(shown: Callable[[], RenderableType]) -> Live:
+    """Begin to show on the terminal what `shown` returns each time."""
+    from rich.console import Console  # noqa: PLC0415 - 60 ms that what is over soon need not pay
+    from rich.live import Live  # noqa: PLC0415
+
+    started = Live(
+        console=Console(highlight=False),
+        get_renderable=shown,
+        refresh_per_second=FRAMES_PER_SECOND,
+        transient=True,
+        redirect_stderr=sys.stderr.isatty(),
+    )
+    started.start()
+    return started
+
+
+def above(shown: Live | None, text: str, *, error: bool = False) -> None:
+    """Print lines, above what moves on a terminal if something does; `error`: on standard error."""
+    stream = sys.stderr if error else sys.stdout
+    if shown is None or (error and not sys.stderr.isatty()):
+        print(text, file=stream, flush=True)
+    else:
+        # Long lines stay whole, to be copied.
+        shown.console.print(text, markup=False, soft_wrap=True)
+
+
+def view() -> PlainView:
     """Return the view that fits standard output."""
     return LiveView() if sys.stdout.isatty() else PlainView()
 
 
-def echo(events: Iterable[Event], host: Host) -> str:
+def echo(events: Iterable[Event], host: Host, out: View) -> str:
     """Print events as JSON lines; returns how the run ended. Raises `StepFailed` after the last line."""
     ending: Event = {"event": ""}
     for ending in events:
-        print(json.dumps({"host": host.name, **ending}), flush=True)
+        out.block(json.dumps({"host": host.name, **ending}))
     if ending["event"] == "failed":
         raise _failure(ending, host)
     return str(ending["event"])
@@ -134,17 +189,17 @@ class Progress:
 
     def _step(self, event: Event) -> None:
         name, state = f"  {event['step']:<{self.width}}", event["state"]
+        self.out.now(f"{event['step']}: {state}")
         if state == "installing":
             remarks = "; ".join([*event["notes"], *filter(None, [_WAS[event["was"]]])])
             self.out.line(f"{name}  installing{f' ({remarks})' if remarks else ''}")
         elif state == "installed":
-            self.out.line(f"{name}  installed in {event['seconds']:.0f} s")
+            kept = _KEPT.get(event.get("kept", ""), "")
+            self.out.line(f"{name}  installed in {event['seconds']:.0f} s{kept}")
         elif state == "found":
             self.out.line(f"{name}  was there already, not by gpurig; taken as it is")
         elif state == "present":
             self.out.line(f"{name}  present")
-        else:
-            self.out.now(f"{event['step']}: {state}")
 
     def _reboot(self, event: Event) -> None:
         self.out.line(f"  {event['step']:<{self.width}}  asks for a reboot; going on after it")
@@ -161,5 +216,6 @@ def _failure(event: Event, host: Host) -> StepFailed:
     tail = "\n".join(f"  | {line}" for line in event["tail"])
     undo = f"\nto take it off again: {event['undo']}" if event["undo"] else ""
     message = f'step "{event["step"]}" failed on {host}: {event["why"]}\n{tail}'
-    hint = f"the whole log: fab ssh --command 'sudo cat {event['log']}'\nthe same command goes on from this step{undo}"
+    whole = f"the whole log: fab ssh --limit {host.name} --command 'sudo cat {event['log']}'"
+    hint = f"{whole}\nthe same command goes on from this step{undo}"
     return StepFailed(message.rstrip(), hint=hint)

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 
 from provision.bundle import activation
-from provision.errors import BadInput, GpurigError, RunInterrupted, Unreachable
+from provision.errors import BadInput, GpurigError, NotHere, RunInterrupted, Unreachable
 from provision.session import DROPS, Dropped
 from provision.target import Target
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WATCH = ("runs_host",)
 LAUNCH = ("runs_host", "launch_host")
 TRANSFER = ("runs_host", "transfer_host")
+DATASETS = ("runs_host", "transfer_host", "datasets_host")
 """What answers on the host: modules of ours, the last one's `main` called."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
 RUNNING = "running"
@@ -76,7 +77,7 @@ def ask(session: Session, verb: str, modules: Sequence[str] = WATCH, **fields: A
     about = {"user": session.connection.user, "mount_point": target.mount_point, "volume_id": target.volume_id}
     for event in session.ask(verb, modules=modules, **about, **fields):
         if event["event"] == "refused":
-            raise BadInput([event["problem"]], hint=event["hint"])
+            raise (NotHere if event["missing"] else BadInput)([event["problem"]], hint=event["hint"])
         yield event
 
 
@@ -135,10 +136,10 @@ class Runs:
         return [Run.from_document(row) for row in one(self.session, "runs")["runs"]]
 
     def newest(self) -> Run:
-        """Return the run that was started last. Raises `BadInput` where there is none."""
+        """Return the run that was started last. Raises `NotHere` where there is none."""
         runs = self.all()
         if not runs:
-            raise BadInput([f"there are no runs on {self.session.host}"], hint="fab run -- CMD starts one")
+            raise NotHere([f"there are no runs on {self.session.host}"], hint="fab run -- CMD starts one")
         return runs[0]
 
     def stop(self, name: str) -> Run:

@@ -31,11 +31,12 @@ LOOK = 0.2
 
 
 class Refused(Exception):
-    """The request cannot be met: what is wrong, and the way out."""
+    """The request cannot be met: what is wrong, the way out, and whether what was named is just not on this host."""
 
-    def __init__(self, problem: str, hint: str = "") -> None:
+    def __init__(self, problem: str, hint: str = "", *, missing: bool = False) -> None:
         super().__init__(problem)
         self.hint = hint
+        self.missing = missing
 
 
 # -- the state of a run
@@ -59,7 +60,7 @@ def folder_of(request: Json, name: str) -> Path:
         if folder.name == name:
             return folder
     there = ", ".join(folder.name for folder in folders_now[:10]) or "none"
-    raise Refused(f'there is no run "{name}"', f"there are: {there}")
+    raise Refused(f'there is no run "{name}"', f"there are: {there}", missing=True)
 
 
 def about(folder: Path) -> Json:
@@ -121,6 +122,14 @@ def ending(said: str, *, stopped: bool) -> tuple[str, int | None, str]:
         if holds:
             return state, code, why
     return ("failed" if code else "done"), code, ""
+
+
+def check_mounted(request: Json) -> None:
+    """Refuse what would land on the root disk, below a mount point without its volume."""
+    place = request["mount_point"]
+    if request["volume_id"] and not Path(place).is_mount():
+        way = "a box that has just been made: `fab setup-base` waits for it; else on the host: "
+        raise Refused(f"the job volume is not mounted at {place}", f"{way}systemctl restart gpurig-volume")
 
 
 def make(folder: Path, user: str) -> None:
@@ -214,7 +223,7 @@ def serve(verbs: Mapping[str, Callable[[Json], None]], request: Json) -> None:
     try:
         verbs[request["verb"]](request)
     except Refused as refusal:
-        say("refused", problem=str(refusal), hint=refusal.hint)
+        say("refused", problem=str(refusal), hint=refusal.hint, missing=refusal.missing)
     except OSError as error:
         raise SystemExit(f"gpurig: {error}") from error
 

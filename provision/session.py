@@ -95,10 +95,6 @@ class Session:
         request = {"verb": verb, "digest": bundle.digest if bundle else "", **fields}
         # Only what may do without the rest goes on the command line: every process of the host can read that.
         small = request if bundle else {"digest": ""}
-        runner = bundle.runner if bundle else source("runner")
-        text = bundle.to_bytes().decode("ascii") if bundle else ""
-        more = [(name, source(name)) for name in modules]
-        whole = zlib.compress(json.dumps({**request, "runner": runner, "modules": more, "bundle": text}).encode())
         command = self._as_root(f"python3 -c {shlex.quote(BOOT)} {shlex.quote(json.dumps(small))}")
         transport = self.connection.transport
         said: list[str] = []
@@ -113,7 +109,7 @@ class Session:
                 if event["event"] == "prompt":
                     self._answer(channel, said)
                 elif event["event"] == "send":
-                    channel.sendall(whole)
+                    channel.sendall(_whole(request, bundle, modules))
                     channel.shutdown_write()
                 elif event["event"] != "alive":
                     yield event
@@ -230,6 +226,14 @@ class Session:
                     raise
             else:
                 return
+
+
+def _whole(request: Event, bundle: Bundle | None, modules: Sequence[str]) -> bytes:
+    """Return a request with all that answers it, for a host that has none of that."""
+    runner = bundle.runner if bundle else source("runner")
+    text = bundle.to_bytes().decode("ascii") if bundle else ""
+    more = [(name, source(name)) for name in modules]
+    return zlib.compress(json.dumps({**request, "runner": runner, "modules": more, "bundle": text}).encode())
 
 
 def _remember(place: Event, event: Event) -> None:

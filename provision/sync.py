@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 
-from provision import progress
 from provision.connection import ssh_command
 from provision.errors import BadInput, GpurigError
 from provision.runs import TRANSFER, mount_point, one
 from provision.worktree import ignored, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from provision.progress import View
     from provision.session import Session
@@ -51,7 +50,7 @@ class Sent:
     """Files that were there already."""
 
 
-def sync(session: Session, folder: Path, remote: str, *, delete: bool = False) -> Sent:
+def sync(session: Session, folder: Path, remote: str, out: View, *, delete: bool = False) -> Sent:
     """Make a folder of the host, below {mount_point}/work/, hold what `folder` holds and git does not ignore.
 
     Files that the host has beside those stay; `delete`: they go, but for those that git would ignore. The folder
@@ -65,11 +64,22 @@ def sync(session: Session, folder: Path, remote: str, *, delete: bool = False) -
         raise BadInput([f"there is nothing in {folder} to send: it is empty, or .gitignore names all that it holds"])
     if len(names) < len(held):
         session.tell(f"{folder / RESULTS} stays here: it is where `fab fetch` puts what comes from the host")
+
+    def goes(extra: set[str]) -> set[str]:
+        extra = {name for name in extra if delete and not name.startswith(RESULTS)}
+        return extra - ignored(folder, extra)
+
+    return send(session, folder, remote, names, out, goes=goes)
+
+
+def send(
+    session: Session, folder: Path, remote: str, names: list[str], out: View, *, goes: Callable[[set[str]], set[str]]
+) -> Sent:
+    """Make a folder of the host hold these files of `folder`; `goes`: what to delete of those that it has more."""
     answer = one(session, "tree", TRANSFER, path=remote)
     there: dict[str, Sequence[Any]] = answer["files"]
-    extra = {name for name in there.keys() - set(names) if not name.startswith(RESULTS)}
-    gone = sorted(extra - ignored(folder, extra)) if delete else []
-    with progress.view() as out, _errors(session, folder):
+    gone = sorted(goes(there.keys() - set(names)))
+    with _errors(session, folder):
         sftp = session.connection.sftp()
         _delete(sftp, remote, gone, there)
         sizes = _rsync(session, folder, remote, names, out) if answer["rsync"] else None

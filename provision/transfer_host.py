@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.runner import say
-from provision.runs_host import Refused, folder_of, folders, looks, make, serve
+from provision.runs_host import Refused, check_mounted, folder_of, folders, looks, make, serve
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -98,12 +98,13 @@ def matching(request: Json) -> dict[str, Path]:
             if file.is_file() and place.resolve() in file.resolve().parents:
                 found[str(file.relative_to(place))] = file
     if not found and not request["watch"]:
-        raise Refused(f"no file below {place} matches {request['what']}", "see what is there: fab ssh")
+        raise Refused(f"no file below {place} matches {request['what']}", "see what is there: fab ssh", missing=True)
     return found
 
 
 def tree(request: Json) -> None:
     """Make a synced folder if there is none, and answer with what is in it: size, time and mode of each file."""
+    check_mounted(request)
     top = Path(request["path"])
     make(top, request["user"])
     there: dict[str, list[Any]] = {}

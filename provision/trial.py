@@ -12,11 +12,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from invoke.exceptions import Exit
-
-from provision import progress
 from provision.bundle import command_of
-from provision.errors import BadInput, GpurigError, RunInterrupted
+from provision.errors import BadInput, GpurigError, RunFailed, RunInterrupted
 from provision.inventory import project_folder
 from provision.runs import RUNNING, Run, Runs, ways_back
 from provision.session import Session
@@ -32,14 +29,6 @@ if TYPE_CHECKING:
     from provision.target import Target
 
 Kind = Literal["example", "bench"]
-
-
-class RunFailed(GpurigError):
-    """A run ended with an exit code of its own, which becomes the program's."""
-
-    def __init__(self, what: str, code: int, *, hint: str = "") -> None:
-        super().__init__(what, hint=hint)
-        self.exit_code = code
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,11 +63,15 @@ def stem(recipe: Recipe, kind: Kind) -> str:
     return f"{kind}-{recipe.name}"
 
 
+def folder_name(host: Host) -> str:
+    """Return what a host's name becomes in the name of a folder: it may be an address with colons."""
+    return re.sub(r"[^\w.-]", "_", host.name)
+
+
 def results_folder(host: Host, recipe: Recipe, kind: Kind, wishes: Wishes) -> Path:
     """Make the folder for the results of a trial that starts now. Raises `BadInput` where it cannot be made."""
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    where = re.sub(r"[^\w.-]", "_", host.name)
-    folder = (wishes.into or project_folder() / "results") / f"{stem(recipe, kind)}-{where}-{moment}"
+    folder = (wishes.into or project_folder() / "results") / f"{stem(recipe, kind)}-{folder_name(host)}-{moment}"
     try:
         folder.mkdir(parents=True)
     except OSError as error:
@@ -100,7 +93,7 @@ def next_name(host: Host, runs: Iterable[Run], recipe: Recipe, kind: Kind, *, an
 class Stage:
     """One trial on one host, its example folder sent there."""
 
-    def __init__(self, session: Session, target: Target, recipe: Recipe, kind: Kind, wishes: Wishes) -> None:
+    def __init__(self, session: Session, target: Target, recipe: Recipe, kind: Kind, wishes: Wishes, out: View) -> None:
         self.session, self.target = session, target
         self.recipe, self.kind = recipe, kind
         self.runs = Runs(session, target)
@@ -112,7 +105,7 @@ class Stage:
             # Files that another run reads must not change under it.
             self.folder = f"{target.mount_point}/work/{self.name}"
         with _with_files(recipe.folder / "example", wishes.files) as folder:
-            sync(session, folder, self.folder)
+            sync(session, folder, self.folder, out)
 
     def start(self, device: str = "") -> Run:
         """Start the command, on "cpu" or "gpu", or where not said on what there is."""
@@ -120,32 +113,22 @@ class Stage:
         env = {"GPURIG_DEVICE": device or "auto"}
         return self.runs.start(self.command, name=name, recipe=self.recipe.name, folder=self.folder, env=env)
 
-    def watch(self, run: Run, into: Path) -> Run:
-        """Show a run's log as it grows while its results arrive in `into`; returns the run as it ended.
-
-        Ctrl-C ends the program with the commands that find the run again.
-        """
-        with progress.view() as out:
-            out.now(f"{run.name} runs on {self.session.host}; Ctrl-C leaves it running")
-            arrivals = _Arrivals(self.session, run.name, into, out)
-            arrivals.start()
-            try:
-                for event in self.runs.follow(run.name):
-                    if event["event"] == "log":
-                        out.line(event["line"])
-                arrivals.join()
-            except RunInterrupted:
-                # What it wrote until then is worth having.
-                arrivals.join()
-                with contextlib.suppress(GpurigError):
-                    arrivals.finish(self.session)
-                raise
-            except KeyboardInterrupt:
-                goes_on = f"stopped watching; {run.name} goes on on {self.session.host}"
-                half = "\nthe bench ends here: its other half, table and plot come from a new one" * (
-                    self.kind == "bench"
-                )
-                raise Exit(f"{goes_on}{half}\n{ways_back(run.name, into)}", 130) from None
+    def watch(self, run: Run, into: Path, out: View) -> Run:
+        """Show a run's log as it grows while its results arrive in `into`; returns the run as it ended."""
+        out.now(f"{run.name} runs; Ctrl-C leaves it running")
+        arrivals = _Arrivals(self.session, run.name, into, out)
+        arrivals.start()
+        try:
+            for event in self.runs.follow(run.name):
+                if event["event"] == "log":
+                    out.line(event["line"])
+            arrivals.join()
+        except RunInterrupted:
+            # What it wrote until then is worth having.
+            arrivals.join()
+            with contextlib.suppress(GpurigError):
+                arrivals.finish(self.session)
+            raise
         # What kept some from arriving (a connection that broke) shows itself here, or is over.
         arrivals.finish(self.session)
         return Run.from_document(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ module.main(request)
 """
 
 
+@functools.cache
 def source(name: str) -> str:
     """Return the source of one of our modules that run on the host: Python 3.8, standard library only."""
     return Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")

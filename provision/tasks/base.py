@@ -12,7 +12,7 @@ import fabric
 import fabric.main
 from invoke.exceptions import Exit
 
-from provision import inventory
+from provision import fleet, inventory, progress
 from provision.errors import BadInput, GpurigError
 from provision.platforms import NO_GPU, gpus, images
 from provision.target import Target
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from provision.inventory import Host
+    from provision.progress import View
     from provision.session import Session
 
 CHOICES_HELP = {
@@ -28,8 +29,9 @@ CHOICES_HELP = {
     "accept": "a licence that you have read and accept; may be given more than once",
 }
 
+LIMIT_HELP = {"limit": "only the hosts of these names or addresses, with commas between"}
 STOPPED = "stopped watching; what runs on the host goes on, and the same command finds it again"
-# The exit codes of the hosts that failed: with `-H a,b` Fabric calls a task once per host, and `ending` once after all.
+# The exit codes of the hosts that failed, for `ending`, which comes after all others.
 _codes: list[int] = []
 
 
@@ -61,46 +63,72 @@ def ending(_c: Any) -> None:
         raise Exit(code=_codes[0])
 
 
-def each(c: Any, action: Callable[[Host], None]) -> None:
-    """Do something on every host; one that fails is told at once and keeps no other waiting."""
-    for host in hosts_for(c):
-        try:
-            action(host)
-        except GpurigError as error:
-            tell(f"error: {error}")
-            _codes.append(error.exit_code)
+def each(c: Any, action: Callable[[Host, View], None], *, limit: str = "", hosts: Sequence[Host] | None = None) -> None:
+    """Do something on all hosts at once; one that fails is told at once and keeps no other waiting.
+
+    `limit`: only those of these names or addresses, with commas between. `hosts`: what `hosts_for` gave, where it was
+    asked already. The action prints through its view only.
+    """
+    if isinstance(c, fabric.Connection) and not _is(c, _named()[0]):
+        return  # with `-H a,b` Fabric calls a task once per host; the first call took them all
+    hosts = hosts or hosts_for(c, limit)
+    if len(hosts) > 1:
+        failures = fleet.Crew(hosts, action).work()
+        if any(failures):
+            tell(fleet.summary(hosts, failures))
+            _codes.extend(error.exit_code for error in failures if error is not None)
+        return
+    try:
+        with progress.view() as out:
+            action(hosts[0], out)
+    except GpurigError as error:
+        tell(f"error: {error}")
+        _codes.append(error.exit_code)
 
 
-def hosts_for(c: Any) -> list[Host]:
-    """Return the host that `fab -H` gave this task, or all hosts of the hosts file or the stack."""
-    if not isinstance(c, fabric.Connection):
-        return inventory.load()
-    shorthands = [c.derive_shorthand(word) for word in _named()]
-    given = next(
-        row
-        for row in shorthands
-        if row["host"] == c.original_host and row["user"] in (None, c.user) and row["port"] in (None, c.port)
-    )
-    host = inventory.named(c.original_host, user=given["user"], port=given["port"])
-    # A machine that no file knows is as ssh_config has it: Fabric looks the rest (HostName, ProxyJump) up by its alias.
-    return [host if host.target else dataclasses.replace(host, user=c.user, port=c.port)]
+def hosts_for(c: Any, limit: str = "") -> list[Host]:
+    """Return the hosts that `fab -H` gave, else those of the hosts file or the stack; of these, those in `limit`.
+
+    Raises `BadInput` for a word of `limit` that is no host's name or address.
+    """
+    hosts = [_given(c, word) for word in _named()] if isinstance(c, fabric.Connection) else inventory.load()
+    words = [word.strip() for word in limit.split(",") if word.strip()]
+    known = {name for host in hosts for name in (host.name, host.address)}
+    if problems := [f"--limit {word}: no host has that name or address" for word in words if word not in known]:
+        raise BadInput(problems, hint=f"there are: {', '.join(host.name for host in hosts)}")
+    return [host for host in hosts if not words or {host.name, host.address} & set(words)]
 
 
-def one_host(c: Any, name: str, *, option: str = "--name") -> Host:
-    """Return the only host, or the one of that name, which `option` gives. Raises `BadInput`."""
-    if isinstance(c, fabric.Connection) and len(_named()) > 1:
-        raise BadInput([f"this task works on one host; -H names {len(_named())}: {', '.join(_named())}"])
-    hosts = hosts_for(c)
-    fits = [host for host in hosts if name in ("", host.name, host.address)]
-    if len(fits) != 1:
+def one_host(c: Any, limit: str = "") -> Host:
+    """Return the only host, or the one that `limit` names. Raises `BadInput` where that leaves several."""
+    hosts = hosts_for(c, limit)
+    if len(hosts) != 1:
         names = ", ".join(host.name for host in hosts)
-        raise BadInput([f"{len(fits)} hosts fit; say which by {option}: {names}"])
-    return fits[0]
+        raise BadInput([f"this works on one host, and there are {len(hosts)}: {names}"], hint="--limit NAME takes one")
+    return hosts[0]
+
+
+def _given(c: fabric.Connection, word: str) -> Host:
+    """Return the host that a word of `fab -H` names."""
+    given = c.derive_shorthand(word)
+    host = inventory.named(given["host"], user=given["user"], port=given["port"])
+    if host.target:
+        return host
+    # A machine that no file knows is as ssh_config has it: Fabric looks the rest (HostName, ProxyJump) up by its alias.
+    alias = fabric.Connection(word, config=c.config.clone())
+    return dataclasses.replace(host, user=alias.user, port=alias.port)
+
+
+def _is(c: fabric.Connection, word: str) -> bool:
+    """Tell whether a call's connection is the one of a word of `fab -H`."""
+    given = c.derive_shorthand(word)
+    return given["host"] == c.original_host and given["user"] in (None, c.user) and given["port"] in (None, c.port)
 
 
 def _named() -> list[str]:
     """Return the hosts as `fab -H` was given them."""
-    return [word for word in (fabric.main.program.args.hosts.value or "").split(",") if word]
+    words = (fabric.main.program.args.hosts.value or "").split(",")
+    return list(dict.fromkeys(word for word in words if word))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,16 +10,21 @@ from provision import trial
 from provision.comparison import FILE, Comparison, Half
 from provision.errors import GpurigError
 from provision.platforms import NO_GPU
-from provision.tasks.base import Choices, each, ending, task, tell
-from provision.tasks.example import HELP, ITERABLE, staged, wishes_of
+from provision.tasks.base import Choices, each, ending, task
+from provision.tasks.example import HELP, ITERABLE, Play, wishes_of
+from provision.tasks.run import leaving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.inventory import Host
+    from provision.progress import View
     from provision.recipe import Recipe
     from provision.session import Session
     from provision.trial import Stage
+
+
+_HALF = "the bench ends here: its other half, table and plot come from a new one"
 
 
 def bench_task(recipe: Recipe) -> Any:
@@ -34,36 +39,39 @@ def bench_task(recipe: Recipe) -> Any:
         another: bool = False,
         source: list[str] | None = None,
         accept: list[str] | None = None,
+        limit: str = "",
     ) -> None:
         wishes, choices = wishes_of(recipe, args, file, into, another=another), Choices.parse(accept, source)
-        each(c, lambda host: _run(host, c.config, recipe, wishes, choices))
+        play = Play(recipe, "bench", wishes, choices, c.config)
+        with leaving(play.names, more=_HALF):
+            each(c, lambda host, out: _run(play, host, out), limit=limit)
 
     body.__doc__ = f"Time {recipe.name} on the CPU and on the GPU: a table, a plot and a JSON file."
     body.__name__ = f"bench_{recipe.name.replace('-', '_')}"
     return task(name=trial.stem(recipe, "bench"), help=HELP, iterable=ITERABLE, post=[ending])(body)
 
 
-def _run(host: Host, config: Any, recipe: Recipe, wishes: trial.Wishes, choices: Choices) -> None:
+def _run(play: Play, host: Host, out: View) -> None:
     """Run both halves on one host, one after the other: together they would take each other's time."""
-    with staged(host, config, recipe, "bench", wishes, choices) as stage:
+    with play.staged(host, out) as stage:
         machine = _machine(stage.session)
         has_gpu = stage.target.gpu != NO_GPU
         if has_gpu and not machine["gpu"]:
             hint = f'`fab setup-nvidia-driver` installs it; for the CPU half alone say gpu = "{NO_GPU}" of the host'
             raise GpurigError(f"{host} has a {stage.target.gpu}, and no driver there that sees it", hint=hint)
-        into = trial.results_folder(host, recipe, "bench", wishes)
-        cpu = _half(stage, "cpu", into)
-        gpu = _half(stage, "gpu", into) if has_gpu else None
+        into = trial.results_folder(host, play.recipe, "bench", play.wishes)
+        cpu = _half(play, stage, "cpu", into, out)
+        gpu = _half(play, stage, "gpu", into, out) if has_gpu else None
     date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    _report(Comparison(recipe=recipe.name, date=date, host=machine, cpu=cpu, gpu=gpu), into)
+    _report(Comparison(recipe=play.recipe.name, date=date, host=machine, cpu=cpu, gpu=gpu), into, out)
 
 
-def _half(stage: Stage, device: str, into: Path) -> Half:
+def _half(play: Play, stage: Stage, device: str, into: Path, out: View) -> Half:
     """Run the bench on one device and return what it measured. Raises `RunFailed` and `BadInput`."""
     run = stage.start(device)
-    tell(f"{run.name} computes on the {device.upper()} of {stage.session.host}: {run.command}")
+    out.tell(f"{run.name} computes on the {device.upper()} of {stage.session.host}: {run.command}")
     folder = into / device
-    trial.check(stage.watch(run, folder), stage.session.host, folder)
+    trial.check(play.watched(stage, run, folder, out), stage.session.host, folder)
     return Half.read(folder / FILE, device, stage.command)
 
 
@@ -83,7 +91,7 @@ def _machine(session: Session) -> dict[str, Any]:
     }
 
 
-def _report(comparison: Comparison, into: Path) -> None:
+def _report(comparison: Comparison, into: Path, out: View) -> None:
     """Show both halves, and write them as JSON and as a plot."""
     from rich.console import Console  # noqa: PLC0415 - 60 ms that other tasks need not pay
 
@@ -95,5 +103,8 @@ def _report(comparison: Comparison, into: Path) -> None:
     plot(comparison, into / "bench.png")
     console = Console()
     # A pipe has no width: keep every row on one line there.
-    (console if console.is_terminal else Console(width=120)).print(comparison.table())
-    print(f"the same as JSON and as a plot: {into / FILE}, {into / 'bench.png'}")
+    console = console if console.is_terminal else Console(width=120)
+    with console.capture() as drawn:
+        console.print(comparison.table())
+    out.block(drawn.get().rstrip("\n"))
+    out.line(f"the same as JSON and as a plot: {into / FILE}, {into / 'bench.png'}")

@@ -13,14 +13,17 @@ from provision.pictures import contact_sheet
 from provision.platforms import NO_GPU
 from provision.runs import Runs, ways_back
 from provision.session import Session
-from provision.tasks.base import CHOICES_HELP, Choices, each, ending, pairs, target_of, task, tell
-from provision.tasks.setup import set_up
+from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, pairs, target_of, task
+from provision.tasks.run import leaving
+from provision.tasks.setup import SetUp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provision.inventory import Host
+    from provision.progress import View
     from provision.recipe import Recipe
+    from provision.runs import Run
     from provision.trial import Kind, Stage
 
 HELP = {
@@ -29,6 +32,7 @@ HELP = {
     "into": "folder in which the folder of results is made, instead of results/",
     "another": "start one although one runs",
     **CHOICES_HELP,
+    **LIMIT_HELP,
 }
 ITERABLE = ["file", "source", "accept"]
 SHEET = "contact-sheet.png"
@@ -37,7 +41,7 @@ SHEET = "contact-sheet.png"
 def example_task(recipe: Recipe) -> Any:
     """Return the `example-<name>` task of a recipe that has one."""
 
-    def body(
+    def body(  # noqa: PLR0913 - each is an option of the command line
         c: Any,
         *,
         args: str = "",
@@ -47,9 +51,12 @@ def example_task(recipe: Recipe) -> Any:
         detach: bool = False,
         source: list[str] | None = None,
         accept: list[str] | None = None,
+        limit: str = "",
     ) -> None:
         wishes, choices = wishes_of(recipe, args, file, into, another=another), Choices.parse(accept, source)
-        each(c, lambda host: _run(host, c.config, recipe, wishes, choices, detach=detach))
+        play = Play(recipe, "example", wishes, choices, c.config)
+        with leaving(play.names, wishes.into):
+            each(c, lambda host, out: _run(play, host, out, detach=detach), limit=limit)
 
     body.__doc__ = f"Run the example of {recipe.name}: {recipe.example.summary if recipe.example else ''}"
     body.__name__ = f"example_{recipe.name.replace('-', '_')}"
@@ -70,45 +77,63 @@ def wishes_of(recipe: Recipe, args: str, file: Sequence[str] | None, into: str, 
     return wishes
 
 
-@contextlib.contextmanager
-def staged(
-    host: Host, config: Any, recipe: Recipe, kind: Kind, wishes: trial.Wishes, choices: Choices
-) -> Iterator[Stage]:
-    """Bring a host to a recipe, with the recipe's example folder on it."""
-    with Session(host, config, tell=tell) as session:
-        # Before anything is installed below a run that uses it.
-        trial.next_name(host, Runs(session).all(), recipe, kind, another=wishes.another)
-    set_up(host, config, recipe.name, fresh=False, json=False, uploads={}, choices=choices)
-    with Session(host, config, tell=tell) as session:
-        yield trial.Stage(session, choices.on(target_of(host, session)), recipe, kind, wishes)
+class Play:
+    """A trial of one recipe on several hosts."""
+
+    def __init__(self, recipe: Recipe, kind: Kind, wishes: trial.Wishes, choices: Choices, config: Any) -> None:
+        self.recipe, self.kind, self.wishes, self.choices = recipe, kind, wishes, choices
+        self.config = config
+        self.setting_up = SetUp(config, choices)
+        self.names: dict[str, str] = {}
+        """Host → the run that is followed there."""
+
+    @contextlib.contextmanager
+    def staged(self, host: Host, out: View) -> Iterator[Stage]:
+        """Bring a host to the recipe, with the recipe's example folder on it."""
+        with Session(host, self.config, tell=out.tell) as session:
+            # Before anything is installed below a run that uses it.
+            there = Runs(session).all()
+            trial.next_name(host, there, self.recipe, self.kind, another=self.wishes.another)
+        self.setting_up.on(host, self.recipe.name, out)
+        with Session(host, self.config, tell=out.tell) as session:
+            target = self.choices.on(target_of(host, session))
+            yield trial.Stage(session, target, self.recipe, self.kind, self.wishes, out)
+
+    def watched(self, stage: Stage, run: Run, into: Path, out: View) -> Run:
+        """Show a run until it has ended, its results in `into`."""
+        self.names[stage.session.host.name] = run.name
+        ended = stage.watch(run, into, out)
+        del self.names[stage.session.host.name]
+        return ended
 
 
-def _run(host: Host, config: Any, recipe: Recipe, wishes: trial.Wishes, choices: Choices, *, detach: bool) -> None:
+def _run(play: Play, host: Host, out: View, *, detach: bool) -> None:
     """Run the example on one host."""
-    with staged(host, config, recipe, "example", wishes, choices) as stage:
+    recipe, wishes = play.recipe, play.wishes
+    with play.staged(host, out) as stage:
         # First: where they cannot be written, nothing is to run.
         into = None if detach else trial.results_folder(host, recipe, "example", wishes)
         run = stage.start()
         minutes = recipe.example.minutes if recipe.example else 0
         where = "longer on a CPU" if stage.target.gpu == NO_GPU else "on a small GPU"
-        tell(f"{run.name} runs on {host}: {run.command} (about {minutes:g} min, {where})")
+        out.tell(f"{run.name} runs on {host}: {run.command} (about {minutes:g} min, {where})")
         if into is None:
-            print(ways_back(run.name, wishes.into))
+            out.line(ways_back(run.name, wishes.into))
             return
-        ended = stage.watch(run, into)
-    print(f"{ended.name} ended on {host} after {ended.seconds:.0f} s; its results: {into}")
-    _show_pictures(recipe, into)
+        ended = play.watched(stage, run, into, out)
+    out.line(f"{ended.name} ended on {host} after {ended.seconds:.0f} s; its results: {into}")
+    _show_pictures(recipe, into, out)
     trial.check(ended, host, into)
 
 
-def _show_pictures(recipe: Recipe, into: Path) -> None:
+def _show_pictures(recipe: Recipe, into: Path, out: View) -> None:
     """Write the contact sheet of a run's pictures, where the recipe says that there are some."""
     pattern = recipe.example.pictures if recipe.example else ""
     pictures = list(into.glob(pattern)) if pattern else []
     if pictures:
         unreadable = contact_sheet(pictures, into / SHEET)
-        print(f"all {len(pictures)} pictures at a glance: {into / SHEET}")
+        out.line(f"all {len(pictures)} pictures at a glance: {into / SHEET}")
         for picture in unreadable:
-            tell(f"{picture} is not a picture that can be read; it has a grey tile")
+            out.tell(f"{picture} is not a picture that can be read; it has a grey tile")
     elif pattern:
-        tell(f"the run left no pictures ({pattern})")
+        out.tell(f"the run left no pictures ({pattern})")

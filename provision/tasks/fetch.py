@@ -3,44 +3,60 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provision.errors import BadInput
 from provision.runs import NAME, Runs, amount, counted
 from provision.session import Session
-from provision.tasks.base import one_host, task, tell
-from provision.tasks.run import HOST_HELP
+from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task
 from provision.transfer import fetch as bring
+from provision.trial import folder_name
+
+if TYPE_CHECKING:
+    from provision.inventory import Host
+    from provision.progress import View
 
 HELP = {
     "what": "a run's name, or a pattern of files below the mount point ('work/digits/*.pth')",
     "into": "folder to put them in, instead of results/NAME (of a pattern: results)",
     "watch": "as they appear, until the run has ended",
-    **HOST_HELP,
+    **LIMIT_HELP,
 }
-
-
 STOPPED = "stopped; what has arrived stays here, and the same command goes on from there"
 
 
-@task(help=HELP, auto_shortflags=False, stopped=STOPPED)
-def fetch(c: Any, what: str, *, into: str = "", watch: bool = False, host: str = "") -> None:
-    """Bring a run's results and log (fab fetch NAME), or files by a pattern, to this machine."""
-    default = Path("results") / what if NAME.fullmatch(what) else Path("results")
-    folder = Path(into).expanduser() if into else default
-    there = one_host(c, host, option="--host")
+@task(help=HELP, auto_shortflags=False, stopped=STOPPED, post=[ending])
+def fetch(c: Any, what: str, *, into: str = "", watch: bool = False, limit: str = "") -> None:
+    """Bring a run's results and log (fab fetch NAME), or files by a pattern, to this machine.
+
+    From several hosts, each one's come into a folder of its name: results/HOST/NAME.
+    """
+    named = bool(NAME.fullmatch(what))
+    hosts = hosts_for(c, limit)
+
+    def take(host: Host, out: View) -> None:
+        top = Path(into).expanduser() if into else Path("results")
+        above = top / folder_name(host) if len(hosts) > 1 else top
+        folder = above / what if named and not into else above
+        with Session(host, c.config, tell=out.tell) as session:
+            if named and not into:
+                _claim(folder, session, what)
+            _fetch(session, what, folder, out, watch=watch)
+
+    each(c, take, hosts=hosts)
+
+
+def _fetch(session: Session, what: str, folder: Path, out: View, *, watch: bool) -> None:
+    """Bring one host's files."""
     files, size, same = 0, 0, 0
-    with Session(there, c.config, tell=tell) as session:
-        if NAME.fullmatch(what) and not into:
-            _claim(folder, session, what)
-        for file in bring(session, what, folder, watch=watch):
-            if not file.new:
-                same += 1
-                continue
-            files, size = files + 1, size + file.size - file.kept
-            kept = f", {amount(file.kept)} of it were here" if file.kept else ""
-            print(f"{file.path} ({amount(file.size)}{kept})", flush=True)
-    print(f"{counted(files, 'file')} fetched into {folder} ({amount(size)}), {same} were here already")
+    for file in bring(session, what, folder, watch=watch):
+        if not file.new:
+            same += 1
+            continue
+        files, size = files + 1, size + file.size - file.kept
+        kept = f", {amount(file.kept)} of it were here" if file.kept else ""
+        out.line(f"{file.path} ({amount(file.size)}{kept})")
+    out.line(f"{counted(files, 'file')} fetched into {folder} ({amount(size)}), {same} were here already")
 
 
 def _claim(folder: Path, session: Session, name: str) -> None:

@@ -1,36 +1,45 @@
-"""`fab logs`: what a run has said."""
+"""`fab logs`: what a run has said, on every host that has it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provision.errors import BadInput
 from provision.runs import Runs
 from provision.session import Session
-from provision.tasks.base import one_host, task, tell
-from provision.tasks.run import HOST_HELP
+from provision.tasks.base import LIMIT_HELP, each, ending, task
 from provision.tasks.run import follow as follow_run
+from provision.tasks.run import leaving
+
+if TYPE_CHECKING:
+    from provision.inventory import Host
+    from provision.progress import View
 
 HELP = {
     "name": "which run; the newest where not given",
     "follow": "go on until it ends; the exit code is then the run's",
     "lines": "begin with the last so many; 0: with the first",
-    **HOST_HELP,
+    **LIMIT_HELP,
 }
 
 
-@task(help=HELP, auto_shortflags=False)
-def logs(c: Any, name: str = "", *, follow: bool = False, lines: str = "100", host: str = "") -> None:
+@task(help=HELP, auto_shortflags=False, post=[ending])
+def logs(c: Any, name: str = "", *, follow: bool = False, lines: str = "100", limit: str = "") -> None:
     """Show the log of a run (fab logs [NAME])."""
     if not lines.isdecimal():
         raise BadInput([f"--lines {lines}: write a number of lines, or 0 for all"])
-    there = one_host(c, host, option="--host")
-    with Session(there, c.config, tell=tell) as session:
-        runs = Runs(session)
-        name = name or runs.newest().name
-        if follow:
-            follow_run(runs, name, lines=int(lines))
-            return
-        for event in runs.follow(name, lines=int(lines), follow=False):
-            if event["event"] == "log":
-                print(event["line"], flush=True)
+    names: dict[str, str] = {}
+
+    def show(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            runs = Runs(session)
+            which = name or runs.newest().name
+            if follow:
+                names[host.name] = which
+                follow_run(runs, which, out, lines=int(lines))
+                return
+            said = runs.follow(which, lines=int(lines), follow=False)
+            out.line("\n".join(event["line"] for event in said if event["event"] == "log"))
+
+    with leaving(names):
+        each(c, show, limit=limit)

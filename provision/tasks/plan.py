@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from provision.bundle import render
 from provision.session import Session
-from provision.tasks.base import CHOICES_HELP, Choices, each, ending, target_of, task, tell
+from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, target_of, task
 
 if TYPE_CHECKING:
+    from provision.bundle import Bundle
     from provision.inventory import Host
+    from provision.progress import View
+    from provision.wire import Event
 
 _MEANING = {
     "present": "present",
@@ -22,26 +25,33 @@ _MEANING = {
 
 
 @task(
-    help={"recipe": "what to plan for; without it, what the host is for", **CHOICES_HELP},
+    help={"recipe": "what to plan for; without it, what the host is for", **CHOICES_HELP, **LIMIT_HELP},
     iterable=["source", "accept"],
     post=[ending],
 )
-def plan(c: Any, recipe: str = "", *, source: list[str] | None = None, accept: list[str] | None = None) -> None:
+def plan(
+    c: Any, recipe: str = "", *, source: list[str] | None = None, accept: list[str] | None = None, limit: str = ""
+) -> None:
     """Show what `fab setup` would do on every host; changes nothing."""
     choices = Choices.parse(accept, source)
-    each(c, lambda host: _plan(host, c.config, recipe or host.recipe, choices))
+
+    def show(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            bundle = render([recipe or host.recipe], choices.on(target_of(host, session)))
+            answer = session.one("plan", bundle)
+        out.block(_screen(host, bundle, answer))
+
+    each(c, show, limit=limit)
 
 
-def _plan(host: Host, config: Any, recipe: str, choices: Choices) -> None:
-    """Print the plan of one host."""
-    with Session(host, config, tell=tell) as session:
-        bundle = render([recipe], choices.on(target_of(host, session)))
-        answer = session.one("plan", bundle)
+def _screen(host: Host, bundle: Bundle, answer: Event) -> str:
+    """Return the plan of one host."""
     width = max(len(step.name) for step in bundle.steps)
-    print(f"{bundle.name} on {host}{' (a run is in progress)' if answer['running'] else ''}:")
+    lines = [f"{bundle.name} on {host}{' (a run is in progress)' if answer['running'] else ''}:"]
     for step in bundle.steps:
         notes = f" ({'; '.join(step.notes)})" if step.notes else ""
         state = answer["steps"][step.name]
         # A step whose install has begun and not ended: cut off, unless it is what the run in progress is at.
         meaning = "is being installed now" if answer["running"] and state == "interrupted" else _MEANING[state]
-        print(f"  {step.name:<{width}}  {step.version:<14} {meaning}{notes}")
+        lines.append(f"  {step.name:<{width}}  {step.version:<14} {meaning}{notes}")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`fab ps`: the runs of every host."""
+"""`fab ps`: the runs of every host, in one table."""
 
 from __future__ import annotations
 
@@ -9,45 +9,53 @@ from typing import TYPE_CHECKING, Any
 
 from provision.runs import Runs
 from provision.session import Session
-from provision.tasks.base import each, ending, task, tell
+from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task, tell
 
 if TYPE_CHECKING:
     from provision.inventory import Host
+    from provision.progress import View
     from provision.runs import Run
 
 
-@task(help={"json": "print a line of JSON per run"}, post=[ending])
-def ps(c: Any, *, json: bool = False) -> None:
+@task(help={"json": "print a line of JSON per run", **LIMIT_HELP}, post=[ending])
+def ps(c: Any, *, json: bool = False, limit: str = "") -> None:
     """List the runs of every host, the newest first."""
+    hosts = hosts_for(c, limit)
+    found: dict[str, list[Run]] = {}
 
-    def show(host: Host) -> None:
-        with Session(host, c.config, tell=tell) as session:
-            runs = Runs(session).all()
-        if json:
-            for run in runs:
-                print(json_lines.dumps({"host": host.name, **dataclasses.asdict(run)}))
-        elif runs:
-            _table(host, runs)
-        else:
-            print(f"no runs on {host}; fab run -- CMD starts one")
+    def look(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            found[host.name] = Runs(session).all()
 
-    each(c, show)
+    each(c, look, hosts=hosts)
+    rows = [(host, run) for host in hosts for run in found.get(host.name, ())]
+    if json:
+        for host, run in rows:
+            print(json_lines.dumps({"host": host.name, **dataclasses.asdict(run)}))
+    elif rows:
+        _print(rows, several=len(hosts) > 1)
+    if idle := [str(host) for host in hosts if found.get(host.name) == []]:
+        tell(f"no runs on {', '.join(idle)}; fab run -- CMD starts one")
 
 
-def _table(host: Host, runs: list[Run]) -> None:
+def _print(rows: list[tuple[Host, Run]], *, several: bool) -> None:
+    """Print a row per run; `several`: hosts, each row then says its own."""
     from rich.box import SIMPLE  # noqa: PLC0415 - only this task draws a table
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table("run", "state", "since", "took", "exit", "command", box=SIMPLE, title=str(host), title_justify="left")
-    for run in runs:
+    title = None if several else str(rows[0][0])
+    table = Table(box=SIMPLE, title=title, title_justify="left")
+    for head in (*(["host"] * several), "run", "state", "since", "took", "exit", "command"):
+        table.add_column(head)
+    for host, run in rows:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.since))
         code = "" if run.code is None else str(run.code)
         state = f"{run.state}: {run.why}" if run.why else run.state
         # A command may hold what Rich would read as its markup.
         command = Text(" ".join(run.command.split()))
-        table.add_row(run.name, state, since, _span(run.seconds), code, command)
+        table.add_row(*([host.name] * several), run.name, state, since, _span(run.seconds), code, command)
     console = Console()
     # A pipe has no width: keep every row on one line there.
     (console if console.is_terminal else Console(width=200)).print(table)

@@ -23,8 +23,8 @@ _WAY_OUT = 'say what the box is: --gpu T4 (or "none")'
         "text": "write it uncompressed, to read it or where a console takes no binary file",
         "gpu": 'GPU model of the box, or "none"; without it, the target of a known host counts',
         "image": f"image of the box; without it, that of the target, or {Target.image} beside --gpu",
-        "name": "which host's target, where there are several",
         **CHOICES_HELP,
+        "limit": "which host's target, where there are several",
     },
     iterable=["source", "accept"],
 )
@@ -36,13 +36,13 @@ def render(  # noqa: PLR0913 - each is an option of the command line
     text: bool = False,
     gpu: str = "",
     image: str = "",
-    name: str = "",
     source: list[str] | None = None,
     accept: list[str] | None = None,
+    limit: str = "",
 ) -> None:
     """Write the cloud-init user-data of a recipe to a file: the bytes that `pulumi up` sends."""
     choices = Choices.parse(accept, source)
-    target = _declared(gpu) if gpu else _known(c, name)
+    target = _declared(gpu) if gpu else _known(c, limit)
     made = bundle.render([recipe], choices.on(_with_image(target, image)))
     data = cloud_init.cloud_config(made).encode() if text else cloud_init.user_data(made, limit=sys.maxsize)
     _write(out, data)
@@ -52,10 +52,10 @@ def render(  # noqa: PLR0913 - each is an option of the command line
     print(f"{out}: {len(data)} bytes, {'text' if text else 'gzip'}; installs {steps}; bundle {made.digest[:12]}")
 
 
-def _known(c: Any, name: str) -> Target:
+def _known(c: Any, limit: str) -> Target:
     """Return the target of a host that `-H`, the hosts file or the stack names. Raises `BadInput`."""
     try:
-        host = one_host(c, name)
+        host = one_host(c, limit)
     except NoHosts as error:
         raise BadInput([str(error.what)], hint=_WAY_OUT) from error
     if host.target is None:

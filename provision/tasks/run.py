@@ -1,34 +1,38 @@
-"""`fab run`: start a command on the host that goes on by itself, and follow it."""
+"""`fab run`: start a command on every host that goes on by itself, and follow it."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
+from provision.errors import RunFailed
 from provision.runs import Runs, ways_back
 from provision.session import Session
 from provision.target import Target
-from provision.tasks.base import one_host, target_of, task, tell
+from provision.tasks.base import LIMIT_HELP, each, ending, target_of, task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from provision.inventory import Host
+    from provision.progress import View
 
 NOT_FOUND = 127
 """What a shell ends with when there is no such program."""
-HOST_HELP = {"host": "which host, where there are several"}
 HELP = {
     "command": "the command as one shell text, instead of the words after --",
     "name": "a name for the run; made from the command where not given",
     "with_": "recipe whose environment the command gets",
     "folder": "where it runs: a path on the host or a synced folder's name, instead of this folder's copy there",
     "detach": "start it and return",
-    **HOST_HELP,
+    **LIMIT_HELP,
 }
 
 
-@task(help=HELP, auto_shortflags=False)
+@task(help=HELP, auto_shortflags=False, post=[ending])
 def run(
     c: Any,
     *,
@@ -37,33 +41,51 @@ def run(
     with_: str = "",
     folder: str = "",
     detach: bool = False,
-    host: str = "",
+    limit: str = "",
 ) -> None:
-    """Run a command on the host (fab run -- CMD ...); it goes on when you leave."""
-    there = one_host(c, host, option="--host")
-    with Session(there, c.config, tell=tell) as session:
-        target = target_of(there, session) if with_ else there.target or Target(user=there.user)
-        runs = Runs(session, target)
-        started = runs.start(command, name=name, recipe=with_, folder=folder, beside=Path.cwd().name)
-        tell(f"{started.name} runs on {there} in {started.folder}")
-        if detach:
-            tell(ways_back(started.name))
-            return
-        follow(runs, started.name)
+    """Run a command on every host (fab run -- CMD ...); it goes on when you leave."""
+    names: dict[str, str] = {}
+
+    def start(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            target = target_of(host, session) if with_ else host.target or Target(user=host.user)
+            runs = Runs(session, target)
+            started = runs.start(command, name=name, recipe=with_, folder=folder, beside=Path.cwd().name)
+            names[host.name] = started.name
+            out.tell(f"{started.name} runs on {host} in {started.folder}")
+            if detach:
+                out.tell(ways_back(started.name))
+            else:
+                follow(runs, started.name, out)
+
+    with leaving(names):
+        each(c, start, limit=limit)
 
 
-def follow(runs: Runs, name: str, *, lines: int = 0) -> None:
-    """Print a run's log until it ends, and end the program with its exit code; on Ctrl-C it goes on."""
-    host: Host = runs.session.host
+@contextlib.contextmanager
+def leaving(names: Mapping[str, str], into: Path | None = None, *, more: str = "") -> Iterator[None]:
+    """End the program on Ctrl-C with the commands that find the runs again, which go on.
+
+    `names`: host → run, as far as they have started. `into`: where their results are to come. `more`: what else to say.
+    """
     try:
-        for event in runs.follow(name, lines=lines):
-            if event["event"] == "log":
-                print(event["line"], flush=True)
+        yield
     except KeyboardInterrupt:
-        raise Exit(f"stopped watching; {name} goes on on {host}\n{ways_back(name)}", 130) from None
+        if not names:
+            raise
+        going = ", ".join(f"{name} goes on on {host}" for host, name in names.items())
+        back = [ways_back(name, into) for name in dict.fromkeys(names.values())]
+        raise Exit("\n".join(filter(None, [f"stopped watching; {going}", more, *back])), 130) from None
+
+
+def follow(runs: Runs, name: str, out: View, *, lines: int = 0) -> None:
+    """Show a run's log until it ends. Raises `RunFailed` where its exit code is not 0."""
+    for event in runs.follow(name, lines=lines):
+        if event["event"] == "log":
+            out.line(event["line"])
     why = f" ({event['why']})" if event["why"] else ""
-    tell(f"{name} {event['state']} after {event['seconds']:.0f} s: exit code {event['code']}{why}")
-    if event["code"] == NOT_FOUND:
-        tell("a program was not found: `fab sync` sends this folder, and `--with RECIPE` gives a recipe's own programs")
+    ended = f"{name} {event['state']} after {event['seconds']:.0f} s: exit code {event['code']}{why}"
     if event["code"]:
-        raise Exit(code=event["code"])
+        way = "a program was not found: `fab sync` sends this folder, and `--with RECIPE` gives a recipe's own programs"
+        raise RunFailed(ended, event["code"], hint=way if event["code"] == NOT_FOUND else "")
+    out.tell(ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +14,26 @@ from provision.bundle import HOME, render
 from provision.errors import BadInput, GpurigError
 from provision.recipe import Catalogue
 from provision.session import Session
-from provision.tasks.base import CHOICES_HELP, Choices, each, ending, pairs, target_of, task, tell
+from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, pairs, target_of, task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provision.bundle import Bundle
     from provision.inventory import Host
+    from provision.progress import View
     from provision.recipe import Recipe
+    from provision.target import Target
 
 HELP = {
     "fresh": "install again what is there already",
     "json": "print every event as a line of JSON",
     "upload": "RECIPE=FILE: send a file that the recipe installs from (a cuDNN tarball); may be given more than once",
     **CHOICES_HELP,
+    **LIMIT_HELP,
 }
 _ITERABLE = ["upload", "source", "accept"]
+NO_UPLOADS: Mapping[str, Path] = {}
 
 
 @task(help={"recipe": "what to install; without it, what the host is for", **HELP}, iterable=_ITERABLE, post=[ending])
@@ -38,15 +46,11 @@ def setup(
     upload: list[str] | None = None,
     source: list[str] | None = None,
     accept: list[str] | None = None,
+    limit: str = "",
 ) -> None:
     """Install a recipe and all that it needs, on every host."""
-    uploads = _uploads(upload)
-    choices = Choices.parse(accept, source)
-
-    def install(host: Host) -> None:
-        set_up(host, c.config, recipe or host.recipe, fresh=fresh, json=json, uploads=uploads, choices=choices)
-
-    each(c, install)
+    setting_up = SetUp(c.config, Choices.parse(accept, source), uploads=_uploads(upload), fresh=fresh, json=json)
+    each(c, lambda host, out: setting_up.on(host, recipe or host.recipe, out), limit=limit)
 
 
 def setup_task(recipe: Recipe) -> Any:
@@ -60,38 +64,63 @@ def setup_task(recipe: Recipe) -> Any:
         upload: list[str] | None = None,
         source: list[str] | None = None,
         accept: list[str] | None = None,
+        limit: str = "",
     ) -> None:
-        setup.body(c, recipe.name, fresh=fresh, json=json, upload=upload, source=source, accept=accept)
+        setup.body(c, recipe.name, fresh=fresh, json=json, upload=upload, source=source, accept=accept, limit=limit)
 
     body.__doc__ = f"Install {recipe.summary}"
     body.__name__ = f"setup_{recipe.name.replace('-', '_')}"
     return task(name=f"setup-{recipe.name}", help=HELP, iterable=_ITERABLE, post=[ending])(body)
 
 
-def set_up(
-    host: Host, config: Any, recipe: str, *, fresh: bool, json: bool, uploads: dict[str, Path], choices: Choices
-) -> None:
-    """Bring one host to a recipe and show how it goes."""
-    with Session(host, config, tell=tell) as session:
-        session.begin()
-        target = choices.on(target_of(host, session))
-        catalogue = Catalogue()
-        bundle = render([recipe], target, catalogue)
-        if problems := compatibility.driver_problems(catalogue, recipe, target, lambda: _driver(session)):
-            raise BadInput(problems)
-        steps = [step.name for step in bundle.steps]
-        if problems := [f"--upload {name}: {bundle.name} has no such step" for name in uploads if name not in steps]:
-            raise BadInput(problems, hint=f"allowed: {', '.join(steps)}")
-        for name, path in uploads.items():
-            _send(session, name, path)
-        events = session.apply(bundle, fresh=fresh)
-        if json:
-            progress.echo(events, host)
-            return
-        with progress.view() as out:
+class SetUp:
+    """Brings hosts to a recipe; what is the same for several is rendered once."""
+
+    def __init__(
+        self,
+        config: Any,
+        choices: Choices,
+        *,
+        uploads: Mapping[str, Path] = NO_UPLOADS,
+        fresh: bool = False,
+        json: bool = False,
+    ) -> None:
+        self.config, self.choices = config, choices
+        self.uploads, self.fresh, self.json = uploads, fresh, json
+        self._catalogue = Catalogue()
+        self._lock = threading.Lock()
+        self._bundles: list[tuple[str, Target, Bundle]] = []
+
+    def on(self, host: Host, recipe: str, out: View) -> None:
+        """Bring one host to a recipe and show how it goes."""
+        with Session(host, self.config, tell=out.tell) as session:
+            session.begin()
+            target = self.choices.on(target_of(host, session))
+            bundle = self._bundle(recipe, target)
+            if problems := compatibility.driver_problems(self._catalogue, recipe, target, lambda: _driver(session)):
+                raise BadInput(problems)
+            steps = [step.name for step in bundle.steps]
+            wrong = [f"--upload {name}: {bundle.name} has no such step" for name in self.uploads if name not in steps]
+            if wrong:
+                raise BadInput(wrong, hint=f"allowed: {', '.join(steps)}")
+            for name, path in self.uploads.items():
+                _send(session, name, path, out)
+            events = session.apply(bundle, fresh=self.fresh)
+            if self.json:
+                progress.echo(events, host, out)
+                return
             outcome = progress.Progress(host, bundle, out).show(events)
-    if outcome == "ready" and "digits" in steps:
-        print("next: `fab tunnel` opens DIGITS at http://127.0.0.1:5000")
+        if outcome == "ready" and "digits" in steps:
+            out.line("next: `fab tunnel` opens DIGITS at http://127.0.0.1:5000")
+
+    def _bundle(self, recipe: str, target: Target) -> Bundle:
+        """Return what is rendered for a target, once for all hosts with an equal one."""
+        with self._lock:
+            made = next((bundle for name, to, bundle in self._bundles if (name, to) == (recipe, target)), None)
+            if made is None:
+                made = render([recipe], target, self._catalogue)
+                self._bundles.append((recipe, target, made))
+            return made
 
 
 def _driver(session: Session) -> str:
@@ -108,12 +137,12 @@ def _uploads(words: list[str] | None) -> dict[str, Path]:
     return files
 
 
-def _send(session: Session, name: str, path: Path) -> None:
+def _send(session: Session, name: str, path: Path, out: View) -> None:
     """Put a file where the recipe's install script looks for it, alone and whole, or not at all."""
     suffix = "".join(path.suffixes[-2:]) if path.suffixes[-2:-1] == [".tar"] else path.suffix
     folder = f"{HOME}/uploads"
     goal = shlex.quote(f"{folder}/{name}{suffix}")
-    tell(f"sending {path} ({path.stat().st_size / 2**20:.0f} MiB)")
+    out.line(f"sending {path} ({path.stat().st_size / 2**20:.0f} MiB)")
     try:
         part = shlex.quote(_put(session, path, f".gpurig-upload-{name}"))
         # An older upload of another suffix would leave the recipe two to choose from.

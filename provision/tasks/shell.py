@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provision.connection import ssh_command
-from provision.errors import BadInput, GpurigError, Unreachable
+from provision.errors import BadInput, GpurigError, RunFailed, Unreachable
 from provision.session import Session
-from provision.tasks.base import one_host, task, tell
+from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, one_host, task, tell
 from provision.tunnel import Forwarder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provision.inventory import Host
+    from provision.progress import View
 
 HIGHEST_PORT = 65535
 
 
-@task(help={"name": "which host, where there are several", "command": "run this and return, instead of a shell"})
-def ssh(c: Any, name: str = "", command: str = "") -> None:
+@task(help={"command": "run this on every host and return, instead of a shell", **LIMIT_HELP}, post=[ending])
+def ssh(c: Any, command: str = "", limit: str = "") -> None:
     """Open a shell on the host, with the pinned host key and a keepalive."""
-    host = one_host(c, name)
+    hosts = hosts_for(c, limit)
+    if command and len(hosts) > 1:
+        each(c, lambda host, out: _command(host, c.config, command, out), hosts=hosts)
+        return
+    host = one_host(c, limit)
     if shutil.which("ssh") is None:
         raise GpurigError("there is no `ssh` program on PATH", hint="install OpenSSH's client")
     with Session(host, c.config, tell=tell) as session:
@@ -28,11 +40,45 @@ def ssh(c: Any, name: str = "", command: str = "") -> None:
     os.execvp("ssh", line)  # noqa: S606 - the user's own shell takes over
 
 
-@task(help={"name": "which host, where there are several", "port": "port on the host", "local": "port on this machine"})
-def tunnel(c: Any, name: str = "", port: str = "5000", local: str = "") -> None:
+class _Lines(io.TextIOBase):
+    """A stream whose whole lines go to a view as they come."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        """Show what has become whole by this."""
+        whole, _, self._rest = (self._rest + text).rpartition("\n")
+        if whole:
+            self._show(whole)
+        return len(text)
+
+    def close(self) -> None:
+        """Show a last line that has no end."""
+        if self._rest:
+            self._show(self._rest)
+        super().close()
+
+
+def _command(host: Host, config: Any, command: str, out: View) -> None:
+    """Run a shell command on one of several hosts. Raises `RunFailed` where its exit code is not 0."""
+    with (
+        Session(host, config, tell=out.tell) as session,
+        contextlib.closing(_Lines(out.line)) as said,
+        contextlib.closing(_Lines(out.tell)) as told,
+    ):
+        out.now(command)
+        done = session.connection.run(command, out_stream=said, err_stream=told, warn=True, in_stream=False)
+    if done.failed:
+        raise RunFailed(f"exit code {done.exited} of {command}", done.exited)
+
+
+@task(help={"port": "port on the host", "local": "port on this machine", **LIMIT_HELP})
+def tunnel(c: Any, port: str = "5000", local: str = "", limit: str = "") -> None:
     """Open a port of the host (DIGITS) on this machine, until Ctrl-C."""
     there, here = _ports(port, local or port)
-    host = one_host(c, name)
+    host = one_host(c, limit)
     try:
         forwarder = Forwarder(here, there, tell)
     except OSError as error:

@@ -2,49 +2,165 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json as json_lines
+import threading
 import time
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from provision.runs import RUNNING, Runs
+from provision import runs
+from provision.errors import GpurigError
+from provision.journal import HOST
+from provision.platforms import NO_GPU
+from provision.recipe import Catalogue
 from provision.session import Session
-from provision.tasks.base import cards, each, ending, task, tell
+from provision.target import Target
+from provision.tasks.base import LIMIT_HELP, cards, each, ending, hosts_for, task
+from provision.timeline_rows import took
+from provision.volumes import COMPLETED, JobVolume
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from provision.inventory import Host
+    from provision.progress import View
     from provision.wire import Event
 
-
-@task(help={"json": "print the raw answer, a line per host"}, post=[ending])
-def status(c: Any, *, json: bool = False) -> None:
-    """Show what is installed on every host, what runs, and how the last run ended."""
-
-    def show(host: Host) -> None:
-        with Session(host, c.config, tell=tell) as session:
-            answer = session.one("status")
-            runs = [dataclasses.asdict(run) for run in Runs(session).all() if run.state == RUNNING]
-            answer = {**answer, "runs": runs}
-        print(json_lines.dumps({"host": host.name, **answer}) if json else _screen(host, answer))
-
-    each(c, show)
+PATIENCE = 20
+"""Seconds that the answer of EC2 is waited for."""
 
 
-def _screen(host: Host, answer: Event) -> str:
+@task(help={"json": "print the raw answer, a line per host", **LIMIT_HELP}, post=[ending])
+def status(c: Any, *, json: bool = False, limit: str = "") -> None:
+    """Show on one screen what every host is doing, how full it is, and what is installed."""
+    hosts = hosts_for(c, limit)
+    catalogue = Catalogue()
+    units = sorted(recipe.unit for recipe in catalogue.recipes.values() if recipe.unit)
+    told: dict[str, Event] = {}
+
+    def ask(host: Host, out: View) -> None:
+        out.now("looking")
+        volume = _in_background(host)
+        with Session(host, c.config, tell=out.tell) as session:
+            answers = list(runs.ask(session, "overview", HOST, units=units))
+        whole = {key: value for answer in answers if answer["event"] != "log" for key, value in answer.items()}
+        if "marks" not in whole or "disks" not in whole:
+            said = "".join(f": {answer['line']}" for answer in answers[-1:] if "line" in answer)
+            raise GpurigError(f"{host} answered not all that was asked{said}")
+        told[str(host)] = {**whole, "event": "status", "volume": _waited(volume)}
+
+    each(c, ask, hosts=hosts)
+    shown = [(host, told[str(host)]) for host in hosts if str(host) in told]
+    if json:
+        print("".join(json_lines.dumps({"host": host.name, **answer}) + "\n" for host, answer in shown), end="")
+    else:
+        print("\n".join(_screen(host, answer, catalogue) for host, answer in shown), end="")
+
+
+def _in_background(host: Host) -> Future[Event]:
+    """Begin to ask EC2 about a host's volume; nobody waits for the end of it who does not want the answer."""
+    answer: Future[Event] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(_volume(host))
+        except BaseException as error:  # noqa: BLE001 - raised where the answer is wanted
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    return answer
+
+
+def _waited(answer: Future[Event]) -> Event:
+    try:
+        return answer.result(PATIENCE)
+    except TimeoutError:
+        return {"problem": f"EC2 did not answer within {PATIENCE} s"}
+
+
+def _volume(host: Host) -> Event:
+    """Return what EC2 says of a host's volume and its snapshots, or why it says nothing; {} where there is none."""
+    if not (host.target and host.target.volume_id):
+        return {}
+    try:
+        volume = JobVolume.of(host)
+        about = {"id": volume.id, "size_gib": volume.size_gib, "state": volume.state}
+        snapshots = [{"id": one.id, "at": one.at, "state": one.state} for one in volume.snapshots()]
+    except GpurigError as error:
+        return {"id": host.target.volume_id, "problem": error.what}
+    return {**about, "snapshots": snapshots}
+
+
+def _screen(host: Host, answer: Event, catalogue: Catalogue) -> str:
     """Return the lines about one host."""
-    gpus = ", ".join(f"{name} (compute {compute}, driver {driver})" for name, compute, driver in answer["gpus"])
     price = f", ${host.price_per_hour:.2f}/h" if host.price_per_hour is not None else ""
-    rows = [
-        ("host", f"{host}{f', {host.instance_type}' if host.instance_type else ''}{price}"),
-        ("machine", f"{answer['os']}, kernel {answer['kernel']}, {answer['memory_gib']:.0f} GiB of memory"),
-        ("GPU", gpus or "none that a driver sees"),
-        *(("", note) for note in _in_the_way(answer)),
-        ("disk", f"{answer['disk_free_gib']:.1f} GiB free on /"),
-        ("state", _state(answer)),
-        *(("runs", f"{run['name']} for {run['seconds']:.0f} s: {run['command']}") for run in answer["runs"]),
-        *(("installed", f"{name} {mark['version']} ({_day(mark['at'])})") for name, mark in answer["marks"].items()),
-    ]
-    return "\n".join(f"{key:<10} {value}" for key, value in rows)
+    installed = sorted(answer["marks"].items(), key=lambda item: item[1]["at"])
+    width = max((len(_versioned(name, mark)) for name, mark in installed), default=0)
+    groups = {
+        "host": [f"{host}{f', {host.instance_type}' if host.instance_type else ''}{price}"],
+        "machine": [f"{answer['os']}, kernel {answer['kernel']}, {answer['memory_gib']:.0f} GiB of memory"],
+        "state": list(_states(host, answer, catalogue)),
+        "services": [f"{unit} is {state}" for unit, state in answer["services"].items()],
+        "GPU": [*_gpus(answer), *_in_the_way(answer)],
+        "disk": [
+            f"{_gib(disk['free'])} of {_gib(disk['total'])} GiB free on {disk['path']}" for disk in answer["disks"]
+        ],
+        "volume": list(_about_volume(host, answer)),
+        "runs": [_run(run) for run in answer["runs"]],
+        "data sets": [_dataset(row) for row in answer["datasets"]],
+        "installed": [f"{_versioned(name, mark):<{width}}  {_day(mark['at'])}" for name, mark in installed],
+    }
+    rows = [("" if number else key, line) for key, lines in groups.items() for number, line in enumerate(lines)]
+    return "".join(f"{key:<10} {line}\n" for key, line in rows)
+
+
+def _states(host: Host, answer: Event, catalogue: Catalogue) -> Iterator[str]:
+    """Say what the runner does or how it ended last, and whether what the host is for is there all the same."""
+    last = answer["last"] or {"event": ""}
+    ready = _ready_since(host, answer, catalogue)
+    if ready:
+        yield f"{host.recipe} is ready since {_day(ready)}"
+    if answer["running"]:
+        yield f"installing {answer['pending']['name']} now"
+    elif answer["pending"]:
+        yield f"{answer['pending']['name']} was cut off; `fab setup` goes on with it"
+    elif last["event"] == "failed":
+        step = f'step "{last["step"]}"' if last["step"] else "a setup"
+        yield f"{step} failed on {_day(last['at'])}: {last['why']}"
+    elif answer["ready"] and not (ready and answer["ready"]["name"] == host.recipe):
+        yield f"{answer['ready']['name']} is ready since {_day(answer['ready']['at'])}"
+    elif not ready:
+        yield "nothing was installed by gpurig"
+
+
+def _ready_since(host: Host, answer: Event, catalogue: Catalogue) -> float:
+    """Return since when a host has all of what it is for, 0 where something of it is missing or half done."""
+    if host.recipe not in catalogue.recipes:
+        return 0
+    gpu = host.target.gpu if host.target else ""
+    wanted = [catalogue.recipes[name] for name in catalogue.closure([host.recipe], gpu)]
+    needed = [recipe.name for recipe in wanted if not (recipe.needs_gpu and gpu == NO_GPU)]
+    return max(answer["marks"][name]["at"] for name in needed) if set(needed) <= answer["marks"].keys() else 0
+
+
+def _gpus(answer: Event) -> Iterator[str]:
+    """Yield what each GPU is and, as far as the driver tells, how busy, full and warm."""
+    for number, (name, compute, driver) in enumerate(answer["gpus"]):
+        use, used, memory, celsius = [*answer["loads"], *[[""] * 4] * len(answer["gpus"])][number]
+        known = [
+            (use, f"{use} % busy"),
+            (used, f"{_mib(used)} of {_mib(memory)} GiB in use"),
+            (celsius, f"{celsius} °C"),
+        ]
+        # What a model cannot tell, nvidia-smi says in brackets.
+        signs = [words for value, words in known if value.replace(".", "").isdecimal()]
+        yield ", ".join([f"{name} (compute {compute}, driver {driver})", *signs])
+    if not answer["gpus"]:
+        yield "none that a driver sees"
+
+
+def _mib(text: str) -> str:
+    return f"{float(text) / 1024:.1f}" if text.isdecimal() else "?"
 
 
 def _in_the_way(answer: Event) -> list[str]:
@@ -57,18 +173,46 @@ def _in_the_way(answer: Event) -> list[str]:
     return [sign for sign, holds in signs.items() if holds]
 
 
-def _state(answer: Event) -> str:
-    """Say in words what the runner does or did last."""
-    if answer["running"]:
-        return f"installing {answer['pending']['name']} now"
-    if answer["pending"]:
-        return f"{answer['pending']['name']} was cut off; `fab setup` goes on with it"
-    last = answer["last"]
-    if last and last["event"] == "failed":
-        return f'step "{last["step"]}" failed on {_day(last["at"])}: {last["why"]}'
-    if answer["ready"]:
-        return f"{answer['ready']['name']} is ready since {_day(answer['ready']['at'])}"
-    return "nothing was installed by gpurig"
+def _about_volume(host: Host, answer: Event) -> Iterator[str]:
+    """Say what the job volume is and how old its newest snapshot; what could not be asked is said to be unknown."""
+    volume, target = answer["volume"], host.target or Target()
+    if not volume:
+        yield f"none; {target.mount_point} is a plain directory"
+        return
+    if target.mount_point not in [disk["path"] for disk in answer["disks"]]:
+        yield f"{volume.get('id', target.volume_id)} is not mounted on {target.mount_point}"
+    if problem := volume.get("problem"):
+        yield f"{target.volume_id}; its snapshots are not known: {problem.splitlines()[0]}"
+        return
+    yield f"{volume['id']}, {volume['size_gib']} GiB, {volume['state']}; {_snapshots(volume['snapshots'])}"
+
+
+def _snapshots(snapshots: Sequence[Event]) -> str:
+    """Say how old the newest whole snapshot is, and what is the matter with those after it."""
+    whole = next((one for one in snapshots if one["state"] == COMPLETED), None)
+    newer = snapshots[: snapshots.index(whole)] if whole else snapshots
+    last = f"last snapshot {_day(whole['at'])}, {whole['id']}" if whole else "no snapshot yet"
+    return ", ".join([last, *(f"{one['id']} of {_day(one['at'])} is {one['state']}" for one in newer)])
+
+
+def _dataset(row: Event) -> str:
+    """Return a data set's name and counts."""
+    if not row["whole"]:
+        return f"{row['name']} is in the making, or was cut off"
+    counts = ", ".join(f"{count} {what}" for what, count in row["counts"].items() if count)
+    return f"{row['name']}{f': {counts}' if counts else ''}"
+
+
+def _run(run: Event) -> str:
+    return f"{run['name']} for {took(run['seconds'])}: {' '.join(run['command'].split())}"
+
+
+def _versioned(name: str, mark: Event) -> str:
+    return f"{name} {mark['version']}"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f}"
 
 
 def _day(seconds: float) -> str:

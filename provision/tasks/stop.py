@@ -1,20 +1,27 @@
-"""`fab stop`: end a run."""
+"""`fab stop`: end a run, on every host that has it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provision.runs import Runs
 from provision.session import Session
-from provision.tasks.base import one_host, task, tell
-from provision.tasks.run import HOST_HELP
+from provision.tasks.base import LIMIT_HELP, each, ending, task
+
+if TYPE_CHECKING:
+    from provision.inventory import Host
+    from provision.progress import View
 
 
-@task(help={"name": "which run", **HOST_HELP}, auto_shortflags=False)
-def stop(c: Any, name: str, *, host: str = "") -> None:
+@task(help={"name": "which run", **LIMIT_HELP}, auto_shortflags=False, post=[ending])
+def stop(c: Any, name: str, *, limit: str = "") -> None:
     """End a run (fab stop NAME): it is asked to, and killed if it does not within 10 s."""
-    there = one_host(c, host, option="--host")
-    with Session(there, c.config, tell=tell) as session:
-        run = Runs(session).stop(name)
-    code = "" if run.code is None else f", exit code {run.code}"
-    print(f"{run.name} on {there}: {run.state} after {run.seconds:.0f} s{code}{f' ({run.why})' if run.why else ''}")
+
+    def end(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            run = Runs(session).stop(name)
+        code = "" if run.code is None else f", exit code {run.code}"
+        why = f" ({run.why})" if run.why else ""
+        out.line(f"{run.name} on {host}: {run.state} after {run.seconds:.0f} s{code}{why}")
+
+    each(c, end, limit=limit)

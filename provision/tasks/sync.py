@@ -1,45 +1,49 @@
-"""`fab sync`: send a working folder to the host."""
+"""`fab sync`: send a working folder to every host."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provision.errors import BadInput
 from provision.runs import amount, counted, mount_point
 from provision.session import Session
 from provision.sync import sync as send
-from provision.tasks.base import one_host, task, tell
-from provision.tasks.run import HOST_HELP
+from provision.tasks.base import LIMIT_HELP, each, ending, task
+
+if TYPE_CHECKING:
+    from provision.inventory import Host
+    from provision.progress import View
 
 HELP = {
     "folder": "what to send; the working folder where not given",
     "name": "the folder's name on the host; its own where not given",
     "delete": "delete what the host's copy has beside it, but for what .gitignore names",
-    **HOST_HELP,
+    **LIMIT_HELP,
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
 STOPPED = "stopped; what has arrived stays there, and the same command sends the rest"
 
 
-@task(help=HELP, auto_shortflags=False, stopped=STOPPED)
-def sync(c: Any, folder: str = "", *, name: str = "", delete: bool = False, host: str = "") -> None:
-    """Send a folder (fab sync [FOLDER]) to the host, where `fab run` then works in it; .gitignore is respected."""
+@task(help=HELP, auto_shortflags=False, stopped=STOPPED, post=[ending])
+def sync(c: Any, folder: str = "", *, name: str = "", delete: bool = False, limit: str = "") -> None:
+    """Send a folder (fab sync [FOLDER]) to every host, where `fab run` then works in it; .gitignore is respected."""
     here = Path(folder or ".").expanduser()
     name = name or here.resolve().name
     if not NAME.fullmatch(name):
         rule = "letters, digits, dots, hyphens and underscores, beginning with a letter or digit"
         problem = f'{here}: "{name}" cannot be a synced folder\'s name: {rule}'
         raise BadInput([problem], hint="give it one by --name")
-    there = one_host(c, host, option="--host")
-    with Session(there, c.config, tell=tell) as session:
-        remote = f"{mount_point(session) / 'work' / name}"
-        sent = send(session, here, remote, delete=delete)
-    deleted = f", {sent.deleted} deleted" if sent.deleted else ""
-    print(
-        f"{there}:{remote}: {counted(sent.files, 'file')} sent by {sent.by} ({amount(sent.size)}), "
-        f"{sent.same} were there already{deleted}"
-    )
+
+    def to(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            remote = f"{mount_point(session) / 'work' / name}"
+            sent = send(session, here, remote, out, delete=delete)
+        deleted = f", {sent.deleted} deleted" if sent.deleted else ""
+        out.line(
+            f"{host}:{remote}: {counted(sent.files, 'file')} sent by {sent.by} ({amount(sent.size)}), "
+            f"{sent.same} were there already{deleted}"
+        )
+
+    each(c, to, limit=limit)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from invoke.collection import Collection
 
+MANY = "..."
+"""Behind an option's name: all bare words that follow are its values."""
 COMMAND = "run"
 """The task that takes what follows `--` as its `--command`; Fabric runs that by itself on `-H` hosts otherwise."""
 
@@ -50,11 +52,20 @@ def _check(words: list[str], names: set[str]) -> None:
 
 
 def with_options(words: list[str], optional: Mapping[str, str], tasks: set[str]) -> list[str]:
-    """Return `words` with the argument that a task may leave out given as its option: logs train-1 → --name=train-1."""
+    """Return `words` with the argument that a task may leave out given as its option: logs train-1 → --name=train-1.
+
+    Of an option with `MANY` behind its name, all words that follow are values.
+    """
     said: list[str] = []
+    option = ""
     for before, word in zip(["", *words], words, strict=False):
-        given = before in optional and not word.startswith("-") and word not in tasks
         # After an option, a task's name is that option's value.
-        after_option = given and len(said) > 1 and said[-2].startswith("--") and "=" not in said[-2]
-        said.append(f"--{optional[before]}={word}" if given and not after_option else word)
+        after_option = len(said) > 1 and said[-2].startswith("--") and "=" not in said[-2]
+        if word.startswith("-") or word in tasks:
+            option = ""
+        elif before in optional and not after_option:
+            option = optional[before]
+        elif not option.endswith(MANY):
+            option = ""
+        said.append(f"--{option.removesuffix(MANY)}={word}" if option else word)
     return said

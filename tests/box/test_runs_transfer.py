@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.errors import BadInput, GpurigError
+from provision.progress import PlainView
 from provision.runs import RUNNING, Runs
 from provision.session import Session
 from provision.sync import sync
@@ -81,20 +82,20 @@ def there(machine: Machine) -> list[str]:
 def test_sync_sends_what_is_new_and_deletes_only_when_told(
     machine: Machine, session: Session, project: Path, transport: str
 ) -> None:
-    first = sync(session, project, REMOTE)
+    first = sync(session, project, REMOTE, PlainView())
     assert (first.by, first.files, first.deleted) == (transport, 5, 0)
     assert [name.rstrip("\0") for name in there(machine)] == SENT
     listed = run(machine, f"cd {REMOTE} && readlink latest && stat -c '%a %U' run.sh && cat latest/*")
     assert listed == "sub dir/deep\n755 ubuntu\nodd"
-    assert sync(session, project, REMOTE).files == 0
+    assert sync(session, project, REMOTE, PlainView()).files == 0
     (project / "train.py").write_text("print(1)\n")
     run(machine, f"cd {REMOTE} && mkdir -p gone/deep data results && touch gone/deep/a data/b results/c z.log")
     run(machine, f"chown -R ubuntu: {REMOTE}")
-    second = sync(session, project, REMOTE)
+    second = sync(session, project, REMOTE, PlainView())
     assert (second.files, second.deleted) == (1, 0)
     assert run(machine, f"cat {REMOTE}/train.py; ls {REMOTE}/gone/deep") == "print(1)\na\n"
     (project / "run.sh").unlink()
-    third = sync(session, project, REMOTE, delete=True)
+    third = sync(session, project, REMOTE, PlainView(), delete=True)
     assert (third.files, third.deleted) == (0, 2)
     listed = run(machine, f"cd {REMOTE} && ls -d *")
     assert listed.split("\n") == ["data", "latest", "results", "sub dir", "train.py", "z.log", ""]
@@ -103,7 +104,7 @@ def test_sync_sends_what_is_new_and_deletes_only_when_told(
 def test_sync_refuses_a_goal_outside_its_place(session: Session, project: Path) -> None:
     for remote in ("/jobs/work/../../etc", "/etc", "/jobs/work"):
         with pytest.raises(BadInput, match="below /jobs/work"):
-            sync(session, project, remote, delete=True)
+            sync(session, project, remote, PlainView(), delete=True)
 
 
 def test_results_come_as_they_appear_and_the_log_at_the_end(machine: Machine, session: Session, here: Path) -> None:
@@ -199,7 +200,7 @@ def test_two_terminals_fetch_every_file_once(machine: Machine, session: Session,
 def test_a_pattern_brings_files_by_their_place_below_the_mount_point(
     machine: Machine, session: Session, here: Path, project: Path
 ) -> None:
-    sync(session, project, REMOTE)
+    sync(session, project, REMOTE, PlainView())
     files = list(fetch(session, "work/project/**/*.txt", here / "in"))
     assert [str(file.path.relative_to(here / "in")) for file in files] == ["work/project/sub dir/deep/ü'y\n.txt"]
     with pytest.raises(BadInput, match=r"work/\*\.none"):

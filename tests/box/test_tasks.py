@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.errors import GpurigError
+from provision.progress import PlainView
 from provision.session import Session
 from provision.tasks.setup import _send
 from tests.box.test_session import quiet, run
@@ -157,7 +158,7 @@ def test_an_upload_is_alone_and_belongs_to_root(machine: Machine, tmp_path: Path
     for name in ("it's cudnn.tgz", "cudnn-8.tar.xz"):
         (tmp_path / name).write_text(name)
         with Session(machine.host, tell=quiet) as session:
-            _send(session, "cudnn", tmp_path / name)
+            _send(session, "cudnn", tmp_path / name, PlainView())
     listed = run(machine, "cd /var/lib/gpurig/uploads && stat -c '%n %U %a' cudnn.* && cat cudnn.*")
     assert listed == "cudnn.tar.xz root 600\ncudnn-8.tar.xz"
     assert run(machine, "ls -A ~ubuntu | grep -c gpurig-upload || true") == "0\n"
@@ -169,6 +170,6 @@ def test_an_upload_that_cannot_be_written_is_a_clear_error(machine: Machine, tmp
     run(machine, "mkdir ~ubuntu/.gpurig-upload-cudnn")
     try:
         with Session(machine.host, tell=quiet) as session, pytest.raises(GpurigError, match="did not arrive on box"):
-            _send(session, "cudnn", tmp_path / "cudnn.tgz")
+            _send(session, "cudnn", tmp_path / "cudnn.tgz", PlainView())
     finally:
         run(machine, "rmdir ~ubuntu/.gpurig-upload-cudnn")

@@ -14,6 +14,7 @@ import pytest
 from provision import launch_host, runs_host, transfer
 from provision.errors import BadInput, GpurigError
 from provision.inventory import Host
+from provision.progress import PlainView
 from provision.session import Session
 from provision.sync import sync
 from provision.tasks import collection, words
@@ -76,7 +77,7 @@ def test_a_commands_words_arrive_as_the_shell_gave_them() -> None:
         (("sync", "/"), ("/", "--name")),
         (("sync", "/", "--name", "all"), ("/", "home folder")),
         (("sync", "empty"), ("nothing", ".gitignore")),
-        (("sync", "--host", "other"), ("0 hosts fit", "--host", "a")),
+        (("sync", "--limit", "a,other"), ("--limit other", "no host", "there are: a")),
     ],
 )
 def test_bad_words_are_refused_with_the_way_out(tmp_path: Path, typed: tuple[str, ...], said: tuple[str, ...]) -> None:
@@ -122,7 +123,7 @@ def test_a_folder_is_refused_before_a_host_is_asked(
     Path("here").mkdir()
     session = Session(HOST)
     with pytest.raises(BadInput, match=r"below /jobs/work|holds your home folder"):
-        sync(session, Path(folder).expanduser(), remote)
+        sync(session, Path(folder).expanduser(), remote, PlainView())
     assert session._connection is None
 
 
@@ -229,11 +230,15 @@ def test_the_last_lines_of_a_log_are_found(tmp_path: Path, lines: int) -> None:
         assert text[runs_host.tail(log, lines) :] == "".join(whole[-lines:])
 
 
-@pytest.mark.parametrize("module", ["runs_host", "launch_host", "transfer_host"])
+OTHERS = {"runner", "kept_scan", "kept_store"}
+TRAVEL = {path.stem for path in Path(runs_host.__file__).parent.glob("*_host.py")} | OTHERS
+
+
+@pytest.mark.parametrize("module", sorted(TRAVEL))
 def test_the_hosts_side_is_python_3_8_and_needs_nothing(module: str) -> None:
     path = Path(runs_host.__file__).with_name(f"{module}.py")
     tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
     froms = {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     own = {name for name in froms | names if name.partition(".")[0] not in sys.stdlib_module_names}
-    assert own <= {"provision.runner", "provision.runs_host"}
+    assert own <= {f"provision.{name}" for name in TRAVEL}

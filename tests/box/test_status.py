@@ -1,0 +1,100 @@
+"""`fab status` on a real box: what is ready, what failed, what runs, and how full all of it is."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.box.test_session import run
+from tests.box.test_tasks import FAB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.box.conftest import Kitchen, Machine
+
+pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.xdist_group("box")]
+OURS = ("cake", "icing")
+
+
+@pytest.fixture
+def home(machine: Machine, here: Path, kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A user whose host is for a recipe of a catalogue of his own; the box forgets what the test does."""
+    monkeypatch.setenv("HOME", str(here))
+    machine.known_at(here)
+    host = f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\nrecipe = "cake"\n'
+    (here / "hosts.toml").write_text(host)
+    monkeypatch.setenv("GPURIG_RECIPES", str(kitchen.folder))
+    kitchen.recipe("cake", install="touch /srv/cake", verify="test -e /srv/cake")
+    kitchen.recipe("icing", install="echo no sugar; exit 4", verify="false", needs=["cake"])
+    yield here
+    here_and_there = " ".join(f"/srv/{name} /var/lib/gpurig/*/{name}.*" for name in OURS)
+    run(machine, f"systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/datasets {here_and_there}")
+    run(machine, "rm -f /var/lib/gpurig/begun/icing /var/lib/gpurig/bundle.json /var/lib/gpurig/pending.json")
+
+
+def fab(*words: str, code: int = 0) -> str:
+    """Run `fab` and return its standard output; it has to end with `code`."""
+    done = subprocess.run([*FAB, *words], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def screen() -> dict[str, list[str]]:
+    """Return the lines of `fab status` by what they are about."""
+    found: dict[str, list[str]] = {}
+    key = ""
+    for line in fab("status").splitlines():
+        key = line[:10].strip() or key
+        found.setdefault(key, []).append(line[11:])
+    return found
+
+
+def test_a_failed_step_does_not_hide_what_is_ready(machine: Machine) -> None:
+    fab("setup")
+    fab("setup-icing", code=6)
+    ready, failed = screen()["state"]
+    assert ready.startswith("cake is ready since")
+    assert 'step "icing" failed' in failed
+    assert "exit code 4" in failed
+    run(machine, "touch /var/lib/gpurig/begun/cake")
+    assert not [line for line in screen()["state"] if "ready" in line]
+    run(machine, "rm /var/lib/gpurig/begun/cake")
+
+
+def test_one_screen_says_what_is_there_and_what_is_not_known(machine: Machine) -> None:
+    manifest = shlex.quote(json.dumps({"counts": {"train": {"pictures": 90}, "val": {"pictures": 10}}}))
+    run(machine, "mkdir -p /jobs/datasets/digits /jobs/datasets/.cats.building")
+    run(machine, f"echo {manifest} > /jobs/datasets/digits/manifest.json")
+    fab("run", "--name", "night", "--detach", "--command", "sleep\t600")
+    said = screen()
+    assert said["GPU"] == ["none that a driver sees"]
+    assert said["volume"] == ["none; /jobs is a plain directory"]
+    assert [line.split(": ")[1] for line in said["runs"]] == ["sleep 600"]
+    assert said["data sets"] == ["digits: 90 train, 10 val", "cats is in the making, or was cut off"]
+    [disk] = said["disk"]
+    free, whole = (float(word) for word in disk.replace(" of ", " ").split()[:2])
+    assert 0 < free < whole
+    answer: dict[str, Any] = json.loads(fab("status", "--json"))
+    assert [one["name"] for one in answer["runs"]] == ["night"]
+    assert answer["host"] == "box"
+
+
+def test_what_the_driver_tells_of_the_gpus_is_shown_and_what_it_cannot_is_left_out(machine: Machine) -> None:
+    program = (
+        "#!/bin/sh\ncase $1 in *utilization*) echo '37, 2150, 15360, 61'; echo '[N/A], 10, 40960, [Not Supported]';;"
+        "*) echo 'Tesla T4, 7.5, 550.54'; echo 'NVIDIA A100-SXM4-40GB, 8.0, 550.54';; esac\n"
+    )
+    there = "/usr/local/bin/nvidia-smi"
+    run(machine, f"printf %s {shlex.quote(program)} > {there}; chmod +x {there}")
+    try:
+        first, second = screen()["GPU"]
+    finally:
+        run(machine, f"rm {there}")
+    assert first == "Tesla T4 (compute 7.5, driver 550.54), 37 % busy, 2.1 of 15.0 GiB in use, 61 °C"
+    assert second == "NVIDIA A100-SXM4-40GB (compute 8.0, driver 550.54), 0.0 of 40.0 GiB in use"
