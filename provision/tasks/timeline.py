@@ -1,0 +1,82 @@
+"""`fab timeline`: what was done on every host and when, as one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provision.errors import BadInput, GpurigError
+from provision.journal import Journal
+from provision.session import Session
+from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task, tell
+from provision.timeline import Page
+
+if TYPE_CHECKING:
+    from provision.inventory import Host
+    from provision.progress import View
+
+LOGS = 50
+"""Runs of a host whose logs go along: the newest. Of all others the page has the rest."""
+HELP = {
+    "output": "the file to write",
+    "lines": "of each log, the last so many",
+    "open": "show it in the browser",
+    **LIMIT_HELP,
+}
+
+
+@task(help=HELP, post=[ending], auto_shortflags=False)
+def timeline(
+    c: Any,
+    output: str = "timeline.html",
+    *,
+    lines: str = "40",
+    open: bool = False,  # noqa: A002 - the name of the option
+    limit: str = "",
+) -> None:
+    """Write a page with the setups, runs and boots of every host over time, and the ends of their logs."""
+    path = Path(output).expanduser()
+    if not lines.isdecimal() or not 0 < int(lines) <= 1000:
+        raise BadInput([f"--lines {lines}: write a number from 1 to 1000"])
+    hosts = hosts_for(c, limit)
+    journals: list[Journal] = []
+    silent: list[tuple[Host, GpurigError]] = []
+
+    def ask(host: Host, out: View) -> None:
+        out.now("reading its journal")
+        try:
+            with Session(host, c.config, tell=out.tell) as session:
+                journals.append(Journal.of(session, lines=int(lines), logs=LOGS))
+        except GpurigError as error:
+            silent.append((host, error))
+            raise
+
+    each(c, ask, hosts=hosts)
+    if journals:
+        journals.sort(key=lambda journal: hosts.index(journal.host))
+        silent.sort(key=lambda pair: hosts.index(pair[0]))
+        page = Page(journals, silent)
+        _write(path, page.html())
+        _told(path, page, shown=open)
+
+
+def _told(path: Path, page: Page, *, shown: bool) -> None:
+    """Say what was written, and show it if that is wanted."""
+    missing = f", {len(page.silent)} of {len(page.silent) + len(page.hosts)} hosts are not on it" if page.silent else ""
+    print(f"{path}: {path.stat().st_size / 1024:.0f} KiB{missing}")
+    import webbrowser  # noqa: PLC0415 - 200 ms that only --open pays
+
+    address = path.resolve().as_uri()
+    if shown and not webbrowser.open(address):
+        tell(f"no browser starts here; open it in one: {address}")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all. Raises `BadInput`."""
+    part = path.with_name(f"{path.name or 'timeline'}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BadInput([f"--output {path}: {error.strerror}"], hint="name a file in a folder that is there") from error
