@@ -41,6 +41,10 @@ PROGRAMS = {
     "ssh-keygen": "openssh-client",
     "nsenter": "util-linux",
     "gpg": "gpg",
+    "zstd": "zstd",
+    "xz": "xz-utils",
+    "bzip2": "bzip2",
+    "zip": "zip",
 }
 
 

@@ -1,0 +1,135 @@
+"""What the tasks about data sets share: a program of the recipe `datasets` runs on every host, and is followed."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+from provision.bundle import PREFIX
+from provision.errors import BadInput, GpurigError, RunFailed
+from provision.runs import DATASETS, RUNNING, Runs, mount_point, one, ways_back
+from provision.session import Session
+from provision.tasks.base import Choices, each
+from provision.tasks.run import leaving
+from provision.tasks.setup import SetUp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import PurePosixPath
+
+    from provision.inventory import Host
+    from provision.progress import View
+    from provision.runs import Run
+
+    Prepare = Callable[[Session, PurePosixPath, View], "Job"]
+    """What is to be done on a host before its run: gets the folder of all data sets, and gives the job."""
+
+RECIPE = "datasets"
+PROGRAMS = f"{PREFIX}/{RECIPE}"
+PYTHON = f"{PROGRAMS}/venv/bin/python"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+PROGRESS = re.compile(r" *(\d{1,3}) % ")
+"""What a line of a program's log begins with that tells how far it is."""
+SAID = "gpurig: "
+"""What the lines begin with by which a program ends: what went wrong, and what to do next."""
+BAR = 20
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """A program that makes a data set on one host."""
+
+    stem: str
+    """What the names of its runs begin with: "get"."""
+    dataset: str
+    command: Sequence[str]
+    """Words; the same ones mean the same work: one that runs already is followed."""
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Path on the host → text to write there before the start, for the account only."""
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def check_name(name: str, option: str = "--name") -> None:
+    """Raise `BadInput` for what cannot be a data set's name."""
+    if not NAME.fullmatch(name):
+        rule = "up to 64 letters, digits, dots, hyphens and underscores, beginning with a letter or digit"
+        raise BadInput([f'"{name}" cannot be a data set\'s name: {rule}'], hint=f"{option} gives it one")
+
+
+def whole_number(option: str, word: str, most: int) -> int:
+    """Return an option's number. Raises `BadInput`."""
+    if not (word.isdecimal() and 1 <= int(word) <= most):
+        raise BadInput([f"--{option} {word}: write a number from 1 to {most}"])
+    return int(word)
+
+
+def work(c: Any, prepare: Prepare, *, limit: str = "", detach: bool = False) -> None:
+    """Do a job on every host: the recipe first, then a run that goes on when the laptop leaves, followed to its end.
+
+    On Ctrl-C it goes on, and the same command finds it again.
+    """
+    names: dict[str, str] = {}
+    setting_up = SetUp(c.config, Choices(sources={}, licences=()))
+
+    def on(host: Host, out: View) -> None:
+        setting_up.on(host, RECIPE, out)
+        with Session(host, c.config, tell=out.tell) as session:
+            job = prepare(session, mount_point(session) / "datasets", out)
+            run = _begin(session, job, out)
+            names[host.name] = run.name
+            if detach:
+                out.line(ways_back(run.name))
+                return
+            _follow(Runs(session), run.name, out)
+            del names[host.name]
+
+    with leaving(names):
+        each(c, on, limit=limit)
+
+
+def _begin(session: Session, job: Job, out: View) -> Run:
+    """Start a job's run, or find the one that does it already. Raises `GpurigError` where another is in its way."""
+    stem = f"{job.stem}-{re.sub(r'[^a-z0-9]+', '-', job.dataset.lower())[:32].strip('-')}"
+    command = shlex.join(job.command)
+    runs = Runs(session)
+    found = [(int(match[1]), run) for run in runs.all() if (match := re.fullmatch(rf"{stem}-(\d+)", run.name))]
+    for _, run in found:
+        if run.state == RUNNING and run.command == command:
+            out.line(f"{run.name} does it already on {session.host}; following that")
+            return run
+        if run.state == RUNNING:
+            hint = f"to end it: fab stop {run.name}; or give this one another name"
+            raise GpurigError(
+                f"{run.name} runs on {session.host}, and makes {job.dataset} from something else", hint=hint
+            )
+    if job.files:
+        one(session, "order", DATASETS, files=dict(job.files))
+    number = max((number for number, _ in found), default=0) + 1
+    started = runs.start(command, name=f"{stem}-{number}", env=job.env)
+    out.tell(f"{started.name} runs on {session.host}; it goes on when you leave")
+    return started
+
+
+def _follow(runs: Runs, name: str, out: View) -> None:
+    """Show what a run says until it ends. Raises `RunFailed` with its own words where it failed."""
+    said: list[str] = []
+    live = sys.stdout.isatty()
+    for event in runs.follow(name):
+        line = event.get("line", "")
+        if event["event"] != "log":
+            continue
+        if line.startswith(SAID):
+            said.append(line[len(SAID) :])
+        elif live and (match := PROGRESS.match(line)):
+            done = min(int(match[1]), 100) * BAR // 100
+            out.now(f"[{'#' * done:<{BAR}}] {line.strip()}")
+        else:
+            out.line(line)
+    if event["code"]:
+        how = "was stopped" if event["state"] == "stopped" else f"ended with exit code {event['code']}"
+        why = f": {event['why']}" if event["why"] else ""
+        first, *more = said or [f"{name} {how} on {runs.session.host}{why}", f"its log: fab logs {name}"]
+        raise RunFailed(first, event["code"], hint="\n".join(more))

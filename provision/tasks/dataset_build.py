@@ -1,0 +1,74 @@
+"""`fab dataset-build`: make a data set of small square pictures on the host, over all its cores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provision.errors import BadInput
+from provision.tasks.base import LIMIT_HELP, ending, task
+from provision.tasks.dataset import PROGRAMS, PYTHON, Job, check_name, work
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath
+
+    from provision.progress import View
+    from provision.session import Session
+
+HELP = {
+    "name": "the data set's name",
+    "from_": "folder of the pictures: a data set's or a synced folder's name, or a path on the host",
+    "table": "two columns with a tab between: picture, class; without one, each class is a folder",
+    "labels": "with --table: the classes, one a line, in the order of their numbers",
+    "partial": "the table may leave pictures of the folder out",
+    "size": "width and height in pixels",
+    "fit": "how a picture becomes square: squash, pad or crop",
+    "format": "png or jpeg",
+    "grey": "one channel instead of three",
+    "augment": "all: each picture also turned by 180 degrees, and both mirrored; train: only those; none",
+    "val": "percent of each class to validate with",
+    "test": "percent of each class to test with",
+    "seed": "another number splits otherwise",
+    "broken": "a picture that cannot be read: stop, or skip it and list it in broken.txt",
+    "replace": "build in place of what was built by that name with other settings or pictures",
+    "detach": "start it and return; say how to come back",
+    **LIMIT_HELP,
+}
+
+
+@task(help=HELP, post=[ending], auto_shortflags=False)
+def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
+    c: Any,
+    name: str,
+    *,
+    from_: str = "",
+    table: str = "",
+    labels: str = "",
+    partial: bool = False,
+    size: int = 256,
+    fit: str = "squash",
+    format: str = "png",  # noqa: A002 - the option's name
+    grey: bool = False,
+    augment: str = "all",
+    val: str = "25",
+    test: str = "0",
+    seed: int = 0,
+    broken: str = "stop",
+    replace: bool = False,
+    detach: bool = False,
+    limit: str = "",
+) -> None:
+    """Build a data set on the host (fab dataset-build NAME --from FOLDER): resized, augmented, split, listed."""
+    check_name(name, "fab dataset-build NAME")
+    if not from_:
+        raise BadInput(["--from is missing: the folder of the pictures"], hint="fab dataset-build NAME --from FOLDER")
+    values = {"from": from_, "table": table, "labels": labels, "size": size, "fit": fit, "format": format}
+    values |= {"augment": augment, "val": val, "test": test, "seed": seed, "broken": broken}
+    flags = {"partial": partial, "grey": grey, "replace": replace}
+    words = [f"--{key}={value}" for key, value in values.items() if value != ""]
+    words += [f"--{key}" for key, given in flags.items() if given]
+
+    def prepare(_session: Session, place: PurePosixPath, _out: View) -> Job:
+        command = [PYTHON, f"{PROGRAMS}/build", name, f"--datasets={place}", *words]
+        return Job(stem="build", dataset=name, command=command)
+
+    work(c, prepare, limit=limit, detach=detach)

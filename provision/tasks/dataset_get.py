@@ -1,0 +1,129 @@
+"""`fab dataset-get`: fetch a data set from the net or from S3, straight onto the job volume."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import re
+import urllib.parse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provision.errors import BadInput
+from provision.tasks.base import LIMIT_HELP, ending, task
+from provision.tasks.dataset import PROGRAMS, PYTHON, Job, check_name, whole_number, work
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import PurePosixPath
+
+SCHEMES = ("http", "https", "s3")
+MOST = 32
+"""Connections at once."""
+DIGEST = re.compile(r"(md5|sha1|sha224|sha256|sha384|sha512):([0-9a-fA-F]+)")
+ARCHIVE = re.compile(
+    r"\.(tar\.(gz|bz2|xz|zst|Z)|t[gx]z|tbz2?|tzst|taz|tar|zip|z\d\d)([._-](part)?(\d{1,4}|[a-z]{2,3}))?$", re.IGNORECASE
+)
+HELP = {
+    "url": "an address more (the first ones are words): http://, https://, or s3://BUCKET/KEY, or a prefix of keys",
+    "name": "the data set's name; made from the first address where not given",
+    "sums": "checksums: a file as sha256sum writes it, the address of one, or sha256:DIGEST of the one file",
+    "keep": "keep archives as they are, instead of unpacking them",
+    "frugal": "delete each piece of an archive once it is unpacked; cut off, it begins anew",
+    "parallel": "connections at once",
+    "header": "'NAME: VALUE' to send along, such as a cookie; it is shown nowhere; may be given more than once",
+    "s3_endpoint": "address of a store that speaks S3, instead of Amazon's",
+    "detach": "start it and return",
+    **LIMIT_HELP,
+}
+
+
+@task(help=HELP, iterable=["url", "header"], auto_shortflags=False, post=[ending])
+def dataset_get(  # noqa: PLR0913 - one for each option
+    c: Any,
+    *,
+    url: list[str] | None = None,
+    name: str = "",
+    sums: str = "",
+    keep: bool = False,
+    frugal: bool = False,
+    parallel: str = "4",
+    header: list[str] | None = None,
+    s3_endpoint: str = "",
+    detach: bool = False,
+    limit: str = "",
+) -> None:
+    """Fetch a data set (fab dataset-get URL ...) onto the job volume of every host, checked and unpacked."""
+    urls = _checked(url or [])
+    order = {
+        "name": name or name_from(urls[0]),
+        "urls": urls,
+        "headers": _headers(header or []),
+        "sums": _sums(sums),
+        "unpack": not keep,
+        "frugal": frugal,
+        "parallel": whole_number("parallel", parallel, MOST),
+        "endpoint": s3_endpoint,
+    }
+    check_name(str(order["name"]))
+    work(c, lambda _session, place, _out: job_of(order, place), limit=limit, detach=detach)
+
+
+def job_of(order: Mapping[str, Any], place: PurePosixPath) -> Job:
+    """Return the job of the program that fetches, for an order without its place."""
+    text = json.dumps({**order, "place": str(place)}, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = f"{place}/.{order['name']}.part/orders/{digest}.json"
+    return Job(stem="get", dataset=order["name"], command=[PYTHON, f"{PROGRAMS}/get", path], files={path: text})
+
+
+def name_from(address: str) -> str:
+    """Return a data set's name made from the address or the path of its first file."""
+    path = address.partition("://")[2] or address
+    word = posixpath.basename(urllib.parse.unquote(urllib.parse.urlsplit(f"//{path}").path).rstrip("/")) or path
+    bare = ARCHIVE.sub("", word)
+    stem = bare if bare != word else posixpath.splitext(word)[0]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "data"
+
+
+def _checked(urls: list[str]) -> list[str]:
+    """Return addresses. Raises `BadInput` with all that are none."""
+    if not urls:
+        raise BadInput(["there is no address to fetch from"], hint="fab dataset-get https://…/train.zip")
+    problems = []
+    for url in urls:
+        words = urllib.parse.urlsplit(url)
+        if words.scheme not in SCHEMES or not words.netloc:
+            problems.append(f"{url}: an address begins with {', '.join(f'{scheme}://' for scheme in SCHEMES)}")
+        elif words.scheme != "s3" and words.username:
+            problems.append(f"{words.hostname}: a password in an address ends up in logs; --header 'Authorization: …'")
+    if problems:
+        raise BadInput(problems, hint="what is on this machine goes up by `fab dataset-put`")
+    return list(dict.fromkeys(urls))
+
+
+def _headers(words: Sequence[str]) -> dict[str, str]:
+    """Return name → value. Raises `BadInput`; what may be a password is not repeated."""
+    found: dict[str, str] = {}
+    for number, word in enumerate(words, 1):
+        name, colon, value = word.partition(":")
+        if not colon or not re.fullmatch(r"[A-Za-z0-9-]+", name.strip()) or "\n" in value or "\r" in value:
+            raise BadInput([f"--header, number {number}: write 'NAME: VALUE'"])
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _sums(word: str) -> dict[str, str] | None:
+    """Return what --sums names: one digest, the text of a file, or an address. Raises `BadInput`."""
+    if not word:
+        return None
+    if DIGEST.fullmatch(word):
+        return {"single": word}
+    if urllib.parse.urlsplit(word).scheme in SCHEMES:
+        return {"origin": word}
+    try:
+        return {"origin": word, "text": Path(word).expanduser().read_text(encoding="utf-8")}
+    except (OSError, UnicodeDecodeError) as error:
+        hint = "a file of checksums, the address of one, or sha256:DIGEST"
+        raise BadInput([f"--sums {word}: {error}"], hint=hint) from error

@@ -1,0 +1,108 @@
+"""`fab dataset-put`: send a data set from this machine: a folder as it is, or an archive, which is unpacked there."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provision.errors import BadInput
+from provision.runs import DATASETS, amount, counted, mount_point, one
+from provision.session import Session
+from provision.sync import send
+from provision.tasks.base import LIMIT_HELP, each, ending, task
+from provision.tasks.dataset import Job, check_name, work
+from provision.tasks.dataset_get import job_of, name_from
+from provision.upload import upload
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath
+
+    from provision.inventory import Host
+    from provision.progress import View
+
+HELP = {
+    "path": "a folder, or one file: an archive is unpacked on the host",
+    "name": "the data set's name; the folder's or the file's own where not given",
+    "keep": "keep an archive as it is, instead of unpacking it",
+    **LIMIT_HELP,
+}
+STOPPED = "stopped; what has arrived stays there, and the same command sends the rest"
+SHOWN = 5
+"""Links that lead out of a folder, by name."""
+
+
+@task(help=HELP, auto_shortflags=False, post=[ending], stopped=STOPPED)
+def dataset_put(c: Any, path: str, *, name: str = "", keep: bool = False, limit: str = "") -> None:
+    """Send a data set (fab dataset-put FOLDER, or FILE) to the job volume of every host."""
+    here = Path(path).expanduser()
+    if not here.exists():
+        raise BadInput([f"{here}: there is no such folder or file"])
+    name = name or (name_from(here.resolve().name) if here.is_file() else here.resolve().name)
+    check_name(name)
+    if here.is_file():
+        work(c, lambda session, place, out: _file(session, place, out, here, name, keep=keep), limit=limit)
+        return
+    names = _names(here)
+
+    def put(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            _folder(session, here, names, name, out)
+
+    each(c, put, limit=limit)
+
+
+def _names(folder: Path) -> list[str]:
+    """Return the paths of a folder's files and links. Raises `BadInput` for what must not be sent, or leads nowhere."""
+    if Path.home().resolve().is_relative_to(folder.resolve()):
+        raise BadInput([f"{folder} holds your home folder; name the folder of one data set"])
+    paths = [path for path in folder.rglob("*") if path.is_file() or path.is_symlink()]
+    if not paths:
+        raise BadInput([f"there is no file in {folder} to send"])
+    top = folder.resolve()
+    out = [path for path in paths if path.is_symlink() and not path.resolve().is_relative_to(top)]
+    if out:
+        more = f", and {len(out) - SHOWN} more" if len(out) > SHOWN else ""
+        shown = ", ".join(str(path) for path in out[:SHOWN])
+        raise BadInput([f"links that lead out of {folder} lead nowhere on a host: {shown}{more}"])
+    return sorted(str(path.relative_to(folder)) for path in paths)
+
+
+def _folder(session: Session, folder: Path, names: list[str], name: str, out: View) -> None:
+    """Send a folder, and give it its name once it is whole; of one that was sent before, what has changed."""
+    goal = mount_point(session) / "datasets" / name
+    began = one(session, "begin", DATASETS, goal=str(goal))
+    sent = send(session, folder, began["path"], names, out, goes=lambda extra: extra)
+    at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    one(session, "finish", DATASETS, goal=str(goal), at=at)
+    deleted = f", {sent.deleted} deleted" if sent.deleted else ""
+    out.line(
+        f"{goal} is whole: {counted(sent.files, 'file')} sent by {sent.by} ({amount(sent.size)}), "
+        f"{sent.same} were there already{deleted}"
+    )
+
+
+def _file(session: Session, place: PurePosixPath, out: View, path: Path, name: str, *, keep: bool) -> Job:
+    """Send a file to where the program that unpacks takes it from; returns that job."""
+    files = place / f".{name}.part" / "files"
+    digest = upload(session, path, str(files / path.name), str(place / name), out)
+    size = path.stat().st_size
+    journal = f"{json.dumps([path.name, size, digest, ''])}\n0 {size}\n"
+    order: dict[str, Any] = {
+        "name": name,
+        "urls": [f"put:{digest}/{path.name}"],
+        "headers": {},
+        "sums": None,
+        "unpack": not keep,
+        "frugal": False,
+        "parallel": 1,
+        "endpoint": "",
+    }
+    job = job_of(order, place)
+    return Job(
+        stem=job.stem,
+        dataset=name,
+        command=job.command,
+        files={**job.files, str(files / f"{path.name}.have"): journal},
+    )

@@ -1,0 +1,38 @@
+"""Fetch a data set: `python get ORDER.json`, as `fab dataset-get` starts it.
+
+An order: name, place (the folder of all data sets), urls, headers, sums (null, {"single"} or {"text", "origin"}),
+unpack, frugal, parallel, endpoint (of S3; "" for Amazon's own). It is a file as headers may hold a password.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from disk import FULL, full
+from fetch import Fetch
+from words import Stop
+
+
+def main() -> int:
+    """Fetch; returns the exit code: 1 for what went wrong, 2 for what is wrong with the order."""
+    order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    fetch = Fetch(order)
+    try:
+        fetch.run()
+    except Stop as stop:
+        problem = stop
+    except OSError as error:
+        problem = full(order["place"], "what has arrived is kept") if error.errno in FULL else Stop(str(error))
+    except KeyboardInterrupt:
+        return 130
+    else:
+        return 0
+    fetch.ballast.drop()
+    print("\n".join(f"gpurig: {line}" for text in problem.lines for line in text.splitlines()), file=sys.stderr)
+    return problem.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

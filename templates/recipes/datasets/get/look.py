@@ -1,0 +1,64 @@
+"""Ask every address what it has before anything is fetched."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from s3 import objects
+from sources import Put, Temporary
+from web import Web
+from words import Stop, pause, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from sources import Source
+
+Answer = TypeVar("Answer")
+LOOKS = 4
+"""Tries to get a first answer."""
+
+
+def look(order: Mapping[str, Any], scratch: Path) -> list[Source]:
+    """Return the files behind the addresses. Raises `Stop`, with all that is wrong, before any of them is fetched."""
+    ways: dict[str, Callable[[str], Sequence[Source]]] = {
+        "s3": lambda url: objects(url, order["endpoint"]),
+        "put": lambda url: [Put(url, scratch / "files" / f"{url.rpartition('/')[2]}.have")],
+    }
+    for scheme in ("http", "https"):
+        ways[scheme] = lambda url: [Web(url, order["headers"])]
+
+    def answer(url: str) -> Sequence[Source] | Stop:
+        try:
+            way = ways[url.partition(":")[0]]
+            return patiently(lambda: way(url))
+        except Stop as stop:
+            return stop
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(answer, order["urls"]))
+    stops = [found for found in answers if isinstance(found, Stop)]
+    if stops:
+        raise Stop("\n".join(stop.lines[0] for stop in stops), *stops[0].lines[1:], code=stops[0].code)
+    sources = [source for found in answers if not isinstance(found, Stop) for source in found]
+    by_name: dict[str, str] = {}
+    for source in sources:
+        if (other := by_name.setdefault(source.facts.name, source.address)) != source.address:
+            problem = f"{other} and {source.address} are both a file {source.facts.name}"
+            raise refuse(problem, "fetch each by its own --name")
+    return sources
+
+
+def patiently(ask: Callable[[], Answer]) -> Answer:
+    """Ask again while another try may help. Raises `Stop`."""
+    tries = 0
+    while True:
+        try:
+            return ask()
+        except Temporary as error:
+            tries += 1
+            if tries == LOOKS:
+                raise Stop(f"{error} ({LOOKS} tries)") from error
+            pause(tries, error.after)

@@ -1,0 +1,153 @@
+"""Files of web servers."""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import re
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+from sources import BLOCK, Changed, Facts, Temporary, file_name, page, shown
+from words import Stop, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TIMEOUT = 30
+"""Seconds without a byte after which a connection counts as dead."""
+BEGINS = 1024
+"""Bytes that are looked at before a file is taken for what it says it is."""
+WAITS = (408, 425, 429, 500, 502, 503, 504)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follow redirects; what the user gave for one server (a cookie, a token) goes to no other."""
+
+    def redirect_request(self, *args: Any) -> urllib.request.Request | None:
+        """Return the request to follow with."""
+        old, new = args[0], super().redirect_request(*args)
+        if new is not None and new.host == old.host and new.type in (old.type, "https"):
+            for name, value in old.unredirected_hdrs.items():
+                new.add_unredirected_header(name, value)
+        return new
+
+
+class Web:
+    """One file of a web server."""
+
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+        words = urllib.parse.urlsplit(url)
+        # What is not ASCII in an address is sent as a browser would.
+        path, query = (urllib.parse.quote(part, safe="/%:=&?~#+!$,;'@()*[]|") for part in (words.path, words.query))
+        self.url = words._replace(path=path, query=query, fragment="").geturl()
+        self.address = shown(url)
+        self.headers = dict(headers)
+        self._opener = urllib.request.build_opener(_Redirects)
+        self.facts = self._look()
+
+    def read(self, start: int, end: int | None) -> Iterator[bytes]:
+        """Yield the bytes from `start` to `end`."""
+        with self._open(start, end) as response:
+            self._same(response, start)
+            while True:
+                try:
+                    data = response.read1(BLOCK)
+                except (OSError, http.client.HTTPException) as error:
+                    raise Temporary(f"{self.address}: {error or type(error).__name__}") from error
+                if not data:
+                    return
+                yield data
+
+    def _look(self) -> Facts:
+        """Ask for the first bytes: whether ranges work, how long it is, and that it is no web page."""
+        # Not by HEAD: an address that is signed for GET allows nothing else.
+        with self._open(0, BEGINS) as response:
+            begins = response.read(BEGINS)
+            heads = response.headers
+            name = file_name(heads.get_filename(), self.url, response.url)
+            page(self.address, name, heads.get_content_type() if heads.get("Content-Type") else "", begins)
+            size = heads.get("Content-Length")
+            ranges = response.status == 206
+            if ranges:
+                size = (heads.get("Content-Range") or "").rpartition("/")[2]
+            length = int(size) if size and size.isdecimal() else None
+            if response.status == 416:
+                length, ranges = 0, True
+            etag, modified = heads.get("ETag") or "", heads.get("Last-Modified") or ""
+            return Facts(name=name, size=length, ranges=ranges and length is not None, etag=etag, modified=modified)
+
+    def _open(self, start: int, end: int | None) -> Any:
+        request = urllib.request.Request(self.url, headers={"Accept-Encoding": "identity", "User-Agent": "gpurig"})  # noqa: S310 - http and https only: the caller looks
+        for name, value in self.headers.items():
+            request.add_unredirected_header(name, value)
+        facts = getattr(self, "facts", None)
+        if facts is None or facts.ranges:
+            request.add_header("Range", f"bytes={start}-{'' if end is None else end - 1}")
+            # A weak tag (W/…) says "much the same", which is not enough to join two halves.
+            same = facts and (facts.etag if facts.etag and not facts.etag.startswith("W/") else facts.modified)
+            if same:
+                request.add_header("If-Range", same)
+        try:
+            return self._opener.open(request, timeout=TIMEOUT)
+        except urllib.error.HTTPError as error:
+            if error.code == 416 and facts is None:
+                return error
+            raise self._refusal(error) from error
+        except ssl.SSLCertVerificationError as error:
+            raise Stop(f"{self.address}: its certificate is not trusted: {error.verify_message}") from error
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, ssl.SSLCertVerificationError):
+                raise Stop(f"{self.address}: its certificate is not trusted: {error.reason.verify_message}") from error
+            raise Temporary(f"{self.address}: {error.reason}") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise Temporary(f"{self.address}: {error or type(error).__name__}") from error
+
+    def _same(self, response: Any, start: int) -> None:
+        """Raise `Changed` where an answer is about another file than the one that was begun."""
+        heads, facts = response.headers, self.facts
+        size = facts.size
+        if facts.ranges:
+            said = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", heads.get("Content-Range") or "")
+            if response.status == 206 and (not said or int(said[1]) != start):
+                raise Temporary(f"{self.address} answers other bytes than were asked for")
+            size = int(said[2]) if said else int(heads.get("Content-Length") or -1)
+        elif facts.size is not None:
+            size = int(heads.get("Content-Length") or -1)
+        # A tag says it all; servers behind one name may well disagree about the time.
+        mark = "ETag" if facts.etag and heads.get("ETag") else "Last-Modified"
+        was = facts.etag if mark == "ETag" else facts.modified
+        if size != facts.size or (was and (heads.get(mark) or was) != was):
+            raise Changed(self.address)
+        if facts.ranges and response.status != 206:
+            raise Temporary(f"{self.address} gives no bytes from the middle any more")
+
+    def _refusal(self, error: urllib.error.HTTPError) -> Exception:
+        """Return what an HTTP status means: a try later, another file, or the end."""
+        if error.code in WAITS:
+            return Temporary(f"{self.address}: {error.code} {error.reason}", _seconds(error.headers.get("Retry-After")))
+        if error.code == 416:
+            return Changed(self.address)
+        hint = {
+            401: "it wants a login: --header 'Authorization: …'",
+            403: "a signed address may have run out; a login goes as --header 'Cookie: …'",
+            404: "look at the address in a browser",
+            410: "look at the address in a browser",
+        }.get(error.code, "")
+        return refuse(f"{self.address}: {error.code} {error.reason}", hint)
+
+
+def _seconds(word: str | None) -> float:
+    """Return what a Retry-After means: seconds, or a date."""
+    if not word:
+        return 0
+    if word.isdecimal():
+        return float(word)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(word).timestamp() - time.time())
+    except ValueError:
+        return 0
