@@ -40,8 +40,8 @@ class InstanceSpec:
 class Hypervisor(Protocol):
     """The machine room. Every call returns when the thing is done, `launch` and `start` when the box begins to boot.
 
-    Launch, stop, start, reboot and terminate of one instance never overlap; all else may. The message of a
-    `RehearsalError` reaches the user word for word, and what was asked for has then not happened. Two methods are
+    Launch, stop, start, reboot, terminate and create_image of one instance never overlap; all else may. The message of
+    a `RehearsalError` reaches the user word for word, and what was asked for has then not happened. Two methods are
     looked for and need not be there: `facts() -> dict[str, Any]`, published in `cloud.json` (`caller` is this machine's
     address as boxes see it), and `watch(powered_off: Callable[[str], None])`, given whom to tell when a box has
     switched itself off.
@@ -79,6 +79,14 @@ class Hypervisor(Protocol):
         """Return the console output so far."""
         ...
 
+    def create_image(self, image_id: str, instance_id: str) -> None:
+        """Keep a root disk's present bytes, of a box that runs or not: `launch` knows the image from then on."""
+        ...
+
+    def delete_image(self, image_id: str) -> None:
+        """Drop an image; boxes that booted from it keep what they have."""
+        ...
+
     def create_volume(self, volume_id: str, size_gib: int, snapshot_id: str | None) -> None:
         """Make a disk, blank or with the bytes of a snapshot."""
         ...
@@ -108,7 +116,7 @@ class Hypervisor(Protocol):
         ...
 
     def close(self) -> None:
-        """Switch everything off and give back what was taken from this machine; volumes and snapshots stay."""
+        """Switch everything off and give back what was taken from this machine; volumes and snapshots of them stay."""
         ...
 
 
@@ -131,6 +139,8 @@ class NoMachines:
     def console(self, instance_id: str) -> str:
         return f"{instance_id}: this cloud has no machines\n"
 
+    def create_image(self, image_id: str, instance_id: str) -> None: ...
+    def delete_image(self, image_id: str) -> None: ...
     def create_volume(self, volume_id: str, size_gib: int, snapshot_id: str | None) -> None: ...
     def grow_volume(self, volume_id: str, size_gib: int) -> None: ...
     def delete_volume(self, volume_id: str) -> None: ...

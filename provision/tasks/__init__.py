@@ -7,7 +7,11 @@ from invoke.collection import Collection
 
 from provision.recipe import Catalogue
 from provision.tasks import words
+from provision.tasks.bake import bake
 from provision.tasks.bench import bench_task
+from provision.tasks.dataset_build import dataset_build
+from provision.tasks.dataset_get import dataset_get
+from provision.tasks.dataset_put import dataset_put
 from provision.tasks.example import example_task
 from provision.tasks.fetch import fetch
 from provision.tasks.logs import logs
@@ -21,14 +25,23 @@ from provision.tasks.shell import ssh, tunnel
 from provision.tasks.status import status
 from provision.tasks.stop import stop
 from provision.tasks.sync import sync
+from provision.tasks.timeline import timeline
+from provision.tasks.volume import volume_restore, volume_snapshot, volume_status
+from provision.tasks.volume_grow import volume_grow
 
-OPTIONAL = {"logs": "name", "sync": "folder", "recipes": "name"}
+VERBS = (
+    *(setup, plan, status, timeline, tunnel, ssh, recipes, render, bake),
+    *(sync, run, logs, ps, stop, fetch),
+    *(dataset_get, dataset_put, dataset_build),
+    *(volume_status, volume_snapshot, volume_restore, volume_grow),
+)
+OPTIONAL = {"logs": "name", "sync": "folder", "recipes": "name", "dataset-get": f"url{words.MANY}"}
 """Task → the option that a word right after it is for."""
 
 
 def collection() -> Collection:
     """Return all tasks, those of the catalogue included."""
-    tasks = Collection(setup, plan, status, tunnel, ssh, recipes, render, sync, run, logs, ps, stop, fetch)
+    tasks = Collection(*VERBS)
     for recipe in Catalogue().ordered():
         tasks.add_task(setup_task(recipe))
         if recipe.example:

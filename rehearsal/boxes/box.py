@@ -19,7 +19,8 @@ from rehearsal.boxes.run import run
 from rehearsal.errors import CannotBoot, RehearsalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from rehearsal.boxes.ledger import Ledger
     from rehearsal.boxes.volumes import Disk
@@ -50,7 +51,8 @@ class Place:
     machine: str
     """Its name, unique on this machine: the name of its cgroup too."""
     namespace: str
-    overlay: bool
+    mount: str
+    """Shell words that mount its root; "" where that is a plain folder."""
 
 
 class Box:
@@ -114,6 +116,10 @@ class Box:
             cgroups.kill(self._place.machine)
             self._down.wait(0.2)
 
+    def frozen(self) -> AbstractContextManager[None]:
+        """Have nothing in the box run, and nothing of its files change, meanwhile."""
+        return cgroups.frozen(self._place.machine)
+
     def plug(self, disk: Disk) -> None:
         """Show a disk in the box, now if it runs and at every later boot."""
         with self.lock:
@@ -148,7 +154,7 @@ class Box:
     def _command(self, memberships: list[Path]) -> list[str]:
         """Return systemd-nspawn's words, in a mount namespace (its mounts go when it goes) and a cgroup of its own."""
         join = "".join(f"echo $$ >{shlex.quote(str(file))} && " for file in memberships)
-        mount = f"{roots.MOUNT_OVERLAY} && " if self._place.overlay else ""
+        mount = f"{self._place.mount} && " if self._place.mount else ""
         pip_cache = roots.cache() / "pip"
         pip_cache.mkdir(parents=True, exist_ok=True)
         # Disks are there before the first unit starts: a shell makes their nodes and becomes init.
@@ -206,16 +212,23 @@ def _is_first_in_its_namespace(process: int) -> bool:
     return len(numbers) > 1 and numbers[-1] == "1"
 
 
-def lay_out(folder: Path, base: Path, *, overlay: bool) -> Path:
-    """Make a box's folder over a base root and return the tree that its own files are written to."""
+def lay_out(folder: Path, layers: Sequence[Path], *, overlay: bool) -> tuple[Path, str]:
+    """Make a box's folder over the layers of its image, the lowest last.
+
+    Returns the tree that its own files are written to, and the shell words that mount its root.
+    """
     folder.mkdir(parents=True)
     if not overlay:
-        run("cp", "--archive", "--reflink=auto", base, folder / "root", timeout=600)
-        return folder / "root"
+        run("cp", "--archive", "--reflink=auto", layers[0], folder / "root", timeout=600)
+        return folder / "root", ""
+    *above, base = layers
     (folder / "lower").symlink_to(base)
+    for number, layer in enumerate(above):
+        # Links: the box keeps what it stands on when the image is dropped.
+        run("cp", "--archive", "--link", layer, folder / f"layer{number}", timeout=600)
     for name in ("upper", "work", "root"):
         (folder / name).mkdir()
-    return folder / "upper"
+    return folder / "upper", roots.mount_overlay([*(f"layer{number}" for number in range(len(above))), "lower"])
 
 
 def remove_folder(folder: str | Path) -> None:

@@ -6,15 +6,17 @@ whatever still answers to such a name is ours.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from rehearsal.boxes.roots import locked
 from rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -78,3 +80,20 @@ class Ledger:
             os.fsync(file.fileno())
         fresh.replace(self._path)
         self._entries = entries
+
+
+def ledger_of(state: Path) -> Path:
+    """Return where the ledger of a state folder lies."""
+    return state / "boxes" / "taken.json"
+
+
+@contextlib.contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Hold a state folder's boxes for this process; RehearsalError where another one has them."""
+    (state / "boxes").mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(state / "boxes" / ".lock", wait=False))
+        except BlockingIOError:
+            raise RehearsalError(f"a rehearsal cloud is running in {state}: stop it first") from None
+        yield

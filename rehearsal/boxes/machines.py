@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.boxes import cgroups, debs, firewall, network, roots, seed, volumes
 from rehearsal.boxes.box import Box, Place, lay_out, remove_folder
-from rehearsal.boxes.ledger import Ledger
+from rehearsal.boxes.images import Images
+from rehearsal.boxes.ledger import Ledger, alone, ledger_of
 from rehearsal.boxes.volumes import Disk, Volumes, check_id
 from rehearsal.cloud.images import root_of
 from rehearsal.errors import RehearsalError
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
     from rehearsal.boxes.roots import Root
     from rehearsal.hypervisor import InstanceSpec, Rule
-
-DEFAULT_ROOT = "ubuntu-22.04"
-"""Built when the cloud opens; others when an image first asks for them."""
 
 # In this order: a disk is free once its box is dead.
 _RELEASES: dict[str, Callable[[str], object]] = {
@@ -61,14 +59,15 @@ class Boxes:
         self._lock = threading.RLock()
         self._tag = f"gr{secrets.token_hex(3)}"
         with contextlib.ExitStack() as undo:
-            undo.enter_context(_alone(self._state))
-            self._ledger = Ledger(_ledger_path(self._state))
+            undo.enter_context(alone(self._state))
+            self._ledger = Ledger(ledger_of(self._state))
             self._ledger.give_back(_RELEASES)
             undo.callback(self._ledger.give_back, _RELEASES)
-            self._roots = {DEFAULT_ROOT: roots.ensure(DEFAULT_ROOT, announce)}
+            self._roots = {roots.DEFAULT: roots.ensure(roots.DEFAULT, announce)}
             self._overlay = roots.overlay_works(self._state)
             self._network = network.Network(self._tag, self._ledger)
             self._volumes = Volumes(self._state)
+            self._images = Images(self._state, self._ledger)
             self._undo = undo.pop_all()
 
     def facts(self) -> dict[str, Any]:
@@ -78,8 +77,8 @@ class Boxes:
             "caller_name": seed.CALLER_NAME,
             "subnet": self._network.subnet,
             "interface": self._network.link,
-            "user": self._roots[DEFAULT_ROOT].user,
-            "root": self._roots[DEFAULT_ROOT].name,
+            "user": self._roots[roots.DEFAULT].user,
+            "root": self._roots[roots.DEFAULT].name,
             "visitor": self.visitor_namespace(),
         }
 
@@ -98,14 +97,14 @@ class Boxes:
     def launch(self, spec: InstanceSpec) -> None:
         folder, root = self._state / "boxes" / check_id(spec.instance_id), self._root(spec.image_id)
         self._ledger.take("folder", str(folder))
-        tree = lay_out(folder, root.path, overlay=self._overlay)
+        tree, mount = lay_out(folder, [*self._images.layers(spec.image_id), root.path], overlay=self._overlay)
         seed.write_instance(tree, root, spec, self._network.caller)
         debs.lend(root.name, tree)
         place = Place(
             folder=folder,
             machine=f"{self._tag}-{spec.instance_id}",
             namespace=self._network.connect(spec.public_ip, spec.private_ip),
-            overlay=self._overlay,
+            mount=mount,
         )
         box = Box(place, self._ledger, lambda: self._went_off(spec.instance_id))
         self._instances[spec.instance_id] = instance = _Instance(spec, spec.rules, box, root, tree)
@@ -157,6 +156,14 @@ class Boxes:
 
     def console(self, instance_id: str) -> str:
         return self._instance(instance_id).box.console.read_bytes().decode(errors="replace").replace("\r\n", "\n")
+
+    def create_image(self, image_id: str, instance_id: str) -> None:
+        instance = self._instance(instance_id)
+        with instance.box.frozen():
+            self._images.create(image_id, instance.root.name, self._state / "boxes" / instance_id)
+
+    def delete_image(self, image_id: str) -> None:
+        self._images.delete(image_id)
 
     def create_volume(self, volume_id: str, size_gib: int, snapshot_id: str | None) -> None:
         self._volumes.create(check_id(volume_id), size_gib, snapshot_id)
@@ -219,7 +226,7 @@ class Boxes:
         self._ledger.drop("loop", str(image))
 
     def _root(self, image_id: str) -> Root:
-        name = root_of(image_id)
+        name = self._images.root_name(image_id) or root_of(image_id)
         with self._lock:
             if name not in self._roots:
                 self._roots[name] = roots.ensure(name, self._announce)
@@ -237,22 +244,7 @@ def sweep(state: Path) -> list[str]:
 
     Volumes and snapshots stay. Raises RehearsalError while that cloud still runs.
     """
-    if not _ledger_path(state).exists():
+    if not ledger_of(state).exists():
         return []
-    with _alone(state):
-        return Ledger(_ledger_path(state)).give_back(_RELEASES)
-
-
-def _ledger_path(state: Path) -> Path:
-    return state / "boxes" / "taken.json"
-
-
-@contextlib.contextmanager
-def _alone(state: Path) -> Any:
-    (state / "boxes").mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(roots.locked(state / "boxes" / ".lock", wait=False))
-        except BlockingIOError:
-            raise RehearsalError(f"a rehearsal cloud is running in {state}: stop it first") from None
-        yield
+    with alone(state):
+        return Ledger(ledger_of(state)).give_back(_RELEASES)

@@ -20,7 +20,7 @@ from rehearsal.boxes.run import run
 from rehearsal.errors import CannotBoot, RehearsalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 KEYRING = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
 KEYRING_PACKAGE = "pool/main/u/ubuntu-keyring/ubuntu-keyring_2021.03.26_all.deb"
@@ -59,6 +59,8 @@ UBUNTU = {
     "ubuntu-22.04": Root("ubuntu-22.04", "jammy", "main universe multiverse"),
     "ubuntu-24.04": Root("ubuntu-24.04", "noble", "main universe multiverse"),
 }
+DEFAULT = "ubuntu-22.04"
+"""Built when a cloud with boxes opens; others when an image first asks for them."""
 
 
 def cache() -> Path:
@@ -154,11 +156,13 @@ def overlay_works(folder: Path) -> bool:
         for name in ("lower", "upper", "work", "root"):
             (Path(scratch) / name).mkdir()
         try:
-            run("unshare", "--mount", "sh", "-c", MOUNT_OVERLAY, cwd=Path(scratch))
+            run("unshare", "--mount", "sh", "-c", mount_overlay(["lower"]), cwd=Path(scratch))
         except RehearsalError:
             return False
     return True
 
 
-# Relative, so that no character of the state folder's name needs escaping in the mount options.
-MOUNT_OVERLAY = "mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root"
+def mount_overlay(lowers: Sequence[str]) -> str:
+    """Return the shell words that mount `root` in a box's folder over folders there, the lowest last."""
+    # Relative, so that no character of the state folder's name needs escaping in the mount options.
+    return f"mount -t overlay overlay -o lowerdir={':'.join(lowers)},upperdir=upper,workdir=work root"

@@ -43,6 +43,8 @@ class Machines:
         self._rules: dict[str, tuple[Rule, ...]] = {}
         """What each box lets in, as the hypervisor was last told."""
         self._rules_lock = threading.Lock()
+        self._copies: dict[str, threading.Thread] = {}
+        """What keeps, or has kept, the bytes of each image made here."""
         self._busy: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
     def run_instances(self, proceed: Callable[[], Any], response: Any) -> Any:
@@ -124,6 +126,40 @@ class Machines:
             with self._rules_lock:
                 self._rules.pop(instance.id, None)
             return previous
+
+    def create_image(
+        self, proceed: Callable[[], Any], backend: Any, instance_id: str, *_rest: Any, **_named: Any
+    ) -> Any:
+        """Keep a box's root disk; the image is pending until its bytes are kept, and nobody waits for that."""
+        instance = backend.get_instance(instance_id)
+        image = proceed()
+        if instance.id in self._addresses:
+            image.state = image.ebs_snapshot.status = "pending"
+            held = threading.Event()
+            copy = threading.Thread(target=self._keep, args=(image, instance.id, held))
+            self._copies[image.id] = copy
+            copy.start()
+            held.wait()
+        return image
+
+    def _keep(self, image: Any, instance_id: str, held: threading.Event) -> None:
+        with self._busy[instance_id]:
+            held.set()
+            try:
+                self._hypervisor.create_image(image.id, instance_id)
+            except Exception as error:  # noqa: BLE001 - whatever broke, the image says so
+                image.state, image.ebs_snapshot.status = "failed", "error"
+                image.state_reason = StateReason(str(error), "Client.InternalError")
+            else:
+                image.state, image.ebs_snapshot.status = "available", "completed"
+
+    def deregister_image(self, proceed: Callable[[], Any], _: Any, ami_id: str) -> Any:
+        """Drop an image's bytes once moto has let it go."""
+        result = proceed()
+        if copy := self._copies.pop(ami_id, None):
+            copy.join()
+            self._hypervisor.delete_image(ami_id)
+        return result
 
     def powered_off(self, instance: Any) -> None:
         """Do what the instance was launched to do when its box switches itself off: stop, or terminate."""

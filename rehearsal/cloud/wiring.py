@@ -11,6 +11,7 @@ import contextvars
 import functools
 from typing import TYPE_CHECKING, Any
 
+from moto.ec2.models.amis import AmiBackend
 from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
@@ -53,6 +54,10 @@ _ON_MACHINES: dict[type, dict[str, Callable[..., Any]]] = {
         "start": Machines.start,
         "reboot": Machines.reboot,
         "terminate": Machines.terminate,
+    },
+    AmiBackend: {
+        "create_image": Machines.create_image,
+        "deregister_image": Machines.deregister_image,
     },
 }
 _ON_DISKS: dict[type, dict[str, Callable[..., Any]]] = {

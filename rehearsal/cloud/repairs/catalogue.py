@@ -46,7 +46,7 @@ def _mappings(ami: Any) -> list[dict[str, Any]]:
         "VolumeSize": ami.ebs_snapshot.volume.size,
         "DeleteOnTermination": True,
         "VolumeType": "gp3",
-        "Encrypted": False,
+        "Encrypted": ami.ebs_snapshot.encrypted,
     }
     return [{"DeviceName": ami.root_device_name, "Ebs": ebs}]
 

@@ -39,6 +39,9 @@ def _refuse(response: Any) -> None:
     kind, key = asked(response, "InstanceType", "m1.small"), asked(response, "KeyName")
     if image_id not in backend.amis:
         raise refusal("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
+    if backend.amis[image_id].state != "available":
+        message = f"The image ID '[{image_id}]' is not available: it is {backend.amis[image_id].state}"
+        raise refusal("InvalidAMIID.Unavailable", message)
     if kind not in INSTANCE_TYPES:
         raise refusal("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
     if key and key not in backend.key_pairs:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
+import threading
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.cloud.handle import Cloud
 from rehearsal.hypervisor import NoMachines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from rehearsal.cloud.handle import Cloud
     from rehearsal.hypervisor import InstanceSpec, Rule
 
 UBUNTU = "ami-0a220000020260901"
@@ -29,7 +34,7 @@ class Recorder(NoMachines):
         self.tell_power_off: Callable[[str], None] = print
         for name in (
             *("stop", "start", "reboot", "terminate", "create_volume", "grow_volume", "delete_volume"),
-            *("create_snapshot", "delete_snapshot", "attach", "detach"),
+            *("create_snapshot", "delete_snapshot", "attach", "detach", "create_image", "delete_image"),
         ):
             setattr(self, name, lambda *args, name=name: self._note(name, *args))
 
@@ -69,6 +74,24 @@ class Wired:
     def ec2(self) -> Any:
         """A client of its EC2."""
         return self.cloud.client("ec2")
+
+
+@contextlib.contextmanager
+def serve(state: Path) -> Iterator[Wired]:
+    """Serve a cloud from a thread of the test, with a recording hypervisor; its resources are gone afterwards."""
+    from rehearsal.cloud.application import build
+    from rehearsal.cloud.server import listen
+
+    hypervisor = Recorder()
+    server = listen(build(state, hypervisor, caller="198.18.0.1"), 0)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    yield Wired(Cloud(state=state, endpoint=endpoint, pid=os.getpid()), hypervisor)
+    urllib.request.urlopen(f"{endpoint}/moto-api/reset", data=b"", timeout=10).close()  # noqa: S310 - http, on this machine
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def run(ec2: Any, **more: Any) -> dict[str, Any]:
