@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from provision.platforms import SNAPSHOT_GIB_MONTH
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.settings import Settings
 
 GP3_GIB_MONTH = 0.08
-SNAPSHOT_GIB_MONTH = 0.05
 ADDRESS_HOUR = 0.005
 HOURS_A_MONTH = 730
 

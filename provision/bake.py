@@ -162,7 +162,10 @@ class Bakery:
         for image in gone:
             with answers(f"the new image is ready, and the old one {image.id} was not removed"):
                 self.ec2.deregister_image(ImageId=image.id)
-                for snapshot in image.snapshots:
+            for snapshot in image.snapshots:
+                # Nothing of gpurig finds it again without its image.
+                way = f"aws ec2 delete-snapshot --snapshot-id {snapshot}"
+                with answers(f"{image.id} is removed, and its snapshot goes on costing money ({way})"):
                     self.ec2.delete_snapshot(SnapshotId=snapshot)
         return gone, [image for image in old if image.id in used]
 

@@ -52,15 +52,14 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
     """Fabric's connection to one of our hosts."""
 
     def __init__(self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print) -> None:
-        # A table of its own: Fabric's is its configuration's, which several hosts' threads share.
-        shared = dict(config.connect_kwargs) if config is not None else {}
-        shared.pop("key_filename", None)  # Fabric adds these itself
-        own = {"timeout": CONNECT_SECONDS, **shared}
-        super().__init__(host.address, user=host.user, port=host.port, config=config, connect_kwargs=own)
+        # A configuration of its own: to write into one is to build all of it anew, and several hosts' threads share it.
+        own = None if config is None else config.clone()
+        super().__init__(host.address, user=host.user, port=host.port, config=own)
         self._set(rig_host=host, tell=tell)
         key = os.environ.get("GPURIG_SSH_KEY")
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]
+        self.connect_kwargs.setdefault("timeout", CONNECT_SECONDS)
         self.client.set_missing_host_key_policy(_Refuse(host))
 
     def open(self) -> Any:

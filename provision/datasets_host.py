@@ -88,6 +88,7 @@ def finish(request: Json) -> None:
     # A power cut must not leave names without bytes.
     os.sync()
     if goal.exists():
+        shutil.rmtree(old, ignore_errors=True)  # what a power cut left between these two lines and the end
         goal.rename(old)
     new.rename(goal)
     about = goal.with_name(f".{goal.name}.json")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from provision.runner import lock, say
 from provision.runs_host import Refused, make, serve
-from provision.volume_host import LOCK, MOUNTS, PATIENCE, command, device_of, need_mounted, unmount
+from provision.volume_host import LOCK, MOUNTS, PATIENCE, command, device_of, drop_parts, need_mounted, unmount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,7 @@ def restore(request: Json) -> None:
             goal = goal_of(request)
             names = sources(source, request)
             part = Path(request["mount_point"]) / "restored" / f".{request['snapshot']}.part"
+            drop_parts(request)  # of one that ended with the box, whose volume is gone
             make(part, request["user"])
             try:
                 copy(names, part)

@@ -109,9 +109,14 @@ def release(request: Json) -> None:
         if mounted:
             unmount(place)
         if ours and is_mounted(request):
-            for part in (Path(request["mount_point"]) / "restored").glob(".*.part"):
-                shutil.rmtree(part)
+            drop_parts(request)
     say("released", busy=not ours, mounted=mounted)
+
+
+def drop_parts(request: Json) -> None:
+    """Delete what restores that were cut off had copied."""
+    for part in (Path(request["mount_point"]) / "restored").glob(".*.part"):
+        shutil.rmtree(part)
 
 
 def unmount(place: Path) -> None:

@@ -28,6 +28,8 @@ DEVICES = tuple(f"/dev/sd{letter}" for letter in "ghijklmnop")
 """The names that EC2 takes for another disk; the box itself finds it by its serial."""
 FRESH = 900
 """Seconds for which a temporary volume may be one that another client is just attaching."""
+LET_GO = 30
+"""Seconds that a box has to notice that the client of a restore is gone: it gives a sign of life every 10."""
 
 
 def checked_path(path: str) -> str:
@@ -120,8 +122,19 @@ class Restore:
                 ec2.attach_volume(VolumeId=source, InstanceId=instance, Device=self._free_device())
                 ec2.get_waiter("volume_in_use").wait(VolumeIds=[source], WaiterConfig={"Delay": 2})
             yield source
+        except BaseException:
+            self._let_go(source)
+            raise
         finally:
             self._give_back(source)
+
+    def _let_go(self, source: str) -> None:
+        """Have a box whose restore was cut off unmount the volume: one that is mounted cannot be taken off it."""
+        self.session.close()  # what copies there ends with its client
+        deadline = time.monotonic() + LET_GO
+        with contextlib.suppress(GpurigError):  # a box that does not answer: the next command looks again
+            while runs.one(self.session, "release", WATCH, source=source)["busy"] and time.monotonic() < deadline:
+                time.sleep(0.5)
 
     def _free_device(self) -> str:
         filters = [{"Name": "attachment.instance-id", "Values": [self.volume.attached_to]}]

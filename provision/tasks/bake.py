@@ -23,10 +23,11 @@ HELP = {"keep": "how many images of the stack and recipe to keep, this one inclu
 
 
 @task(help={**HELP, **LIMIT_HELP}, stopped=STOPPED)
-def bake(c: Any, *, keep: int = 2, limit: str = "") -> None:
+def bake(c: Any, *, keep: str = "2", limit: str = "") -> None:
     """Make an image of one host, with all that is on its root disk; the host runs on."""
-    if keep < 1:
-        raise BadInput([f"--keep {keep}: the image that is made now has to stay"], hint="--keep 1 keeps it alone")
+    if not keep.isdecimal() or not int(keep):
+        problem = f"--keep {keep}: write a number from 1 on: the image that is made now has to stay"
+        raise BadInput([problem], hint="--keep 1 keeps it alone")
     host = one_host(c, limit)
     bakery = Bakery(host)
     assert host.target is not None  # noqa: S101 - a Bakery has looked
@@ -39,7 +40,7 @@ def bake(c: Any, *, keep: int = 2, limit: str = "") -> None:
         out.line(f"{image.id} is ready after {time.monotonic() - began:.0f} s ({image.name})")
         price = gib * SNAPSHOT_GIB_MONTH
         out.line(f"its snapshot costs ${price:.2f} a month or less ({gib} GiB; what was never written does not count)")
-        removed, used = bakery.prune(keep)
+        removed, used = bakery.prune(int(keep))
         for old in removed:
             out.line(f"removed {old}, with its snapshot")
         for old in used:

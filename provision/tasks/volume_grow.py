@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from provision.progress import View
 
 KEY = "gpurig:jobVolumeGib"
+NAMED = "gpurig:jobVolume"
 GIB = 2**30
 HELP = {"size": "GiB that the job volume of every host of the stack is to have", "yes": "do not ask: `pulumi up --yes`"}
 STOPPED = "stopped; `fab volume-status` tells how large the volumes are, and the same command goes on"
@@ -53,12 +54,12 @@ def volume_grow(c: Any, size: str, *, yes: bool = False) -> None:
 
 def _enlarge(volumes: Sequence[JobVolume], size: int, *, yes: bool) -> None:
     """Set the size and bring the stack up; where no volume grew, the size is set back. Raises `GpurigError`."""
-    said = _pulumi("config", "get", KEY, quiet=True)
-    before = said.stdout.strip() if said.returncode == 0 else ""
-    if _pulumi("config", "set", KEY, str(size)).returncode:
+    _refuse_named(volumes, size)
+    before = _get(KEY)
+    if _pulumi("config", "set", KEY, str(size)):
         raise GpurigError(f"{KEY} could not be set; nothing was changed")
     try:
-        failed = _pulumi("up", *(["--yes"] if yes else [])).returncode != 0
+        failed = _pulumi("up", *(["--yes"] if yes else [])) != 0
     except KeyboardInterrupt:
         _set_back(volumes, before)
         raise
@@ -67,22 +68,60 @@ def _enlarge(volumes: Sequence[JobVolume], size: int, *, yes: bool) -> None:
         raise GpurigError("`pulumi up` did not enlarge the volumes", hint="what it said is above")
 
 
+def _refuse_named(volumes: Sequence[JobVolume], size: int) -> None:
+    """Raise `BadInput` for volumes that the user has named: Pulumi attaches those, and leaves them as they are."""
+    named = [volume for volume in volumes if volume.id in _get(NAMED) and volume.size_gib < size]
+    if named:
+        by_hand = [f"aws ec2 modify-volume --volume-id {volume.id} --size {size}" for volume in named]
+        problems = [f"{NAMED} names {volume.id} of {volume.host}: `pulumi up` does not enlarge it" for volume in named]
+        raise BadInput(problems, hint="\n".join([*by_hand, "then the same command grows the file system"]))
+
+
 def _set_back(volumes: Sequence[JobVolume], before: str) -> None:
     """Put the setting back as it was, unless a volume has grown: it could not follow a smaller one."""
-    now = [JobVolume.of(volume.host) for volume in volumes]
+    way = f"pulumi config set {KEY} {before}" if before else f"pulumi config rm {KEY}"
+    try:
+        now = [JobVolume.of(volume.host) for volume in volumes]
+    except GpurigError as error:
+        tell(f"{KEY} stays, as it is not known whether a volume grew ({error.what}); where none did: {way}")
+        return
     grown = [new for new, old in zip(now, volumes, strict=True) if new.size_gib > old.size_gib]
     if grown:
         tell(f"{KEY} stays: {', '.join(volume.id for volume in grown)} grew; the same command goes on with the others")
         return
-    done = _pulumi("config", "set", KEY, before) if before else _pulumi("config", "rm", KEY)
-    if done.returncode == 0:
+    if _pulumi(*way.split()[1:]) == 0:
         tell(f"{KEY} is as it was: {before or 'not set'}")
 
 
-def _pulumi(*words: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run `pulumi` for the selected stack, where it can ask the user; `quiet`: return what it prints."""
+def _get(key: str) -> str:
+    """Return a setting of the selected stack as text, "" where it is not set."""
+    with _started("config", "get", key, output=subprocess.PIPE) as process:
+        said = process.communicate()[0].strip()
+    return said if process.returncode == 0 else ""
+
+
+def _pulumi(*words: str) -> int:
+    """Run `pulumi` for the selected stack, where it can ask the user; returns its exit code.
+
+    Ctrl-C reaches `pulumi` as well, which then ends in its own time: killed in the middle of an update, it would lose
+    sight of what it has made. `KeyboardInterrupt` comes after it.
+    """
+    stopped = False
+    with _started(*words) as process:
+        while process.returncode is None:
+            try:
+                process.wait()
+            except KeyboardInterrupt:
+                stopped = True
+    if stopped:
+        raise KeyboardInterrupt
+    return process.returncode
+
+
+def _started(*words: str, output: int | None = None) -> subprocess.Popen[str]:
+    """Start `pulumi`; what it prints goes to the user or to `output`. Raises `GpurigError` where there is none."""
     try:
-        return subprocess.run(["pulumi", *words], cwd=project_folder(), check=False, text=True, capture_output=quiet)
+        return subprocess.Popen(["pulumi", *words], cwd=project_folder(), text=True, stdout=output, stderr=output)
     except FileNotFoundError as error:
         raise GpurigError(
             "no `pulumi` on PATH", hint="install the Pulumi CLI: the volumes belong to its stack"

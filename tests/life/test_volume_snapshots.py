@@ -6,6 +6,7 @@ The tests build on one another: what a box went through before is part of what t
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -151,6 +152,20 @@ def test_what_a_restore_that_was_killed_leaves_goes_with_the_next_command(user: 
         "0",
         "0",
     ]
+
+
+def test_a_restore_that_is_stopped_gives_everything_back_itself(user: User) -> None:
+    with slow_copy(user):
+        words = ["fab", "volume-restore", "--path", "work/large"]
+        with subprocess.Popen(words, cwd=user.project, env=user.site.env, text=True, stderr=subprocess.PIPE) as restore:
+            wait_for(lambda: "part" in user.on_box("ls -A /jobs/restored; findmnt | grep -c gpurig/restore || true"))
+            restore.send_signal(signal.SIGINT)
+            said = restore.communicate()[1]
+    assert restore.returncode == 130
+    assert "stopped; what was copied in part is dropped" in said
+    assert not volumes_of(user, "restore")
+    left = user.on_box("findmnt -l | grep -c gpurig/restore; ls -A /jobs/restored | grep -c part; true").split()
+    assert left == ["0", "0"]
 
 
 # -- growing

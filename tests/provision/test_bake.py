@@ -12,7 +12,7 @@ import yaml
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.ec2 import ec2_backends
 
-from provision import bake, baked
+from provision import bake, baked, ec2
 from provision.bake import Bakery
 from provision.bundle import render
 from provision.cloud_init import VOLUME_SCRIPT, cloud_config
@@ -41,6 +41,7 @@ DISKS = [
 def wired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wired]:
     """A cloud that boto3 finds by its environment, as a user's does."""
     monkeypatch.setattr(bake, "POLL_SECONDS", 0.02)
+    ec2._made.cache_clear()  # the client of the last test's cloud, which is gone
     with serve(tmp_path) as wired:
         for name, value in wired.cloud.env.items():
             monkeypatch.setenv(name, value)
@@ -131,6 +132,16 @@ def test_an_image_that_failed_is_told_and_taken_away_by_the_next(wired: Wired) -
     whole = make(bakery, "d2")
     gone, kept = bakery.prune(2)
     assert ([image.id for image in gone], kept, images(wired)) == ([failed], [], [whole])
+
+
+def test_a_snapshot_that_stays_behind_is_told_as_nothing_finds_it_again(wired: Wired) -> None:
+    bakery = Bakery(box(wired))
+    aged(make(bakery, "d1"), 1)
+    make(bakery, "d2")
+    wired.cloud.fault("DeleteSnapshot", code="InvalidSnapshot.InUse")
+    with pytest.raises(GpurigError, match="aws ec2 delete-snapshot --snapshot-id snap-"):
+        bakery.prune(1)
+    assert len(images(wired)) == 1
 
 
 def test_old_images_go_with_their_snapshots_and_those_in_use_stay(wired: Wired) -> None:

@@ -97,6 +97,7 @@ CLIMBS = {
     "above": tar_of(evil("a/../../out")),
     "absolute": tar_of(evil("/gpurig-out")),
     "link out": tar_of(evil("link", tarfile.SYMTYPE, "../../out")),
+    "link out and in again": tar_of(evil("link", tarfile.SYMTYPE, "../archive/good"), evil("archive/good")),
     "absolute link": tar_of(evil("link", tarfile.SYMTYPE, "/etc/passwd")),
     "through a link": tar_of(evil("d", tarfile.SYMTYPE, "."), evil("d/x")),
     "links that climb together": tar_of(evil("a", tarfile.SYMTYPE, "."), evil("b", tarfile.SYMTYPE, "a/../../out")),

@@ -63,7 +63,11 @@ class Tree:
 
     def link(self, name: str, target: str) -> None:
         """Make a symbolic link. `finish` looks where it leads."""
-        if target.startswith("/") or not target or len(target) > LINKS:
+        depth = [len(self._clean(name)) - 1]
+        for word in target.split("/"):
+            depth.append(depth[-1] + {"..": -1, ".": 0, "": 0}.get(word, 1))
+        # Up and down again through the folder's own name would lead elsewhere once that has its final one.
+        if target.startswith("/") or not target or len(target) > LINKS or min(depth) < 0:
             raise Bad(self.archive, f"{name} is a link to {target!r}, outside the archive")
         self._goal(name).symlink_to(target)
         self._links.append("/".join(self._clean(name)))
