@@ -8,19 +8,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import io
 import json
 import shlex
-import tokenize
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from provision import kept, slim
 from provision.errors import BadInput
 from provision.recipe import TEMPLATES, Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     import jinja2
 
@@ -55,6 +54,10 @@ class Step:
     undo: str
     notes: tuple[str, ...]
     """What is not as the recipe would have it by default, in words for the user: an unpinned mirror, another source."""
+    keeps: tuple[str, ...] = ()
+    """Folders whose content is worth keeping on the job volume."""
+    key: str = ""
+    """What that is kept under: a digest of all that it depends on; "" where nothing of the step is kept."""
 
     @property
     def digest(self) -> str:
@@ -70,9 +73,11 @@ class Bundle:
     name: str
     steps: tuple[Step, ...]
     lib: str
-    """Bash functions that the scripts use; it lies beside them when they run."""
+    """The bash functions that the scripts use and no others; it lies beside them when they run."""
     runner: str
     """Source of the host-side runner, without docstrings: Python 3.8 or newer, standard library only."""
+    kept: dict[str, Any] | None = None
+    """What keeps builds on the job volume, as `kept.brought` puts it together; None where nothing is kept."""
 
     @functools.cached_property
     def digest(self) -> str:
@@ -85,7 +90,8 @@ class Bundle:
 
     def _document(self) -> dict[str, Any]:
         steps = [{**dataclasses.asdict(step), "digest": step.digest} for step in self.steps]
-        return {"format": FORMAT, "name": self.name, "steps": steps, "lib": self.lib, "runner": self.runner}
+        document = {"format": FORMAT, "name": self.name, "steps": steps, "lib": self.lib, "runner": self.runner}
+        return {**document, "kept": self.kept} if self.kept else document
 
 
 def _canonical(value: object) -> bytes:
@@ -196,24 +202,8 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
         reboot=recipe.reboot,
         undo=recipe.undo,
         notes=_notes(recipe, target, values["source"]),
+        keeps=kept.folders(recipe, [_own(recipe, target, "keeps", text) for text in recipe.keeps]),
     )
-
-
-@functools.cache
-def _runner() -> str:
-    """Return the runner without its docstrings and comment lines: in user-data every KiB counts."""
-    source = Path(__file__).with_name("runner.py").read_text(encoding="utf-8")
-    said: set[int] = set()
-    depth, fresh = 0, True
-    # Tokens, not a syntax tree: deep in a Pulumi program's threads the parser has been seen to miscount its recursion.
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        alone = token.line.lstrip().startswith("#")
-        if (token.type == tokenize.STRING and fresh and not depth) or (token.type == tokenize.COMMENT and alone):
-            said.update(range(token.start[0], token.end[0] + 1))
-        depth += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
-        fresh = token.type in (tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT)
-    lines = enumerate(source.splitlines(keepends=True), 1)
-    return "".join(line for number, line in lines if number not in said)
 
 
 def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = None) -> Bundle:
@@ -227,13 +217,16 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
     for recipe in catalogue.order(names, target):
         # What else is in the bundle must not change a step: its digest would, and what is there would be built again.
         needed = catalogue.closure([recipe.name], target.gpu)
-        env = [pair for name, step in steps.items() if name in needed for pair in step.env.items()]
-        steps[recipe.name] = _step(recipe, target, env)
+        upon = [step for name, step in steps.items() if name in needed]
+        env = [pair for step in upon for pair in step.env.items()]
+        steps[recipe.name] = kept.keyed(_step(recipe, target, env), upon, target)
+    lib = _render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=HOME, prefix=PREFIX)
     return Bundle(
         name="+".join(names),
         steps=tuple(steps.values()),
-        lib=_render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=HOME, prefix=PREFIX),
-        runner=_runner(),
+        lib=slim.library(lib, [text for step in steps.values() for text in (step.install, step.verify)]),
+        runner=slim.module("runner"),
+        kept=kept.brought(steps.values(), target),
     )
 
 

@@ -76,6 +76,8 @@ class Recipe:
     """The systemd service that it runs as."""
     health: str = ""
     """URL on the host that answers 200 when the service is up."""
+    keeps: tuple[str, ...] = ()
+    """Templates of folders with what it built: kept on the job volume, and put back before an install elsewhere."""
     undo: str = ""
     """How to take it off by hand; shown when the install fails."""
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)

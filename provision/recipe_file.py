@@ -15,7 +15,7 @@ _TRIALS = (EXAMPLE, "bench")
 _TRIAL: dict[str, Any] = {**dict.fromkeys(("command", "summary", "pictures"), STRING), "minutes": NUMBER}
 _SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("summary", "version", "unit", "health", "undo", "document", "no_example"), STRING),
-    **dict.fromkeys(("needs", "needs_on_gpu", "conflicts", "licences", "gpu_licences"), STRINGS),
+    **dict.fromkeys(("needs", "needs_on_gpu", "conflicts", "keeps", "licences", "gpu_licences"), STRINGS),
     **dict.fromkeys(("minutes", "disk_gib"), NUMBER),
     **dict.fromkeys(("needs_gpu", "reboot"), FLAG),
     **dict.fromkeys(_TRIALS, _TRIAL),

@@ -12,7 +12,6 @@ Three locks: who holds `apply.lock` may start a run; who holds `run.lock` may ch
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import contextlib
 import fcntl
 import hashlib
@@ -25,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
+import types
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
 
@@ -280,10 +279,25 @@ def state_of(step: Json, folder: Path) -> str:
 
 def states_of(bundle: Json) -> Dict[str, str]:
     """Return each step's state; all verify at once, in a folder of their own: a run may be using ours."""
-    with tempfile.TemporaryDirectory(prefix="gpurig-") as folder, concurrent.futures.ThreadPoolExecutor(8) as pool:
+    states: Dict[str, str] = {}
+    errors: List[OSError] = []
+
+    def look(step: Json) -> None:
+        try:
+            states[step["name"]] = state_of(step, Path(folder))
+        except OSError as error:
+            errors.append(error)
+
+    with tempfile.TemporaryDirectory(prefix="gpurig-") as folder:
         unpack(bundle, Path(folder))
-        states = {step["name"]: pool.submit(state_of, step, Path(folder)) for step in bundle["steps"]}
-        return {name: state.result() for name, state in states.items()}
+        looks = [threading.Thread(target=look, args=[step]) for step in bundle["steps"]]
+        for one in looks:
+            one.start()
+        for one in looks:
+            one.join()
+    for error in errors:
+        raise error
+    return {step["name"]: states[step["name"]] for step in bundle["steps"]}
 
 
 def mark(step: Json, how: str) -> None:
@@ -299,25 +313,43 @@ def mark(step: Json, how: str) -> None:
     remove(begun(step))
 
 
-def install(step: Json, folder: Path, *, rebooted: bool) -> Tuple[int, str]:
-    """Run a step's install, unless a reboot was all that it still needed; returns its exit code and what went wrong."""
-    free = shutil.disk_usage("/").free / 2**30
-    if free < step["disk_gib"]:
-        return 1, f"it needs {step['disk_gib']:.1f} GiB free on /, and there are {free:.1f}"
-    write(begun(step), "")
+def attempt(step: Json, folder: Path, log: BinaryIO, *, rebooted: bool, **more: str) -> Tuple[int, str]:
+    """Write a step's files, run its install, look at what it made; returns its exit code and what went wrong."""
     for file in step["files"]:
         write(Path(file["path"]), file["content"], int(file["mode"], 8))
-    with log_of(step["name"]).open("ab", buffering=0) as log:
-        if rebooted and verified(step, folder, log):
-            return 0, ""
-        env = {"GPURIG_INSTALL": str(begun(step)), "GPURIG_REBOOTED": "1" if rebooted else ""}
-        code = script(folder / f"{step['name']}.install", log, step["timeout"], **env)
-        if code == TIMEOUT:
-            sweep(begun(step))
-        if code == 0 and not verified(step, folder, log):
-            return 1, "its install ended without an error, but its verify script says no"
+    env = {"GPURIG_INSTALL": str(begun(step)), "GPURIG_REBOOTED": "1" if rebooted else "", **more}
+    code = script(folder / f"{step['name']}.install", log, step["timeout"], **env)
+    if code == TIMEOUT:
+        sweep(begun(step))
+    if code == 0 and not verified(step, folder, log):
+        return 1, "its install ended without an error, but its verify script says no"
     why = {0: "", TIMEOUT: f"not done after {step['timeout']} s"}
     return code, why.get(code, f"exit code {code}" if code > 0 else f"killed by signal {-code}")
+
+
+def install(step: Json, folder: Path, keeper: Any, *, rebooted: bool) -> Tuple[int, str, str]:
+    """Install a step, unless a reboot was all that it still needed, or what was kept of it does.
+
+    Returns its exit code, what went wrong, and how much of it came from the job volume ("whole", "built" or "").
+    """
+    free = shutil.disk_usage("/").free / 2**30
+    if free < step["disk_gib"]:
+        return 1, f"it needs {step['disk_gib']:.1f} GiB free on /, and there are {free:.1f}", ""
+    write(begun(step), "")
+    with log_of(step["name"]).open("ab", buffering=0) as log:
+        if rebooted and verified(step, folder, log):
+            return 0, "", ""
+        if not (keeper and step["key"]):
+            return (*attempt(step, folder, log, rebooted=rebooted), "")
+        build = keeper.build(step, log)
+        if build.put_back() and verified(step, folder, log):
+            return 0, "", build.done(whole=True)
+        build.watch()
+        code, why = attempt(step, folder, log, rebooted=rebooted, **build.env)
+        if code and build.give_up():
+            build.watch()
+            code, why = attempt(step, folder, log, rebooted=rebooted, **build.env)
+        return code, why, "" if code else build.done(whole=False)
 
 
 # -- a run
@@ -333,6 +365,8 @@ def run() -> None:
             carry(pending)
         except (OSError, SystemExit) as error:
             fail(None, pending, str(error))
+        except Exception as error:  # noqa: BLE001 - a run that ends without a word would be waited for
+            fail(None, pending, f"{type(error).__name__}: {error}")
 
 
 def carry(pending: Json) -> None:
@@ -348,15 +382,28 @@ def carry(pending: Json) -> None:
     bundle = open_bundle((HOME / "bundle.json").read_text(encoding="utf-8"))
     unpack(bundle, folder)
     record(pending["run"], "start", name=bundle["name"], steps=[step["name"] for step in bundle["steps"]])
+    keeper = keeper_of(bundle, fresh=bool(pending.get("fresh")))
     for step in bundle["steps"]:
         try:
-            if not advance(step, folder, pending):
+            if not advance(step, folder, pending, keeper):
                 return
         except OSError as error:
             fail(step, pending, str(error))
             return
     finish(bundle)
     conclude(pending, "ready", name=bundle["name"])
+
+
+def keeper_of(bundle: Json, *, fresh: bool) -> Any:
+    """Return what keeps builds on the job volume, as the bundle brings it; None where it brings nothing of the kind."""
+    about = bundle.get("kept")
+    if not about:
+        return None
+    sys.modules["provision.runner"] = sys.modules[__name__]
+    for name, text in about["modules"]:
+        module = sys.modules[f"provision.{name}"] = types.ModuleType(f"provision.{name}")
+        exec(compile(text, f"gpurig-{name}", "exec"), vars(module))  # noqa: S102 - as the runner itself came here
+    return vars(module)["Keeper"](about, fresh=fresh)
 
 
 def finish(bundle: Json) -> Json:
@@ -372,7 +419,7 @@ def conclude(pending: Json, event: str, **fields: Any) -> None:
     remove(HOME / "pending.json")
 
 
-def advance(step: Json, folder: Path, pending: Json) -> bool:
+def advance(step: Json, folder: Path, pending: Json, keeper: Any) -> bool:
     """Bring one step to done; False where the run stops here: a failure or a reboot."""
     name, began, run_id = step["name"], time.monotonic(), pending["run"]
     record(run_id, "step", step=name, state="checking")
@@ -385,7 +432,7 @@ def advance(step: Json, folder: Path, pending: Json) -> bool:
     # Before the event: whoever follows reads the log from there on, and must not see an earlier run's.
     write(log_of(name), "")
     record(run_id, "step", step=name, state="installing", was=state, notes=step["notes"])
-    code, why = install(step, folder, rebooted=name in pending["rebooted"])
+    code, why, kept = install(step, folder, keeper, rebooted=name in pending["rebooted"])
     if code == REBOOT and step["reboot"]:
         if name not in pending["rebooted"]:
             return reboot(step, pending)
@@ -394,7 +441,8 @@ def advance(step: Json, folder: Path, pending: Json) -> bool:
         fail(step, pending, why)
         return False
     mark(step, "installed")
-    record(run_id, "step", step=name, state="installed", seconds=round(time.monotonic() - began, 1))
+    more = {"kept": kept} if kept else {}
+    record(run_id, "step", step=name, state="installed", seconds=round(time.monotonic() - began, 1), **more)
     return True
 
 
@@ -437,7 +485,8 @@ def prepare(text: str, *, fresh: bool = False) -> Json:
         write(begun(step), "")
     write(HOME / "runner.py", bundle["runner"], 0o755)
     write(HOME / "bundle.json", text)
-    pending = {"run": uuid.uuid4().hex[:12], "name": bundle["name"], "digest": bundle["digest"], "rebooted": []}
+    pending = {"run": os.urandom(6).hex(), "name": bundle["name"], "digest": bundle["digest"], "rebooted": []}
+    pending["fresh"] = fresh
     write(HOME / "pending.json", json.dumps(pending))
     return pending
 

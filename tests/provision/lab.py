@@ -109,6 +109,9 @@ class Lab:
         self.recipes = folder / "recipes"
         self.bin = folder / "bin"
         self.python = sys.executable
+        self.target = Target()
+        self.more: dict[str, str] = {}
+        """Environment that a test adds."""
         for path in (self.world, self.recipes, self.bin):
             path.mkdir()
 
@@ -127,7 +130,7 @@ class Lab:
 
     def bundle(self, *names: str, edits: dict[str, str] | None = None) -> Bundle:
         """Render recipes of this lab; `edits` are made in the runner's text, so that a test need not wait."""
-        bundle = render(names, Target(), Catalogue(self.recipes))
+        bundle = render(names, self.target, Catalogue(self.recipes))
         text = bundle.runner
         for old, new in (edits or {}).items():
             assert old in text, f"the runner has no {old!r} any more"
@@ -152,7 +155,7 @@ class Lab:
         path = f"{self.bin}:{os.environ['PATH']}"
         own = {"GPURIG_HOME": str(self.home), "GPURIG_PROFILE": str(self.profile)}
         # A runner that is killed leaves its temporary folder: here it goes with the test's.
-        return {**clean, "PATH": path, "TMPDIR": str(self.world), **own}
+        return {**clean, "PATH": path, "TMPDIR": str(self.world), **own, **self.more}
 
     def client(self, verb: str, bundle: Bundle | None = None, *, bundle_text: str = "", **fields: Any) -> Client:
         """Start a client; its request is what goes over SSH."""

@@ -91,17 +91,30 @@ def test_the_bundle_carries_its_digest_and_the_runner(folder: Path) -> None:
     assert document["name"] == "top+aside"
 
 
-def test_the_runner_that_travels_does_what_the_runner_s_file_says(folder: Path) -> None:
-    source = (ROOT / "provision" / "runner.py").read_text(encoding="utf-8")
-    lean = render(["base"], Target(), Catalogue(folder)).runner
-    assert ast.dump(without_texts(ast.parse(source))) == ast.dump(ast.parse(lean))
+@pytest.mark.parametrize("name", ["runner", "kept_parts", "kept_store", "kept_scan", "kept_host"])
+def test_what_travels_does_what_its_file_says(folder: Path, name: str) -> None:
+    source = (ROOT / "provision" / f"{name}.py").read_text(encoding="utf-8")
+    bundle = render(["tool", "aside"], Target(), Catalogue(folder))
+    assert bundle.kept
+    lean = dict(bundle.kept["modules"], runner=bundle.runner)[name]
+    assert ast.dump(without_texts(ast.parse(source))) == ast.dump(ast.parse(lean, feature_version=(3, 8)))
     assert len(lean) < len(source) * 0.8
+
+
+def test_the_library_holds_what_the_scripts_use_and_what_that_uses(folder: Path) -> None:
+    (folder.parent / "host" / "lib.sh.j2").write_text(
+        'export A=1\n\nfetch() {\n  _get "$1" | sort\n}\n\n_get() { get_it; }\n\nget_it() { :; }\n\n'
+        "nobody() {\n  fetch\n}\n\nnor_this() { nobody; }\n"
+    )
+    lib = render(["tool"], Target(), Catalogue(folder)).lib
+    assert "export A=1" in lib
+    assert [line.partition("(")[0] for line in lib.splitlines() if "() {" in line] == ["fetch", "_get", "get_it"]
 
 
 def without_texts(tree: ast.Module) -> ast.Module:
     """Take the docstrings out of a module."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             texts = [s for s in node.body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)]
             node.body = [statement for statement in node.body if statement not in texts]
     return tree

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from provision.bundle import HOME
+from provision.bundle import HOME, render
 from provision.cloud_init import LIMIT, cloud_config, user_data
 from provision.errors import BadInput
+from provision.target import Target
 from tests.provision.lab import until
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def test_it_holds_the_bundle_to_the_byte(bundle: Bundle) -> None:
     text = gzip.decompress(user_data(bundle)).decode("ascii")
     assert text.startswith("#cloud-config\n")
     document = documents(bundle)
-    assert document.keys() == {"write_files", "runcmd"}
+    assert document.keys() == {"bootcmd", "write_files", "runcmd"}
     (file,) = document["write_files"]
     assert file["content"].encode() == bundle.to_bytes()
     assert file["path"] == f"{HOME}/bundle.json"
@@ -94,3 +96,23 @@ def test_cloud_init_finds_nothing_wrong(bundle: Bundle, tmp_path: Path) -> None:
     path.write_text(cloud_config(bundle))
     done = subprocess.run(["cloud-init", "schema", "-c", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("recipe", ["base", "cuda"])
+@pytest.mark.parametrize(("gpu", "source"), [("T4", "nvidia"), ("T4", "distribution"), ("none", "distribution")])
+def test_a_box_can_boot_into(recipe: str, gpu: str, source: str) -> None:
+    volume = "vol-0123456789abcdef0"
+    licences = ("nvidia-cuda", "nvidia-driver")
+    target = Target(gpu=gpu, volume_id=volume, sources={"cuda": source}, licences=licences)
+    assert len(user_data(render([recipe], target))) <= LIMIT
+
+
+def test_what_keeps_builds_stays_out_of_it(lab: Lab) -> None:
+    lab.recipe("base")
+    lab.recipe("tool", 'needs = ["base"]')
+    bundle = lab.bundle("tool")
+    booted = json.loads(documents(bundle)["write_files"][0]["content"])
+    assert "kept" in json.loads(bundle.to_bytes())
+    assert "kept" not in booted
+    assert booted["digest"] != bundle.digest
+    assert [step["digest"] for step in booted["steps"]] == [step.digest for step in bundle.steps]

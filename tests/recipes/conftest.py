@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.bundle import render
+from provision.recipe import Catalogue
 from provision.target import Target
+from tests.provision.lab import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,9 +33,11 @@ class Shell:
         path.chmod(0o755)
 
     def run(self, script: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run lines as an install script runs them; returns exit code and what was said."""
+        """Run lines as the install script of a recipe; returns exit code and what was said."""
+        recipe = self.folder.parent / "recipes" / "lines"
+        write_recipe(recipe, install=f"{{% raw %}}{script}{{% endraw %}}")
         lib = self.folder / "lib.sh"
-        lib.write_text(render(["base"], self.target).lib, encoding="utf-8")
+        lib.write_text(render(["lines"], self.target, Catalogue(recipe.parent)).lib, encoding="utf-8")
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         own = {"GPURIG_HOME": str(self.folder), "HOME": str(self.folder), "PATH": path, **env}
         return subprocess.run(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
-
-from provision.target import Target
 
 if TYPE_CHECKING:
     from tests.recipes.conftest import Shell
@@ -75,14 +72,14 @@ NVCC = 'echo "sm_75 sm_80 sm_86 sm_87" | tr " " "\\n"'
 @pytest.mark.parametrize(("compute", "arch"), [("7.5", "7.5"), ("8.0", "8.0"), ("8.6", "8.6"), ("8.9", "8.6")])
 def test_an_old_compiler_compiles_for_the_nearest_gpu_of_the_generation(shell: Shell, compute: str, arch: str) -> None:
     shell.program("nvcc", NVCC)
-    done = dataclasses.replace(shell, target=Target(compute=compute)).run("cuda_arch")
+    done = shell.run(f"cuda_arch {compute}")
     assert (done.returncode, done.stdout.strip()) == (0, arch)
     assert ("compiling for" in done.stderr) is (compute != arch)
 
 
 def test_an_old_compiler_does_not_compile_for_a_later_generation(shell: Shell) -> None:
     shell.program("nvcc", NVCC)
-    done = dataclasses.replace(shell, target=Target(compute="9.0")).run("cuda_arch")
+    done = shell.run("cuda_arch 9.0")
     assert done.returncode == 1
     assert "9.0" in done.stderr
 

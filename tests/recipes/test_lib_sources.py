@@ -82,6 +82,40 @@ def test_a_download_is_whole_and_checked_and_not_done_twice(shell: Shell, files:
     assert files.asked == [("/file", 0)]
 
 
+def test_a_download_is_kept_on_the_job_volume_and_taken_from_there(shell: Shell, files: FileServer) -> None:
+    goal, kept = shell.folder / "file", shell.folder / "kept"
+    kept.mkdir()
+    for said in ("downloading", "taken from the job volume", "taken from the job volume"):
+        goal.unlink(missing_ok=True)
+        done = shell.run(f"download {files.url}/file {SHA256} {goal}", GPURIG_KEPT=str(kept))
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
+        assert goal.read_bytes() == CONTENT
+    assert len(files.asked) == 1
+    assert [path.name for path in kept.iterdir()] == [f"download-{SHA256}"]
+
+
+@pytest.mark.parametrize("content", [CONTENT[:-1], bytes(len(CONTENT)), b""])
+def test_a_kept_download_that_is_another_is_deleted_and_fetched_again(
+    shell: Shell, files: FileServer, content: bytes
+) -> None:
+    goal, kept = shell.folder / "file", shell.folder / "kept" / f"download-{MD5}"
+    kept.parent.mkdir()
+    kept.write_bytes(content)
+    done = shell.run(f"download {files.url}/file md5:{MD5} {goal}", GPURIG_KEPT=str(kept.parent))
+    assert done.returncode == 0, done.stderr
+    assert "is of no use and is deleted" in done.stdout
+    assert goal.read_bytes() == kept.read_bytes() == CONTENT
+
+
+def test_a_download_that_cannot_be_kept_is_a_download_all_the_same(shell: Shell, files: FileServer) -> None:
+    goal = shell.folder / "file"
+    done = shell.run(f"download {files.url}/file {SHA256} {goal}", GPURIG_KEPT=str(shell.folder / "nowhere"))
+    assert done.returncode == 0, done.stderr
+    assert goal.read_bytes() == CONTENT
+    assert [path.name for path in shell.folder.iterdir() if "part" in path.name] == []
+
+
 def test_a_download_that_only_an_md5_is_known_of_is_checked_by_it(shell: Shell, files: FileServer) -> None:
     goal = shell.folder / "file"
     refused = shell.run(f"download {files.url}/wrong md5:{MD5} {goal}")

@@ -230,7 +230,7 @@ def test_the_last_lines_of_a_log_are_found(tmp_path: Path, lines: int) -> None:
         assert text[runs_host.tail(log, lines) :] == "".join(whole[-lines:])
 
 
-OTHERS = {"runner", "kept_scan", "kept_store"}
+OTHERS = {"runner", "kept_parts", "kept_scan", "kept_store"}
 TRAVEL = {path.stem for path in Path(runs_host.__file__).parent.glob("*_host.py")} | OTHERS
 
 
