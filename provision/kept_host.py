@@ -186,7 +186,7 @@ class Build:
             if self.anew or not (self.store.folder / self.names[kind]).exists():
                 self._keep(kind)
         with contextlib.suppress(OSError):
-            self.store.tidy()
+            self.store.make_room()  # downloads were put there without a look at it
         return "whole" if whole else "built" if self.back - {"packages"} else ""
 
     def _keep(self, kind: str) -> None:

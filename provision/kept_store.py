@@ -29,6 +29,7 @@ SHARE = 0.4
 """Part of the volume that entries may take; those longest unused go first."""
 RESERVE = 0.05
 """Part of the volume that stays free for the user's own work while something is being kept."""
+NO_ROOM = "there is no room for it"
 INDEX = "index.json"
 """A line with the SHA-256 of the line after it: a row per part, and the paths of what is in the archive."""
 
@@ -46,7 +47,6 @@ class Store:
         self.folder = folder
         self.began = time.time()
         self.left = 0
-        self.unused: list[tuple[Path, int]] = []
         self.counting = threading.Lock()
 
     # -- keeping
@@ -66,6 +66,7 @@ class Store:
                 rows = [job.result() for job in jobs]
             text = json.dumps({"rows": rows, "paths": rest})
             (part / INDEX).write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", encoding="ascii")
+            self.make_room()
             shutil.rmtree(self.folder / name, ignore_errors=True)
             part.rename(self.folder / name)
         finally:
@@ -104,30 +105,32 @@ class Store:
     def _open(self, expected: int) -> None:
         """Look how much room there is. Raises `OSError` where so many bytes, once packed, will never fit."""
         disk = shutil.disk_usage(self.folder)
-        sizes = {path: size_of(path) for path in self.folder.iterdir()}
-        self.left = int(min(disk.total * SHARE - sum(sizes.values()), disk.free - disk.total * RESERVE))
-        # What this run has used is as new as what it adds.
-        unused = [path for path in sizes if path.lstat().st_mtime < self.began]
-        self.unused = [(path, sizes[path]) for path in sorted(unused, key=lambda path: path.lstat().st_mtime)]
-        most = min(self.left + sum(sizes[path] for path in unused), int(disk.total * SHARE))
-        if expected / 4 > most:
-            raise OSError("there is no room for it")
+        self.left = int(min(disk.total * SHARE, disk.free - disk.total * RESERVE))
+        if expected / 4 > self.left:
+            raise OSError(NO_ROOM)
 
     def _spend(self, size: int) -> None:
-        """Take so much of the room; what was unused for longest goes for it."""
+        """Take so much of the room."""
         with self.counting:
             self.left -= size
-            while self.left < 0:
-                if not self.unused:
-                    raise OSError("there is no room for it")
-                path, freed = self.unused.pop(0)
-                self.drop(path.name)
-                self.left += freed
+            if self.left < 0:
+                raise OSError(NO_ROOM)
 
-    def tidy(self) -> None:
-        """Come back to the share: downloads are put here without a look at it. Raises `OSError` when that fails."""
-        self._open(0)
-        self._spend(0)
+    def make_room(self) -> None:
+        """Come back to the share: what was unused for longest goes.
+
+        What this run has used or is adding stays. Raises `OSError`, and drops nothing, where that is too much.
+        """
+        sizes = {path: size_of(path) for path in self.folder.iterdir()}
+        over = sum(sizes.values()) - int(shutil.disk_usage(self.folder).total * SHARE)
+        unused = [path for path in sizes if path.lstat().st_mtime < self.began]
+        if over > sum(sizes[path] for path in unused):
+            raise OSError(NO_ROOM)
+        for path in sorted(unused, key=lambda path: path.lstat().st_mtime):
+            if over <= 0:
+                return
+            self.drop(path.name)
+            over -= sizes[path]
 
     def drop(self, name: str) -> None:
         """Delete an entry; half of it is not taken for one, whenever this is cut off."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FRAMES_PER_SECOND = 8
 _WAS = {
     "missing": "",
-    "changed": "the recipe changed",
+    "changed": "the recipe or the settings of this box changed",
     "broken": "it was there and does not verify any more",
     "interrupted": "it did not come to its end last time",
 }

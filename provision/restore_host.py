@@ -65,7 +65,7 @@ def goal_of(request: Json) -> Path:
         return place.joinpath(request["path"])
     goal = place.joinpath("restored", request["snapshot"], request["path"])
     if os.path.lexists(goal):
-        raise Refused(f"{goal} is there already", f"move it, or: fab ssh --command 'rm -r {goal}'")
+        raise Refused(f"{goal} is there already", f"move it, or on the host: rm -r {goal}")
     return goal
 
 

@@ -194,13 +194,14 @@ def shell_words(words: list[str]) -> str:
     return words[0] if len(words) == 1 else shlex.join(words)
 
 
-def ways_back(name: str, into: Path | None = None) -> str:
-    """Return the commands that find a run again; `into`: where its results are to come."""
+def ways_back(name: str, into: Path | None = None, limit: str = "") -> str:
+    """Return the commands that find a run again; `into`: where its results are to come; `limit`: on which hosts."""
     there = f" --into {shlex.quote(str(into))}" if into else ""
+    where = f" --limit {shlex.quote(limit)}" if limit else ""
     return (
-        f"to follow it:  fab logs {name} --follow\n"
-        f"its results:   fab fetch {name} --watch{there}\n"
-        f"to end it:     fab stop {name}"
+        f"to follow it:  fab logs {name} --follow{where}\n"
+        f"its results:   fab fetch {name} --watch{there}{where}\n"
+        f"to end it:     fab stop {name}{where}"
     )
 
 

@@ -8,6 +8,8 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
+from invoke.exceptions import Exit
+
 from provision.bundle import PREFIX
 from provision.errors import BadInput, GpurigError, RunFailed
 from provision.runs import DATASETS, RUNNING, Runs, mount_point, one, ways_back
@@ -81,13 +83,17 @@ def work(c: Any, prepare: Prepare, *, limit: str = "", detach: bool = False) -> 
             run = _begin(session, job, out)
             names[host.name] = run.name
             if detach:
-                out.line(ways_back(run.name))
+                out.line(ways_back(run.name, limit=limit))
                 return
             _follow(Runs(session), run.name, out)
             del names[host.name]
 
-    with leaving(names):
-        each(c, on, limit=limit)
+    try:
+        with leaving(names, limit=limit):
+            each(c, on, limit=limit)
+    except KeyboardInterrupt:  # before there was a run
+        message = "stopped before its run began; the same command begins it (a setup that it waited for goes on)"
+        raise Exit(message, 130) from None
 
 
 def _begin(session: Session, job: Job, out: View) -> Run:

@@ -43,7 +43,10 @@ def run(
     detach: bool = False,
     limit: str = "",
 ) -> None:
-    """Run a command on every host (fab run -- CMD ...); it goes on when you leave."""
+    """Run a command on every host (fab run -- CMD ...); it goes on when you leave.
+
+    What it writes into the folder $GPURIG_RESULTS is what `fab fetch NAME` brings.
+    """
     names: dict[str, str] = {}
 
     def start(host: Host, out: View) -> None:
@@ -54,19 +57,20 @@ def run(
             names[host.name] = started.name
             out.tell(f"{started.name} runs on {host} in {started.folder}")
             if detach:
-                out.tell(ways_back(started.name))
+                out.tell(ways_back(started.name, limit=limit))
             else:
                 follow(runs, started.name, out)
 
-    with leaving(names):
+    with leaving(names, limit=limit):
         each(c, start, limit=limit)
 
 
 @contextlib.contextmanager
-def leaving(names: Mapping[str, str], into: Path | None = None, *, more: str = "") -> Iterator[None]:
+def leaving(names: Mapping[str, str], into: Path | None = None, *, more: str = "", limit: str = "") -> Iterator[None]:
     """End the program on Ctrl-C with the commands that find the runs again, which go on.
 
     `names`: host → run, as far as they have started. `into`: where their results are to come. `more`: what else to say.
+    `limit`: as it was given.
     """
     try:
         yield
@@ -74,7 +78,7 @@ def leaving(names: Mapping[str, str], into: Path | None = None, *, more: str = "
         if not names:
             raise
         going = ", ".join(f"{name} goes on on {host}" for host, name in names.items())
-        back = [ways_back(name, into) for name in dict.fromkeys(names.values())]
+        back = [ways_back(name, into, limit) for name in dict.fromkeys(names.values())]
         raise Exit("\n".join(filter(None, [f"stopped watching; {going}", more, *back])), 130) from None
 
 

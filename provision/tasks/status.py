@@ -198,7 +198,7 @@ def _snapshots(snapshots: Sequence[Event]) -> str:
 def _dataset(row: Event) -> str:
     """Return a data set's name and counts."""
     if not row["whole"]:
-        return f"{row['name']} is in the making, or was cut off"
+        return f"{row['name']} is not whole: in the making, or cut off (the command that began it goes on)"
     counts = ", ".join(f"{count} {what}" for what, count in row["counts"].items() if count)
     return f"{row['name']}{f': {counts}' if counts else ''}"
 

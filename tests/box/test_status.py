@@ -76,7 +76,10 @@ def test_one_screen_says_what_is_there_and_what_is_not_known(machine: Machine) -
     assert said["GPU"] == ["none that a driver sees"]
     assert said["volume"] == ["none; /jobs is a plain directory"]
     assert [line.split(": ")[1] for line in said["runs"]] == ["sleep 600"]
-    assert said["data sets"] == ["digits: 90 train, 10 val", "cats is in the making, or was cut off"]
+    assert said["data sets"] == [
+        "digits: 90 train, 10 val",
+        "cats is not whole: in the making, or cut off (the command that began it goes on)",
+    ]
     [disk] = said["disk"]
     free, whole = (float(word) for word in disk.replace(" of ", " ").split()[:2])
     assert 0 < free < whole

@@ -64,14 +64,28 @@ class Fetch:
                 return
             self._forget_another()
             self.ballast.take()
-            for _ in range(RESTARTS + 1):
-                try:
-                    self._once()
-                except Changed as changed:
-                    say(f"{changed} became another file while it was fetched: from its beginning")
-                else:
-                    return
+            try:
+                self._tries()
+            except Stop:
+                if not self._arrived():
+                    shutil.rmtree(self.scratch)
+                raise
+
+    def _tries(self) -> None:
+        """Fetch, anew where a file becomes another one in the middle of it."""
+        for _ in range(RESTARTS + 1):
+            try:
+                self._once()
+            except Changed as changed:
+                say(f"{changed} became another file while it was fetched: from its beginning")
+            else:
+                return
         raise Stop(f"{', '.join(map(shown, self.order['urls']))}: the files change again and again", KEPT)
+
+    def _arrived(self) -> bool:
+        """Return whether any byte of the data is here."""
+        held = [self.scratch / name for name in ("whole", "sets", "files")]
+        return any(path.stat().st_size for folder in held for path in folder.rglob("*") if path.is_file())
 
     def _there(self) -> bool:
         """Return whether it is there, whole. Raises `Stop` where something else has its name."""
