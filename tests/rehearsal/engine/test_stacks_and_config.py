@@ -163,7 +163,6 @@ def test_what_pulumi_does_not_know(lab: Lab, words: list[str], said: str) -> Non
         (["import", "x"], "this stand-in engine does not do `pulumi import`; install the Pulumi CLI"),
         (["stack", "export"], "does not do `pulumi stack export`"),
         (["up", "--target", "x"], "unknown flag: --target"),
-        (["up", "--refresh"], "install the Pulumi CLI"),
         (["config", "get"], "takes key, got 0"),
         (["config", "set", "a", "b", "c"], "takes key value?, got 3"),
     ],
