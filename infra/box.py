@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from infra import keys
 from infra.access import Access, AccessArgs
 from infra.host import Host, HostArgs
 from infra.price import Price
@@ -44,6 +45,10 @@ class Box(pulumi.ComponentResource):
         self.jobs = self._jobs(name, args)
         self.host = self._host(name, args)
         pulumi.log.info(f"{name}: {args.settings.machine.name}, {self.price}", self)
+        beginning = args.placement.jobs[name].beginning
+        # With "new" nobody has looked whether the volume is there already.
+        if beginning and keys.NEW not in args.settings.job_volume:
+            pulumi.log.info(f"{name}: its job volume is {beginning}", self)
         self.register_outputs({"address": self.host.instance.public_ip})
 
     def _access(self, name: str, args: BoxArgs) -> Access:

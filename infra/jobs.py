@@ -34,6 +34,13 @@ class Jobs:
     present: Sequence[Volume] = ()
     """Volumes that carry this box's tags: the stack's own, and those that nobody manages."""
 
+    @property
+    def beginning(self) -> str:
+        """Say what a volume that is not there yet begins as; "" for one that is."""
+        if self.named or self.present:
+            return ""
+        return f"made from the snapshot {self.snapshot}" if self.snapshot else "new and blank"
+
 
 def find_jobs(settings: Settings, cloud: Cloud, zone: str, usable: Collection[str]) -> dict[str, Jobs]:
     """Return what each box starts from, by its name; `zone` is for new volumes, `usable` ones offer the instance type.

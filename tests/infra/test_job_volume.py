@@ -97,10 +97,18 @@ def test_it_is_left_alone_where_the_user_says_so() -> None:
 
 def test_the_stacks_own_volume_is_no_reason_to_ask() -> None:
     own = dataclasses.replace(KEPT, id="vol-box-jobs")
-    assert run(GOOD, aws=Aws(volumes=(own,))).one("Instance").name == "box-g1"
+    found = run(GOOD, aws=Aws(volumes=(own,)))
+    assert found.one("Instance").name == "box-g1"
+    assert not [message for message in found.messages if "its job volume is" in message]
     both = refused({}, Aws(volumes=(own, KEPT)))
     assert KEPT.id in both
     assert own.id not in both
+
+
+def test_the_preview_says_what_a_new_volume_begins_as() -> None:
+    restored = run(GOOD, aws=Aws(snapshots=("snap-0123456789abcdef0",)))
+    assert "box: its job volume is made from the snapshot snap-0123456789abcdef0" in restored.messages
+    assert "box: its job volume is new and blank" in run(GOOD, aws=Aws()).messages
 
 
 def test_another_hosts_volume_is_nobodys_business() -> None:
