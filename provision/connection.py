@@ -26,6 +26,8 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 KEEPALIVE = 15
 CONNECT_SECONDS = 10
+BOOT_SECONDS = 30
+"""How long to come back to an EC2 machine that is up and whose sshd is not."""
 TURNED_AWAY_SECONDS = 5
 """How long to come back to an sshd that hangs up before it has said who it is (`MaxStartups`)."""
 
@@ -88,15 +90,24 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         return result
 
     def _let_in(self) -> Any:
-        """Connect, again where the other side hangs up at once: an sshd that many ask together turns some away."""
-        deadline = time.monotonic() + TURNED_AWAY_SECONDS
+        """Connect, again where the other side turns us away for the moment.
+
+        A machine that EC2 has just started refuses until its sshd listens; an sshd that many ask at once hangs up.
+        """
+        host, began, told = self.rig_host, time.monotonic(), False
         while True:
-            self._dial()
             try:
+                self._dial()
                 return super().open()
+            except ConnectionRefusedError:
+                if not host.instance_id or time.monotonic() > began + BOOT_SECONDS:
+                    raise
+                if not told:
+                    self.tell(f"{host} takes no connections yet: waiting for its sshd")
+                told = True
             except (paramiko.SSHException, ConnectionResetError) as error:
                 away = isinstance(error, ConnectionResetError) or "SSH protocol banner" in str(error)
-                if not away or time.monotonic() > deadline:
+                if not away or time.monotonic() > began + TURNED_AWAY_SECONDS:
                     raise
             # At random, so that those who were turned away do not come back together.
             time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - no secret

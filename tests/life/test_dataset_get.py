@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import time
+import uuid
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -168,22 +169,24 @@ def test_from_s3_by_key_and_by_prefix(user: User, machine: str) -> None:
         endpoint = f"http://{machine}:{server._server.server_port}"
         keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
         client = boto3.client("s3", endpoint_url=endpoint, **keys)
-        client.create_bucket(Bucket="data")
+        # Of this test alone: moto keeps its buckets for the whole process.
+        public, closed = f"open-{uuid.uuid4().hex}", f"closed-{uuid.uuid4().hex}"
+        client.create_bucket(Bucket=public)
         # What anybody may read: a role that may read nothing must not be in the way.
-        client.put_bucket_acl(Bucket="data", ACL="public-read")
-        client.put_object(Bucket="data", Key="a/eyes.zip", Body=zipped(), ACL="public-read")
+        client.put_bucket_acl(Bucket=public, ACL="public-read")
+        client.put_object(Bucket=public, Key="a/eyes.zip", Body=zipped(), ACL="public-read")
         for name in ("one.txt", "deep/two.txt"):
-            client.put_object(Bucket="data", Key=f"some/{name}", Body=name.encode(), ACL="public-read")
-        said = user.fab("dataset-get", "s3://data/a/eyes.zip", "--name", "from-s3", "--s3-endpoint", endpoint)
+            client.put_object(Bucket=public, Key=f"some/{name}", Body=name.encode(), ACL="public-read")
+        said = user.fab("dataset-get", f"s3://{public}/a/eyes.zip", "--name", "from-s3", "--s3-endpoint", endpoint)
         assert "80 files" in said
         assert sums(user, "from-s3") == WANTED
-        user.fab("dataset-get", "s3://data/some/", "--s3-endpoint", endpoint)
+        user.fab("dataset-get", f"s3://{public}/some/", "--s3-endpoint", endpoint)
         assert user.on_box(f"cat {PLACE}/some/one.txt {PLACE}/some/deep/two.txt").endswith("one.txtdeep/two.txt")
-        said = user.fab("dataset-get", "s3://data/none", "--s3-endpoint", endpoint, code=2)
+        said = user.fab("dataset-get", f"s3://{public}/none", "--s3-endpoint", endpoint, code=2)
         assert "no such object" in said
-        client.create_bucket(Bucket="closed")
-        client.put_object(Bucket="closed", Key="eyes.zip", Body=zipped())
-        said = user.fab("dataset-get", "s3://closed/eyes.zip", "--name", "closed", "--s3-endpoint", endpoint, code=2)
+        client.create_bucket(Bucket=closed)
+        client.put_object(Bucket=closed, Key="eyes.zip", Body=zipped())
+        said = user.fab("dataset-get", f"s3://{closed}/eyes.zip", "--name", "closed", "--s3-endpoint", endpoint, code=2)
         assert "add this one to gpurig:s3Buckets" in said
     finally:
         server.stop()
