@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import fabric
@@ -157,6 +158,21 @@ def pairs(option: str, words: Sequence[str] | None, form: str) -> dict[str, str]
     if problems:
         raise BadInput(problems)
     return table
+
+
+def save(option: str, goal: str, data: bytes) -> Path:
+    """Write the file that an option ("--out") names, whole or not at all, and return it. Raises `BadInput`."""
+    path = Path(goal).expanduser()
+    if not path.name:
+        raise BadInput([f'{option} "{goal}": name a file'])
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BadInput([f"{option} {goal}: {error.strerror}"], hint="name a file in a folder that is there") from error
+    return path
 
 
 def tell(message: str) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from pathlib import Path
 from typing import Any
 
 from provision import bundle, cloud_init
 from provision.errors import BadInput, NoHosts
 from provision.platforms import NO_GPU, gpus, images
 from provision.target import Target
-from provision.tasks.base import CHOICES_HELP, Choices, one_host, task, tell
+from provision.tasks.base import CHOICES_HELP, Choices, one_host, save, task, tell
 
 _WAY_OUT = 'say what the box is: --gpu T4 (or "none")'
 
@@ -45,7 +44,7 @@ def render(  # noqa: PLR0913 - each is an option of the command line
     target = _declared(gpu) if gpu else _known(c, limit)
     made = bundle.render([recipe], choices.on(_with_image(target, image)))
     data = cloud_init.cloud_config(made).encode() if text else cloud_init.user_data(made, limit=sys.maxsize)
-    _write(out, data)
+    save("--out", out, data)
     if len(data) > cloud_init.LIMIT:
         tell(f"{out} has more than the {cloud_init.LIMIT} bytes that EC2 takes; most other clouds take it")
     steps = ", ".join(step.name for step in made.steps)
@@ -76,17 +75,3 @@ def _with_image(target: Target, image: str) -> Target:
         return target
     user = images()[image].user if image in images() else target.user
     return dataclasses.replace(target, image=image, user=user)
-
-
-def _write(out: str, data: bytes) -> None:
-    """Write a file whole or not at all. Raises `BadInput`."""
-    path = Path(out).expanduser()
-    if not path.name:
-        raise BadInput([f'--out "{out}": name a file'])
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise BadInput([f"--out {out}: {error.strerror}"], hint="name a file in a folder that is there") from error

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.errors import BadInput, GpurigError
 from provision.journal import Journal
 from provision.session import Session
-from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task, tell
+from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, save, task, tell
 from provision.timeline import Page
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from provision.inventory import Host
     from provision.progress import View
 
@@ -35,7 +36,6 @@ def timeline(
     limit: str = "",
 ) -> None:
     """Write a page with the setups, runs and boots of every host over time, and the ends of their logs."""
-    path = Path(output).expanduser()
     if not lines.isdecimal() or not 0 < int(lines) <= 1000:
         raise BadInput([f"--lines {lines}: write a number from 1 to 1000"])
     hosts = hosts_for(c, limit)
@@ -56,8 +56,7 @@ def timeline(
         journals.sort(key=lambda journal: hosts.index(journal.host))
         silent.sort(key=lambda pair: hosts.index(pair[0]))
         page = Page(journals, silent)
-        _write(path, page.html())
-        _told(path, page, shown=open)
+        _told(save("--output", output, page.html().encode()), page, shown=open)
 
 
 def _told(path: Path, page: Page, *, shown: bool) -> None:
@@ -69,14 +68,3 @@ def _told(path: Path, page: Page, *, shown: bool) -> None:
     address = path.resolve().as_uri()
     if shown and not webbrowser.open(address):
         tell(f"no browser starts here; open it in one: {address}")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all. Raises `BadInput`."""
-    part = path.with_name(f"{path.name or 'timeline'}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise BadInput([f"--output {path}: {error.strerror}"], hint="name a file in a folder that is there") from error
