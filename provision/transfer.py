@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import paramiko
 
+from provision import pipes
 from provision.errors import BadInput, GpurigError
 from provision.runs import NAME, TRANSFER, ask, mount_point
-from provision.session import DROPS, SILENCE, Dropped
+from provision.session import DROPS, Dropped
 from provision.sync import Sent, sync
 
 if TYPE_CHECKING:
@@ -192,18 +193,12 @@ def _chunks(session: Session, path: str, start: int, size: int) -> Iterator[byte
     """
     read = f"exec <{shlex.quote(path)} && tail -c +{start + 1} | head -c {size - start}"
     try:
-        channel = session.connection.transport.open_session(timeout=SILENCE)
-        channel.settimeout(SILENCE)
-        channel.exec_command(os.fsencode(f"exec sh -c {shlex.quote(read)}"))
+        channel = pipes.begin(session, read)
         while data := channel.recv(CHUNK):
             yield data
-        said = channel.makefile_stderr("rb").read().decode("utf-8", "replace")
-        status = channel.recv_exit_status()
-        channel.close()
+        status, said = pipes.end(session, channel)
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise Dropped(session.host, str(error) or type(error).__name__) from error
-    if status == -1:
-        raise Dropped(session.host, "it was closed")
     if status and "No such file" not in said:
         raise _Unreadable(f"{path} on {session.host} cannot be read: {said.strip()}")
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shlex
 from typing import TYPE_CHECKING
 
 import paramiko
 
+from provision import pipes
 from provision.errors import GpurigError
 from provision.runs import DATASETS, amount, one
-from provision.session import DROPS, SILENCE, Dropped
+from provision.session import DROPS, Dropped
 from provision.transfer_host import hash_on
 
 if TYPE_CHECKING:
@@ -65,21 +65,15 @@ def _pour(session: Session, path: Path, remote: str, start: int, out: View) -> N
     write = f"truncate -s {start} {shlex.quote(remote)} && exec cat >>{shlex.quote(remote)}"
     size = path.stat().st_size
     try:
-        channel = session.connection.transport.open_session(timeout=SILENCE)
-        channel.settimeout(SILENCE)
-        channel.exec_command(os.fsencode(f"exec sh -c {shlex.quote(write)}"))
+        channel = pipes.begin(session, write)
         with path.open("rb") as file:
             file.seek(start)
             while (data := file.read(CHUNK)) and not channel.exit_status_ready():
                 channel.sendall(data)
                 out.now(f"{file.tell() * 100 // size} %  {amount(file.tell())} of {amount(size)} sent")
         channel.shutdown_write()
-        said = channel.makefile_stderr("rb").read().decode("utf-8", "replace")
-        status = channel.recv_exit_status()
-        channel.close()
+        status, said = pipes.end(session, channel)
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise Dropped(session.host, str(error) or type(error).__name__) from error
-    if status == -1:
-        raise Dropped(session.host, "it was closed")
     if status:
         raise GpurigError(f"{remote} cannot be written on {session.host}: {said.strip()}", hint="what arrived is kept")
