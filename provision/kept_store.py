@@ -162,13 +162,16 @@ class Store:
         """Put an entry's files where they were. Raises `OSError`: then some of them may be there."""
         entry = self.folder / name
         archives = [row for row in index["rows"] if "path" not in row]
-        alone = [row for row in index["rows"] if "path" in row]
-        with Path(os.devnull).open("wb") as null:
-            for row in archives:
-                self._read(entry, row, null)
-        for row in alone:
-            Path(row["path"]).parent.mkdir(parents=True, exist_ok=True)
-        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        # The largest first: the last one to end should be a small one.
+        alone = sorted((row for row in index["rows"] if "path" in row), key=lambda row: -row["size"])
+        # More than cores: while some wait for a disk, others compute.
+        with concurrent.futures.ThreadPoolExecutor(2 * WORKERS) as pool:
+            for _ in pool.map(lambda row: self._check(entry, row), archives):
+                pass
+            # Before it begins: of two tars that make the same folder at once, one fails.
+            paths = [*index["paths"], *(row["path"] for row in alone)]
+            for folder in {path.rpartition("/")[0] for path in paths}:
+                Path(folder).mkdir(parents=True, exist_ok=True)
             jobs: list[concurrent.futures.Future[Any]] = [
                 pool.submit(self._through, entry, row, EXTRACT) for row in archives
             ]
@@ -201,6 +204,11 @@ class Store:
         if process.returncode:
             raise OSError(f"part {row['part']}: {said.decode('utf-8', 'replace').strip()[-200:]}")
         return whole
+
+    def _check(self, entry: Path, row: Json) -> None:
+        """Read a part through. Raises `OSError` when it is not what was kept."""
+        with Path(os.devnull).open("wb") as null:
+            self._read(entry, row, null)
 
     @staticmethod
     def _read(entry: Path, row: Json, goal: IO[bytes]) -> None:
