@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,6 +61,32 @@ def test_clients_at_once_start_one_run_and_see_the_same(lab: Lab) -> None:
     assert answers[0][-1]["event"] == "ready"
     assert lab.runs("tool") == 1
     assert names(lab.journal()).count("start") == 1
+
+
+def queue(lab: Lab) -> int:
+    """Return how many clients wait for their turn to look at the host."""
+    inode = (lab.home / "apply.lock").stat().st_ino
+    return len([row for row in Path("/proc/locks").read_text().splitlines() if " -> " in row and f":{inode} " in row])
+
+
+def test_who_asked_before_a_look_began_shares_what_it_found(lab: Lab) -> None:
+    lab.recipe("tool", verify=f"echo look >> looks; {gate('gate')}; test -e tool")
+    bundle = lab.bundle("tool")
+    lab.open("gate")
+    lab.ask("apply", bundle)
+    looks = lab.world / "looks"
+    looks.unlink()
+    (lab.world / "gate").unlink()
+    first = lab.client("apply", bundle)
+    until(looks.exists)
+    others = [lab.client("apply", bundle) for _ in range(4)]
+    until(lambda: queue(lab) == len(others))
+    lab.open("gate")
+    assert [names(client.rest()) for client in (first, *others)] == [["unchanged"]] * 5
+    # What the first began to look at before the others asked is not theirs: one of them looks for all four.
+    assert looks.read_text() == 2 * "look\n"
+    (lab.world / "tool").unlink()
+    assert names(lab.ask("apply", bundle))[0] == "started", "an answer is never older than its question"
 
 
 def test_another_bundle_waits_for_the_run_before_it(lab: Lab) -> None:
