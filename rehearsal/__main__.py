@@ -16,14 +16,19 @@ from typing import TYPE_CHECKING
 from rehearsal.boxes import roots, sweep, why_not
 from rehearsal.cloud.handle import Cloud
 from rehearsal.errors import RehearsalError
+from rehearsal.locks import Held, locked
 from rehearsal.site import ROOT, STATE, open_site
+from rehearsal.story import tell
+from rehearsal.summary import summary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rehearsal.site import Site
 
 DISK_GIB = 14
 """What the root disk of a provisioned box takes (10), with the headroom that recipes ask for."""
-RUN = ("pulumi", "volumes", "snapshots", "boxes", "calls.jsonl", "cloud.log", "job.sha256", "results")
+RUN = ("pulumi", "volumes", "snapshots", "images", "boxes", "calls.jsonl", "cloud.log", "job.sha256", "results")
 """What one run leaves in the state folder."""
 LASTING = (
     "bin",
@@ -35,6 +40,7 @@ LASTING = (
     "id_ed25519",
     "id_ed25519.pub",
     "cloud.lock",
+    "make.lock",  # the last of all: it is held until nothing is left to remove
 )
 """What the next run takes up again."""
 STACKS = {"standins": "rehearsal", "upstream": "rehearsal-upstream"}
@@ -51,7 +57,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if arguments.verb == "clean":
-            return clean(arguments.state.resolve(), *LASTING)
+            return clean(arguments.state.resolve())
         return story(arguments.state.resolve(), keep=arguments.keep)
     except RehearsalError as error:
         print(f"\nerror: {error}", file=sys.stderr)
@@ -64,14 +70,16 @@ def main() -> int:
 
 def story(state: Path, *, keep: bool) -> int:
     """Run the main job from a clean slate, and say at the end what was real and what stood in."""
-    from rehearsal.story import tell  # noqa: PLC0415 - paramiko, which `clean` does without
-    from rehearsal.summary import summary  # noqa: PLC0415
-
     sources = os.environ.get("SOURCES", "standins")
     if sources not in STACKS:
         raise RehearsalError(f'SOURCES has to be one of {", ".join(STACKS)}, and it is "{sources}"')
-    clean(state)
     state.mkdir(parents=True, exist_ok=True)
+    with _alone(state):
+        return _rehearse(state, sources, keep=keep)
+
+
+def _rehearse(state: Path, sources: str, *, keep: bool) -> int:
+    _remove(state, RUN)
     lack = why_not()
     if not lack and (free := shutil.disk_usage(state).free / 2**30) < DISK_GIB:
         way_out = "make room, or: .venv/bin/python -m rehearsal story --state FOLDER, on another disk"
@@ -80,7 +88,7 @@ def story(state: Path, *, keep: bool) -> int:
         print(f"no boxes on this machine, so nothing boots and nothing is provisioned: {lack}", flush=True)
         stack = STACKS[sources]
     else:
-        root = roots.ensure("ubuntu-22.04", lambda line: print(line, flush=True)).name
+        root = roots.ensure(roots.DEFAULT, lambda line: print(line, flush=True)).name
         stack = _stack(root, sources)
     site = open_site(state, stack=stack, boxes=not lack, sources=sources, tell=lambda line: print(line, flush=True))
     try:
@@ -105,28 +113,51 @@ def _stack(root: str, sources: str) -> str:
     return "rehearsal-debian"
 
 
-def clean(state: Path, *more: str) -> int:
-    """Switch the cloud of `state` off, sweep up after a killed one, forget its stacks and disks, and `more`."""
+def clean(state: Path) -> int:
+    """Switch the cloud of `state` off, sweep up after a killed one, and remove all that rehearsals left there."""
     if not state.is_dir():
         return 0
+    with _alone(state):
+        _remove(state, RUN + LASTING)
+        with contextlib.suppress(OSError):  # somebody's own files are in it
+            state.rmdir()
+    return 0
+
+
+@contextlib.contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Hold the folder for this `make`: a second one would take the first one's cloud and disks away."""
     for path in (state, *state.iterdir()):
-        if os.geteuid() and (owner := path.lstat().st_uid) != os.geteuid():
-            way_out = "make clean" if state == STATE else f".venv/bin/python -m rehearsal clean --state {state}"
-            raise RehearsalError(f"{path} belongs to {'root' if owner == 0 else f'user {owner}'}: sudo {way_out}")
+        with contextlib.suppress(FileNotFoundError):  # the first one's, which is at work
+            _check_owner(state, path.lstat().st_uid, path)
+    try:
+        with locked(state / "make.lock", wait=False):
+            yield
+    except Held as held:
+        raise RehearsalError(
+            f"a rehearsal is at work in {state} ({held.holder}): wait until it is through, or end it with Ctrl-C; "
+            "for one beside it: .venv/bin/python -m rehearsal story --state FOLDER"
+        ) from None
+
+
+def _check_owner(state: Path, owner: int, path: Path) -> None:
+    if os.geteuid() not in (0, owner):
+        way_out = "make clean" if state == STATE else f".venv/bin/python -m rehearsal clean --state {state}"
+        raise RehearsalError(f"{path} belongs to {'root' if owner == 0 else f'user {owner}'}: sudo {way_out}")
+
+
+def _remove(state: Path, names: tuple[str, ...]) -> None:
+    """Switch the cloud of `state` off, sweep up after a killed one, and remove what `names` says."""
     if cloud := Cloud.find(state):
         print("switching off the rehearsal cloud that was kept", flush=True)
         cloud.stop()
     for thing in sweep(state):
         print(f"gave back {thing}")
-    for name in (*RUN, *more):
+    for name in names:
         command = ["rm", "-rf", "--one-file-system", str(state / name)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
             raise RehearsalError(f"{state / name} cannot be removed: {done.stderr.strip()}")
-    if more:
-        with contextlib.suppress(OSError):  # somebody's own files are in it
-            state.rmdir()
-    return 0
 
 
 def _how_to_use(site: Site) -> str:

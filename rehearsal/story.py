@@ -6,16 +6,12 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import shlex
-import signal
-import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from rehearsal import doors
 from rehearsal.errors import RehearsalError
 from rehearsal.leftovers import only_snapshots
 from rehearsal.site import ROOT
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
 
     from rehearsal.site import Site
 
-HEALTH = "/index/json"
 JOB = "20260101-120000-cafe"
 """A job directory's name, in DIGITS' own form."""
 BOOT = "systemctl show --property=UserspaceTimestampMonotonic --value"
@@ -119,9 +114,9 @@ def _first_box(story: Story) -> None:
         story.do("fab", "plan")
         story.do("fab", "setup-digits")
     with story.chapter("use: DIGITS through the tunnel and directly, and for nobody else"):
-        _tunnel(story)
-        _direct(story, host)
-        _stranger(story, host)
+        doors.tunnel(story)
+        doors.direct(story, host)
+        doors.stranger(story, host)
     if story.site.trains:
         with story.chapter("train: a data set and a network through DIGITS' REST interface"):
             story.do("fab", "example-digits", "--into", str(story.site.state / "results"))
@@ -130,77 +125,6 @@ def _first_box(story: Story) -> None:
         _nothing_to_do(story)
     with story.chapter("reboot: volume and DIGITS come back by themselves"):
         _reboot(story, mount)
-
-
-def _get(url: str, seconds: float) -> int:
-    """Return the HTTP status of `url`, asked again until it answers or time is up."""
-    deadline = time.monotonic() + seconds
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while True:
-        try:
-            with opener.open(url, timeout=5) as answer:
-                return int(answer.status)
-        except (urllib.error.URLError, OSError) as error:
-            if time.monotonic() > deadline:
-                raise RehearsalError(f"{url} does not answer: {error}") from error
-            time.sleep(0.3)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _tunnel(story: Story) -> None:
-    """Open `fab tunnel`, look at DIGITS through it, close it as Ctrl-C does."""
-    port = _free_port()
-    command = ["fab", "tunnel", "--local", str(port)]
-    print(f"\n$ {shlex.join(command)}", flush=True)
-    tunnel = subprocess.Popen(command, cwd=ROOT, env=story.site.env, stdin=subprocess.DEVNULL, start_new_session=True)
-    try:
-        url = f"http://127.0.0.1:{port}{HEALTH}"
-        print(f"  {url} → {_get(url, 20)}", flush=True)
-    finally:
-        tunnel.send_signal(signal.SIGINT)
-        tunnel.wait(20)
-    if tunnel.returncode:
-        raise RehearsalError(f"`fab tunnel` ended with exit code {tunnel.returncode} after Ctrl-C")
-
-
-def _direct(story: Story, host: dict[str, Any]) -> None:
-    """Look at DIGITS from this machine's address, which the security group lets in."""
-    url = f"http://{host['address']}:5000{HEALTH}"
-    story.do("curl", "--silent", "--show-error", "--max-time", "5", "--noproxy", "*", "--output", os.devnull, url)
-    print(f"  {url} → {_get(url, 5)}, from this machine's own address", flush=True)
-
-
-def _stranger(story: Story, host: dict[str, Any]) -> None:
-    """Knock from another address, which the security group keeps out: the packets are dropped, nothing answers."""
-    rooms = story.site.cloud.boxes
-    curl = ["ip", "netns", "exec", rooms["visitor"], "curl", "--silent", "--noproxy", "*", "--max-time", "3"]
-    address = _visitor_arrives(curl, rooms["caller"])
-    url = f"http://{host['address']}:5000{HEALTH}"
-    print(f"\n$ curl --max-time 3 {url}    # from {address}, which reaches this machine", flush=True)
-    done = subprocess.run([*curl, url], check=False, capture_output=True, stdin=subprocess.DEVNULL)
-    if done.returncode != 28:  # curl's exit code for a time-out
-        raise RehearsalError(f"{address} should have timed out at {url}; curl's exit code is {done.returncode}")
-    print("  no answer: the security group drops it", flush=True)
-
-
-def _visitor_arrives(curl: list[str], caller: str) -> str:
-    """Let the visitor reach this machine, so that its silence at the box means something; returns its address."""
-    with socket.create_server((caller, 0)) as door:
-        door.settimeout(5)
-        with subprocess.Popen([*curl, f"http://{caller}:{door.getsockname()[1]}/"], stdin=subprocess.DEVNULL):
-            try:
-                visit, (address, _) = door.accept()
-            except TimeoutError:
-                raise RehearsalError(f"the visitor's network does not reach even this machine, {caller}") from None
-            visit.close()
-    if address == caller:
-        raise RehearsalError(f"the visitor comes from the caller's own address, {caller}: it proves nothing")
-    return str(address)
 
 
 def _write_job(story: Story, mount: str) -> None:
@@ -247,6 +171,6 @@ def _reboot(story: Story, mount: str) -> None:
         if time.monotonic() > deadline:
             raise RehearsalError("the box did not come back within 120 s of its reboot")
         time.sleep(0.5)
-    url = f"http://{host['address']}:5000{HEALTH}"
-    print(f"  {url} → {_get(url, 90)}", flush=True)
+    url = f"http://{host['address']}:5000{doors.HEALTH}"
+    print(f"  {url} → {doors.get(url, 90)}", flush=True)
     story.on_box(f"findmnt --noheadings --output TARGET {mount} && ls {mount}/digits")

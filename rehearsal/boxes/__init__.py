@@ -6,7 +6,8 @@ after a cloud that was killed.
 
 from __future__ import annotations
 
-from rehearsal.boxes.machines import Boxes, sweep
+from rehearsal.boxes.machines import Boxes
 from rehearsal.boxes.needs import why_not
+from rehearsal.boxes.releases import sweep
 
 __all__ = ["Boxes", "sweep", "why_not"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rehearsal.boxes import cgroups, roots
+from rehearsal.boxes import cache, cgroups, roots
 from rehearsal.boxes.run import run
 from rehearsal.errors import CannotBoot, RehearsalError
 
@@ -155,7 +155,7 @@ class Box:
         """Return systemd-nspawn's words, in a mount namespace (its mounts go when it goes) and a cgroup of its own."""
         join = "".join(f"echo $$ >{shlex.quote(str(file))} && " for file in memberships)
         mount = f"{self._place.mount} && " if self._place.mount else ""
-        pip_cache = roots.cache() / "pip"
+        pip_cache = cache.folder() / "pip"
         pip_cache.mkdir(parents=True, exist_ok=True)
         # Disks are there before the first unit starts: a shell makes their nodes and becomes init.
         init = f"cd /dev; {''.join(disk.plug for disk in self.disks)}cd /; exec /sbin/init"

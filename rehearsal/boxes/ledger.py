@@ -12,8 +12,8 @@ import os
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from rehearsal.boxes.roots import locked
 from rehearsal.errors import RehearsalError
+from rehearsal.locks import Held, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -91,9 +91,8 @@ def ledger_of(state: Path) -> Path:
 def alone(state: Path) -> Iterator[None]:
     """Hold a state folder's boxes for this process; RehearsalError where another one has them."""
     (state / "boxes").mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(state / "boxes" / ".lock", wait=False))
-        except BlockingIOError:
-            raise RehearsalError(f"a rehearsal cloud is running in {state}: stop it first") from None
-        yield
+    try:
+        with locked(state / "boxes" / ".lock", wait=False):
+            yield
+    except Held:
+        raise RehearsalError(f"a rehearsal cloud is running in {state}: stop it first") from None

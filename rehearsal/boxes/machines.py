@@ -9,10 +9,11 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.boxes import cgroups, debs, firewall, network, roots, seed, volumes
+from rehearsal.boxes import cache, debs, network, roots, seed, volumes
 from rehearsal.boxes.box import Box, Place, lay_out, remove_folder
 from rehearsal.boxes.images import Images
 from rehearsal.boxes.ledger import Ledger, alone, ledger_of
+from rehearsal.boxes.releases import RELEASES
 from rehearsal.boxes.volumes import Disk, Volumes, check_id
 from rehearsal.cloud.images import root_of
 from rehearsal.errors import RehearsalError
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
 
     from rehearsal.boxes.roots import Root
     from rehearsal.hypervisor import InstanceSpec, Rule
-
-# In this order: a disk is free once its box is dead.
-_RELEASES: dict[str, Callable[[str], object]] = {
-    "cgroup": cgroups.kill,
-    "loop": volumes.release_loop,
-    "folder": remove_folder,
-    "namespace": network.remove_namespace,
-    "opening": firewall.close_host_firewall,
-    "table": network.close_to_the_world,
-}
 
 
 @dataclasses.dataclass
@@ -61,9 +52,10 @@ class Boxes:
         with contextlib.ExitStack() as undo:
             undo.enter_context(alone(self._state))
             self._ledger = Ledger(ledger_of(self._state))
-            self._ledger.give_back(_RELEASES)
-            undo.callback(self._ledger.give_back, _RELEASES)
+            self._ledger.give_back(RELEASES)
+            undo.callback(self._ledger.give_back, RELEASES)
             self._roots = {roots.DEFAULT: roots.ensure(roots.DEFAULT, announce)}
+            cache.prune()
             self._overlay = roots.overlay_works(self._state)
             self._network = network.Network(self._tag, self._ledger)
             self._volumes = Volumes(self._state)
@@ -237,14 +229,3 @@ class Boxes:
             return self._instances[instance_id]
         except KeyError:
             raise RehearsalError(f"{instance_id} has no box in {self._state}") from None
-
-
-def sweep(state: Path) -> list[str]:
-    """Give back all that a killed cloud of this state folder took from the machine, and return what it was.
-
-    Volumes and snapshots stay. Raises RehearsalError while that cloud still runs.
-    """
-    if not ledger_of(state).exists():
-        return []
-    with alone(state):
-        return Ledger(ledger_of(state)).give_back(_RELEASES)

@@ -49,7 +49,7 @@ class Network:
         self._open_to_the_world()
 
     def allocate_address(self) -> str:
-        """Return the next address; 240 in the life of one cloud."""
+        """Return the next address; 241 in the life of one cloud."""
         if self._next > 250:
             raise RehearsalError(f"all addresses of {self.subnet} were given out: start the rehearsal cloud anew")
         self._next += 1

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -15,12 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rehearsal.boxes import seed
+from rehearsal.boxes import cache, seed
 from rehearsal.boxes.run import run
 from rehearsal.errors import CannotBoot, RehearsalError
+from rehearsal.locks import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 KEYRING = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
 KEYRING_PACKAGE = "pool/main/u/ubuntu-keyring/ubuntu-keyring_2021.03.26_all.deb"
@@ -46,7 +44,7 @@ class Root:
     def path(self) -> Path:
         """Where it lies once built."""
         digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
-        return cache() / "roots" / f"{self.name}-{digest}"
+        return cache.folder() / "roots" / f"{self.name}-{digest}"
 
     @property
     def user(self) -> str:
@@ -63,15 +61,10 @@ DEFAULT = "ubuntu-22.04"
 """Built when a cloud with boxes opens; others when an image first asks for them."""
 
 
-def cache() -> Path:
-    """Return the folder of what is worth keeping between rehearsals."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpurig"
-
-
 def ensure(name: str, announce: Callable[[str], None]) -> Root:
     """Return the root of that name, built, or Debian 12 in its place where Ubuntu's archive does not answer.
 
-    Raises CannotBoot if neither can be had.
+    It stays there as long as this process lives. Raises CannotBoot if neither can be had.
     """
     if name in UBUNTU:
         try:
@@ -87,8 +80,9 @@ def ensure(name: str, announce: Callable[[str], None]) -> Root:
 def _build(root: Root, announce: Callable[[str], None]) -> Root:
     folder = root.path.parent
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / f".{root.name}.lock"):
+    with locked(cache.building(root.name)):
         if root.path.exists():
+            cache.use(root.path)
             return root
         announce(f"building the {root.name} root file system, once, about a minute")
         for abandoned in folder.glob(f".{root.name}-building-*"):
@@ -97,6 +91,7 @@ def _build(root: Root, announce: Callable[[str], None]) -> Root:
         try:
             _bootstrap(root, work)
             (work / "root").rename(root.path)
+            cache.use(root.path)
         finally:
             shutil.rmtree(work)
     return root
@@ -140,14 +135,6 @@ def _ubuntu_archive() -> str:
     if not found:
         raise RehearsalError("mmdebstrap names no archive for Ubuntu: install the package ubuntu-keyring")
     return found[1]
-
-
-@contextlib.contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold an exclusive lock file; BlockingIOError if `wait` is off and another process holds it."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
 
 
 def overlay_works(folder: Path) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib
-import importlib.util
 import os
 import signal
 import sys
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.cloud import state as folder
 from rehearsal.errors import RehearsalError
 from rehearsal.hypervisor import NoMachines
+from rehearsal.standins import serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,14 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         with folder.hold(arguments.state.resolve()):
-            serve(arguments, stop)
+            run(arguments, stop)
     except RehearsalError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def serve(arguments: argparse.Namespace, stop: threading.Event) -> None:
+def run(arguments: argparse.Namespace, stop: threading.Event) -> None:
     """Answer requests until `stop` is set; RehearsalError where this machine or the port does not allow it."""
     # Imported once the folder is held: a second start is refused at once. Without the garbage collector, which would
     # walk moto's large tables again and again, the import takes half its time.
@@ -93,11 +92,7 @@ def machine_room(state: Path, *, boxes: bool) -> Hypervisor:
 
 def extra_services(state: Path, facts: dict[str, Any], sources: str) -> dict[str, Any]:
     """Start what boxes fetch their sources from, where there are boxes; return where it answers, for `cloud.json`."""
-    if not facts or importlib.util.find_spec("rehearsal.standins") is None:
-        return {}
-    serve_sources = importlib.import_module("rehearsal.standins.serve")
-    where: dict[str, Any] = serve_sources.start(state, facts, sources)
-    return where
+    return serve.start(state, facts, sources) if facts else {}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.errors import RehearsalError
+from rehearsal.locks import Held, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,25 +17,21 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def hold(state: Path) -> Iterator[None]:
-    """Hold the folder for this process; RehearsalError where another cloud has it.
-
-    The lock is the kernel's: it ends with the process, however that ends, and no process id has to be guessed at.
-    """
+    """Hold the folder for this process; RehearsalError where another cloud has it."""
     state.mkdir(parents=True, exist_ok=True)
-    with (state / "cloud.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            where = read(state)
-            whose = f"process {where['pid']} on {where['endpoint']}" if where else "another process, still starting"
-            raise RehearsalError(
-                f"a rehearsal cloud already runs on {state}: {whose}; stop it, or give another --state"
-            ) from None
-        (state / "cloud.json").unlink(missing_ok=True)  # left by one that was killed
-        try:
-            yield
-        finally:
-            (state / "cloud.json").unlink(missing_ok=True)
+    try:
+        with locked(state / "cloud.lock", wait=False):
+            (state / "cloud.json").unlink(missing_ok=True)  # left by one that was killed
+            try:
+                yield
+            finally:
+                (state / "cloud.json").unlink(missing_ok=True)
+    except Held as refused:
+        where = read(state)
+        whose = f"process {where['pid']} on {where['endpoint']}" if where else f"{refused.holder}, still starting"
+        raise RehearsalError(
+            f"a rehearsal cloud already runs on {state}: {whose}; stop it, or give another --state"
+        ) from None
 
 
 def held(state: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.engine.errors import EngineError, Unsupported
 from rehearsal.engine.names import Names, qualified_type
-from rehearsal.engine.resource import Resource
+from rehearsal.engine.resource import Declared, Resource
 from rehearsal.engine.wire import from_struct
 
 if TYPE_CHECKING:
@@ -31,26 +31,16 @@ _REFUSED = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Goal:
+class Goal(Declared):
     """One registration, with every option that this engine honours."""
 
-    type: str
     name: str
-    custom: bool = True
-    parent: str = ""
     inputs: Properties = dataclasses.field(default_factory=dict)
-    dependencies: tuple[str, ...] = ()
-    property_dependencies: Mapping[str, list[str]] = dataclasses.field(default_factory=dict)
     provider: str = ""
     version: str = ""
     protect: bool | None = None
     retain_on_delete: bool | None = None
-    deleted_with: str = ""
     delete_before_replace: bool | None = None
-    ignore_changes: tuple[str, ...] = ()
-    replace_on_changes: tuple[str, ...] = ()
-    additional_secret_outputs: tuple[str, ...] = ()
-    custom_timeouts: Mapping[str, float] = dataclasses.field(default_factory=dict)
     aliases: tuple[Any, ...] = ()
     """Messages of the type ``pulumirpc.Alias``."""
 
@@ -97,21 +87,12 @@ class Goal:
     def resource(self, urn: str, inputs: Properties, provider: str = "") -> Resource:
         """Give the resource that this goal is to become."""
         return Resource(
+            **{field.name: getattr(self, field.name) for field in dataclasses.fields(Declared)},
             urn=urn,
-            type=self.type,
-            custom=self.custom,
             inputs=inputs,
-            parent=self.parent,
             provider=provider,
-            dependencies=self.dependencies,
-            property_dependencies=self.property_dependencies,
             protect=bool(self.protect),
             retain_on_delete=bool(self.retain_on_delete),
-            deleted_with=self.deleted_with,
-            additional_secret_outputs=self.additional_secret_outputs,
-            ignore_changes=self.ignore_changes,
-            replace_on_changes=self.replace_on_changes,
-            custom_timeouts=self.custom_timeouts,
         )
 
     def alias_urns(self, names: Names, renamed: Mapping[str, str]) -> list[str]:

@@ -19,33 +19,39 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Resource:
-    """One resource: what the program asked for (`inputs`) and what the provider made of it (`outputs`)."""
+class Declared:
+    """What a program declares of a resource and the state keeps as it was declared."""
 
-    urn: str
     type: str
     custom: bool = True
-    id: str = ""
-    inputs: Properties = dataclasses.field(default_factory=dict)
-    outputs: Properties = dataclasses.field(default_factory=dict)
     parent: str = ""
-    provider: str = ""
-    """The provider's reference: its URN, ``::``, its id."""
     dependencies: tuple[str, ...] = ()
     property_dependencies: Mapping[str, list[str]] = dataclasses.field(default_factory=dict)
-    protect: bool = False
-    retain_on_delete: bool = False
     deleted_with: str = ""
-    external: bool = False
-    """Read, not managed."""
-    delete: bool = False
-    """Replaced, and still to be deleted."""
-    init_errors: tuple[str, ...] = ()
     additional_secret_outputs: tuple[str, ...] = ()
     ignore_changes: tuple[str, ...] = ()
     replace_on_changes: tuple[str, ...] = ()
     custom_timeouts: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Seconds, by ``create``, ``update``, ``delete``, ``read``."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Resource(Declared):
+    """One resource: what the program asked for (`inputs`) and what the provider made of it (`outputs`)."""
+
+    urn: str
+    id: str = ""
+    inputs: Properties = dataclasses.field(default_factory=dict)
+    outputs: Properties = dataclasses.field(default_factory=dict)
+    provider: str = ""
+    """The provider's reference: its URN, ``::``, its id."""
+    protect: bool = False
+    retain_on_delete: bool = False
+    external: bool = False
+    """Read, not managed."""
+    delete: bool = False
+    """Replaced, and still to be deleted."""
+    init_errors: tuple[str, ...] = ()
     created: str = ""
     modified: str = ""
 

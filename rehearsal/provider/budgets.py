@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.model import Fate, Field, Kind, answer, request
-from rehearsal.provider.tags import OUTPUTS, as_read, pairs, tag_fields
+from rehearsal.provider.tags import OUTPUTS, as_read, changed, pairs, tag_fields
 from rehearsal.provider.validate import matches, one_of, same_amount, same_set
 
 if TYPE_CHECKING:
@@ -121,8 +121,7 @@ def _written(moment: dt.datetime | None) -> str | None:
 
 
 def _retag(aws: Aws, item: Item) -> None:
-    wanted, present = item.values.get("tagsAll") or {}, item.before.get("tagsAll") or {}
-    superfluous = sorted(present.keys() - wanted.keys())
+    wanted, superfluous = changed(item)
     if superfluous:
         aws.budgets("UntagResource", ResourceARN=_arn(item), ResourceTagKeys=superfluous)
     if wanted:

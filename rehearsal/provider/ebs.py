@@ -51,11 +51,7 @@ def _create_volume(aws: Aws, inputs: Values) -> str:
 
 
 def _settle_volume(aws: Aws, item: Item) -> None:
-    aws.until(
-        f"EBS volume {item.id} to become available",
-        lambda: describe_volume(aws, item.id)["State"] == "available",
-        seconds=_SETTLE_S,
-    )
+    aws.until_available(f"EBS volume {item.id}", lambda: describe_volume(aws, item.id), seconds=_SETTLE_S)
 
 
 def _read_volume(aws: Aws, item: Item) -> Values:

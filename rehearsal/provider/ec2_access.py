@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.model import Fate, Field, Item, Kind, answer, request
+from rehearsal.provider.query import where
 from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
 from rehearsal.provider.validate import matches
 
@@ -53,8 +54,8 @@ def _delete_group(aws: Aws, item: Item) -> None:
 
 
 def _find_default_group(aws: Aws, inputs: Values) -> str:
-    filters = [{"Name": "group-name", "Values": ["default"]}, {"Name": "vpc-id", "Values": [inputs["vpcId"]]}]
-    group_id: str = aws.described("DescribeSecurityGroups", "SecurityGroups", Filters=filters)["GroupId"]
+    default = where(group_name="default", vpc_id=inputs["vpcId"])
+    group_id: str = aws.described("DescribeSecurityGroups", "SecurityGroups", **default)["GroupId"]
     return group_id
 
 

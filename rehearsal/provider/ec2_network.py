@@ -1,10 +1,11 @@
-"""VPC, subnet, internet gateway, route table, route, association, gateway endpoint."""
+"""VPC, subnet, internet gateway."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.model import Fate, Field, Kind, answer, request
+from rehearsal.provider.query import where
 from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
 from rehearsal.provider.validate import cidr, one_of
 
@@ -18,8 +19,8 @@ _SETTLE_S = 300.0
 _TAGS = tag_fields(retag_ec2)
 
 
-def _filtered(**filters: str) -> list[dict[str, Any]]:
-    return [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in filters.items()]
+def _vpc(aws: Aws, vpc_id: str) -> dict[str, Any]:
+    return aws.described("DescribeVpcs", "Vpcs", VpcIds=[vpc_id])
 
 
 def _create_vpc(aws: Aws, inputs: Values) -> str:
@@ -29,11 +30,7 @@ def _create_vpc(aws: Aws, inputs: Values) -> str:
 
 
 def _settle_vpc(aws: Aws, item: Item) -> None:
-    aws.until(
-        f"VPC {item.id} to become available",
-        lambda: aws.described("DescribeVpcs", "Vpcs", VpcIds=[item.id])["State"] == "available",
-        seconds=_SETTLE_S,
-    )
+    aws.until_available(f"VPC {item.id}", lambda: _vpc(aws, item.id), seconds=_SETTLE_S)
     _set_dns(aws, item)
 
 
@@ -49,17 +46,15 @@ def _set_tenancy(aws: Aws, item: Item) -> None:
 
 
 def _read_vpc(aws: Aws, item: Item) -> Values:
-    vpc = aws.described("DescribeVpcs", "Vpcs", VpcIds=[item.id])
+    vpc = _vpc(aws, item.id)
     dns = {
         name: aws.ec2("DescribeVpcAttribute", VpcId=item.id, Attribute=name)[name[0].upper() + name[1:]]["Value"]
         for name in _DNS
     }
-    main = [*_filtered(vpc_id=item.id), {"Name": "association.main", "Values": ["true"]}]
-    tables = aws.ec2("DescribeRouteTables", Filters=main)["RouteTables"]
-    groups = aws.ec2("DescribeSecurityGroups", Filters=_filtered(vpc_id=item.id, group_name="default"))[
-        "SecurityGroups"
-    ]
-    lists = aws.ec2("DescribeNetworkAcls", Filters=_filtered(vpc_id=item.id, default="true"))["NetworkAcls"]
+    main = where(vpc_id=item.id, **{"association.main": "true"})
+    tables = aws.ec2("DescribeRouteTables", **main)["RouteTables"]
+    groups = aws.ec2("DescribeSecurityGroups", **where(vpc_id=item.id, group_name="default"))["SecurityGroups"]
+    lists = aws.ec2("DescribeNetworkAcls", **where(vpc_id=item.id, default="true"))["NetworkAcls"]
     table = tables[0]["RouteTableId"] if tables else None
     return {
         **answer(vpc, "cidrBlock", "instanceTenancy", "dhcpOptionsId", "ownerId"),
@@ -73,6 +68,10 @@ def _read_vpc(aws: Aws, item: Item) -> Values:
     }
 
 
+def _subnet(aws: Aws, subnet_id: str) -> dict[str, Any]:
+    return aws.described("DescribeSubnets", "Subnets", SubnetIds=[subnet_id])
+
+
 def _create_subnet(aws: Aws, inputs: Values) -> str:
     params = request(inputs, "vpcId", "cidrBlock", "availabilityZone")
     subnet_id: str = aws.ec2("CreateSubnet", **params, **at_creation(inputs, "subnet"))["Subnet"]["SubnetId"]
@@ -80,11 +79,7 @@ def _create_subnet(aws: Aws, inputs: Values) -> str:
 
 
 def _settle_subnet(aws: Aws, item: Item) -> None:
-    aws.until(
-        f"subnet {item.id} to become available",
-        lambda: aws.described("DescribeSubnets", "Subnets", SubnetIds=[item.id])["State"] == "available",
-        seconds=_SETTLE_S,
-    )
+    aws.until_available(f"subnet {item.id}", lambda: _subnet(aws, item.id), seconds=_SETTLE_S)
     if item.values.get("mapPublicIpOnLaunch"):
         _set_public_addresses(aws, item)
 
@@ -95,7 +90,7 @@ def _set_public_addresses(aws: Aws, item: Item) -> None:
 
 
 def _read_subnet(aws: Aws, item: Item) -> Values:
-    subnet = aws.described("DescribeSubnets", "Subnets", SubnetIds=[item.id])
+    subnet = _subnet(aws, item.id)
     names = ("vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId", "mapPublicIpOnLaunch", "ownerId")
     return {
         **answer(subnet, *names),
@@ -127,13 +122,16 @@ def _delete_gateway(aws: Aws, item: Item) -> None:
     aws.ec2("DeleteInternetGateway", InternetGatewayId=item.id)
 
 
+def _gateway(aws: Aws, gateway_id: str) -> dict[str, Any]:
+    return aws.described("DescribeInternetGateways", "InternetGateways", InternetGatewayIds=[gateway_id])
+
+
 def _attached(aws: Aws, gateway_id: str) -> list[str]:
-    found = aws.described("DescribeInternetGateways", "InternetGateways", InternetGatewayIds=[gateway_id])
-    return [attachment["VpcId"] for attachment in found.get("Attachments", [])]
+    return [attachment["VpcId"] for attachment in _gateway(aws, gateway_id).get("Attachments", [])]
 
 
 def _read_gateway(aws: Aws, item: Item) -> Values:
-    found = aws.described("DescribeInternetGateways", "InternetGateways", InternetGatewayIds=[item.id])
+    found = _gateway(aws, item.id)
     attachments = found.get("Attachments") or [{}]
     return {
         **answer(found, "ownerId"),

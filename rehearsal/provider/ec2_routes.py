@@ -6,6 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.model import Fate, Field, Kind, answer, request
+from rehearsal.provider.query import where
 from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
 from rehearsal.provider.validate import cidr, json_document, one_of, same_json, same_set
 
@@ -74,8 +75,7 @@ def _associate(aws: Aws, inputs: Values) -> str:
 def _association(aws: Aws, item: Item) -> dict[str, Any] | None:
     """Return the subnet's association: its id changes whenever it is given another table."""
     subnet_id = item.values.get("subnetId") or item.id.partition("/")[0]
-    filters = [{"Name": "association.subnet-id", "Values": [subnet_id]}]
-    for table in aws.ec2("DescribeRouteTables", Filters=filters)["RouteTables"]:
+    for table in aws.ec2("DescribeRouteTables", **where(**{"association.subnet-id": subnet_id}))["RouteTables"]:
         for association in table["Associations"]:
             if association.get("SubnetId") == subnet_id:
                 return {"RouteTableId": table["RouteTableId"], **association}
@@ -115,11 +115,7 @@ def _endpoint(aws: Aws, endpoint_id: str) -> dict[str, Any]:
 
 
 def _settle_endpoint(aws: Aws, item: Item) -> None:
-    aws.until(
-        f"VPC endpoint {item.id} to become available",
-        lambda: _endpoint(aws, item.id)["State"].lower() == "available",
-        seconds=_SETTLE_S,
-    )
+    aws.until_available(f"VPC endpoint {item.id}", lambda: _endpoint(aws, item.id), seconds=_SETTLE_S)
 
 
 def _read_endpoint(aws: Aws, item: Item) -> Values | None:
@@ -127,8 +123,7 @@ def _read_endpoint(aws: Aws, item: Item) -> Values | None:
     if endpoint["State"].lower() in ("deleted", "deleting"):
         return None
     names = ("vpcId", "serviceName", "vpcEndpointType", "routeTableIds", "state", "ownerId", "requesterManaged")
-    prefixes = [{"Name": "prefix-list-name", "Values": [endpoint["ServiceName"]]}]
-    lists = aws.ec2("DescribePrefixLists", Filters=prefixes)["PrefixLists"]
+    lists = aws.ec2("DescribePrefixLists", **where(prefix_list_name=endpoint["ServiceName"]))["PrefixLists"]
     return {
         **answer(endpoint, *names),
         "policy": endpoint.get("PolicyDocument"),

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.model import Fate, Field, Kind, answer, request
-from rehearsal.provider.tags import OUTPUTS, as_read, pairs, tag_fields
+from rehearsal.provider.tags import OUTPUTS, as_read, changed, pairs, tag_fields
 from rehearsal.provider.validate import between, json_document, matches, same_json
 
 if TYPE_CHECKING:
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rehearsal.provider.model import Act, Item
     from rehearsal.provider.wire import Values
 
-_PROPAGATION_S = 120.0
+_PROPAGATION_S = 15.0
+"""How long one half of IAM may not know yet what the other has just made."""
 _ROLE_NAME_LIMIT = 64
 _NAME = matches(r"[\w+=,.@-]{1,128}", "an IAM name: letters, digits and any of +=,.@-_")
 
@@ -27,8 +28,7 @@ def _retag(thing: str, key: str) -> Act:
     """Return what brings the tags of an IAM `thing`, which its calls name by `key`, to `tagsAll`."""
 
     def act(aws: Aws, item: Item) -> None:
-        wanted, present = item.values.get("tagsAll") or {}, item.before.get("tagsAll") or {}
-        superfluous = sorted(present.keys() - wanted.keys())
+        wanted, superfluous = changed(item)
         if superfluous:
             aws.iam(f"Untag{thing}", TagKeys=superfluous, **{key: item.id})
         if wanted:
@@ -88,7 +88,7 @@ def _put_policy(aws: Aws, role: str, name: str, document: str) -> None:
     aws.insist(
         ("NoSuchEntity",),  # the role was made a moment ago
         lambda: aws.iam("PutRolePolicy", RoleName=role, PolicyName=name, PolicyDocument=document),
-        seconds=_PROPAGATION_S / 8,
+        seconds=_PROPAGATION_S,
     )
 
 
@@ -126,7 +126,7 @@ def _set_role(aws: Aws, item: Item) -> None:
         aws.insist(
             ("NoSuchEntity",),
             lambda: aws.iam("AddRoleToInstanceProfile", InstanceProfileName=item.id, RoleName=wanted),
-            seconds=_PROPAGATION_S / 8,
+            seconds=_PROPAGATION_S,
         )
 
 

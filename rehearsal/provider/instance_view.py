@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.model import answer
-from rehearsal.provider.power import OVER
+from rehearsal.provider.power import OVER, describe_instance
+from rehearsal.provider.query import where
 from rehearsal.provider.tags import as_read, mapping, own_tags
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ _ASKED_SINGLY = {
 
 def read_instance(aws: Aws, item: Item) -> Values | None:
     """Return what the cloud says of an instance; None once it is on its way out."""
-    reservation = aws.described("DescribeInstances", "Reservations", InstanceIds=[item.id])
-    instance: dict[str, Any] = reservation["Instances"][0]
+    instance = describe_instance(aws, item.id)
     if instance["State"]["Name"] in OVER:
         return None
     tie = profile_association(aws, item.id)
@@ -55,15 +55,14 @@ def read_instance(aws: Aws, item: Item) -> Values | None:
 
 def profile_association(aws: Aws, instance_id: str) -> dict[str, Any] | None:
     """Return the tie between an instance and its profile, if there is one."""
-    filters = [{"Name": "instance-id", "Values": [instance_id]}]
-    ties = aws.ec2("DescribeIamInstanceProfileAssociations", Filters=filters)["IamInstanceProfileAssociations"]
+    about = where(instance_id=instance_id)
+    ties = aws.ec2("DescribeIamInstanceProfileAssociations", **about)["IamInstanceProfileAssociations"]
     return next((tie for tie in ties if tie["State"] in ("associating", "associated")), None)
 
 
 def root_volume(aws: Aws, instance_id: str) -> tuple[str, str]:
     """Return device name and volume id of an instance's root volume."""
-    reservation = aws.described("DescribeInstances", "Reservations", InstanceIds=[instance_id])
-    mapped = _root_mapping(reservation["Instances"][0])
+    mapped = _root_mapping(describe_instance(aws, instance_id))
     return mapped["DeviceName"], mapped["Ebs"]["VolumeId"]
 
 

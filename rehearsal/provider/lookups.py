@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.provider.lookups_disks import DISKS
 from rehearsal.provider.model import answer
 from rehearsal.provider.query import filtered, the_one
+from rehearsal.provider.tags import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,7 +103,7 @@ def _image(aws: Aws, args: Values) -> Values:
         **answer(image, *names, "rootDeviceName", "rootDeviceType", "virtualizationType", "hypervisor", "enaSupport"),
         "id": image["ImageId"],
         "arn": f"arn:aws:ec2:{aws.settings.region}::image/{image['ImageId']}",
-        "tags": {tag["Key"]: tag["Value"] for tag in image.get("Tags", [])},
+        "tags": mapping(image.get("Tags")),
         "blockDeviceMappings": [_mapping(one) for one in image.get("BlockDeviceMappings", [])],
     }
 

@@ -1,4 +1,4 @@
-"""What look-ups have in common: filters, and the choice among what was found."""
+"""What look-ups have in common: filters of Describe calls, and the choice among what was found."""
 
 from __future__ import annotations
 
@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 def filtered(args: Values, **also: str) -> dict[str, Any]:
     """Return a look-up's `filters`, and others by name, as the parameter of a Describe call."""
     given = [{"Name": part["name"], "Values": part["values"]} for part in args.get("filters") or []]
-    given += [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in also.items()]
+    given += where(**also)["Filters"]
     return {"Filters": given} if given else {}
+
+
+def where(**values: str) -> dict[str, Any]:
+    """Return filters by name, `vpc_id` for `vpc-id`, as the parameter of a Describe call."""
+    return {"Filters": [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in values.items()]}
 
 
 def the_one(args: Values, found: list[dict[str, Any]], age: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:

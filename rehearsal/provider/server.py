@@ -187,7 +187,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             unsettled = {name for cause in touched for name in kind.unsettled_by.get(cause, ())}
             kept = {name: olds[name] for name in kind.outputs if name in olds and name not in unsettled}
             kept |= {name: olds[name] for name, field in kind.fields.items() if field.computed and name in olds}
-            expected = {**expected_outputs(kind, {**kept, **news})}
+            expected = expected_outputs(kind, {**kept, **news})
             return provider_pb2.UpdateResponse(properties=wire.pack(expected))
         item = Item(request.id, news, before)
         made = lifecycle.update(kind, self._aws(request.timeout), item, request.ignoreChanges)

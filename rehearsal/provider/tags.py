@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.model import Fate, Field
+from rehearsal.provider.query import where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,6 +64,12 @@ def as_read(listed: Iterable[Mapping[str, str]] | None, aws: Aws, item: Item) ->
     return {"tags": own_tags(carried, aws, item.values.get("tags")) or None, "tagsAll": carried}
 
 
+def changed(item: Item) -> tuple[dict[str, str], list[str]]:
+    """Return the tags that an update's resource is to carry, and the keys of those that it is to lose."""
+    wanted, present = item.values.get("tagsAll") or {}, item.before.get("tagsAll") or {}
+    return wanted, sorted(present.keys() - wanted.keys())
+
+
 def retag_ec2(aws: Aws, item: Item) -> None:
     """Bring an EC2 resource's tags to `tagsAll`."""
     set_ec2_tags(aws, item.id, item.values.get("tagsAll") or {})
@@ -70,7 +77,7 @@ def retag_ec2(aws: Aws, item: Item) -> None:
 
 def set_ec2_tags(aws: Aws, resource_id: str, wanted: Mapping[str, str]) -> None:
     """Give an EC2 resource these tags and no others."""
-    found = aws.listed("ec2", "DescribeTags", "Tags", Filters=[{"Name": "resource-id", "Values": [resource_id]}])
+    found = aws.listed("ec2", "DescribeTags", "Tags", **where(resource_id=resource_id))
     superfluous = mapping(found).keys() - wanted.keys()
     if superfluous:
         aws.ec2("DeleteTags", Resources=[resource_id], Tags=[{"Key": key} for key in sorted(superfluous)])

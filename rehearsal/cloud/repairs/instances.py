@@ -71,9 +71,9 @@ def modify_metadata_options(response: Any, proceed: Callable[[], Any]) -> Any:
 @around(EC2Response, "stop_instances")
 def stop_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse what EC2 refuses to stop."""
-    for instance in response.ec2_backend.get_multi_instances_by_id(asked(response, "InstanceIds", [])):
+    for instance in _named(response):
         _refuse_terminated(instance, "stopped")
-        request = response.ec2_backend.spot_instance_requests.get(getattr(instance, "spot_instance_request_id", None))
+        request = _spot_request(instance)
         if request and request.type == "one-time":
             message = (
                 f"You can't stop the Spot Instance '{instance.id}' because it is associated with a one-time Spot "
@@ -86,7 +86,7 @@ def stop_instances(response: Any, proceed: Callable[[], Any]) -> Any:
 @around(EC2Response, "start_instances")
 def start_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse to start what is gone."""
-    for instance in response.ec2_backend.get_multi_instances_by_id(asked(response, "InstanceIds", [])):
+    for instance in _named(response):
         _refuse_terminated(instance, "started")
     return proceed()
 
@@ -94,10 +94,21 @@ def start_instances(response: Any, proceed: Callable[[], Any]) -> Any:
 @around(EC2Response, "reboot_instances")
 def reboot_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Reboot what runs; moto's reboot starts anything, terminated or not."""
-    for instance in response.ec2_backend.get_multi_instances_by_id(asked(response, "InstanceIds", [])):
+    for instance in _named(response):
         if instance.state != "running":
             raise refusal("IncorrectState", f"The instance '{instance.id}' is not in the 'running' state.")
     return proceed()
+
+
+def _named(response: Any) -> list[Any]:
+    """Return the instances that a request is about."""
+    found: list[Any] = response.ec2_backend.get_multi_instances_by_id(asked(response, "InstanceIds", []))
+    return found
+
+
+def _spot_request(instance: Any) -> Any:
+    """Return the spot request behind an instance, None where it is paid for in full."""
+    return instance.ec2_backend.spot_instance_requests.get(getattr(instance, "spot_instance_request_id", None))
 
 
 def _refuse_terminated(instance: Any, what: str) -> None:
@@ -114,8 +125,7 @@ def terminate(instance: Any, proceed: Callable[[], Any]) -> Any:
     previous = proceed()
     for index in [index for index, nic in instance.nics.items() if nic.delete_on_termination and index > 0]:
         del instance.nics[index]
-    request = instance.ec2_backend.spot_instance_requests.get(getattr(instance, "spot_instance_request_id", None))
-    if request:
+    if request := _spot_request(instance):
         request.state = "closed"
         request._status_code = "instance-terminated-by-user"  # noqa: SLF001 - it has no other name
     return previous

@@ -1,0 +1,96 @@
+"""The ways to DIGITS on a box: through the tunnel, from this machine's own address, and shut to anybody else."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.errors import RehearsalError
+from rehearsal.site import ROOT
+
+if TYPE_CHECKING:
+    from rehearsal.story import Story
+
+HEALTH = "/index/json"
+
+
+def get(url: str, seconds: float) -> int:
+    """Return the HTTP status of `url`, asked again until it answers or time is up."""
+    deadline = time.monotonic() + seconds
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while True:
+        try:
+            with opener.open(url, timeout=5) as answer:
+                return int(answer.status)
+        except (urllib.error.URLError, OSError) as error:
+            if time.monotonic() > deadline:
+                raise RehearsalError(f"{url} does not answer: {error}") from error
+            time.sleep(0.3)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def tunnel(story: Story) -> None:
+    """Open `fab tunnel`, look at DIGITS through it, close it as Ctrl-C does."""
+    port = _free_port()
+    command = ["fab", "tunnel", "--local", str(port)]
+    print(f"\n$ {shlex.join(command)}", flush=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=story.site.env, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        url = f"http://127.0.0.1:{port}{HEALTH}"
+        print(f"  {url} → {get(url, 20)}", flush=True)
+        process.send_signal(signal.SIGINT)
+        code = process.wait(20)
+    except subprocess.TimeoutExpired:
+        raise RehearsalError("`fab tunnel` goes on 20 s after Ctrl-C") from None
+    finally:
+        process.kill()
+        process.wait()
+    if code:
+        raise RehearsalError(f"`fab tunnel` ended with exit code {code} after Ctrl-C")
+
+
+def direct(story: Story, host: dict[str, Any]) -> None:
+    """Look at DIGITS from this machine's address, which the security group lets in."""
+    url = f"http://{host['address']}:5000{HEALTH}"
+    story.do("curl", "--silent", "--show-error", "--max-time", "5", "--noproxy", "*", "--output", os.devnull, url)
+    print(f"  {url} → {get(url, 5)}, from this machine's own address", flush=True)
+
+
+def stranger(story: Story, host: dict[str, Any]) -> None:
+    """Knock from another address, which the security group keeps out: the packets are dropped, nothing answers."""
+    rooms = story.site.cloud.boxes
+    curl = ["ip", "netns", "exec", rooms["visitor"], "curl", "--silent", "--noproxy", "*", "--max-time", "3"]
+    address = _visitor_arrives(curl, rooms["caller"])
+    url = f"http://{host['address']}:5000{HEALTH}"
+    print(f"\n$ curl --max-time 3 {url}    # from {address}, which reaches this machine", flush=True)
+    done = subprocess.run([*curl, url], check=False, capture_output=True, stdin=subprocess.DEVNULL)
+    if done.returncode != 28:  # curl's exit code for a time-out
+        raise RehearsalError(f"{address} should have timed out at {url}; curl's exit code is {done.returncode}")
+    print("  no answer: the security group drops it", flush=True)
+
+
+def _visitor_arrives(curl: list[str], caller: str) -> str:
+    """Let the visitor reach this machine, so that its silence at the box means something; returns its address."""
+    with socket.create_server((caller, 0)) as door:
+        door.settimeout(5)
+        with subprocess.Popen([*curl, f"http://{caller}:{door.getsockname()[1]}/"], stdin=subprocess.DEVNULL):
+            try:
+                visit, (address, _) = door.accept()
+            except TimeoutError:
+                raise RehearsalError(f"the visitor's network does not reach even this machine, {caller}") from None
+            visit.close()
+    if address == caller:
+        raise RehearsalError(f"the visitor comes from the caller's own address, {caller}: it proves nothing")
+    return str(address)
