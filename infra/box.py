@@ -49,6 +49,8 @@ class Box(pulumi.ComponentResource):
         # With "new" nobody has looked whether the volume is there already.
         if beginning and keys.NEW not in args.settings.job_volume:
             pulumi.log.info(f"{name}: its job volume is {beginning}", self)
+        for warning in args.placement.jobs[name].warnings:
+            pulumi.log.warn(f"{name}: {warning}", self)
         self.register_outputs({"address": self.host.instance.public_ip})
 
     def _access(self, name: str, args: BoxArgs) -> Access:

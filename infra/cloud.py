@@ -64,6 +64,7 @@ class Snapshot:
     """"completed", "pending" or "error"."""
     size_gib: int
     """Of the volume that it was taken of: one made from it cannot be smaller."""
+    tags: Mapping[str, str]
 
 
 class Cloud:
@@ -125,15 +126,15 @@ class Cloud:
         return set(found.locations)
 
     def snapshots(self, tags: Mapping[str, str]) -> list[str]:
-        """Return the ids of the account's completed snapshots with these tags, the newest first."""
-        wanted = {"status": ["completed"], **tagged(tags)}
+        """Return the ids of the account's snapshots with these tags, completed or pending, the newest first."""
+        wanted = {"status": ["completed", "pending"], **tagged(tags)}
         filters = [aws.ebs.GetSnapshotIdsFilterArgs(name=name, values=wanted[name]) for name in wanted]
         return list(self.ask(aws.ebs.get_snapshot_ids, "snapshots", owners=["self"], filters=filters).ids)
 
     def snapshot(self, snapshot_id: str, wrong: str) -> Snapshot:
         """Return a snapshot. Raises `BadInput` that begins with `wrong` when there is none."""
         found = self.ask(aws.ebs.get_snapshot, wrong, snapshot_ids=[snapshot_id])
-        return Snapshot(id=snapshot_id, state=found.state, size_gib=found.volume_size)
+        return Snapshot(id=snapshot_id, state=found.state, size_gib=found.volume_size, tags=found.tags)
 
     def volumes(self, filters: Filters) -> list[Volume]:
         """Return the volumes of the region that are there to stay and match."""

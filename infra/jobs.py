@@ -10,8 +10,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from infra import keys
-from infra.volumes import job_tags, named_volumes, refuse_moves, refuse_to_shrink, tagged_volumes
-from provision.errors import BadInput
+from infra.snapshots import look_up, newest_completed, of_former_hosts, of_pending, refuse_unfit
+from infra.volumes import named_volumes, refuse_moves, refuse_to_shrink, source_of, tagged_volumes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -33,6 +33,10 @@ class Jobs:
     """What a new volume is made from; None: blank."""
     present: Sequence[Volume] = ()
     """Volumes that carry this box's tags: the stack's own, and those that nobody manages."""
+    source: str = ""
+    """The snapshot that the volume is made from, or was; "" where that is not known."""
+    warnings: Sequence[str] = ()
+    """Jobs that a new volume would begin without, and how to have them."""
 
     @property
     def beginning(self) -> str:
@@ -40,6 +44,11 @@ class Jobs:
         if self.named or self.present:
             return ""
         return f"made from the snapshot {self.snapshot}" if self.snapshot else "new and blank"
+
+    @property
+    def blank(self) -> bool:
+        """Whether it begins with nothing."""
+        return not (self.named or self.present or self.snapshot)
 
 
 def find_jobs(settings: Settings, cloud: Cloud, zone: str, usable: Collection[str]) -> dict[str, Jobs]:
@@ -49,36 +58,52 @@ def find_jobs(settings: Settings, cloud: Cloud, zone: str, usable: Collection[st
     cannot be used.
     """
     named, present = named_volumes(settings, cloud), tagged_volumes(settings, cloud)
+    own = {box.host_name: present[box.host_name] for box in settings.each()}
     # Where there are two, it is not clear yet which one counts; `infra.storage` asks the user.
-    only = {host: volumes[0] for host, volumes in present.items() if len(volumes) == 1 and host not in named}
+    only = {host: volumes[0] for host, volumes in own.items() if len(volumes) == 1 and host not in named}
     refuse_moves(settings, {**only, **named}, usable)
     refuse_to_shrink(settings, only)
     found = {}
-    for host, volumes in present.items():
+    for host, volumes in own.items():
         if volume := named.get(host):
             found[host] = Jobs(zone=volume.zone, size_gib=volume.size_gib, named=volume.id)
+        elif volumes:
+            found[host] = Jobs(
+                zone=volumes[0].zone,
+                size_gib=settings.job_volume_gib,
+                present=tuple(volumes),
+                source=source_of(volumes[0].tags),
+            )
         else:
-            place = volumes[0].zone if volumes else zone
-            snapshot = None if volumes else _snapshot(settings, cloud, host)
-            size = settings.job_volume_gib
-            found[host] = Jobs(zone=place, size_gib=size, snapshot=snapshot, present=tuple(volumes))
+            found[host] = _new(settings, cloud, host, zone)
+    blank = [host for host, jobs in found.items() if jobs.blank]
+    if blank and _looked(settings) and settings.job_snapshot != keys.NO_SNAPSHOT:
+        warnings = of_former_hosts(cloud, blank, {host: present[host] for host in present if host not in own}, own)
+        found[blank[0]] = dataclasses.replace(found[blank[0]], warnings=warnings)
     return found
 
 
-def _snapshot(settings: Settings, cloud: Cloud, host: str) -> str | None:
+def _looked(settings: Settings) -> bool:
+    """Say whether a volume that was not found is not there: with "new" nobody looks for it."""
+    return settings.job_volume != (keys.NEW,)
+
+
+def _new(settings: Settings, cloud: Cloud, host: str, zone: str) -> Jobs:
     """Return what a new volume is made from. Raises `BadInput` for a snapshot that is not complete, or too large."""
     wanted = settings.job_snapshot
-    if wanted == keys.NO_SNAPSHOT:
-        return None
-    newest = next(iter(cloud.snapshots(job_tags(host))), None) if wanted == keys.NEWEST else wanted
-    if newest is None:
-        return None
-    snapshot = cloud.snapshot(newest, f'gpurig:jobSnapshot: "{newest}" is not to be had in {cloud.region}')
-    if snapshot.state != "completed":
-        wrong = f'"{newest}" is not completed, but {snapshot.state}'
-        raise BadInput([f"gpurig:jobSnapshot: {wrong}: wait for it, or take another (`fab volume-status` lists them)"])
-    if snapshot.size_gib > settings.job_volume_gib:
-        wrong = f"{settings.job_volume_gib} is less than the {snapshot.size_gib} GiB of {newest}"
-        way_out = f"pulumi config set gpurig:jobVolumeGib {snapshot.size_gib}"
-        raise BadInput([f'gpurig:jobVolumeGib: {wrong}, which "{host}" starts from: {way_out}'])
-    return newest
+    snapshot, warnings = None, []
+    if wanted == keys.NEWEST:
+        snapshot, pending = newest_completed(cloud, host)
+        if pending and _looked(settings):
+            warnings = [of_pending(host, snapshot, pending[0])]
+    elif wanted != keys.NO_SNAPSHOT:
+        snapshot = look_up(cloud, wanted)
+    if snapshot:
+        refuse_unfit(settings, host, snapshot)
+    return Jobs(
+        zone=zone,
+        size_gib=settings.job_volume_gib,
+        snapshot=snapshot.id if snapshot else None,
+        source=snapshot.id if snapshot and _looked(settings) else "",
+        warnings=warnings,
+    )

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.refusal import refusing
+from infra.volumes import from_tags
 from provision.errors import BadInput
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class JobVolume(pulumi.ComponentResource):
             encrypted=True,
             snapshot_id=args.jobs.snapshot,
             final_snapshot=args.on_destroy == "snapshot",
-            tags={"Name": name, **args.tags},
+            tags={"Name": name, **args.tags, **from_tags(args.jobs.source)},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # Either of these would replace the volume, and with it all that is on it.

@@ -18,12 +18,33 @@ if TYPE_CHECKING:
 _HOST = "gpurig:host"
 _PART = "gpurig:volume"
 _JOBS = "jobs"
+_FROM = "gpurig:from"
 
 
 def job_tags(host_name: str) -> dict[str, str]:
     """Return the tags by which a box's job volume and its snapshots are told from those of other boxes and stacks."""
+    return {**of_any_host(), _HOST: host_name}
+
+
+def of_any_host() -> dict[str, str]:
+    """Return the tags that the job volumes and snapshots of all boxes of the stack share, also of those long gone."""
     own = stack_tags()
-    return {**{key: own[key] for key in ("gpurig:project", "gpurig:stack")}, _HOST: host_name, _PART: _JOBS}
+    return {**{key: own[key] for key in ("gpurig:project", "gpurig:stack")}, _PART: _JOBS}
+
+
+def host_of(tags: Mapping[str, str]) -> str:
+    """Return which box a volume or a snapshot is of; "" where its tags do not say."""
+    return tags.get(_HOST, "")
+
+
+def source_of(tags: Mapping[str, str]) -> str:
+    """Return the snapshot that a volume was made from by its tags; "" where they do not say."""
+    return tags.get(_FROM, "")
+
+
+def from_tags(snapshot: str) -> dict[str, str]:
+    """Return the tags of a volume that was made from a snapshot ("": of none), which its snapshots then carry too."""
+    return {_FROM: snapshot} if snapshot else {}
 
 
 def named_volumes(settings: Settings, cloud: Cloud) -> dict[str, Volume]:
@@ -73,12 +94,14 @@ def _why_not(settings: Settings, cloud: Cloud, volume: Volume) -> str:
 
 
 def tagged_volumes(settings: Settings, cloud: Cloud) -> dict[str, list[Volume]]:
-    """Return, by host, the volumes that carry its tags; none where the user wants a new one whatever there is."""
+    """Return, by host, the volumes that carry its tags; none where the user wants a new one whatever there is.
+
+    Those of hosts that the stack does not have any more come after its own.
+    """
     found: dict[str, list[Volume]] = {box.host_name: [] for box in settings.each()}
     if settings.job_volume != (keys.NEW,):
-        of_any = {key: tag for key, tag in job_tags("").items() if key != _HOST}
-        for volume in cloud.volumes(tagged(of_any)):
-            found.get(volume.tags.get(_HOST, ""), []).append(volume)
+        for volume in cloud.volumes(tagged(of_any_host())):
+            found.setdefault(host_of(volume.tags), []).append(volume)
     return found
 
 

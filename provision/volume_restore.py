@@ -55,6 +55,15 @@ def chosen(volume: JobVolume, name: str) -> Snapshot:
     raise BadInput([f"there is no completed snapshot of {volume.host}"], hint="fab volume-snapshot takes one")
 
 
+def leftovers(volume: JobVolume) -> list[dict[str, Any]]:
+    """Return what EC2 says of the temporary volumes of restores to a host, of those that go on too."""
+    tags = {**volume.identity(), "gpurig:volume": TEMPORARY}
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    with answers(f"cannot ask EC2 about the volumes of {volume.host}"):
+        found: list[dict[str, Any]] = volume.ec2.describe_volumes(Filters=filters)["Volumes"]
+    return found
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Restore:
     """A restore of one host."""
@@ -84,7 +93,7 @@ class Restore:
     def sweep(self) -> list[str]:
         """Give back what restores that were cut off have left; returns the volumes of those that go on."""
         going = []
-        for row in self._leftovers():
+        for row in leftovers(self.volume):
             source = row["VolumeId"]
             # Also where it is attached to no box any more: the copy in part may be on this one.
             said = runs.one(self.session, "release", WATCH, source=source)
@@ -93,15 +102,8 @@ class Restore:
                 going.append(source)
             else:
                 self._give_back(source)
-                self.out.tell(f"{source}, left by a restore that was cut off, is deleted")
+                self.out.tell(f"{source}, left by a restore that was cut off, is deleted: it costs nothing any more")
         return going
-
-    def _leftovers(self) -> list[dict[str, Any]]:
-        tags = {**self.volume.identity(), "gpurig:volume": TEMPORARY}
-        filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
-        with answers(f"cannot ask EC2 about the volumes of {self.volume.host}"):
-            found: list[dict[str, Any]] = self.volume.ec2.describe_volumes(Filters=filters)["Volumes"]
-        return found
 
     @contextlib.contextmanager
     def _attached(self, snapshot: Snapshot) -> Iterator[str]:

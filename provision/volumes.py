@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 COMPLETED = "completed"
 IDENTITY = ("gpurig:project", "gpurig:stack", "gpurig:host", "gpurig:volume")
 """The tags by which a job volume's snapshots are found; each carries its volume's own."""
+FROM = "gpurig:from"
+"""The tag that says of which snapshot the volume was made that a snapshot is of."""
 LOOK = 2.0
 """Seconds between two questions to EC2 about what goes on."""
 
@@ -36,6 +38,10 @@ class Snapshot:
     size_gib: int
     """The volume's size then."""
     description: str
+    volume: str
+    """What it was taken of, a volume that may be gone."""
+    source: str
+    """The snapshot that this volume was made from, "" where that is not known."""
 
     @classmethod
     def from_aws(cls, row: Mapping[str, Any]) -> Self:
@@ -47,6 +53,8 @@ class Snapshot:
             percent=int(row.get("Progress", "").rstrip("%") or 0),
             size_gib=row["VolumeSize"],
             description=row.get("Description", ""),
+            volume=row["VolumeId"],
+            source=named(row).get(FROM, ""),
         )
 
 
@@ -61,6 +69,8 @@ class JobVolume:
     zone: str
     attached_to: str
     """The instance that has it; "" where none has."""
+    source: str
+    """The snapshot that it was made from; "" for one that began blank."""
     tags: Mapping[str, str]
     host: Host
     ec2: Any = dataclasses.field(repr=False, compare=False)
@@ -85,7 +95,8 @@ class JobVolume:
             state=row["State"],
             zone=row["AvailabilityZone"],
             attached_to=next((attachment["InstanceId"] for attachment in row["Attachments"]), ""),
-            tags={tag["Key"]: tag["Value"] for tag in row.get("Tags", ())},
+            source=row.get("SnapshotId") or "",
+            tags=named(row),
             host=host,
             ec2=account,
         )
@@ -111,7 +122,7 @@ class JobVolume:
 
         Raises `GpurigError` where EC2 refuses it or gives it up. Stopped from outside, EC2 goes on copying.
         """
-        tags = {"Name": self.tags.get("Name", self.id), **self.identity()}
+        tags = {"Name": self.tags.get("Name", self.id), **self.identity(), FROM: self.source}
         with answers(f"cannot take a snapshot of {self.id}"):
             row = self.ec2.create_snapshot(
                 VolumeId=self.id,
@@ -129,18 +140,28 @@ class JobVolume:
             raise GpurigError(f"EC2 gave {taken.id} of {self.id} up: {taken.state}", hint=hint)
         return taken
 
-    def prune(self, keep: int) -> list[Snapshot]:
-        """Delete completed snapshots of this stack's host but the newest `keep`, and return those.
+    def prune(self, keep: int) -> tuple[list[Snapshot], list[Snapshot]]:
+        """Delete completed snapshots of this stack's host but the newest `keep` and the last one of each older volume.
 
-        Raises `BadInput` for fewer than one: the last one stays. What is pending or failed is never touched.
+        The last one of a volume counts as any other where a later volume was made from it, and so has its jobs. Returns
+        what was deleted, and what is kept for that reason alone. Raises `BadInput` for fewer than one: the last one
+        stays. What is pending or failed is never touched.
         """
         if keep < 1:
             raise BadInput([f"--keep {keep}: at least 1, as the last completed snapshot never goes"])
-        old = [snapshot for snapshot in self.snapshots() if snapshot.state == COMPLETED][keep:]
+        completed = [snapshot for snapshot in self.snapshots() if snapshot.state == COMPLETED]
+        last = {snapshot.volume: snapshot.id for snapshot in reversed(completed)}
+        only = {*last.values()} - {self.source, *(snapshot.source for snapshot in completed)}
+        old = [snapshot for snapshot in completed[keep:] if snapshot.id not in only]
         for snapshot in old:
             with answers(f"cannot delete {snapshot.id}"):
                 self.ec2.delete_snapshot(SnapshotId=snapshot.id)
-        return old
+        return old, [snapshot for snapshot in completed[keep:] if snapshot.id in only]
+
+
+def named(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags of what EC2 describes."""
+    return {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}
 
 
 def pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from provision import runs
 from provision.errors import BadInput, Unreachable
 from provision.session import Session
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task
-from provision.volume_restore import WATCH, Restore, checked_path, chosen
+from provision.volume_restore import FRESH, WATCH, Restore, checked_path, chosen, leftovers
 from provision.volumes import JobVolume
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 GIB = 2**30
 COPIED = "stopped watching; EC2 goes on copying the snapshot, and nothing was pruned"
-CUT_OFF = "stopped; what was copied in part is dropped, and the temporary volume goes with the next volume command"
+CUT_OFF = "stopped; what was copied in part is dropped; `fab volume-status` deletes the temporary volume if it is left"
+ONCE_IT_ANSWERS = "`fab volume-status` deletes it once the box answers, if that restore was cut off"
+WAS_IT_CUT_OFF = f"if it was cut off: this command deletes that volume, {FRESH // 60} minutes after its start"
 SNAPSHOT_HELP = {
-    "keep": "so many completed snapshots of the host stay, the newest; older ones are deleted, never the last one",
+    "keep": "so many completed snapshots of the host stay, the newest; older ones go, never the only one of some jobs",
     **LIMIT_HELP,
 }
 RESTORE_HELP = {
@@ -51,6 +53,8 @@ def volume_status(c: Any, *, json: bool = False, limit: str = "") -> None:
                 there = {**runs.one(session, "status", WATCH), "restoring": going}
         except Unreachable as error:
             out.tell(error.what)
+            for left in leftovers(volume):
+                out.tell(f"{left['VolumeId']} is there for a restore, and costs money: {ONCE_IT_ANSWERS}")
         found[host.name] = _line(volume, snapshots, there) if json else _screen(volume, snapshots, there)
 
     each(c, look, hosts=hosts)
@@ -71,7 +75,7 @@ def _screen(volume: JobVolume, snapshots: list[Snapshot], there: Event) -> str:
         ("host", str(volume.host)),
         ("volume", f"{volume.id}, {volume.size_gib} GiB, {volume.state}, {volume.zone}"),
         ("on the box", _space(there) if there else "unknown: the box does not answer"),
-        *(("restore", f"one goes on, from {source}") for source in there.get("restoring", ())),
+        *(("restore", f"one goes on with {source}; {WAS_IT_CUT_OFF}") for source in there.get("restoring", ())),
         *(("snapshot", _told(snapshot)) for snapshot in snapshots),
     ]
     if not snapshots:
@@ -108,8 +112,13 @@ def volume_snapshot(c: Any, *, keep: str = "7", limit: str = "") -> None:
         _sync(c, volume, out)
         taken = volume.snapshot(lambda now: out.now(f"{now.id}: {now.percent} % copied"))
         out.line(f"{taken.id} of {volume.id} on {host} is completed")
-        for old in volume.prune(int(keep)):
+        gone, kept = volume.prune(int(keep))
+        for old in gone:
             out.line(f"deleted {_told(old)}: {keep} newer ones are there")
+        for old in kept:
+            out.line(f"kept {_told(old)}: the last one of {old.volume}, whose jobs may be nowhere else")
+        if kept:
+            out.line("what is not needed of them: aws ec2 delete-snapshot --snapshot-id snap-…")
 
     each(c, take, limit=limit)
 

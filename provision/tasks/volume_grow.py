@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from provision.volume_restore import WATCH
 from provision.volumes import JobVolume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from provision.inventory import Host
     from provision.progress import View
@@ -23,6 +24,10 @@ KEY = "gpurig:jobVolumeGib"
 NAMED = "gpurig:jobVolume"
 GIB = 2**30
 HELP = {"size": "GiB that the job volume of every host of the stack is to have", "yes": "do not ask: `pulumi up --yes`"}
+UNCHANGED = ("same", "read", "refresh")
+"""Steps of Pulumi that change nothing in the cloud."""
+JOB_VOLUME = "gpurig:infra:JobVolume$aws:ebs/volume:Volume"
+"""In the URNs of the volumes that the program makes for jobs."""
 STOPPED = "stopped; `fab volume-status` tells how large the volumes are, and the same command goes on"
 
 
@@ -59,8 +64,9 @@ def _enlarge(volumes: Sequence[JobVolume], size: int, *, yes: bool) -> None:
     if _pulumi("config", "set", KEY, str(size)):
         raise GpurigError(f"{KEY} could not be set; nothing was changed")
     try:
-        failed = _pulumi("up", *(["--yes"] if yes else [])) != 0
-    except KeyboardInterrupt:
+        _refuse_other_changes()
+        failed = _pulumi("up", *(["--yes", "--skip-preview"] if yes else [])) != 0
+    except (KeyboardInterrupt, GpurigError):
         _set_back(volumes, before)
         raise
     if failed:
@@ -75,6 +81,40 @@ def _refuse_named(volumes: Sequence[JobVolume], size: int) -> None:
         by_hand = [f"aws ec2 modify-volume --volume-id {volume.id} --size {size}" for volume in named]
         problems = [f"{NAMED} names {volume.id} of {volume.host}: `pulumi up` does not enlarge it" for volume in named]
         raise BadInput(problems, hint="\n".join([*by_hand, "then the same command grows the file system"]))
+
+
+def _refuse_other_changes() -> None:
+    """Raise `BadInput` where `pulumi up` would do more than change job volumes in place: a box may be in use."""
+    tell("asking `pulumi preview` what would change")
+    try:
+        steps = json.loads(_heard("preview", "--json")).get("steps", ())
+    except ValueError:  # also of "", where it failed
+        _pulumi("preview")  # which says why, where the user sees it
+        hint = "once the reason, above, is gone, the same command again"
+        raise GpurigError("`pulumi preview` does not tell what would change: nothing was enlarged", hint=hint) from None
+    if others := _others(steps):
+        hint = (
+            "`pulumi preview --diff` shows these changes; `pulumi up` makes them, or take back the setting that is\n"
+            "behind them; then the same command enlarges the volumes"
+        )
+        raise BadInput(["`pulumi up` would change more than the job volumes, so nothing was done:", *others], hint=hint)
+
+
+def _others(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what a preview would do to anything but job volumes, a line for each resource."""
+    found: dict[str, set[str]] = {}
+    for step in steps:
+        grows = step["op"] == "update" and JOB_VOLUME in step["urn"]
+        if step["op"] not in UNCHANGED and not grows:
+            found.setdefault(step["urn"], set()).add(step["op"])
+    lines = []
+    for urn, ops in found.items():
+        kind, name = urn.split("::")[2].rpartition("$")[2], urn.split("::")[-1]
+        # A replacement is several steps: its own, and one for each of the two resources.
+        doing = "replace" if "replace" in ops else ", ".join(sorted(ops))
+        if not kind.startswith("gpurig:"):  # a component of ours: what is in it has lines of its own
+            lines.append(f"  {doing} {kind} {name}")
+    return lines
 
 
 def _set_back(volumes: Sequence[JobVolume], before: str) -> None:
@@ -95,7 +135,12 @@ def _set_back(volumes: Sequence[JobVolume], before: str) -> None:
 
 def _get(key: str) -> str:
     """Return a setting of the selected stack as text, "" where it is not set."""
-    with _started("config", "get", key, output=subprocess.PIPE) as process:
+    return _heard("config", "get", key)
+
+
+def _heard(*words: str) -> str:
+    """Return what `pulumi` prints; "" where it fails."""
+    with _started(*words, output=subprocess.PIPE) as process:
         said = process.communicate()[0].strip()
     return said if process.returncode == 0 else ""
 

@@ -52,6 +52,21 @@ class AwsVolume:
         return all(facts.get(name) in values for name, values in filters.items())
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AwsSnapshot:
+    """A snapshot as EC2 describes it."""
+
+    id: str
+    state: str = "completed"
+    gib: int = 8
+    tags: dict[str, str] = dataclasses.field(default_factory=lambda: dict(OWN_TAGS))
+
+    def matches(self, filters: dict[str, list[str]]) -> bool:
+        """Say whether EC2's filters let it through."""
+        facts = {"status": self.state, **{f"tag:{key}": value for key, value in self.tags.items()}}
+        return all(facts.get(name) in values for name, values in filters.items())
+
+
 @dataclasses.dataclass(kw_only=True)
 class Aws(mocks.Mocks):
     """Enough of AWS for the program's look-ups; a resource's outputs are its inputs and what AWS would add."""
@@ -59,10 +74,8 @@ class Aws(mocks.Mocks):
     instance_types: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
     """Types that EC2 describes → their GPUs."""
     offered_in: tuple[str, ...] = ZONES
-    snapshots: tuple[str, ...] = ()
-    """Ids, the newest first."""
-    snapshot_state: str = "completed"
-    snapshot_gib: int = 8
+    snapshots: tuple[AwsSnapshot, ...] = ()
+    """The newest first."""
     volumes: tuple[AwsVolume, ...] = ()
     """What there is beside the volumes that the program declares."""
     instances: tuple[str, ...] = ()
@@ -94,14 +107,16 @@ class Aws(mocks.Mocks):
     def _getAmi(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"id": f"ami-of-{args['owners'][0]}"}
 
-    def _getSnapshotIds(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"ids": list(self.snapshots)}
+    def _getSnapshotIds(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        wanted = {part["name"]: part["values"] for part in args["filters"]}
+        return {"ids": [snapshot.id for snapshot in self.snapshots if snapshot.matches(wanted)]}
 
     def _getSnapshot(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         (wanted,) = args["snapshotIds"]
-        if wanted not in self.snapshots:
-            raise NotAnswered(f"api error InvalidSnapshot.NotFound: The snapshot '{wanted}' does not exist.")
-        return {"state": self.snapshot_state, "volumeSize": self.snapshot_gib}
+        for snapshot in self.snapshots:
+            if snapshot.id == wanted:
+                return {"state": snapshot.state, "volumeSize": snapshot.gib, "tags": snapshot.tags}
+        raise NotAnswered(f"api error InvalidSnapshot.NotFound: The snapshot '{wanted}' does not exist.")
 
     def _getEbsVolumes(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         wanted = {part["name"]: part["values"] for part in args["filters"]}

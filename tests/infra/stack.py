@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal import engine, provider
 from rehearsal.cloud.handle import Cloud
 from tests.infra.lab import PUBLIC_KEY, ROOT
+from tests.tasks.test_fab import FAB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +61,13 @@ class Stack:
             text=True,
             check=False,
         )
+
+    def fab(self, *arguments: str, code: int) -> str:
+        """Run `fab` in the stack's folder, and return what it said."""
+        words = [str(FAB), "--search-root", str(ROOT), *arguments]
+        done = subprocess.run(words, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
     def up(self, **settings: str) -> None:
         """Set keys, then update."""

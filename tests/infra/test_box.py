@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.infra.aws import OWN_TAGS, ZONES, Aws
+from tests.infra.aws import OWN_TAGS, ZONES, Aws, AwsSnapshot
 from tests.infra.lab import GOOD, run
 
 if TYPE_CHECKING:
@@ -145,12 +145,12 @@ def test_a_final_snapshot_gets_the_time_that_it_takes(box: Run) -> None:
 
 
 def test_a_new_volume_comes_from_the_newest_snapshot_of_this_box_and_stack() -> None:
-    found = run(GOOD, aws=Aws(snapshots=("snap-newest", "snap-older")))
+    found = run(GOOD, aws=Aws(snapshots=(AwsSnapshot(id="snap-newest"), AwsSnapshot(id="snap-older"))))
     assert found.one("Volume").inputs["snapshotId"] == "snap-newest"
     (asked,) = [call.args for call in found.asked if "getSnapshotIds" in call.token]
     assert asked["owners"] == ["self"]
     assert {part["name"]: part["values"] for part in asked["filters"]} == {
-        "status": ["completed"],
+        "status": ["completed", "pending"],
         "tag:gpurig:project": ["gpurig"],
         "tag:gpurig:stack": ["test"],
         "tag:gpurig:host": ["box"],
@@ -166,7 +166,7 @@ def test_without_a_snapshot_the_volume_is_blank(box: Run) -> None:
 
 @pytest.mark.parametrize(("wanted", "expected"), [("none", None), ("snap-0123456789abcdef0", "snap-0123456789abcdef0")])
 def test_the_snapshot_may_be_chosen(wanted: str, expected: str | None) -> None:
-    aws = Aws(snapshots=("snap-newest", "snap-0123456789abcdef0"))
+    aws = Aws(snapshots=(AwsSnapshot(id="snap-newest"), AwsSnapshot(id="snap-0123456789abcdef0")))
     found = run({**GOOD, "gpurig:jobSnapshot": wanted}, aws=aws)
     assert found.one("Volume").inputs.get("snapshotId") == expected
 

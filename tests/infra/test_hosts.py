@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from provision import inventory
-from tests.infra.aws import OWN_TAGS, Aws, AwsVolume
+from tests.infra.aws import OWN_TAGS, Aws, AwsSnapshot, AwsVolume
 from tests.infra.lab import GOOD, run
 
 if TYPE_CHECKING:
@@ -52,10 +52,12 @@ def test_each_host_has_a_volume_of_its_own_and_all_share_the_network(three: Run)
         assert f"vol-{name}-jobs" in str(three.bundle(name)["steps"])
 
 
-def test_each_host_starts_from_its_own_snapshot(three: Run) -> None:
-    asked = [call.args for call in three.asked if "getSnapshotIds" in call.token]
-    hosts = [next(part["values"] for part in one["filters"] if part["name"] == "tag:gpurig:host") for one in asked]
-    assert hosts == [[name] for name in NAMES]
+def test_each_host_starts_from_its_own_snapshot() -> None:
+    own = {name: AwsSnapshot(id=f"snap-{name}", tags={**OWN_TAGS, "gpurig:host": name}) for name in NAMES}
+    found = run({**GOOD, "gpurig:hosts": "3"}, aws=Aws(snapshots=tuple(own.values())))
+    assert {volume.name: volume.inputs["snapshotId"] for volume in found.all("Volume")} == {
+        f"{name}-jobs": f"snap-{name}" for name in NAMES
+    }
 
 
 def test_questions_that_all_hosts_share_are_asked_once(three: Run) -> None:

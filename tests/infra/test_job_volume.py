@@ -7,11 +7,13 @@ import dataclasses
 import pulumi
 import pytest
 
-from tests.infra.aws import OWN_TAGS, Aws, AwsVolume
+from tests.infra.aws import OWN_TAGS, Aws, AwsSnapshot, AwsVolume
 from tests.infra.lab import GOOD, run
 
 KEPT = AwsVolume(id="vol-0123456789abcdef0")
 NAMED = {"gpurig:jobVolume": KEPT.id}
+SNAPSHOT = AwsSnapshot(id="snap-0123456789abcdef0")
+PENDING = AwsSnapshot(id="snap-0123456789abcdef1", state="pending")
 
 
 def refused(changes: dict[str, str], aws: Aws) -> str:
@@ -84,15 +86,15 @@ def test_a_named_volume_in_another_zone_than_wanted() -> None:
 
 
 def test_a_volume_that_an_earlier_stack_left_is_not_passed_over() -> None:
-    message = refused({}, Aws(volumes=(KEPT,), snapshots=("snap-newest",)))
+    message = refused({}, Aws(volumes=(KEPT,), snapshots=(SNAPSHOT,)))
     assert f"{KEPT.id} (100 GiB, us-east-1a) has jobs of this box" in message
     assert f"pulumi config set gpurig:jobVolume {KEPT.id}" in message
     assert "pulumi config set gpurig:jobVolume new" in message
 
 
 def test_it_is_left_alone_where_the_user_says_so() -> None:
-    found = run({**GOOD, "gpurig:jobVolume": "new"}, aws=Aws(volumes=(KEPT,), snapshots=("snap-newest",)))
-    assert found.one("Volume").inputs["snapshotId"] == "snap-newest"
+    found = run({**GOOD, "gpurig:jobVolume": "new"}, aws=Aws(volumes=(KEPT,), snapshots=(SNAPSHOT,)))
+    assert found.one("Volume").inputs["snapshotId"] == SNAPSHOT.id
 
 
 def test_the_stacks_own_volume_is_no_reason_to_ask() -> None:
@@ -106,9 +108,24 @@ def test_the_stacks_own_volume_is_no_reason_to_ask() -> None:
 
 
 def test_the_preview_says_what_a_new_volume_begins_as() -> None:
-    restored = run(GOOD, aws=Aws(snapshots=("snap-0123456789abcdef0",)))
+    restored = run(GOOD, aws=Aws(snapshots=(SNAPSHOT,)))
     assert "box: its job volume is made from the snapshot snap-0123456789abcdef0" in restored.messages
     assert "box: its job volume is new and blank" in run(GOOD, aws=Aws()).messages
+
+
+def test_a_volume_and_so_its_snapshots_say_what_it_was_made_from() -> None:
+    snapshots = (SNAPSHOT,)
+    made = run(GOOD, aws=Aws(snapshots=snapshots)).one("Volume").inputs
+    assert made["snapshotId"] == made["tags"]["gpurig:from"] == SNAPSHOT.id
+    # Later, with a newer snapshot of its own, what it was made from is what its tag says.
+    there = AwsVolume(id="vol-box-jobs", tags={**OWN_TAGS, "gpurig:from": "snap-earlier"})
+    assert run(GOOD, aws=Aws(volumes=(there,), snapshots=snapshots)).one("Volume").inputs["tags"] == {
+        **made["tags"],
+        "gpurig:from": "snap-earlier",
+    }
+    # With "new" nobody looks whether it is there: the tag would follow the newest snapshot.
+    for wanted in ({"gpurig:jobVolume": "new"}, {"gpurig:jobSnapshot": "none"}):
+        assert "gpurig:from" not in run({**GOOD, **wanted}, aws=Aws(snapshots=snapshots)).one("Volume").inputs["tags"]
 
 
 def test_another_hosts_volume_is_nobodys_business() -> None:
@@ -137,7 +154,7 @@ def test_a_volume_cannot_shrink() -> None:
 
 @pytest.mark.parametrize("wanted", ["snap-0123456789abcdef0", "newest"])
 def test_a_snapshot_larger_than_the_volume(wanted: str) -> None:
-    aws = Aws(snapshots=("snap-0123456789abcdef0",), snapshot_gib=120)
+    aws = Aws(snapshots=(dataclasses.replace(SNAPSHOT, gib=120),))
     message = refused({"gpurig:jobSnapshot": wanted}, aws)
     assert "100 is less than the 120 GiB of snap-0123456789abcdef0" in message
     assert "pulumi config set gpurig:jobVolumeGib 120" in message
@@ -145,7 +162,7 @@ def test_a_snapshot_larger_than_the_volume(wanted: str) -> None:
 
 @pytest.mark.parametrize("state", ["pending", "error"])
 def test_a_snapshot_that_is_not_completed(state: str) -> None:
-    aws = Aws(snapshots=("snap-0123456789abcdef0",), snapshot_state=state)
+    aws = Aws(snapshots=(dataclasses.replace(SNAPSHOT, state=state),))
     message = refused({"gpurig:jobSnapshot": "snap-0123456789abcdef0"}, aws)
     assert f'gpurig:jobSnapshot: "snap-0123456789abcdef0" is not completed, but {state}' in message
 
@@ -154,3 +171,70 @@ def test_a_snapshot_that_nobody_knows() -> None:
     message = refused({"gpurig:jobSnapshot": "snap-0123456789abcdef0"}, Aws())
     assert 'gpurig:jobSnapshot: "snap-0123456789abcdef0" is not to be had in us-east-1' in message
     assert "does not exist" in message
+
+
+# -- jobs that a new volume would begin without
+
+
+def warnings(config: dict[str, str], aws: Aws) -> str:
+    """Return what a preview warns of, beside what it always says."""
+    said = run({**GOOD, **config}, aws=aws).messages
+    return "\n".join(text for text in said if " its job volume is " not in text and "running: $" not in text)
+
+
+def test_a_newer_snapshot_that_is_pending_is_not_passed_over_silently() -> None:
+    aws = Aws(snapshots=(PENDING, SNAPSHOT))
+    assert run(GOOD, aws=aws).one("Volume").inputs["snapshotId"] == SNAPSHOT.id
+    said = warnings({}, aws)
+    assert f"box: {SNAPSHOT.id} is not its newest snapshot: {PENDING.id} is newer" in said
+    assert f"aws ec2 describe-snapshots --snapshot-ids {PENDING.id}" in said
+    assert warnings({}, Aws(snapshots=(SNAPSHOT, PENDING))) == ""
+
+
+def test_a_box_is_not_made_blank_while_its_only_snapshot_is_pending() -> None:
+    aws = Aws(snapshots=(PENDING,))
+    message = refused({}, aws)
+    assert f'the only snapshot of "box", {PENDING.id}, is still pending' in message
+    assert "pulumi config set gpurig:jobSnapshot none" in message
+    assert "snapshotId" not in run({**GOOD, "gpurig:jobSnapshot": "none"}, aws=aws).one("Volume").inputs
+
+
+def test_a_snapshot_that_is_being_taken_of_a_box_in_use_is_no_news() -> None:
+    own = dataclasses.replace(KEPT, id="vol-box-jobs")
+    assert warnings({}, Aws(volumes=(own,), snapshots=(PENDING, SNAPSHOT))) == ""
+    # With "new" nobody knows whether the box has its volume yet.
+    assert warnings({"gpurig:jobVolume": "new"}, Aws(volumes=(own,), snapshots=(PENDING,))) == ""
+
+
+def test_jobs_of_a_host_that_has_another_name_now_are_not_left_behind_silently() -> None:
+    newer = dataclasses.replace(SNAPSHOT, id="snap-0123456789abcdef9")
+    second = dataclasses.replace(SNAPSHOT, id="snap-0123456789abcdef2", tags={**OWN_TAGS, "gpurig:host": "box-2"})
+    stranger = dataclasses.replace(SNAPSHOT, id="snap-0123456789abcdef3", tags={**OWN_TAGS, "gpurig:stack": "prod"})
+    aws = Aws(volumes=(KEPT,), snapshots=(newer, second, SNAPSHOT, stranger))
+    said = warnings({"gpurig:hostName": "lab"}, aws)
+    assert "lab: the job volume of lab begins blank" in said
+    assert f"  box: {KEPT.id} (100 GiB, us-east-1a), snapshot {newer.id}\n" in said
+    assert f"  box-2: snapshot {second.id}\n" in said
+    assert SNAPSHOT.id not in said
+    assert stranger.id not in said
+    for way in ("set gpurig:hostName", "pulumi config set gpurig:jobSnapshot snap-", "fab volume-snapshot"):
+        assert way in said
+
+
+def test_hosts_that_begin_blank_are_told_once_and_together() -> None:
+    aws = Aws(snapshots=(SNAPSHOT,))
+    said = warnings({"gpurig:hostName": "lab", "gpurig:hosts": "2"}, aws)
+    assert said.count("the job volume of lab, lab-2 begins blank") == 1
+    assert said.count(SNAPSHOT.id) == 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"gpurig:hosts": "2"},  # a second one, blank as it has to be
+        {"gpurig:hostName": "lab", "gpurig:jobSnapshot": "none"},
+        {"gpurig:hostName": "lab", "gpurig:jobSnapshot": SNAPSHOT.id},
+    ],
+)
+def test_where_nothing_is_left_behind_nothing_is_said(config: dict[str, str]) -> None:
+    assert warnings(config, Aws(snapshots=(SNAPSHOT,))) == ""

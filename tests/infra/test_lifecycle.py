@@ -28,6 +28,15 @@ def test_a_stack_lives_and_comes_back(tmp_path: Path) -> None:
         assert stack.open_to() == {(22, "198.51.100.0/24"), (5000, "198.51.100.0/24")}
         assert [(v["VolumeId"], v["Size"]) for v in stack.job_volumes()] == [(volume["VolumeId"], 120)]
 
+        # What waits for a `pulumi up` is not done by the way.
+        stack.pulumi("config", "set", "gpurig:generation", "2")
+        refused = stack.fab("volume-grow", "--size", "150", "--yes", code=2)
+        for line in ("create aws:ec2/instance:Instance box-g2", "delete aws:ec2/instance:Instance box-g1"):
+            assert f"  {line}\n" in refused
+        assert stack.box()["InstanceId"] == first["InstanceId"]
+        assert stack.pulumi("config", "get", "gpurig:jobVolumeGib").strip() == "120"
+        assert [v["Size"] for v in stack.job_volumes()] == [120]
+
         # Another generation: another box with the same volume, and nothing else.
         stack.up(generation="2")
         second, (moved,) = stack.box(), stack.job_volumes()

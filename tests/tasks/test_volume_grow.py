@@ -1,7 +1,8 @@
-"""`fab volume-grow` where `pulumi` is stopped or would do nothing: a stand-in for it, and EC2's answers."""
+"""`fab volume-grow` where `pulumi` is stopped, or must not go on: a stand-in for it, and EC2's answers."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -28,9 +29,21 @@ case "$1 $2" in
   "stack output") cat outputs ;;
   "config get") cat "$3" ;;
   "config set") echo "$4" > "$3" ;;
-  up*) trap 'kill $!; sleep 1; touch ended; exit 255' INT; touch began; sleep 30 & wait ;;
+  "preview --json") cat preview ;;
+  preview*) echo "error: no such image" ;;
+  up*) echo "$@" > began; trap 'kill $!; sleep 1; touch ended; exit 255' INT; sleep 30 & wait ;;
 esac
 """
+STACK = "urn:pulumi:dev::gpurig::pulumi:pulumi:Stack::gpurig-dev"
+VOLUME = "urn:pulumi:dev::gpurig::gpurig:infra:Box$gpurig:infra:JobVolume$aws:ebs/volume:Volume::box-jobs"
+BOX = "urn:pulumi:dev::gpurig::gpurig:infra:Box$gpurig:infra:Host$aws:ec2/instance:Instance::box-g1"
+RULE = "urn:pulumi:dev::gpurig::aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::box-ssh"
+GROWS = [("same", STACK), ("update", VOLUME)]
+
+
+def previewed(folder: Path, *steps: tuple[str, str]) -> None:
+    """Have `pulumi preview --json` tell of these steps."""
+    (folder / "preview").write_text(json.dumps({"steps": [{"op": op, "urn": urn} for op, urn in steps]}))
 
 
 @pytest.fixture
@@ -43,6 +56,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
         (tmp_path / NAMED).write_text(f"{target.volume_id}\n")
         (tmp_path / KEY).write_text("10\n")
         (tmp_path / "Pulumi.yaml").touch()
+        previewed(tmp_path, *GROWS)
         (tmp_path / "pulumi").write_text(PULUMI)
         (tmp_path / "pulumi").chmod(0o755)
         yield wired.cloud
@@ -51,7 +65,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 def stopped(folder: Path, cloud: Cloud, *, fault: str = "") -> str:
     """Press Ctrl-C in the middle of `pulumi up`, with EC2 refusing from then on; returns what is said of it."""
     (folder / NAMED).unlink()
-    words = [str(FAB), "--search-root", str(ROOT), "volume-grow", "--size", "20"]
+    words = [str(FAB), "--search-root", str(ROOT), "volume-grow", "--size", "20", "--yes"]
     env = {**os.environ, **cloud.env, "PATH": f"{folder}:/usr/bin:/bin"}
     # A group of its own gets what a terminal sends to all programs that are in it.
     with subprocess.Popen(
@@ -66,6 +80,7 @@ def stopped(folder: Path, cloud: Cloud, *, fault: str = "") -> str:
         os.killpg(grow.pid, signal.SIGINT)
         said = grow.communicate()[1]
     assert grow.returncode == 130
+    assert (folder / "began").read_text().split() == ["up", "--yes", "--skip-preview"]
     assert (folder / "ended").exists()
     return said
 
@@ -88,3 +103,39 @@ def test_a_volume_that_the_user_named_is_not_pulumis_to_grow(tmp_path: Path, clo
     assert f"aws ec2 modify-volume --volume-id {(tmp_path / NAMED).read_text().strip()} --size 20" in done.stderr
     assert (tmp_path / KEY).read_text() == "10\n"
     assert not (tmp_path / "began").exists()
+
+
+def not_begun(folder: Path, cloud: Cloud, code: int, *, yes: bool = True) -> str:
+    """Grow where nothing may be done, and return what is said of it."""
+    (folder / NAMED).unlink()
+    words = ["volume-grow", "--size", "20", *(["--yes"] if yes else [])]
+    done = fab(folder, *words, **cloud.env, PATH=f"{folder}:/usr/bin:/bin")
+    assert done.returncode == code, done.stderr
+    assert not (folder / "began").exists()
+    assert (folder / KEY).read_text() == "10\n"
+    assert f"{KEY} is as it was: 10" in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_what_else_pulumi_would_change_is_named_and_not_done(tmp_path: Path, cloud: Cloud, *, yes: bool) -> None:
+    replaced = [("create-replacement", BOX), ("replace", BOX), ("delete-replaced", BOX)]
+    previewed(tmp_path, *GROWS, *replaced, ("update", RULE))
+    said = not_begun(tmp_path, cloud, 2, yes=yes)
+    assert said.count("box-g1") == 1
+    assert "  replace aws:ec2/instance:Instance box-g1\n" in said
+    assert "  update aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule box-ssh\n" in said
+    assert "box-jobs" not in said
+    assert "`pulumi up` makes them" in said
+
+
+def test_a_volume_that_would_be_replaced_is_not_grown(tmp_path: Path, cloud: Cloud) -> None:
+    previewed(tmp_path, ("delete-replaced", VOLUME), ("replace", VOLUME), ("create-replacement", VOLUME))
+    assert "  replace aws:ebs/volume:Volume box-jobs\n" in not_begun(tmp_path, cloud, 2)
+
+
+def test_a_preview_that_fails_says_why(tmp_path: Path, cloud: Cloud) -> None:
+    (tmp_path / "preview").unlink()
+    said = not_begun(tmp_path, cloud, 1)
+    assert "error: no such image" in said
+    assert "nothing was enlarged" in said

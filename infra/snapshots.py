@@ -1,0 +1,86 @@
+"""The snapshots that a new job volume can be made from, and the jobs that it would begin without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.volumes import host_of, job_tags, of_any_host
+from provision.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from infra.cloud import Cloud, Snapshot, Volume
+    from infra.settings import Settings
+
+
+def look_up(cloud: Cloud, snapshot: str) -> Snapshot:
+    """Return a snapshot. Raises `BadInput` where there is none."""
+    return cloud.snapshot(snapshot, f'gpurig:jobSnapshot: "{snapshot}" is not to be had in {cloud.region}')
+
+
+def newest_completed(cloud: Cloud, host: str) -> tuple[Snapshot | None, list[str]]:
+    """Return the newest completed snapshot of a box, and the ids of those that are newer and still pending."""
+    pending: list[str] = []
+    for name in cloud.snapshots(job_tags(host)):
+        snapshot = look_up(cloud, name)
+        if snapshot.state == "completed":
+            return snapshot, pending
+        pending.append(name)
+    return None, pending
+
+
+def of_pending(host: str, snapshot: Snapshot | None, pending: str) -> str:
+    """Say that a newer snapshot is passed over. Raises `BadInput` where there is no other: that would be blank."""
+    far = f"aws ec2 describe-snapshots --snapshot-ids {pending} (Progress) tells how far it is"
+    if snapshot is None:
+        problem = f'the only snapshot of "{host}", {pending}, is still pending, and its job volume would be blank'
+        hint = f"wait for it: {far}\nto begin blank all the same: pulumi config set gpurig:jobSnapshot none"
+        raise BadInput([f"gpurig:jobSnapshot: {problem}"], hint=hint)
+    passed = f"{snapshot.id} is not its newest snapshot: {pending} is newer, and left out as it is still pending"
+    return f"{passed}\nto begin with that one, wait with `pulumi up` until it is completed: {far}"
+
+
+def of_former_hosts(
+    cloud: Cloud, blank: Sequence[str], volumes: Mapping[str, Sequence[Volume]], own: Collection[str]
+) -> list[str]:
+    """Warn of jobs of hosts that the stack does not have any more, if it has some; `volumes`: theirs."""
+    snapshots = _newest_of_others(cloud, own)
+    hosts = sorted(name for name in {*volumes, *snapshots} if name)
+    if not hosts:
+        return []
+    lines = [f"the job volume of {', '.join(blank)} begins blank, and jobs of hosts that this stack has no more are in"]
+    for host in hosts:
+        places = [*map(str, volumes.get(host, ())), *([f"snapshot {snapshots[host]}"] if host in snapshots else [])]
+        lines.append(f"  {host}: {', '.join(places)}")
+    lines += [
+        "to go on with them: set gpurig:hostName (and gpurig:hosts) so that the stack has these hosts again",
+        "to begin with them: pulumi config set gpurig:jobSnapshot snap-…, and after `pulumi up` back: newest",
+    ]
+    if volumes:
+        lines.append("where it is a volume: fab volume-snapshot, before this `pulumi up`, takes the snapshot for that")
+    return ["\n".join(lines)]
+
+
+def _newest_of_others(cloud: Cloud, own: Collection[str]) -> dict[str, str]:
+    """Return the newest snapshot of each host that the stack had and does not have, by its name."""
+    found = {}
+    left = cloud.snapshots(of_any_host())
+    while left:
+        host = host_of(look_up(cloud, left[0]).tags)
+        if host not in own:
+            found[host] = left[0]
+        others = cloud.snapshots(job_tags(host))
+        left = [name for name in left[1:] if name not in others]
+    return found
+
+
+def refuse_unfit(settings: Settings, host: str, snapshot: Snapshot) -> None:
+    """Raise `BadInput` for a snapshot that no volume, or none of this size, can be made from."""
+    if snapshot.state != "completed":
+        wrong = f'"{snapshot.id}" is not completed, but {snapshot.state}'
+        raise BadInput([f"gpurig:jobSnapshot: {wrong}: wait for it, or take another (`fab volume-status` lists them)"])
+    if snapshot.size_gib > settings.job_volume_gib:
+        wrong = f"{settings.job_volume_gib} is less than the {snapshot.size_gib} GiB of {snapshot.id}"
+        way_out = f"pulumi config set gpurig:jobVolumeGib {snapshot.size_gib}"
+        raise BadInput([f'gpurig:jobVolumeGib: {wrong}, which "{host}" starts from: {way_out}'])

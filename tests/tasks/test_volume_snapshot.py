@@ -1,0 +1,126 @@
+"""Which snapshots `fab volume-snapshot` prunes, and what `fab volume-status` says of a box that is off."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provision.target import Target
+from tests.rehearsal.cloud.helpers import serve
+from tests.tasks.test_fab import fab, pulumi_that_says
+from tests.tasks.test_hosts import document, row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rehearsal.cloud.handle import Cloud
+
+TAGS = {"gpurig:project": "gpurig", "gpurig:stack": "dev", "gpurig:host": "box", "gpurig:volume": "jobs"}
+
+
+def tagged(kind: str, **other: str) -> list[dict[str, Any]]:
+    """Return the box's own tags for what is made."""
+    tags = {**TAGS, **{f"gpurig:{key}": value for key, value in other.items()}}
+    return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+
+
+def next_second() -> None:
+    """Wait until what comes next is newer than what was: moto knows whole seconds."""
+    time.sleep(1 - time.time() % 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Box:
+    """A box that is off, so that nothing is asked of it, and what the user does about its volume."""
+
+    folder: Path
+    cloud: Cloud
+
+    @property
+    def ec2(self) -> Any:
+        """EC2, as `aws ec2` shows it."""
+        return self.cloud.client("ec2")
+
+    def volume(self, snapshot: str = "", **tags: str) -> str:
+        """Make a volume of a snapshot, or a blank one."""
+        source = {"SnapshotId": snapshot} if snapshot else {"Size": 1}
+        made = self.ec2.create_volume(
+            AvailabilityZone="us-east-1a", TagSpecifications=tagged("volume", **tags), **source
+        )
+        return str(made["VolumeId"])
+
+    def final(self, volume: str, **tags: str) -> str:
+        """Delete a volume as `pulumi destroy` does: with a snapshot that has its tags."""
+        next_second()
+        taken = self.ec2.create_snapshot(VolumeId=volume, TagSpecifications=tagged("snapshot", **tags))
+        self.ec2.delete_volume(VolumeId=volume)
+        next_second()
+        return str(taken["SnapshotId"])
+
+    def fab(self, volume: str, *words: str) -> str:
+        """Run a volume task where this volume is the box's."""
+        outputs = document(row(instanceId="", target=Target(volume_id=volume).to_document()))
+        done = fab(self.folder, *words, **self.cloud.env, PATH=pulumi_that_says(self.folder, outputs))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def snapshot(self, volume: str) -> str:
+        """Take one, keeping one; returns what is said."""
+        return self.fab(volume, "volume-snapshot", "--keep", "1")
+
+    def snapshots(self) -> set[str]:
+        """Return the ids of all that there are."""
+        return {one["SnapshotId"] for one in self.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]}
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    (tmp_path / "cloud").mkdir()
+    with serve(tmp_path / "cloud") as wired:
+        yield Box(tmp_path, wired.cloud)
+
+
+def test_the_last_snapshot_of_a_volume_that_nothing_went_on_from_stays(box: Box) -> None:
+    first = box.volume()
+    left = box.final(first)
+    blank = box.volume()
+    said = box.snapshot(blank)
+    assert left in box.snapshots()
+    assert f"kept {left}" in said
+    assert f"the last one of {first}, whose jobs may be nowhere else" in said
+    assert "aws ec2 delete-snapshot" in said
+    (own,) = box.snapshots() - {left}
+    assert f"deleted {own}" not in said
+
+
+def test_one_that_a_later_volume_was_made_from_goes_with_its_time(box: Box) -> None:
+    first = box.final(box.volume())
+    second = box.volume(first)
+    box.fab(second, "volume-snapshot", "--keep", "7")
+    last = box.final(second)
+    # Of the first volume nothing is left now but what the snapshots of the second one say of it.
+    third = box.volume(last)
+    said = box.snapshot(third)
+    for gone in (first, last):
+        assert f"deleted {gone}" in said
+    assert "kept" not in said
+    assert len(box.snapshots()) == 1
+
+
+def test_those_that_destroy_took_tell_by_the_volumes_tags_what_went_on(box: Box) -> None:
+    first = box.final(box.volume())
+    second = box.final(box.volume(first, **{"from": first}), **{"from": first})
+    said = box.snapshot(box.volume(second, **{"from": second}))
+    assert "kept" not in said
+    assert not {first, second} & box.snapshots()
+
+
+def test_a_restore_that_nobody_can_clean_up_yet_is_not_forgotten(box: Box) -> None:
+    own, left = box.volume(), box.volume(volume="restore")
+    said = box.fab(own, "volume-status")
+    assert f"{left} is there for a restore, and costs money" in said
+    assert "the box does not answer" in said
