@@ -21,11 +21,15 @@ HOST = ("runs_host", "journal_host")
 CHECKED = ("checking", "present", "found")
 """States of a step that wrote no log."""
 _WAS = {
-    "changed": "the recipe had changed",
+    "changed": "the recipe, the settings or the volume of the box had changed",
     "broken": "it was there and did not verify any more",
     "interrupted": "it had not come to its end before",
 }
-_KEPT = {"whole": "taken from the job volume", "built": "its build taken from the job volume"}
+_KEPT = {
+    "whole": "taken from the job volume",
+    "built": "its build taken from the job volume",
+    "full": "the job volume has no room to keep it",
+}
 INSTALLING, CUT_OFF, FAILED, REBOOT = "installing", "cut off", "failed", "reboot"
 
 

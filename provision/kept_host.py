@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from provision.kept_parts import TAR, beside, run
 from provision.kept_scan import ROOT, below, changed, downloaded, packages, state, why_not_whole
-from provision.kept_store import Store
+from provision.kept_store import NO_ROOM, Store
 from provision.runner import HOME, MACHINE_HOME, output, write
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Build:
         self.log = log
         self.trees: list[str] = step["keeps"]
         self.back: set[str] = set()
+        self.full = False
         # An entry that is there stays as it was made, on a box that had nothing before: unless it did not do.
         self.anew = keeper.fresh
         # What a run before this one put back and could not finish with.
@@ -176,7 +177,10 @@ class Build:
     # -- keeping
 
     def done(self, *, whole: bool) -> str:
-        """Settle what was put back, keep what was not; returns what there was of the step: "whole", "built" or ""."""
+        """Settle what was put back, keep what was not.
+
+        Returns what there was of the step: "whole", "built", "", or "full" where there was no room to keep it.
+        """
         if self.back:
             with contextlib.suppress(OSError):
                 run(["sync", "--file-system", str(HOME)])
@@ -187,7 +191,7 @@ class Build:
                 self._keep(kind)
         with contextlib.suppress(OSError):
             self.store.make_room()  # downloads were put there without a look at it
-        return "whole" if whole else "built" if self.back - {"packages"} else ""
+        return "whole" if whole else "built" if self.back - {"packages"} else "full" if self.full else ""
 
     def _keep(self, kind: str) -> None:
         began = time.monotonic()
@@ -198,6 +202,7 @@ class Build:
                 took = time.monotonic() - began
                 self.say(f"kept on the job volume ({kind}): {size / 2**30:.1f} GiB in {took:.1f} s")
         except OSError as error:
+            self.full = self.full or str(error) == NO_ROOM
             self.say(f"not kept on the job volume ({kind}): {error}")
 
     def _built(self) -> list[str]:

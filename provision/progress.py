@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 FRAMES_PER_SECOND = 8
 _WAS = {
     "missing": "",
-    "changed": "the recipe or the settings of this box changed",
+    "changed": "the recipe, the settings or the volume of this box changed",
     "broken": "it was there and does not verify any more",
     "interrupted": "it did not come to its end last time",
 }
 
-_KEPT = {"whole": ", taken from the job volume", "built": ", what it builds taken from the job volume"}
+_KEPT = {
+    "whole": ", taken from the job volume",
+    "built": ", what it builds taken from the job volume",
+    "full": "; the job volume has no room to keep it for the next box",
+}
 
 
 class View(Protocol):

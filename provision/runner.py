@@ -330,7 +330,8 @@ def attempt(step: Json, folder: Path, log: BinaryIO, *, rebooted: bool, **more: 
 def install(step: Json, folder: Path, keeper: Any, *, rebooted: bool) -> Tuple[int, str, str]:
     """Install a step, unless a reboot was all that it still needed, or what was kept of it does.
 
-    Returns its exit code, what went wrong, and how much of it came from the job volume ("whole", "built" or "").
+    Returns its exit code, what went wrong, and how much of it came from the job volume ("whole", "built" or "", or
+    "full" where there is no room to keep it there).
     """
     free = shutil.disk_usage("/").free / 2**30
     if free < step["disk_gib"]:
