@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import re
+import shlex
 import subprocess
 import tomllib
 from pathlib import Path
@@ -104,6 +105,9 @@ def from_stack() -> list[Host]:
     if answer.returncode:
         said = answer.stderr.strip() or answer.stdout.strip()
         hint = "run `pulumi up` first (`pulumi stack select` picks the stack), or name a machine: `fab -H user@host …`"
+        if not any((project_folder() / name).is_file() for name in PROJECT_FILES):
+            here = shlex.quote(str(Path.cwd()))
+            hint += f"\n{here} is in no project of gpurig: run fab in the project's folder, as in: fab sync {here}"
         raise NoHosts(f"the Pulumi stack gives no hosts: {said}", hint=hint)
     return from_outputs(json.loads(answer.stdout))
 

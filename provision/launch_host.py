@@ -81,7 +81,7 @@ def launch(request: Json, folder: Path) -> None:
     (folder / "log").touch()
     (folder / "end").write_text(" " * (BLANK - 1) + "\n", encoding="ascii")
     (folder / "results").mkdir()
-    asked = {"name": folder.name, "command": command, "recipe": request["recipe"], "folder": str(work)}
+    asked = {"name": folder.name, "folder": str(work), **{key: request[key] for key in ("command", "asked", "recipe")}}
     for path in (folder, *folder.iterdir()):
         shutil.chown(path, user, pwd.getpwnam(user).pw_gid)
     write(folder / "run.json", json.dumps({**asked, "user": user, "since": round(time.time(), 3)}), 0o644)

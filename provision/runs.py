@@ -51,6 +51,13 @@ class Run:
     """The command's working folder on the host."""
     path: str = ""
     """Its own folder on the host: run.json, script, log, results/."""
+    asked: str = ""
+    """What the user asked for, where the command is how gpurig does that: "dataset-get https://…"."""
+
+    @property
+    def shown(self) -> str:
+        """What it does, on one line: what the user asked for, else the command."""
+        return " ".join((self.asked or self.command).split())
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -108,13 +115,14 @@ class Runs:
         folder: str = "",
         env: Mapping[str, str] = NO_ENV,
         beside: str = "",
+        asked: str = "",
     ) -> Run:
         """Start a shell command that goes on by itself, as the account; returns at once.
 
         `name`: made from the command where not given. `recipe`: whose environment it gets. `folder`: where it runs, a
         path on the host or the name of a synced folder; where not given the synced folder `beside`, if there is one,
-        else the run's own. `env`: exported last. Raises `BadInput` where the name is taken, the recipe is not
-        installed or the folder is not there.
+        else the run's own. `env`: exported last. `asked`: shown in place of the command. Raises `BadInput` where the
+        name is taken, the recipe is not installed or the folder is not there.
         """
         if name:
             check_name(name)
@@ -125,7 +133,7 @@ class Runs:
             exports = activation(recipe, self.target or Target())
         fields = {"command": command, "name": name, "recipe": recipe, "folder": folder, "beside": beside}
         try:
-            return self._run("start", LAUNCH, exports=exports, env=dict(env), **fields)
+            return self._run("start", LAUNCH, exports=exports, env=dict(env), asked=asked, **fields)
         except Dropped as error:
             # Said again at once, it might run twice.
             error.hint = "it may have begun; see before you start it again: fab ps"
@@ -208,6 +216,17 @@ def ways_back(name: str, into: Path | None = None, limit: str = "") -> str:
 def amount(size: int) -> str:
     """Return a number of bytes as messages have it ("1.5 MiB")."""
     return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.1f} KiB"
+
+
+def took(seconds: float) -> str:
+    """Return a length of time in words of equal width ("3 min 05 s")."""
+    if seconds < 59.95:
+        return f"{max(0.0, seconds):.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24:02} h"
 
 
 def counted(number: int, what: str) -> str:

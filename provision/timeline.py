@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from provision.axis import Axis
 from provision.recipe import TEMPLATES
-from provision.runs import amount
-from provision.timeline_rows import sections, took
+from provision.runs import amount, took
+from provision.timeline_rows import sections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

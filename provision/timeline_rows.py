@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from provision.journal import CHECKED, CUT_OFF, FAILED, INSTALLING, REBOOT
-from provision.runs import RUNNING
+from provision.runs import RUNNING, took
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Row:
     """Seconds of UTC. Of what goes on: when the host told of it."""
     took: str
     note: str
-    """What went wrong or is special about a step; the command of a run."""
+    """What went wrong or is special about a step; what a run does."""
     facts: tuple[tuple[str, str], ...] = ()
     """What is said above its log."""
     log: Tail | None = None
@@ -79,17 +79,6 @@ def sections(journal: Journal, identifier: str) -> Iterator[Section]:
         yield Section(title="runs", summary=_counted(journal.runs), begin=None, rows=rows)
 
 
-def took(seconds: float) -> str:
-    """Return a length of time in words of equal width ("3 min 05 s")."""
-    if seconds < 59.95:
-        return f"{max(0.0, seconds):.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24:02} h"
-
-
 def _summary(setup: Setup, now: float) -> str:
     """Say how a setup ended, or that it goes on."""
     if setup.state == INSTALLING:
@@ -120,8 +109,8 @@ def _step(step: Step, now: float, identifier: str) -> Row:
 
 
 def _run(run: Run, log: Tail | None, identifier: str) -> Row:
-    command = " ".join(run.command.split())
-    facts = {"command": run.command, "why": run.why, "recipe": run.recipe, "in": run.folder, "kept in": run.path}
+    facts = {"asked for": run.asked, "command": run.command, "why": run.why, "recipe": run.recipe}
+    facts |= {"in": run.folder, "kept in": run.path}
     code = "" if run.code in (None, 0) else f", exit code {run.code}"
     return Row(
         id=identifier,
@@ -132,7 +121,7 @@ def _run(run: Run, log: Tail | None, identifier: str) -> Row:
         begin=run.since,
         end=run.since + run.seconds,
         took=took(run.seconds),
-        note=f"{run.why}: {command}" if run.why else command,
+        note=": ".join(filter(None, (run.why, run.shown))),
         facts=tuple((key, value) for key, value in facts.items() if value),
         log=log,
     )

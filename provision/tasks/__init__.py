@@ -35,7 +35,12 @@ VERBS = (
     *(dataset_get, dataset_put, dataset_build),
     *(volume_status, volume_snapshot, volume_restore, volume_grow),
 )
-OPTIONAL = {"logs": "name", "sync": "folder", "recipes": "name", "dataset-get": f"url{words.MANY}"}
+OPTIONAL = {
+    **dict.fromkeys(("setup", "plan", "render"), "recipe"),
+    **dict.fromkeys(("logs", "recipes"), "name"),
+    "sync": "folder",
+    "dataset-get": f"url{words.MANY}",
+}
 """Task → the option that a word right after it is for."""
 
 

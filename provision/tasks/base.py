@@ -13,9 +13,10 @@ import fabric
 import fabric.main
 from invoke.exceptions import Exit
 
-from provision import fleet, inventory, progress
+from provision import compatibility, fleet, inventory, progress
 from provision.errors import BadInput, GpurigError
 from provision.platforms import NO_GPU, gpus, images
+from provision.recipe import Catalogue
 from provision.target import Target
 
 if TYPE_CHECKING:
@@ -141,7 +142,12 @@ class Choices:
 
     @classmethod
     def parse(cls, accept: Sequence[str] | None, source: Sequence[str] | None) -> Self:
-        """Read `--accept` and `--source`. Raises `BadInput`."""
+        """Read `--accept` and `--source`. Raises `BadInput`, also for a licence that no recipe comes under."""
+        known = compatibility.licences(Catalogue()) if accept else ()
+        if problems := [
+            f"--accept {word}: there is no licence of that name" for word in accept or () if word not in known
+        ]:
+            raise BadInput(problems, hint=f"there are: {', '.join(known)}")
         return cls(sources=pairs("source", source, "RECIPE=SOURCE"), licences=tuple(accept or ()))
 
     def on(self, target: Target) -> Target:

@@ -49,6 +49,8 @@ class Job:
     dataset: str
     command: Sequence[str]
     """Words; the same ones mean the same work: one that runs already is followed."""
+    asked: Sequence[str]
+    """The words of `fab` that the user typed, as far as everybody may read them."""
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Path on the host → text to write there before the start, for the account only."""
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -114,7 +116,7 @@ def _begin(session: Session, job: Job, out: View) -> Run:
     if job.files:
         one(session, "order", DATASETS, files=dict(job.files))
     number = max((number for number, _ in found), default=0) + 1
-    started = runs.start(command, name=f"{stem}-{number}", env=job.env)
+    started = runs.start(command, name=f"{stem}-{number}", env=job.env, asked=shlex.join(["fab", *job.asked]))
     out.tell(f"{started.name} runs on {session.host}; it goes on when you leave")
     return started
 

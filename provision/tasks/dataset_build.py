@@ -44,15 +44,15 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
     table: str = "",
     labels: str = "",
     partial: bool = False,
-    size: int = 256,
-    fit: str = "squash",
-    format: str = "png",  # noqa: A002 - the option's name
+    size: str = "",
+    fit: str = "",
+    format: str = "",  # noqa: A002 - the option's name
     grey: bool = False,
-    augment: str = "all",
-    val: str = "25",
-    test: str = "0",
-    seed: int = 0,
-    broken: str = "stop",
+    augment: str = "",
+    val: str = "",
+    test: str = "",
+    seed: str = "",
+    broken: str = "",
     replace: bool = False,
     detach: bool = False,
     limit: str = "",
@@ -64,11 +64,13 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
     values = {"from": from_, "table": table, "labels": labels, "size": size, "fit": fit, "format": format}
     values |= {"augment": augment, "val": val, "test": test, "seed": seed, "broken": broken}
     flags = {"partial": partial, "grey": grey, "replace": replace}
-    words = [f"--{key}={value}" for key, value in values.items() if value != ""]
+    # What is not given is as the program on the host has it.
+    words = [f"--{key}={value}" for key, value in values.items() if value]
     words += [f"--{key}" for key, given in flags.items() if given]
 
     def prepare(_session: Session, place: PurePosixPath, _out: View) -> Job:
         command = [PYTHON, f"{PROGRAMS}/build", name, f"--datasets={place}", *words]
-        return Job(stem="build", dataset=name, command=command)
+        asked = ["dataset-build", name, *words]
+        return Job(stem="build", dataset=name, command=command, asked=asked)
 
     work(c, prepare, limit=limit, detach=detach)

@@ -67,15 +67,18 @@ def dataset_get(  # noqa: PLR0913 - one for each option
         "endpoint": s3_endpoint,
     }
     check_name(str(order["name"]))
-    work(c, lambda _session, place, _out: job_of(order, place), limit=limit, detach=detach)
+    # Behind the question mark there may be a signature.
+    asked = ["dataset-get", *(url.partition("?")[0] for url in urls), *([f"--name={name}"] if name else [])]
+    work(c, lambda _session, place, _out: job_of(order, place, asked), limit=limit, detach=detach)
 
 
-def job_of(order: Mapping[str, Any], place: PurePosixPath) -> Job:
+def job_of(order: Mapping[str, Any], place: PurePosixPath, asked: Sequence[str]) -> Job:
     """Return the job of the program that fetches, for an order without its place."""
     text = json.dumps({**order, "place": str(place)}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = f"{place}/.{order['name']}.part/orders/{digest}.json"
-    return Job(stem="get", dataset=order["name"], command=[PYTHON, f"{PROGRAMS}/get", path], files={path: text})
+    command = [PYTHON, f"{PROGRAMS}/get", path]
+    return Job(stem="get", dataset=order["name"], command=command, files={path: text}, asked=asked)
 
 
 def name_from(address: str) -> str:

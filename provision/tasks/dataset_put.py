@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from provision.runs import DATASETS, amount, counted, mount_point, one
 from provision.session import Session
 from provision.sync import send
 from provision.tasks.base import LIMIT_HELP, each, ending, task
-from provision.tasks.dataset import Job, check_name, work
+from provision.tasks.dataset import check_name, work
 from provision.tasks.dataset_get import job_of, name_from
 from provision.upload import upload
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from provision.inventory import Host
     from provision.progress import View
+    from provision.tasks.dataset import Job
 
 HELP = {
     "path": "a folder, or one file: an archive is unpacked on the host",
@@ -99,10 +101,5 @@ def _file(session: Session, place: PurePosixPath, out: View, path: Path, name: s
         "parallel": 1,
         "endpoint": "",
     }
-    job = job_of(order, place)
-    return Job(
-        stem=job.stem,
-        dataset=name,
-        command=job.command,
-        files={**job.files, str(files / f"{path.name}.have"): journal},
-    )
+    job = job_of(order, place, ["dataset-put", str(path)])
+    return dataclasses.replace(job, files={**job.files, str(files / f"{path.name}.have"): journal})

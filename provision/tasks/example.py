@@ -11,7 +11,7 @@ from provision import trial
 from provision.errors import BadInput
 from provision.pictures import contact_sheet
 from provision.platforms import NO_GPU
-from provision.runs import Runs, ways_back
+from provision.runs import Runs, took, ways_back
 from provision.session import Session
 from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, pairs, target_of, task
 from provision.tasks.run import leaving
@@ -121,7 +121,7 @@ def _run(play: Play, host: Host, out: View, *, detach: bool) -> None:
             out.line(ways_back(run.name, wishes.into))
             return
         ended = play.watched(stage, run, into, out)
-    out.line(f"{ended.name} ended on {host} after {ended.seconds:.0f} s; its results: {into}")
+    out.line(f"{ended.name} ended on {host} after {took(ended.seconds)}; its results: {into}")
     _show_pictures(recipe, into, out)
     trial.check(ended, host, into)
 

@@ -18,7 +18,7 @@ _MEANING = {
     "present": "present",
     "found": "there, not by gpurig: would be taken as it is",
     "missing": "would be installed",
-    "changed": "would be installed again: the recipe or the settings of this box changed",
+    "changed": "would be installed again: the recipe, the settings or the volume of this box changed",
     "broken": "would be installed again: it does not verify any more",
     "interrupted": "would be installed again: it did not come to its end last time",
 }

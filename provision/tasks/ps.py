@@ -7,7 +7,7 @@ import json as json_lines
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision.runs import Runs
+from provision.runs import Runs, took
 from provision.session import Session
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task, tell
 
@@ -54,17 +54,7 @@ def _print(rows: list[tuple[Host, Run]], *, several: bool) -> None:
         code = "" if run.code is None else str(run.code)
         state = f"{run.state}: {run.why}" if run.why else run.state
         # A command may hold what Rich would read as its markup.
-        command = Text(" ".join(run.command.split()))
-        table.add_row(*([host.name] * several), run.name, state, since, _span(run.seconds), code, command)
+        table.add_row(*([host.name] * several), run.name, state, since, took(run.seconds), code, Text(run.shown))
     console = Console()
     # A pipe has no width: keep every row on one line there.
     (console if console.is_terminal else Console(width=200)).print(table)
-
-
-def _span(seconds: float) -> str:
-    """Return a length of time in words that fit a column ("3 min 20 s")."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

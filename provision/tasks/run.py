@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit
 
 from provision.errors import RunFailed
-from provision.runs import Runs, ways_back
+from provision.runs import Runs, took, ways_back
 from provision.session import Session
 from provision.target import Target
 from provision.tasks.base import LIMIT_HELP, each, ending, target_of, task
@@ -88,7 +88,7 @@ def follow(runs: Runs, name: str, out: View, *, lines: int = 0) -> None:
         if event["event"] == "log":
             out.line(event["line"])
     why = f" ({event['why']})" if event["why"] else ""
-    ended = f"{name} {event['state']} after {event['seconds']:.0f} s: exit code {event['code']}{why}"
+    ended = f"{name} {event['state']} after {took(event['seconds'])}: exit code {event['code']}{why}"
     if event["code"]:
         way = "a program was not found: `fab sync` sends this folder, and `--with RECIPE` gives a recipe's own programs"
         raise RunFailed(ended, event["code"], hint=way if event["code"] == NOT_FOUND else "")

@@ -13,10 +13,10 @@ from provision.errors import GpurigError
 from provision.journal import HOST
 from provision.platforms import NO_GPU
 from provision.recipe import Catalogue
+from provision.runs import Run, took
 from provision.session import Session
 from provision.target import Target
 from provision.tasks.base import LIMIT_HELP, cards, each, ending, hosts_for, task
-from provision.timeline_rows import took
 from provision.volumes import COMPLETED, JobVolume
 
 if TYPE_CHECKING:
@@ -203,8 +203,9 @@ def _dataset(row: Event) -> str:
     return f"{row['name']}{f': {counts}' if counts else ''}"
 
 
-def _run(run: Event) -> str:
-    return f"{run['name']} for {took(run['seconds'])}: {' '.join(run['command'].split())}"
+def _run(row: Event) -> str:
+    run = Run.from_document(row)
+    return f"{run.name} for {took(run.seconds)}: {run.shown}"
 
 
 def _versioned(name: str, mark: Event) -> str:

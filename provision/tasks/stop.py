@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provision.runs import Runs
+from provision.runs import Runs, took
 from provision.session import Session
 from provision.tasks.base import LIMIT_HELP, each, ending, task
 
@@ -22,6 +22,6 @@ def stop(c: Any, name: str, *, limit: str = "") -> None:
             run = Runs(session).stop(name)
         code = "" if run.code is None else f", exit code {run.code}"
         why = f" ({run.why})" if run.why else ""
-        out.line(f"{run.name} on {host}: {run.state} after {run.seconds:.0f} s{code}{why}")
+        out.line(f"{run.name} on {host}: {run.state} after {took(run.seconds)}{code}{why}")
 
     each(c, end, limit=limit)

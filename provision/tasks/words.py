@@ -1,20 +1,23 @@
-"""What Fabric's command line cannot say by itself: an argument that may be left out, and a run's command after `--`.
+"""What Fabric's command line cannot say by itself: an argument that may be left out, a run's command after `--`.
 
-Both become options before Fabric reads the tasks' words: its project file, which loads this, comes first.
+Both become options before Fabric reads the tasks' words: its project file, which loads this, comes first. What it then
+cannot read is told as all errors of gpurig are.
 """
 
 from __future__ import annotations
 
+import ast
 import difflib
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from invoke.exceptions import Exit
+from invoke.exceptions import Exit, ParseError
 
 from provision.runs import shell_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from invoke.collection import Collection
 
@@ -37,18 +40,58 @@ def prepare(program: Any, tasks: Collection, optional: Mapping[str, str]) -> Non
         command = shell_words(program.argv[program.argv.index("--") + 1 :])
         words, core.remainder = [*words, f"--command={command}"], ""
     core.unparsed = words
+    for name in ("parse_tasks", "parse_cleanup"):
+        setattr(program, name, _told(getattr(program, name), names))
 
 
 def _check(words: list[str], names: set[str]) -> None:
-    """Raise `Exit` for a first word that is no task, and for a command without `--` before it."""
+    """Raise `Exit` for a command without `--` before it."""
     first, second = (*words[:2], "-", "-")[:2]
-    if not first.startswith("-") and first not in names:
-        recipe = first.partition("-")[2]
-        near = difflib.get_close_matches(first, names, n=3) + [f"setup-{recipe}"] * (f"setup-{recipe}" in names)
-        hint = f"near it: {', '.join(dict.fromkeys(near))}; " if near else ""
-        raise Exit(f'error: there is no task "{first}"\n       {hint}fab --list shows all', 2)
     if first == COMMAND and not second.startswith("-") and second not in names:
         raise Exit(f"error: a command comes after two hyphens\n       fab run -- {shlex.join(words[1:])}", 2)
+
+
+def _told(parse: Callable[[], None], names: Iterable[str]) -> Callable[[], None]:
+    """Return a step of Invoke's that says in gpurig's words what it cannot read."""
+
+    def step() -> None:
+        try:
+            parse()
+        except ParseError as error:
+            raise Exit(_complaint(error, sorted(names)), 2) from error
+
+    return step
+
+
+def _complaint(error: ParseError, names: list[str]) -> str:
+    """Return what Invoke cannot read, and the way out."""
+    context, said = error.context, str(error)
+    task = (context.name if context else "") or ""
+    way = f"fab --help {task} shows what it takes" if task else "fab --list shows all tasks, fab --help the options"
+    if match := re.fullmatch(r"No idea what (.+) is!", said):
+        word = ast.literal_eval(match[1])
+        if word.startswith("-"):
+            said, near = (
+                f"fab {task}".strip() + f" has no option {word}",
+                _near(word, list(context.flags) if context else []),
+            )
+        else:
+            said, near = f'there is no task "{word}"', _near(word, names)
+            said += f", and fab {task} takes no such word" if task else ""
+        way = near + way
+    elif task and context.missing_positional_args:
+        said = "\n       ".join(f"fab {task} needs {a.name.upper()}: {a.help}" for a in context.missing_positional_args)
+    elif match := re.fullmatch(r"Flag <Argument: ([\w-]+).*", said):
+        option = f"--{match[1]}" if len(match[1]) > 1 else f"-{match[1]}"
+        said = f"{option} of fab {task} comes with a value, and has none"
+    return f"error: {said}\n       {way}"
+
+
+def _near(word: str, names: list[str]) -> str:
+    """Return the names that are like a word, or that set up the recipe in it, as the beginning of a hint."""
+    recipe = difflib.get_close_matches(f"setup-{word.partition('-')[2] or word}", names, n=1, cutoff=0.8)
+    near = difflib.get_close_matches(word, names, n=3) + recipe
+    return f"near it: {', '.join(dict.fromkeys(near))}; " if near else ""
 
 
 def with_options(words: list[str], optional: Mapping[str, str], tasks: set[str]) -> list[str]:

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision import bundle
 from provision.errors import RunInterrupted, Unreachable
-from provision.recipe import Catalogue
 from provision.runs import Runs
 from provision.session import Session
 from provision.target import Target
@@ -243,23 +241,3 @@ def test_a_full_disk_keeps_no_exit_code_back(machine: Machine, user: User) -> No
         assert user.ps()["hungry"]["code"] == 5
     finally:
         run(machine, "umount /jobs/runs")
-
-
-def test_systemd_that_reads_its_files_again_forgets_no_run(machine: Machine, user: User) -> None:
-    user.fab("run", "--name", "night", "--detach", "--", "until [ -e /jobs/go ]; do sleep 0.1; done; exit 4")
-    assert "night for" in user.fab("status")
-    run(machine, "systemctl daemon-reload; touch /jobs/go")
-    user.fab("logs", "night", "--follow", code=4)
-    run(machine, "rm /jobs/go")
-    assert (user.ps()["night"]["state"], user.ps()["night"]["code"]) == ("failed", 4)
-    assert "night for" not in user.fab("status")
-
-
-def test_an_active_run_is_use_to_the_guard(machine: Machine, user: User) -> None:
-    guard = bundle._render(Catalogue().recipes["base"].folder / "guard.sh.j2", target=Target(idle_stop_minutes=1))
-    [asked] = [line.strip() for line in guard.splitlines() if "is-active" in line]
-    look = f"{asked} echo in use; else echo idle; fi"
-    user.fab("run", "--detach", "--name", "busy", "--", "sleep", "1000")
-    assert run(machine, look) == "in use\n"
-    user.fab("stop", "busy")
-    assert run(machine, look) == "idle\n"

@@ -1,4 +1,4 @@
-"""`fab status` on a real box: what is ready, what failed, what runs, and how full all of it is."""
+"""`fab status` on a real box: what is ready, what failed, what runs and keeps it in use, and how full all of it is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from provision import bundle
+from provision.recipe import Catalogue
+from provision.target import Target
 from tests.box.test_session import run
 from tests.box.test_tasks import FAB
 
@@ -101,3 +104,24 @@ def test_what_the_driver_tells_of_the_gpus_is_shown_and_what_it_cannot_is_left_o
         run(machine, f"rm {there}")
     assert first == "Tesla T4 (compute 7.5, driver 550.54), 37 % busy, 2.1 of 15.0 GiB in use, 61 °C"
     assert second == "NVIDIA A100-SXM4-40GB (compute 8.0, driver 550.54), 0.0 of 40.0 GiB in use"
+
+
+def test_systemd_that_reads_its_files_again_forgets_no_run(machine: Machine) -> None:
+    fab("run", "--name", "night", "--detach", "--", "until [ -e /jobs/go ]; do sleep 0.1; done; exit 4")
+    assert "night for" in fab("status")
+    run(machine, "systemctl daemon-reload; touch /jobs/go")
+    fab("logs", "night", "--follow", code=4)
+    run(machine, "rm /jobs/go")
+    ended = json.loads(fab("ps", "--json"))
+    assert (ended["name"], ended["state"], ended["code"]) == ("night", "failed", 4)
+    assert "night for" not in fab("status")
+
+
+def test_an_active_run_is_use_to_the_guard(machine: Machine) -> None:
+    guard = bundle._render(Catalogue().recipes["base"].folder / "guard.sh.j2", target=Target(idle_stop_minutes=1))
+    [asked] = [line.strip() for line in guard.splitlines() if "is-active" in line]
+    look = f"{asked} echo in use; else echo idle; fi"
+    fab("run", "--detach", "--name", "busy", "--", "sleep", "1000")
+    assert run(machine, look) == "in use\n"
+    fab("stop", "busy")
+    assert run(machine, look) == "idle\n"

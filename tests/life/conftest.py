@@ -15,6 +15,7 @@ import pytest
 from rehearsal.boxes import roots, why_not
 from rehearsal.site import ROOT, open_site
 from rehearsal.user import User
+from tests.recipes.web_lab import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,3 +45,11 @@ def user(request: pytest.FixtureRequest) -> Iterator[User]:
             yield user
         finally:
             site.cloud.stop()
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A web server that misbehaves, and the program that fetches from it."""
+    lab = Lab(tmp_path)
+    yield lab
+    lab.close()

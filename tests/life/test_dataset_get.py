@@ -76,6 +76,9 @@ def test_a_split_archive_comes_onto_the_volume_and_the_same_command_finds_it(use
     assert sums(user, "eyes") == WANTED
     assert user.on_box(f"stat -c %U {PLACE}/eyes; findmnt -no TARGET -T {PLACE}").split()[-2:] == ["ubuntu", "/jobs"]
     assert "is there already" in user.fab("dataset-get", *urls)
+    shown = user.fab("ps")
+    assert "fab dataset-get" in shown
+    assert "/opt/gpurig" not in shown
     said = user.fab("dataset-get", lab.serve("x.zip", data), "--name", "eyes", code=2)
     assert "from other addresses" in said
     assert "--name" in said

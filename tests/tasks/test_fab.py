@@ -81,6 +81,15 @@ def test_render_names_every_licence_that_is_not_accepted(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("statsu",), ('no task "statsu"', "status", "fab --list")),
+        (("caffe",), ('no task "caffe"', "setup-caffe")),
+        (("plan", "caffe", "bases"), ('no task "bases"', "fab plan takes no such word", "base")),
+        (("--help", "statsu"), ('no task "statsu"', "status")),
+        (("ps", "--limt", "a"), ("fab ps has no option --limt", "--limit", "fab --help ps")),
+        (("ps", "--limit"), ("--limit of fab ps", "value")),
+        (("stop",), ("fab stop needs NAME: which run", "fab --help stop")),
+        (("volume-grow",), ("fab volume-grow needs SIZE: GiB",)),
+        (("setup-base", "--accept", "nope"), ("--accept nope", "there are: nvidia-cuda, nvidia-cudnn")),
         (("render", "--recipe", "cafe", "--gpu", "none"), ('no recipe "cafe"', "caffe")),
         (("render", "--gpu", "T5"), ("--gpu T5", "T4", "none")),
         (("render", "--gpu", "none", "--image", "windows"), ('no image "windows"', "ubuntu-22.04")),
@@ -139,6 +148,7 @@ def test_without_a_stack_the_way_out_is_named(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "no stack selected" in done.stderr
     assert "pulumi up" in done.stderr
+    assert f"{tmp_path} is in no project of gpurig" in done.stderr
 
 
 def test_outputs_of_another_version_are_refused(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from provision.inventory import Host
 from provision.progress import PlainView
 from provision.session import Session
 from provision.sync import sync
-from provision.tasks import collection, words
+from provision.tasks import OPTIONAL, collection, words
 from provision.transfer import fetch
 from provision.worktree import ignored, listed
 from tests.tasks.test_fab import fab
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from provision.wire import Event
 
-OPTIONAL = {"logs": "name", "sync": "folder"}
 HOST = Host(name="box", address="192.0.2.7")
 
 
@@ -35,7 +34,8 @@ def rewritten(*typed: str) -> list[str]:
     """Return what Fabric's task parser is given for a command line without core options."""
     end = typed.index("--") if "--" in typed else len(typed)
     core = SimpleNamespace(unparsed=list(typed[:end]), remainder=" ".join(typed[end + 1 :]))
-    words.prepare(SimpleNamespace(core=core, argv=["fab", *typed]), collection(), OPTIONAL)
+    steps = dict.fromkeys(("parse_tasks", "parse_cleanup"))
+    words.prepare(SimpleNamespace(core=core, argv=["fab", *typed], **steps), collection(), OPTIONAL)
     assert not core.remainder or "run" not in core.unparsed
     return list(core.unparsed)
 
@@ -51,6 +51,7 @@ def rewritten(*typed: str) -> list[str]:
         ("sync . logs x", ["sync", "--folder=.", "logs", "--name=x"]),
         ("run --name sync --detach", ["run", "--name", "sync", "--detach"]),
         ("stop x", ["stop", "x"]),
+        ("setup base --fresh", ["setup", "--recipe=base", "--fresh"]),
     ],
 )
 def test_words_become_options_before_fabric_reads_them(typed: str, given: list[str]) -> None:

@@ -6,116 +6,19 @@ import base64
 import hashlib
 import itertools
 import re
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from provision.errors import Unreachable
 from provision.inventory import Host
-from provision.journal import Journal
-from provision.timeline import Page
 from tests.tasks.test_fab import fab
+from tests.tasks.timeline_lab import HOST, NOON, event, ran, read, rows, step, told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-HOST = Host(name="box", address="192.0.2.7", instance_type="g4dn.xlarge", price_per_hour=0.526)
-NOON = 1_800_000_000.0
-"""A moment to count from, in seconds of UTC."""
-VOID = {"meta", "input", "link", "br", "img"}
-
-
-class Element:
-    """An element of a page with what is in it."""
-
-    def __init__(self, tag: str, attributes: dict[str, str]) -> None:
-        self.tag = tag
-        self.attributes = attributes
-        self.children: list[Element | str] = []
-
-    @property
-    def text(self) -> str:
-        return "".join(child if isinstance(child, str) else child.text for child in self.children)
-
-    def all(self, tag: str = "", **attributes: str) -> list[Element]:
-        """Return the elements below of a kind; of `class`, one word has to be there."""
-        found = []
-        for child in self.children:
-            if isinstance(child, Element):
-                wanted = {key.strip("_"): value for key, value in attributes.items()}
-                fits = all(value in (child.attributes.get(key) or "").split() for key, value in wanted.items())
-                found += [child] if fits and tag in ("", child.tag) else []
-                found += child.all(tag, **attributes)
-        return found
-
-
-class Reader(HTMLParser):
-    """Reads a page; fails where an end tag has no beginning."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.stack = [Element("", {})]
-        self.feed(text)
-        self.close()
-        assert len(self.stack) == 1, [element.tag for element in self.stack]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = Element(tag, {key: value or "" for key, value in attrs})
-        self.stack[-1].children.append(element)
-        if tag not in VOID:
-            self.stack.append(element)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.stack.pop().tag == tag
-
-    def handle_data(self, data: str) -> None:
-        self.stack[-1].children.append(data)
-
-
-def event(at: float, kind: str, run: str = "r1", **fields: Any) -> dict[str, Any]:
-    """Return an event of the runner's journal."""
-    return {"run": run, "event": kind, "at": NOON + at, **fields}
-
-
-def step(at: float, name: str, state: str, run: str = "r1", **fields: Any) -> dict[str, Any]:
-    more = {"was": "missing", "notes": []} if state == "installing" else {}
-    return event(at, "step", run, step=name, state=state, **{**more, **fields})
-
-
-def ran(name: str, since: float, seconds: float, state: str = "done", **fields: Any) -> dict[str, Any]:
-    asked = {"name": name, "command": f"python {name}.py", "path": f"/jobs/runs/{name}"}
-    return {**asked, "state": state, "since": NOON + since, "seconds": seconds, "code": 0, "why": "", **fields}
-
-
-def told(
-    events: Sequence[Any] = (),
-    runs: Sequence[Any] = (),
-    *,
-    boots: Sequence[Any] = ((-60, 5000),),
-    now: float = 5000,
-    alive: str = "",
-    logs: Sequence[Any] = (),
-) -> Journal:
-    """Return the journal of a host that told this."""
-    rows = [[NOON + begin, NOON + end] for begin, end in boots]
-    document = {"now": NOON + now, "boots": rows, "events": list(events), "alive": alive, "runs": list(runs)}
-    tails = [
-        {"kind": kind, "name": name, "lines": lines, "whole": True, "size": 9, "why": ""} for kind, name, lines in logs
-    ]
-    return Journal.from_document(HOST, document, tails)
-
-
-def read(*journals: Journal, silent: Sequence[Any] = ()) -> Element:
-    """Return the page about these hosts, as a browser gets it."""
-    return Reader(Page(journals, silent).html().encode().decode()).stack[0]
-
-
-def rows(page: Element) -> dict[str, str]:
-    """Return of each line its state, by its name."""
-    return {row.all(_class="name")[0].text.strip(): row.all(_class="state")[0].text for row in page.all("li")}
-
+    from tests.tasks.timeline_lab import Element
 
 CUDA = [event(0, "start", name="caffe", steps=["base", "cuda"]), step(0, "base", "present", seconds=0.1)]
 BEGUN = [*CUDA, step(1, "cuda", "checking"), step(2, "cuda", "installing")]
@@ -199,6 +102,17 @@ def test_nothing_that_a_host_tells_becomes_html_or_moves_the_text() -> None:
     assert len(page.all("script")) == 1
     for tag in ("b", "i", "u"):
         assert all("class" in found.attributes for found in page.all(tag))
+
+
+def test_a_run_of_gpurigs_own_is_shown_as_the_command_that_the_user_typed() -> None:
+    run = ran(
+        "get-eyes-1", 0, 9, command="/opt/x/python /opt/x/get order.json", asked="fab dataset-get https://h/eyes.zip"
+    )
+    page = read(told(runs=[run]))
+    [row] = page.all("li")
+    assert row.all(_class="note")[0].text == "fab dataset-get https://h/eyes.zip"
+    assert page.all("a", _class="bar")[0].attributes["title"].endswith("fab dataset-get https://h/eyes.zip")
+    assert "/opt/x/python /opt/x/get order.json" in [found.text for found in row.all("dd")]
 
 
 def test_the_page_loads_nothing_and_runs_only_its_own_script() -> None:

@@ -96,7 +96,12 @@ class Feed(io.RawIOBase):
             self._drop(part)
         self._number, self._at, self._dropped, self._own = self._number + 1, 0, 0, None
         if self._number == len(self.parts) and self._joined:
-            check("the joined archive", self._joined, self._whole.hexdigest(), self.parts)
+            check(
+                f"{self.parts[0].facts.name} to {part.facts.name}, joined,",
+                self._joined,
+                self._whole.hexdigest(),
+                self.parts,
+            )
 
 
 class Joined(io.RawIOBase):
@@ -140,5 +145,9 @@ def check(name: str, wanted: Sum, got: str, parts: Sequence[Part]) -> None:
     if got != digest:
         for part in parts:
             part.forget()
-        hint = "it has been deleted here: the same command fetches it again; or take a newer list of checksums"
+        what = parts[0].source.address if len(parts) == 1 else "all of it"
+        hint = (
+            f"deleted here; the same command fetches {what} again\n"
+            "where that does not match either, the checksums are another version's: look for those that belong to it"
+        )
         raise Stop(f"{name} does not match its checksum: its {kind} is {got}, and was to be {digest}", hint)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from s3 import objects
-from sources import Put, Temporary
+from sources import Put, Temporary, shown
 from web import Web
 from words import Stop, pause, refuse
 
@@ -25,7 +26,7 @@ def look(order: Mapping[str, Any], scratch: Path) -> list[Source]:
     """Return the files behind the addresses. Raises `Stop`, with all that is wrong, before any of them is fetched."""
     ways: dict[str, Callable[[str], Sequence[Source]]] = {
         "s3": lambda url: objects(url, order["endpoint"]),
-        "put": lambda url: [Put(url, scratch / "files" / f"{url.rpartition('/')[2]}.have")],
+        "put": lambda url: [Put(scratch / "files" / f"{url.rpartition('/')[2]}.have")],
     }
     for scheme in ("http", "https"):
         ways[scheme] = lambda url: [Web(url, order["headers"])]
@@ -33,7 +34,7 @@ def look(order: Mapping[str, Any], scratch: Path) -> list[Source]:
     def answer(url: str) -> Sequence[Source] | Stop:
         try:
             way = ways[url.partition(":")[0]]
-            return patiently(lambda: way(url))
+            return patiently(lambda: way(url), url)
         except Stop as stop:
             return stop
 
@@ -51,8 +52,8 @@ def look(order: Mapping[str, Any], scratch: Path) -> list[Source]:
     return sources
 
 
-def patiently(ask: Callable[[], Answer]) -> Answer:
-    """Ask again while another try may help. Raises `Stop`."""
+def patiently(ask: Callable[[], Answer], url: str) -> Answer:
+    """Ask an address again while another try may help. Raises `Stop`."""
     tries = 0
     while True:
         try:
@@ -60,5 +61,8 @@ def patiently(ask: Callable[[], Answer]) -> Answer:
         except Temporary as error:
             tries += 1
             if tries == LOOKS:
-                raise Stop(f"{error} ({LOOKS} tries)") from error
+                look_there = shlex.quote(f"curl -sSI {shlex.quote(shown(url))}")
+                first = "" if url.startswith("s3:") else f"see what the box gets: fab ssh --command {look_there}\n"
+                hint = f"{first}the same command tries again; what you have on your machine goes up by fab dataset-put"
+                raise Stop(f"{error} ({LOOKS} tries)", hint) from error
             pause(tries, error.after)

@@ -66,9 +66,7 @@ class Pipe:
         if code > 0 and not (self.words[0] == "gzip" and code == GARBAGE):
             why = said[-1] if said else f"{self.words[0]} ends with {code}"
             # "unexpected end of file", "ends unexpectedly", "Unexpected end of input", "premature end"
-            raise (
-                Short(self.archive, why) if re.search(r"\bends?\b", why) else Bad(self.archive, f"it is damaged: {why}")
-            )
+            raise Short(why) if re.search(r"\bends?\b", why) else Bad(self.archive, f"it is damaged: {why}")
 
     def _pour(self) -> None:
         """Write the feed into the program; a program that has ended says why itself."""

@@ -66,10 +66,10 @@ class Source(Protocol):
 class Put:
     """A file that has been uploaded already: its part is whole."""
 
-    def __init__(self, address: str, journal: Path) -> None:
-        self.address = address
+    def __init__(self, journal: Path) -> None:
         about = json.loads(journal.read_text(encoding="utf-8").splitlines()[0])
         self.facts = Facts(name=about[0], size=about[1], etag=about[2], modified=about[3])
+        self.address = self.facts.name
 
     def read(self, start: int, end: int | None) -> Iterator[bytes]:
         """Have nothing that is not here."""

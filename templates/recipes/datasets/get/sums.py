@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from look import look, patiently
-from words import refuse
+from words import Stop, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,8 @@ KINDS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "
 LINE = re.compile(r"(\\?)([0-9a-fA-F]{32,128}) [ *](.+)")
 BSD = re.compile(r"(\w+) ?\((.+)\) ?= ?([0-9a-fA-F]{32,128})")
 
+SHOWN = 5
+"""Names of a file of checksums that are told where none of them fits."""
 LARGEST = 2**26
 """Bytes of a file of checksums; a million files' have that much."""
 
@@ -98,7 +100,9 @@ def wanted(order: Mapping[str, Any], sets: Sequence[Set]) -> dict[Set, dict[str,
         else:
             problems += [f"{given['origin']} has no checksum of {name}" for name in lacking]
     if problems:
-        raise refuse("\n".join(problems))
+        more = f" and {len(sums) - SHOWN} more" if len(sums) > SHOWN else ""
+        names = ", ".join(list(sums)[:SHOWN]) + more
+        raise refuse("\n".join(problems), f"it has those of {names}: take the list of these files, or leave --sums out")
     return found
 
 
@@ -107,10 +111,14 @@ def _text(order: Mapping[str, Any]) -> str:
     given = order["sums"]
     if "text" in given:
         return str(given["text"])
-    source = look({**order, "urls": [given["origin"]]}, Path())[0]
-    if (source.facts.size or 0) > LARGEST:
-        raise refuse(f"{given['origin']} has {source.facts.size} bytes: that is no file of checksums")
-    return patiently(lambda: b"".join(source.read(0, source.facts.size))).decode("utf-8", "replace")
+    origin = given["origin"]
+    try:
+        source = look({**order, "urls": [origin]}, Path())[0]
+        if (source.facts.size or 0) > LARGEST:
+            raise refuse(f"{origin} has {source.facts.size} bytes: that is no file of checksums")
+        return patiently(lambda: b"".join(source.read(0, source.facts.size)), origin).decode("utf-8", "replace")
+    except Stop as stop:
+        raise Stop(f"--sums: {stop.lines[0]}", *stop.lines[1:], code=stop.code) from stop
 
 
 def digest_of(path: Path, kind: str) -> str:

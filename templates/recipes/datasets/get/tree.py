@@ -23,14 +23,8 @@ class Bad(Stop):
         super().__init__(f"{archive}: {why}", hint or "nothing of it was kept; --keep fetches it without unpacking it")
 
 
-class Short(Stop):
-    """An archive that ends too early: its parts stay, for one more may be all that it lacks."""
-
-    def __init__(self, archive: str, why: str = "") -> None:
-        super().__init__(
-            f"{archive} ends too early{f' ({why})' if why else ''}",
-            "is there a part after its last one? the same command with that one takes what is here",
-        )
+class Short(Exception):
+    """An archive that ends too early, and what its program said of that."""
 
 
 class Tree:

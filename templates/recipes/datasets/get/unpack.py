@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from disk import FULL, full, settle
 from feed import Feed, Joined
-from tree import Bad, Tree
+from tree import Bad, Short, Tree
 from untar import untar
 from unzip import Whole, unzip, unzip_whole
+from words import Stop, amount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,10 +50,23 @@ def unpack(
                 part.forget()
         if isinstance(error, OSError) and error.errno in FULL:
             raise full(folder.parent, KEPT if not frugal else "what has been read of it has been deleted") from error
+        if isinstance(error, Short):
+            raise _too_early(one, parts, str(error)) from error
         raise
     settle(new)
     new.replace(folder)
     return tree
+
+
+def _too_early(one: Set, parts: Sequence[Part], why: str) -> Stop:
+    """Return the error of an archive that ends too early: its parts stay, for one more may be all that it lacks."""
+    problem = f"{one.name} ends too early{f' ({why})' if why else ''}"
+    if untold := [part.source.address for part in parts if part.facts.size is None]:
+        where = ", ".join(untold)
+        return Stop(f"{problem}: the connection ended, and nobody says how long {where} is", "the same command goes on")
+    last = parts[-1]
+    hint = "see whether it is whole there; where a part comes after it, the same command with that one too goes on"
+    return Stop(f"{problem}, and all {amount(last.facts.size or 0)} of {last.source.address} are here", hint)
 
 
 def _into(new: Path, one: Set, feed: Feed, meter: Meter) -> Tree:

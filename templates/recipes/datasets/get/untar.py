@@ -55,10 +55,10 @@ def untar(feed: Feed, kind: str, tree: Tree, archive: str) -> None:
                     # Else it would keep every header of the archive.
                     members.members = []
         except _Cut as error:
-            raise Short(archive) from error
+            raise Short from error
         except (tarfile.TarError, _Damaged) as error:
             end = "unexpected end" in str(error)
-            raise (Short(archive) if end else Bad(archive, f"it is damaged: {error}")) from error
+            raise (Short() if end else Bad(archive, f"it is damaged: {error}")) from error
         # Behind the end mark, too: a checksum at the stream's end is part of it.
         while file.read(BLOCK):
             pass

@@ -53,14 +53,14 @@ class Member:
 class Reader:
     """A feed that can be read exactly, and looked ahead in."""
 
-    def __init__(self, feed: Feed, archive: str) -> None:
-        self._feed, self._archive, self._held = feed, archive, b""
+    def __init__(self, feed: Feed) -> None:
+        self._feed, self._held = feed, b""
 
     def some(self) -> bytes:
         """Return what is there next, at least a byte. Raises `Short` at the end."""
         data, self._held = self._held or self._feed.read(BLOCK), b""
         if not data:
-            raise Short(self._archive)
+            raise Short
         return data
 
     def back(self, data: bytes) -> None:
@@ -84,9 +84,11 @@ class Reader:
 
 def unzip(feed: Feed, tree: Tree, archive: str) -> None:
     """Unpack a feed into a tree. Raises `Bad`, `Short` and `Whole`."""
-    reader = Reader(feed, archive)
+    reader = Reader(feed)
     seen: dict[str, int] = {}
     mark = reader.exactly(4)
+    if not mark.startswith(b"PK"):
+        raise Bad(archive, "it is no zip archive, whatever its name says")
     if mark in SPANNED:
         mark = reader.exactly(4)
     while mark == LOCAL:

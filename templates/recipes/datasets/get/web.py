@@ -58,7 +58,7 @@ class Web:
                 try:
                     data = response.read1(BLOCK)
                 except (OSError, http.client.HTTPException) as error:
-                    raise Temporary(f"{self.address}: {error or type(error).__name__}") from error
+                    raise Temporary(f"{self.address}: {_why(error)}") from error
                 if not data:
                     return
                 yield data
@@ -99,13 +99,18 @@ class Web:
                 return error
             raise self._refusal(error) from error
         except ssl.SSLCertVerificationError as error:
-            raise Stop(f"{self.address}: its certificate is not trusted: {error.verify_message}") from error
+            raise self._untrusted(error) from error
         except urllib.error.URLError as error:
             if isinstance(error.reason, ssl.SSLCertVerificationError):
-                raise Stop(f"{self.address}: its certificate is not trusted: {error.reason.verify_message}") from error
-            raise Temporary(f"{self.address}: {error.reason}") from error
+                raise self._untrusted(error.reason) from error
+            raise Temporary(f"{self.address} cannot be reached: {_why(error.reason)}") from error
         except (OSError, http.client.HTTPException) as error:
-            raise Temporary(f"{self.address}: {error or type(error).__name__}") from error
+            raise Temporary(f"{self.address}: {_why(error)}") from error
+
+    def _untrusted(self, error: ssl.SSLCertVerificationError) -> Stop:
+        """Return the error of a server that cannot show that it is the one of its address."""
+        hint = "fetch it where you can look at the certificate, and send it: fab dataset-put FILE"
+        return Stop(f"{self.address}: its certificate is not trusted: {error.verify_message}", hint)
 
     def _same(self, response: Any, start: int) -> None:
         """Raise `Changed` where an answer is about another file than the one that was begun."""
@@ -139,6 +144,11 @@ class Web:
             410: "look at the address in a browser",
         }.get(error.code, "")
         return refuse(f"{self.address}: {error.code} {error.reason}", hint)
+
+
+def _why(error: object) -> str:
+    """Return what a failed connection says of itself, without the number of its error."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _seconds(word: str | None) -> float:
