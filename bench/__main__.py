@@ -1,6 +1,6 @@
 """`make bench`: each question in a rehearsal cloud of its own; what is compared runs in the same one.
 
-`python -m bench NAME…` asks only these questions.
+`python -m bench NAME…` asks only these questions. SOURCES=upstream in the environment: with the real Caffe and DIGITS.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.__main__ import STACKS, wanted_sources
 from rehearsal.boxes import roots, why_not
 from rehearsal.errors import RehearsalError
 from rehearsal.site import ROOT, open_site
@@ -52,14 +53,21 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _ask(name: str) -> dict[str, Any]:
-    """Ask one question in a cloud of its own."""
+    """Ask one question in a cloud of its own. Raises `RehearsalError`."""
+    sources = wanted_sources()
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".rehearsal-bench-") as folder:
-        site = open_site(Path(folder), stack="rehearsal", boxes=True, sources="standins", tell=print)
+        site = open_site(Path(folder), stack=STACKS[sources], boxes=True, sources=sources, tell=print)
         try:
             figures: dict[str, Any] = importlib.import_module(f"bench.{name}").measure(User.arrives(site))
         finally:
             site.cloud.stop()
-    return {"engine": site.engine, "machine": platform.platform(), "cores": os.cpu_count(), **figures}
+    return {
+        "engine": site.engine,
+        "sources": sources,
+        "machine": platform.platform(),
+        "cores": os.cpu_count(),
+        **figures,
+    }
 
 
 def _keep(name: str, figures: dict[str, Any]) -> None:

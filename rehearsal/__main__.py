@@ -70,12 +70,18 @@ def main() -> int:
 
 def story(state: Path, *, keep: bool) -> int:
     """Run the main job from a clean slate, and say at the end what was real and what stood in."""
-    sources = os.environ.get("SOURCES", "standins")
-    if sources not in STACKS:
-        raise RehearsalError(f'SOURCES has to be one of {", ".join(STACKS)}, and it is "{sources}"')
+    sources = wanted_sources()
     state.mkdir(parents=True, exist_ok=True)
     with _alone(state):
         return _rehearse(state, sources, keep=keep)
+
+
+def wanted_sources() -> str:
+    """Return what the environment's SOURCES wants to be built. Raises `RehearsalError`."""
+    sources = os.environ.get("SOURCES", "standins")
+    if sources not in STACKS:
+        raise RehearsalError(f'SOURCES has to be one of {", ".join(STACKS)}, and it is "{sources}"')
+    return sources
 
 
 def _rehearse(state: Path, sources: str, *, keep: bool) -> int:
