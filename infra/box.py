@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from infra import keys
 from infra.access import Access, AccessArgs
 from infra.host import Host, HostArgs
 from infra.price import Price
@@ -46,8 +45,7 @@ class Box(pulumi.ComponentResource):
         self.host = self._host(name, args)
         pulumi.log.info(f"{name}: {args.settings.machine.name}, {self.price}", self)
         beginning = args.placement.jobs[name].beginning
-        # With "new" nobody has looked whether the volume is there already.
-        if beginning and keys.NEW not in args.settings.job_volume:
+        if beginning and args.settings.looks_for_volumes:
             pulumi.log.info(f"{name}: its job volume is {beginning}", self)
         for warning in args.placement.jobs[name].warnings:
             pulumi.log.warn(f"{name}: {warning}", self)

@@ -56,7 +56,7 @@ def _image(settings: Settings) -> list[str]:
 
 def _jobs(settings: Settings) -> list[str]:
     """Return what is wrong with the choice of volumes and snapshots."""
-    named = len(settings.job_volume) if settings.job_volume != (keys.NEW,) else 0
+    named = len(settings.job_volume) if settings.looks_for_volumes else 0
     if named > settings.hosts:
         return [f"gpurig:jobVolume: {named} volumes for {settings.hosts} boxes: a box has one"]
     if named == settings.hosts and settings.job_snapshot not in (keys.NEWEST, keys.NO_SNAPSHOT):

@@ -77,15 +77,10 @@ def find_jobs(settings: Settings, cloud: Cloud, zone: str, usable: Collection[st
         else:
             found[host] = _new(settings, cloud, host, zone)
     blank = [host for host, jobs in found.items() if jobs.blank]
-    if blank and _looked(settings) and settings.job_snapshot != keys.NO_SNAPSHOT:
+    if blank and settings.looks_for_volumes and settings.job_snapshot != keys.NO_SNAPSHOT:
         warnings = of_former_hosts(cloud, blank, {host: present[host] for host in present if host not in own}, own)
         found[blank[0]] = dataclasses.replace(found[blank[0]], warnings=warnings)
     return found
-
-
-def _looked(settings: Settings) -> bool:
-    """Say whether a volume that was not found is not there: with "new" nobody looks for it."""
-    return settings.job_volume != (keys.NEW,)
 
 
 def _new(settings: Settings, cloud: Cloud, host: str, zone: str) -> Jobs:
@@ -94,7 +89,7 @@ def _new(settings: Settings, cloud: Cloud, host: str, zone: str) -> Jobs:
     snapshot, warnings = None, []
     if wanted == keys.NEWEST:
         snapshot, pending = newest_completed(cloud, host)
-        if pending and _looked(settings):
+        if pending and settings.looks_for_volumes:
             warnings = [of_pending(host, snapshot, pending[0])]
     elif wanted != keys.NO_SNAPSHOT:
         snapshot = look_up(cloud, wanted)
@@ -104,6 +99,6 @@ def _new(settings: Settings, cloud: Cloud, host: str, zone: str) -> Jobs:
         zone=zone,
         size_gib=settings.job_volume_gib,
         snapshot=snapshot.id if snapshot else None,
-        source=snapshot.id if snapshot and _looked(settings) else "",
+        source=snapshot.id if snapshot and settings.looks_for_volumes else "",
         warnings=warnings,
     )

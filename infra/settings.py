@@ -113,6 +113,11 @@ class Settings:
         return tuple(dataclasses.replace(self, host_name=name) for name in names)
 
     @property
+    def looks_for_volumes(self) -> bool:
+        """Whether a volume that is there already counts; with "new" nobody looks for one."""
+        return self.job_volume != (keys.NEW,)
+
+    @property
     def system(self) -> Image:
         """The image whose rules apply: the account to log in with, what it brings, what recipes support."""
         return images()[self.image_os or self.image]

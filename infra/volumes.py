@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra import keys
 from infra.cloud import stack_tags, tagged
 from infra.network import ways_to_move
 from provision.errors import BadInput
@@ -54,7 +53,7 @@ def named_volumes(settings: Settings, cloud: Cloud) -> dict[str, Volume]:
     """
     found: dict[str, Volume] = {}
     problems = []
-    for volume_id in settings.job_volume if settings.job_volume != (keys.NEW,) else ():
+    for volume_id in settings.job_volume if settings.looks_for_volumes else ():
         volumes = cloud.volumes({"volume-id": [volume_id]})
         wrong = _why_not(settings, cloud, volumes[0]) if volumes else f"is not in {cloud.region}"
         host = "" if wrong else _host(settings, volumes[0])
@@ -99,7 +98,7 @@ def tagged_volumes(settings: Settings, cloud: Cloud) -> dict[str, list[Volume]]:
     Those of hosts that the stack does not have any more come after its own.
     """
     found: dict[str, list[Volume]] = {box.host_name: [] for box in settings.each()}
-    if settings.job_volume != (keys.NEW,):
+    if settings.looks_for_volumes:
         for volume in cloud.volumes(tagged(of_any_host())):
             found.setdefault(host_of(volume.tags), []).append(volume)
     return found

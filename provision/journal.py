@@ -28,7 +28,7 @@ _WAS = {
 _KEPT = {
     "whole": "taken from the job volume",
     "built": "its build taken from the job volume",
-    "full": "the job volume has no room to keep it",
+    "full": "the job volume has no room to keep all of it",
 }
 INSTALLING, CUT_OFF, FAILED, REBOOT = "installing", "cut off", "failed", "reboot"
 

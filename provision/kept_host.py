@@ -179,7 +179,7 @@ class Build:
     def done(self, *, whole: bool) -> str:
         """Settle what was put back, keep what was not.
 
-        Returns what there was of the step: "whole", "built", "", or "full" where there was no room to keep it.
+        Returns what there was of the step: "whole", "built", "", or "full" where there was no room to keep all of it.
         """
         if self.back:
             with contextlib.suppress(OSError):

@@ -31,7 +31,7 @@ _WAS = {
 _KEPT = {
     "whole": ", taken from the job volume",
     "built": ", what it builds taken from the job volume",
-    "full": "; the job volume has no room to keep it for the next box",
+    "full": "; the job volume has no room to keep all of it for the next box",
 }
 
 

@@ -331,7 +331,7 @@ def install(step: Json, folder: Path, keeper: Any, *, rebooted: bool) -> Tuple[i
     """Install a step, unless a reboot was all that it still needed, or what was kept of it does.
 
     Returns its exit code, what went wrong, and how much of it came from the job volume ("whole", "built" or "", or
-    "full" where there is no room to keep it there).
+    "full" where there is no room to keep all of it there).
     """
     free = shutil.disk_usage("/").free / 2**30
     if free < step["disk_gib"]:
@@ -623,8 +623,10 @@ def begin(request: Json, bundle: Json, asked: float) -> Json:
     known = (looked.get("digest"), looked.get("boot")) == (bundle["digest"], boot_id()) and looked["began"] > asked
     states = looked["states"] if known and not fresh else states_of(bundle)
     if not fresh and set(states.values()) <= {"present"}:
-        looked = looked if known else {"digest": bundle["digest"], "boot": boot_id(), "began": began, "states": states}
-        (HOME / "looked.json").write_text(json.dumps(looked), encoding="ascii")
+        if not known:
+            looked = {"digest": bundle["digest"], "boot": boot_id(), "began": began, "states": states}
+            with contextlib.suppress(OSError):  # on a full disk each looks, as one that asks alone does
+                (HOME / "looked.json").write_text(json.dumps(looked), encoding="ascii")
         ready = load("ready.json")
         if not ready or ready["digest"] != bundle["digest"]:
             remove(HOME / "pending.json")

@@ -52,7 +52,7 @@ class Run:
     path: str = ""
     """Its own folder on the host: run.json, script, log, results/."""
     asked: str = ""
-    """What the user asked for, where the command is how gpurig does that: "dataset-get https://…"."""
+    """What the user asked for, where the command is how gpurig does that: "fab dataset-get https://…"."""
 
     @property
     def shown(self) -> str:

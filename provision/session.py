@@ -95,6 +95,7 @@ class Session:
         request = {"verb": verb, "digest": bundle.digest if bundle else "", **fields}
         # Only what may do without the rest goes on the command line: every process of the host can read that.
         small = request if bundle else {"digest": ""}
+        # The standard library is all that it needs: without the host's own packages Python is there sooner.
         command = self._as_root(f"python3 -IS -c {shlex.quote(BOOT)} {shlex.quote(json.dumps(small))}")
         transport = self.connection.transport
         said: list[str] = []

@@ -20,6 +20,8 @@ IDENTITY = ("gpurig:project", "gpurig:stack", "gpurig:host", "gpurig:volume")
 """The tags by which a job volume's snapshots are found; each carries its volume's own."""
 FROM = "gpurig:from"
 """The tag that says of which snapshot the volume was made that a snapshot is of."""
+COPIED = "vol-ffffffff"
+"""The volume that EC2 names for every copy of a snapshot, whichever it was."""
 LOOK = 2.0
 """Seconds between two questions to EC2 about what goes on."""
 
@@ -150,7 +152,7 @@ class JobVolume:
         if keep < 1:
             raise BadInput([f"--keep {keep}: at least 1, as the last completed snapshot never goes"])
         completed = [snapshot for snapshot in self.snapshots() if snapshot.state == COMPLETED]
-        last = {snapshot.volume: snapshot.id for snapshot in reversed(completed)}
+        last = {one.id if one.volume == COPIED else one.volume: one.id for one in reversed(completed)}
         only = {*last.values()} - {self.source, *(snapshot.source for snapshot in completed)}
         old = [snapshot for snapshot in completed[keep:] if snapshot.id not in only]
         for snapshot in old:

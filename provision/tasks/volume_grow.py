@@ -61,17 +61,13 @@ def _enlarge(volumes: Sequence[JobVolume], size: int, *, yes: bool) -> None:
     """Set the size and bring the stack up; where no volume grew, the size is set back. Raises `GpurigError`."""
     _refuse_named(volumes, size)
     before = _get(KEY)
-    if _pulumi("config", "set", KEY, str(size)):
-        raise GpurigError(f"{KEY} could not be set; nothing was changed")
     try:
+        _do("config", "set", KEY, str(size), wrong=f"{KEY} could not be set; nothing was changed")
         _refuse_other_changes()
-        failed = _pulumi("up", *(["--yes", "--skip-preview"] if yes else [])) != 0
-    except (KeyboardInterrupt, GpurigError):
+        _do("up", *(["--yes", "--skip-preview"] if yes else []), wrong="`pulumi up` did not enlarge the volumes")
+    except BaseException:
         _set_back(volumes, before)
         raise
-    if failed:
-        _set_back(volumes, before)
-        raise GpurigError("`pulumi up` did not enlarge the volumes", hint="what it said is above")
 
 
 def _refuse_named(volumes: Sequence[JobVolume], size: int) -> None:
@@ -143,6 +139,12 @@ def _heard(*words: str) -> str:
     with _started(*words, output=subprocess.PIPE) as process:
         said = process.communicate()[0].strip()
     return said if process.returncode == 0 else ""
+
+
+def _do(*words: str, wrong: str) -> None:
+    """Run `pulumi` for the user. Raises `GpurigError` that says what went `wrong` where it fails."""
+    if _pulumi(*words):
+        raise GpurigError(wrong, hint="what `pulumi` said is above")
 
 
 def _pulumi(*words: str) -> int:

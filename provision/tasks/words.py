@@ -6,7 +6,6 @@ cannot read is told as all errors of gpurig are.
 
 from __future__ import annotations
 
-import ast
 import difflib
 import re
 import shlex
@@ -67,14 +66,14 @@ def _complaint(error: ParseError, names: list[str]) -> str:
     """Return what Invoke cannot read, and the way out."""
     context, said = error.context, str(error)
     task = (context.name if context else "") or ""
-    way = f"fab --help {task} shows what it takes" if task else "fab --list shows all tasks, fab --help the options"
-    if match := re.fullmatch(r"No idea what (.+) is!", said):
-        word = ast.literal_eval(match[1])
+    way = "fab --list shows all tasks, fab --help the options that come before one"
+    if task:
+        way = f"fab --help {task} shows what it takes"
+    if match := re.fullmatch(r"No idea what (['\"])(.+)\1 is!", said):
+        word = match[2]
         if word.startswith("-"):
-            said, near = (
-                f"fab {task}".strip() + f" has no option {word}",
-                _near(word, list(context.flags) if context else []),
-            )
+            said = f"fab {task}".strip() + f" has no option {word}"
+            near = _near(word, list(context.flags) if context else [])
         else:
             said, near = f'there is no task "{word}"', _near(word, names)
             said += f", and fab {task} takes no such word" if task else ""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from tests.recipes.web_lab import Lab
 
-GO_ON = "the same command goes on from there"
-
 
 @pytest.mark.parametrize("name", FORMS)
 def test_an_archive_is_unpacked_and_nothing_else_stays(lab: Lab, name: str) -> None:

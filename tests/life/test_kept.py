@@ -73,7 +73,7 @@ def test_the_next_box_has_it_from_the_volume_and_what_is_wrong_there_is_made_ane
 
     # Cut short on the volume, which then has no room either.
     user.on_box(f"{GONE}; sudo sh -c 'truncate -s -1 /jobs/.gpurig/kept/tool-built-*/0; fallocate -l 900M /jobs/full'")
-    assert "the job volume has no room to keep it" in user.fab("setup-tool")
+    assert "the job volume has no room to keep all of it" in user.fab("setup-tool")
     log = user.on_box("sudo cat /var/lib/gpurig/logs/tool.log")
     assert "(built) is of no use and is deleted: part 0 of it was cut short" in log
     assert "not kept on the job volume (built): there is no room for it" in log

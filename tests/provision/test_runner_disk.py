@@ -57,12 +57,25 @@ def test_a_disk_that_fills_while_a_step_succeeds_never_makes_it_count(lab: Lab) 
         lab.journal()  # every line is whole
 
 
+def fill(lab: Lab) -> None:
+    """Leave no byte on the runner's disk."""
+    with (lab.home / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(2**16)):
+            pass
+
+
+def test_a_full_disk_keeps_nobody_from_hearing_that_all_is_there(lab: Lab) -> None:
+    lab.recipe("tool")
+    with small_disk(lab):
+        assert lab.ask("apply", lab.bundle("tool"))[-1]["event"] == "ready"
+        fill(lab)
+        assert [event["event"] for event in lab.ask("apply", lab.bundle("tool"))] == ["unchanged"]
+
+
 def test_a_disk_that_was_full_before_is_said_by_the_first_answer(lab: Lab) -> None:
     lab.recipe("tool")
     with small_disk(lab):
-        with (lab.home / "filler").open("wb") as file, contextlib.suppress(OSError):
-            while file.write(bytes(2**16)):
-                pass
+        fill(lab)
         with lab.client("apply", lab.bundle("tool")) as client:
             said = client.process.communicate()[1]
         assert client.process.returncode == 1

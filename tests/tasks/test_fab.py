@@ -85,6 +85,8 @@ def test_render_names_every_licence_that_is_not_accepted(tmp_path: Path) -> None
         (("caffe",), ('no task "caffe"', "setup-caffe")),
         (("plan", "caffe", "bases"), ('no task "bases"', "fab plan takes no such word", "base")),
         (("--help", "statsu"), ('no task "statsu"', "status")),
+        (("--help", "sta'tus"), ('no task "sta\'tus"', "status")),
+        (("--limit", "a", "ps"), ("fab has no option --limit", "fab --help the options that come before one")),
         (("ps", "--limt", "a"), ("fab ps has no option --limt", "--limit", "fab --help ps")),
         (("ps", "--limit"), ("--limit of fab ps", "value")),
         (("stop",), ("fab stop needs NAME: which run", "fab --help stop")),

@@ -28,7 +28,7 @@ PULUMI = """#!/bin/bash
 case "$1 $2" in
   "stack output") cat outputs ;;
   "config get") cat "$3" ;;
-  "config set") echo "$4" > "$3" ;;
+  "config set") echo "$4" > "$3"; [ ! -e slow ] || { rm slow; echo "$@" > began; sleep 30; } ;;
   "preview --json") cat preview ;;
   preview*) echo "error: no such image" ;;
   up*) echo "$@" > began; trap 'kill $!; sleep 1; touch ended; exit 255' INT; sleep 30 & wait ;;
@@ -63,7 +63,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 def stopped(folder: Path, cloud: Cloud, *, fault: str = "") -> str:
-    """Press Ctrl-C in the middle of `pulumi up`, with EC2 refusing from then on; returns what is said of it."""
+    """Press Ctrl-C in the middle of what `pulumi` does, with EC2 refusing from then on; returns what is said of it."""
     (folder / NAMED).unlink()
     words = [str(FAB), "--search-root", str(ROOT), "volume-grow", "--size", "20", "--yes"]
     env = {**os.environ, **cloud.env, "PATH": f"{folder}:/usr/bin:/bin"}
@@ -80,18 +80,26 @@ def stopped(folder: Path, cloud: Cloud, *, fault: str = "") -> str:
         os.killpg(grow.pid, signal.SIGINT)
         said = grow.communicate()[1]
     assert grow.returncode == 130
-    assert (folder / "began").read_text().split() == ["up", "--yes", "--skip-preview"]
-    assert (folder / "ended").exists()
     return said
 
 
 def test_ctrl_c_waits_for_pulumi_to_end_and_sets_the_size_back(tmp_path: Path, cloud: Cloud) -> None:
     assert f"{KEY} is as it was: 10" in stopped(tmp_path, cloud)
+    assert (tmp_path / "began").read_text().split() == ["up", "--yes", "--skip-preview"]
+    assert (tmp_path / "ended").exists()
+    assert (tmp_path / KEY).read_text() == "10\n"
+
+
+def test_ctrl_c_while_the_size_is_set_sets_it_back(tmp_path: Path, cloud: Cloud) -> None:
+    (tmp_path / "slow").touch()
+    assert f"{KEY} is as it was: 10" in stopped(tmp_path, cloud)
+    assert (tmp_path / "began").read_text().split()[:2] == ["config", "set"]
     assert (tmp_path / KEY).read_text() == "10\n"
 
 
 def test_where_nobody_knows_whether_it_grew_the_way_back_is_said(tmp_path: Path, cloud: Cloud) -> None:
     said = stopped(tmp_path, cloud, fault="RequestExpired")
+    assert (tmp_path / "ended").exists()
     assert "RequestExpired" in said
     assert f"where none did: pulumi config set {KEY} 10" in said
     assert (tmp_path / KEY).read_text() == "20\n"

@@ -97,6 +97,17 @@ def test_the_last_snapshot_of_a_volume_that_nothing_went_on_from_stays(box: Box)
     assert f"deleted {own}" not in said
 
 
+def test_copies_of_snapshots_are_not_taken_for_one_volumes(box: Box) -> None:
+    copies = set()
+    for taken in (box.final(box.volume()), box.final(box.volume())):
+        tags = tagged("snapshot")
+        copied = box.ec2.copy_snapshot(SourceSnapshotId=taken, SourceRegion="us-east-1", TagSpecifications=tags)
+        copies.add(copied["SnapshotId"])
+        box.ec2.delete_snapshot(SnapshotId=taken)
+    box.snapshot(box.volume())
+    assert copies < box.snapshots()
+
+
 def test_one_that_a_later_volume_was_made_from_goes_with_its_time(box: Box) -> None:
     first = box.final(box.volume())
     second = box.volume(first)

@@ -112,6 +112,15 @@ def freeze(_: Any, proceed: Callable[[], Any]) -> Any:
     return snapshot
 
 
+@around(EBSBackend, "copy_snapshot")
+def copy_snapshot(_: Any, proceed: Callable[[], Any]) -> Any:
+    """Name the volume that EC2 names for every copy."""
+    snapshot = proceed()
+    snapshot.volume = copy.copy(snapshot.volume)
+    snapshot.volume.id = "vol-ffffffff"
+    return snapshot
+
+
 @around(EC2Response, "create_snapshots")
 def create_snapshots(response: Any, proceed: Callable[[], Any]) -> Any:
     """Copy the volumes' tags where CopyTagsFromSource asks for it; tags of the request win."""
