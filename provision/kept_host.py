@@ -191,7 +191,7 @@ class Build:
                 self._keep(kind)
         with contextlib.suppress(OSError):
             self.store.make_room()  # downloads were put there without a look at it
-        return "whole" if whole else "built" if self.back - {"packages"} else "full" if self.full else ""
+        return "whole" if whole else "full" if self.full else "built" if self.back - {"packages"} else ""
 
     def _keep(self, kind: str) -> None:
         began = time.monotonic()
