@@ -78,7 +78,10 @@ def test_a_network_that_is_not_the_pinned_one_is_refused(torch: Box, content: st
 def test_an_unpinned_network_has_to_be_the_one_that_its_mirror_speaks_of(style: Box) -> None:
     assert "nothing to do" in style.fab("setup-neural-style")
     whole = style.ssh(f"sudo sha256sum <{NETWORK}")
-    style.ssh(f"sudo rm {NETWORK}; cd ~/networks; mv {NAME} whole; head -c 70000000 whole >{NAME}")
+    # Also what the job volume keeps of it: else it would come from there.
+    style.ssh(
+        f"sudo rm -r {NETWORK} /jobs/.gpurig/kept; cd ~/networks; mv {NAME} whole; head -c 70000000 whole >{NAME}"
+    )
     assert "is not the file" in style.fab("setup-neural-style", code=6)
     style.ssh(f"mv ~/networks/whole ~/networks/{NAME}")
     assert re.search(r"vgg19 +installed in", style.fab("setup-neural-style"))
