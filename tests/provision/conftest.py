@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.provision import kept_lab
 from tests.provision.lab import Lab
 
 if TYPE_CHECKING:
@@ -34,3 +36,12 @@ def lab(tmp_path: Path, templates: Path) -> Iterator[Lab]:  # noqa: ARG001 - it 
         host = Lab(tmp_path, Path(memory))
         yield host
         host.clean_up()
+
+
+@pytest.fixture
+def box(lab: Lab, tmp_path: Path) -> Lab:
+    """A host that keeps builds on its job volume."""
+    if not shutil.which("zstd"):
+        pytest.skip("there is no zstd here")
+    kept_lab.prepare(lab, tmp_path / "jobs")
+    return lab

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
 from typing import TYPE_CHECKING
 
-import pytest
+from tests.provision.disks import mounted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,14 +17,8 @@ if TYPE_CHECKING:
 def small_disk(lab: Lab) -> Iterator[None]:
     """Give the runner a disk of 8 MiB."""
     lab.home.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "gpurig-test", str(lab.home)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("a disk of its own needs root and the right to mount")
-    try:
+    with mounted(lab, lab.home, "8m"):
         yield
-    finally:
-        lab.clean_up()
-        subprocess.run(["umount", str(lab.home)], check=True)
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(lab: Lab) -> None:
