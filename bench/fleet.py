@@ -1,7 +1,11 @@
 """`fab setup-digits` with nothing to do over 24 addresses, beside one, and beside what other tools take for it.
 
-Three boxes have eight names each. Boxes, sshd and client share the cores of this machine: how busy they were is said.
-Every tool is given what gpurig checks there, or less: packages, the recipes' files, services, ten commands.
+Three boxes have eight names each. Every tool is given what gpurig checks there, or less: packages, the recipes' files,
+services, ten commands. `ssh` only logs in: nobody who does can be quicker.
+
+Boxes, sshd and client share the cores of this machine; boxes of a cloud have cores of their own. So it is said how busy
+the machine was, how much CPU time the client took, and what gpurig's ratio would be with the client alone on these
+cores: the time for one host, and on top the CPU time that the client takes for the others.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -96,6 +101,16 @@ class Fleet:
             "commands": COMMANDS,
         }
 
+    def ssh(self) -> None:
+        """Log in to every host at once, and do nothing there."""
+        known = ["-o", f"UserKnownHostsFile={self.folder / '.ssh' / 'known_hosts'}", "-o", "IdentitiesOnly=yes"]
+        key = ["-i", str(self.user.site.state / "id_ed25519")]
+        logins = [
+            subprocess.Popen(["ssh", *known, *key, f"{row['user']}@{row['address']}", "true"]) for row in self.rows
+        ]
+        if codes := [code for login in logins if (code := login.wait())]:
+            raise RehearsalError(f"{len(codes)} of {len(logins)} logins by ssh failed")
+
     def gpurig(self) -> None:
         """Run `fab setup-digits`."""
         out = self._run("fab", "setup-digits", folder=self.user.project)
@@ -147,26 +162,37 @@ def measure(user: User) -> dict[str, float]:
     figures: dict[str, float] = {}
     for fleet in fleets:
         fleet.lay_out()
-    for name in ("gpurig", "plain", "pyinfra", "ansible"):
+    for name in ("gpurig", "ssh", "plain", "pyinfra", "ansible"):
         one, all_of_them = (_timed(getattr(fleet, name), name, len(fleet.rows), figures) for fleet in fleets)
         figures[f"{name}, ratio"] = all_of_them / one
         aim = "     (aim: at most 2)" if name == "gpurig" else ""
         print(f"{name:<8} {len(many)} addresses beside 1   {all_of_them / one:7.2f}{aim}", flush=True)
+    one, more = figures["gpurig, 1"], figures[f"gpurig, {len(many)}, client"] - figures["gpurig, 1, client"]
+    figures["gpurig, ratio with cores of their own, reckoned"] = (one + more) / one
+    print(f"gpurig, reckoned for boxes with cores of their own {(one + more) / one:7.2f}")
     return figures
 
 
 def _timed(action: Callable[[], None], name: str, count: int, figures: dict[str, float]) -> float:
     """Time a tool a few times; returns the median."""
-    runs = {"gpurig": RUNS, "ansible": 1}.get(name, 2)
+    runs = {"gpurig": RUNS, "ssh": RUNS, "ansible": 1}.get(name, 2)
     if runs > 1:
         action()  # once unmeasured: bytecode is written. Ansible's minutes show no difference.
-    before = _ticks()
+    before, client = _ticks(), _client()
     values = [seconds(action) for _ in range(runs)]
     busy, idle = (after - then for after, then in zip(_ticks(), before, strict=True))
-    share = 100 * busy / (busy + idle)
-    print(f"{name:<8} {count:2d} addresses {spread(values)}, the machine {share:.0f} % busy", flush=True)
-    figures |= {f"{name}, {count}": statistics.median(values), f"{name}, {count}, machine busy %": share}
+    share, own = 100 * busy / (busy + idle), (_client() - client) / runs
+    busy_is = f"the machine {share:.0f} % busy, the client {own:.2f} s of CPU"
+    print(f"{name:<8} {count:2d} addresses {spread(values)}, {busy_is}", flush=True)
+    key = f"{name}, {count}"
+    figures |= {key: statistics.median(values), f"{key}, machine busy %": share, f"{key}, client": own}
     return statistics.median(values)
+
+
+def _client() -> float:
+    """Return the seconds of CPU of all programs that were started here and have ended; boxes are none of them."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _ticks() -> tuple[int, int]:
