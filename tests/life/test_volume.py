@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.life.volumes import answers, job_volume, settled, wait_for
-from tests.recipes.disk import blank
+from tests.recipes.disk import Disk, digest_of
 
 if TYPE_CHECKING:
     from rehearsal.user import User
@@ -38,54 +38,80 @@ def box(user: User) -> None:
 
 # -- what is not blank and not ours stays as it is
 
-WIPE = "sudo dd if=/dev/zero of=$DISK bs=1M count=3 status=none; sudo wipefs -qa $DISK"
+DISK = "export DISK=/dev/nvme1n1; sudo systemctl stop gpurig-volume; sudo umount /jobs 2>/dev/null"
+WIPE = "sudo wipefs -qa $DISK; sudo blkdiscard $DISK"
 FOREIGN = {
     "a partition table (gpt)": "echo 'label: gpt' | sudo sfdisk -q $DISK",
     "a partition table (dos)": "echo ',100M,L' | sudo sfdisk -q $DISK",
     "crypto_LUKS": r"printf 'LUKS\272\276\0\1' | sudo dd of=$DISK conv=notrunc status=none",
     "swap": "sudo mkswap -q $DISK 2>/dev/null || sudo mkswap $DISK >/dev/null",
     "ext2": "sudo mkfs.ext2 -q -F $DISK",
+    "ext4, label photos": "sudo mkfs.ext4 -q -F -L photos $DISK",
+    "ext4, label none": "sudo mkfs.ext4 -q -F $DISK",
     # As dm-crypt without a header leaves it.
     "data of an unknown kind": "sudo dd if=/dev/urandom of=$DISK bs=1M count=2 status=none",
+    "data of an unknown kind (in its middle)": ("sudo dd if=/dev/urandom of=$DISK bs=1M seek=600 count=2 status=none"),
     "data of an unknown kind (half-formatted)": (
         "sudo mkfs.ext4 -q -F $DISK; sudo dd if=/dev/zero of=$DISK bs=4096 count=1 conv=notrunc status=none"
     ),
 }
 
 
-def bytes_of(user: User) -> str:
-    """Return a digest of the volume's bytes, as its file on this machine has them."""
-    digest, block = hashlib.sha256(), 2**16
-    with (user.cloud.state / "volumes" / f"{job_volume(user)['VolumeId']}.img").open("rb") as file:
-        place = 0
-        with contextlib.suppress(OSError):  # no data from `place` on
-            while True:
-                place = os.lseek(file.fileno(), place, os.SEEK_DATA) // block * block
-                file.seek(place)
-                # Zeros count as the holes that they may be as well.
-                if any(content := file.read(block)):
-                    digest.update(b"%d " % place + content)
-                place += block
-    return digest.hexdigest()
+def image(user: User) -> Path:
+    """Return the file of this machine that the box has as its volume."""
+    return user.cloud.state / "volumes" / f"{job_volume(user)['VolumeId']}.img"
 
 
 @pytest.mark.parametrize("what", FOREIGN)
 def test_what_is_foreign_is_left_as_it_is(user: User, what: str) -> None:
-    disk = "export DISK=/dev/nvme1n1; sudo systemctl stop gpurig-volume; sudo umount /jobs 2>/dev/null"
-    user.on_box(f"{disk}; {WIPE}; {FOREIGN[what]}; sync")
-    before = bytes_of(user)
+    user.on_box(f"{DISK}; {WIPE}; {FOREIGN[what]}; sync")
+    before = digest_of(image(user))
     said = user.on_box(
         "! sudo systemctl restart gpurig-volume && ! mountpoint -q /jobs; echo code $?; sync"
         "; journalctl -u gpurig-volume -n 20 -o cat"
     )
     assert "code 0" in said
-    assert f"holds {what.partition(' (half')[0]}: not mounted, not changed" in said
-    assert bytes_of(user) == before
+    assert (
+        f"holds {what.removesuffix(' (in its middle)').removesuffix(' (half-formatted)')}: not mounted, not changed"
+        in said
+    )
+    assert digest_of(image(user)) == before
+
+
+KILLED = r"""
+cat <<'EOF' | sudo install -m 755 /dev/stdin /usr/local/sbin/mkfs.ext4
+#!/bin/bash
+truncate -s 1G /tmp/half
+# The kernel kills what writes further into a file than 64 MiB: here are the bytes of an mkfs that had begun.
+(ulimit -c 0 -f 65536; /usr/sbin/mkfs.ext4 "${@:1:$#-1}" -F /tmp/half)
+dd if=/tmp/half of="${@: -1}" bs=64K conv=sparse,notrunc status=none
+sleep 90
+EOF
+sudo systemctl start --no-block gpurig-volume
+until pgrep -fx 'sleep 90'; do sleep 0.1; done
+sudo systemctl kill --signal=KILL gpurig-volume
+sudo rm /usr/local/sbin/mkfs.ext4 /tmp/half
+"""
+
+
+def test_a_format_that_was_killed_is_done_again(user: User) -> None:
+    user.on_box(f"{DISK}; {WIPE}; {KILLED}")
+    left = "sudo find /var/lib/gpurig -name 'formatting-*' -printf '%f\\n'"
+    assert user.on_box(f"{left}; sudo wipefs /dev/nvme1n1").split() == [f"formatting-{job_volume(user)['VolumeId']}"]
+    said = user.on_box(
+        "sudo systemctl restart gpurig-volume && echo mine > /jobs/file; journalctl -u gpurig-volume -o cat -n 5"
+        f"; {DISK}; sudo e2fsck -fn $DISK >/dev/null 2>&1 && echo clean; {left}"
+        "; sudo systemctl start gpurig-volume; cat /jobs/file"
+    )
+    assert "formatting it" in said
+    assert "clean" in said.split()
+    assert "formatting-" not in said
+    assert said.split()[-1] == "mine"
 
 
 def test_a_blank_one_is_formatted_and_never_again(user: User) -> None:
     said = user.on_box(
-        f"export DISK=/dev/nvme1n1; {WIPE}; sudo systemctl restart gpurig-volume && echo precious > /jobs/precious"
+        f"{DISK}; {WIPE}; sudo systemctl restart gpurig-volume && echo precious > /jobs/precious"
         "; sync; journalctl -u gpurig-volume -o cat -n 5; sudo dumpe2fs -h $DISK 2>/dev/null | grep 'system features'"
     )
     assert "is blank: formatting it" in said
@@ -115,24 +141,21 @@ def test_a_second_instance_does_not_get_it(user: User) -> None:
     assert user.on_box("cat /jobs/precious").strip() == "precious"
 
 
-def test_a_second_machine_with_the_same_bytes_does_not_mount_them(tmp_path: Path) -> None:
+def test_a_second_machine_with_the_same_bytes_does_not_mount_them(user: User, tmp_path: Path) -> None:
     """Where no cloud stands in between: multi-mount protection."""
-    with blank(tmp_path) as disk:
-        words = ["losetup", "--find", "--show", str(disk.file)]
-        other = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
-        node = f"rm /dev/nvme1n1; mknod /dev/nvme1n1 b 7 {other.removeprefix('/dev/loop')}"
-        try:
-            done = disk.up(
-                "echo mine > jobs/file"
-                f"; unshare --mount bash -c 'umount jobs; {node}; ./gpurig-volume' 2>why && echo got"
-                "; cat why jobs/file"
-            )
-        finally:
-            subprocess.run(["losetup", "--detach", other], check=True)
-    assert done.returncode == 0, done.stderr
-    assert "another machine has it" in done.stdout
-    assert "got" not in done.stdout.splitlines()
-    assert done.stdout.splitlines()[-1] == "mine"
+    words = ["losetup", "--find", "--show", str(image(user))]
+    other = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+    try:
+        done = Disk(tmp_path, other).up("echo got")
+    finally:
+        subprocess.run(["losetup", "--detach", other], check=True)
+    assert done.returncode == 1
+    assert "another machine has it" in done.stderr
+    assert "got" not in done.stdout
+    assert user.on_box("echo still > /jobs/still && sync && cat /jobs/still /jobs/precious").split() == [
+        "still",
+        "precious",
+    ]
 
 
 # -- a power cut

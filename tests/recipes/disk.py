@@ -33,6 +33,19 @@ def lack() -> str:
     return "" if probe.returncode == 0 else f"no loop devices or mount namespaces here: {probe.stderr.strip()}"
 
 
+def digest_of(path: Path) -> str:
+    """Return a digest of what is in a file with holes. Zeros count as the holes that they may be as well."""
+    digest, block = hashlib.sha256(), 2**16
+    with path.open("rb") as file, contextlib.suppress(OSError):  # no data from `place` on
+        place = 0
+        while True:
+            place = os.lseek(file.fileno(), place, os.SEEK_DATA) // block * block
+            if (content := os.pread(file.fileno(), block, place)).strip(b"\0"):
+                digest.update(b"%d " % place + content)
+            place += block
+    return digest.hexdigest()
+
+
 # A host in a mount namespace of its own: a /dev with one EBS volume, a /run, and nothing that outlives the script.
 HOST = """
 set -e
@@ -61,9 +74,13 @@ class Disk:
     def file(self) -> Path:
         return self.folder / "disk"
 
+    @property
+    def tools(self) -> Path:
+        """Programs that the host runs before its own of the same name."""
+        return self.folder / "tools"
+
     def digest(self) -> str:
-        with self.file.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of(self.file)
 
     def up(self, then: str = "true", *, loop: str | None = None) -> subprocess.CompletedProcess[str]:
         """Boot: run the script, then, where it succeeded, some commands while the volume is mounted."""
@@ -78,7 +95,7 @@ class Disk:
             "LOOP": self.loop if loop is None else loop,
             "NAME": f"nvme-Amazon_Elastic_Block_Store_{VOLUME.replace('-', '')}",
             "GPURIG_VOLUME_SECONDS": "1",
-            "PATH": PATH,
+            "PATH": f"{self.tools}:{PATH}",
         }
         command = f"{HOST}\ncd {self.folder}\n{script}\n{then}"
         return subprocess.run(
