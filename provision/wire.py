@@ -14,8 +14,19 @@ Event = dict[str, Any]
 PROMPT = "gpurig: sudo asks for a password"
 
 # The host may have this very bundle: then its digest is all that has to travel. Else the host asks for the request.
+# Once it has asked this very runner, Python keeps its bytecode: to compile it takes longer than many an answer.
 BOOT = f"""
 import hashlib, json, sys, types, zlib
+from importlib.machinery import SourceFileLoader
+def code(name, text):
+    path = "{HOME}/" + name + ".py"
+    try:
+        with open(path, encoding="utf-8") as file:
+            if file.read() == text:
+                return SourceFileLoader(name, path).get_code(name)
+    except OSError:
+        pass
+    return compile(text, "gpurig-" + name, "exec")
 ask = json.loads(sys.argv[1])
 have, whole = {{}}, None
 if ask["digest"]:
@@ -33,7 +44,7 @@ else:
     request = json.loads(zlib.decompress(sys.stdin.buffer.read()))
 for name, text in [("runner", request["runner"]), *request.get("modules", ())]:
     module = sys.modules["provision." + name] = types.ModuleType("provision." + name)
-    exec(compile(text, "gpurig-" + name, "exec"), vars(module))
+    exec(code(name, text), vars(module))
 module.main(request)
 """
 

@@ -106,6 +106,21 @@ def test_no_op_sends_the_digest_and_not_the_bundle(machine: Machine) -> None:
     assert sent < len(machine.booted_with.to_bytes()) / 5
 
 
+def test_no_op_is_answered_by_the_runner_that_was_sent_compiled_once(machine: Machine) -> None:
+    runner, look = "/var/lib/gpurig/runner.py", "stat -c '%n %Y' /var/lib/gpurig/__pycache__/runner.*.pyc"
+    apply(machine, machine.booted_with)
+    compiled = run(machine, look)
+    run(machine, "sleep 1.1")
+    assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
+    assert run(machine, look) == compiled
+    # What somebody made of the file there is nothing that answers.
+    run(machine, f"cp -p {runner} /srv/kept; echo 'raise SystemExit(9)' >{runner}")
+    try:
+        assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
+    finally:
+        run(machine, f"cp -p /srv/kept {runner}")
+
+
 def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: Kitchen) -> None:
     kitchen.recipe("slow", install="sleep 6; echo done > /srv/slow", verify="test -e /srv/slow")
     said: list[str] = []
