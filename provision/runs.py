@@ -197,11 +197,6 @@ class Runs:
         return Run.from_document(one(self.session, verb, modules, **fields))
 
 
-def shell_words(words: list[str]) -> str:
-    """Return the shell command of a command line: one word is shell text already, several are a program's words."""
-    return words[0] if len(words) == 1 else shlex.join(words)
-
-
 def ways_back(name: str, into: Path | None = None, limit: str = "") -> str:
     """Return the commands that find a run again; `into`: where its results are to come; `limit`: on which hosts."""
     there = f" --into {shlex.quote(str(into))}" if into else ""

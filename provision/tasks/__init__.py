@@ -1,40 +1,32 @@
-"""The tasks that `fab` offers: one file per verb, and those of each recipe of the catalogue."""
+"""The tasks that `fab` offers: the verbs, and those of each recipe of the catalogue.
+
+To import all that they need takes longer than many an answer, and more with every verb. So where the command line names
+tasks, only their modules are imported; a list, a help and a mistyped name have all of them.
+"""
 
 from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
 
 import fabric.main
 from invoke.collection import Collection
 
 from provision.recipe import Catalogue
 from provision.tasks import words
-from provision.tasks.bake import bake
-from provision.tasks.bench import bench_task
-from provision.tasks.dataset_build import dataset_build
-from provision.tasks.dataset_get import dataset_get
-from provision.tasks.dataset_put import dataset_put
-from provision.tasks.example import example_task
-from provision.tasks.fetch import fetch
-from provision.tasks.logs import logs
-from provision.tasks.plan import plan
-from provision.tasks.ps import ps
-from provision.tasks.recipes import recipes
-from provision.tasks.render import render
-from provision.tasks.run import run
-from provision.tasks.setup import setup, setup_task
-from provision.tasks.shell import ssh, tunnel
-from provision.tasks.status import status
-from provision.tasks.stop import stop
-from provision.tasks.sync import sync
-from provision.tasks.timeline import timeline
-from provision.tasks.volume import volume_restore, volume_snapshot, volume_status
-from provision.tasks.volume_grow import volume_grow
 
-VERBS = (
-    *(setup, plan, status, timeline, tunnel, ssh, recipes, render, bake),
-    *(sync, run, logs, ps, stop, fetch),
-    *(dataset_get, dataset_put, dataset_build),
-    *(volume_status, volume_snapshot, volume_restore, volume_grow),
-)
+if TYPE_CHECKING:
+    from types import ModuleType
+
+VERBS = {
+    **{name: name for name in ("setup", "plan", "status", "timeline", "recipes", "render", "bake")},
+    **{name: name for name in ("sync", "run", "logs", "ps", "stop", "fetch")},
+    **dict.fromkeys(("ssh", "tunnel"), "shell"),
+    **{name: name.replace("-", "_") for name in ("dataset-get", "dataset-put", "dataset-build")},
+    **dict.fromkeys(("volume-status", "volume-snapshot", "volume-restore"), "volume"),
+    "volume-grow": "volume_grow",
+}
+"""Verb → the module in which a task of that name is."""
 OPTIONAL = {
     **dict.fromkeys(("setup", "plan", "render"), "recipe"),
     **dict.fromkeys(("logs", "recipes"), "name"),
@@ -45,13 +37,24 @@ OPTIONAL = {
 
 
 def collection() -> Collection:
-    """Return all tasks, those of the catalogue included."""
-    tasks = Collection(*VERBS)
-    for recipe in Catalogue().ordered():
-        tasks.add_task(setup_task(recipe))
-        if recipe.example:
-            tasks.add_task(example_task(recipe))
-        if recipe.bench:
-            tasks.add_task(bench_task(recipe))
-    words.prepare(fabric.main.program, tasks, OPTIONAL)
+    """Return the tasks that this program's command line names; all of them where it names none."""
+    of_recipes = {
+        f"{kind}-{recipe.name}": (kind, recipe)
+        for recipe in Catalogue().ordered()
+        for kind, there in (("setup", True), ("example", recipe.example), ("bench", recipe.bench))
+        if there
+    }
+    names = [*VERBS, *of_recipes]
+    typed = words.prepare(fabric.main.program, set(names), OPTIONAL)
+    tasks = Collection()
+    for name in [name for name in names if name in typed] or names:
+        if name in VERBS:
+            tasks.add_task(getattr(_module(VERBS[name]), name.replace("-", "_")))
+        else:
+            kind, recipe = of_recipes[name]
+            tasks.add_task(getattr(_module(kind), f"{kind}_task")(recipe))
     return tasks
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"provision.tasks.{name}")

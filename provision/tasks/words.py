@@ -13,12 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit, ParseError
 
-from provision.runs import shell_words
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-    from invoke.collection import Collection
 
 MANY = "..."
 """Behind an option's name: all bare words that follow are its values."""
@@ -26,21 +22,26 @@ COMMAND = "run"
 """The task that takes what follows `--` as its `--command`; Fabric runs that by itself on `-H` hosts otherwise."""
 
 
-def prepare(program: Any, tasks: Collection, optional: Mapping[str, str]) -> None:
-    """Rewrite what `fab` was given; `optional`: task → the option that a word right after the task is for."""
+def prepare(program: Any, names: set[str], optional: Mapping[str, str]) -> list[str]:
+    """Rewrite what `fab` was given and return it; where nothing was, as in another program than `fab`, nothing.
+
+    `names`: all tasks that there are; `optional`: task → the option that a word right after the task is for.
+    """
     core = getattr(program, "core", None)
     if core is None:
-        return
-    names = set(tasks.task_names)
+        return []
     _check(core.unparsed, names)
     words = with_options(core.unparsed, optional, names)
     if core.remainder and COMMAND in words:
         # Fabric joins the words after `--` by blanks; here they are as the shell gave them.
-        command = shell_words(program.argv[program.argv.index("--") + 1 :])
+        given = program.argv[program.argv.index("--") + 1 :]
+        # One word is shell text already, several are a program's words.
+        command = given[0] if len(given) == 1 else shlex.join(given)
         words, core.remainder = [*words, f"--command={command}"], ""
     core.unparsed = words
     for name in ("parse_tasks", "parse_cleanup"):
         setattr(program, name, _told(getattr(program, name), names))
+    return words
 
 
 def _check(words: list[str], names: set[str]) -> None:

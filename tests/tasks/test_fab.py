@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -236,3 +237,10 @@ def test_fab_starts_without_the_heavy_imports() -> None:
     code = "import sys, fabfile; print([m for m in ('boto3', 'moto', 'pulumi', 'rich', 'jinja2') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_fab_imports_the_tasks_that_are_named_and_no_others(tmp_path: Path) -> None:
+    done = fab(tmp_path, "ps", "volume-status", "--help", PYTHONVERBOSE="1")
+    assert "Show the job volume" in done.stdout
+    imported = re.findall(r"^import 'provision\.tasks\.(\w+)'", done.stderr, re.MULTILINE)
+    assert set(imported) == {"base", "words", "ps", "volume"}

@@ -35,7 +35,9 @@ def rewritten(*typed: str) -> list[str]:
     end = typed.index("--") if "--" in typed else len(typed)
     core = SimpleNamespace(unparsed=list(typed[:end]), remainder=" ".join(typed[end + 1 :]))
     steps = dict.fromkeys(("parse_tasks", "parse_cleanup"))
-    words.prepare(SimpleNamespace(core=core, argv=["fab", *typed], **steps), collection(), OPTIONAL)
+    names = set(collection().task_names)
+    given = words.prepare(SimpleNamespace(core=core, argv=["fab", *typed], **steps), names, OPTIONAL)
+    assert given == core.unparsed
     assert not core.remainder or "run" not in core.unparsed
     return list(core.unparsed)
 
