@@ -26,7 +26,7 @@ def problems(settings: Settings) -> list[str]:
     wanted = tuple(dict.fromkeys((settings.boot_recipe, settings.recipe)))
     target = settings.target(_SOME_VOLUME)
     found = _gpu_problems(settings, settings.machine) or settings.catalogue.problems(wanted, target)
-    found += _unknown_recipes(settings) + _size_problems(settings, wanted)
+    found += _unknown_recipes(settings) + _unknown_licences(settings) + _size_problems(settings, wanted)
     return found or _boot_problems(settings, target)
 
 
@@ -50,6 +50,14 @@ def _unknown_recipes(settings: Settings) -> list[str]:
         for name in settings.unpinned
         if name not in recipes
     ]
+
+
+def _unknown_licences(settings: Settings) -> list[str]:
+    key, words = "gpurig:acceptLicences", settings.accept_licences
+    unknown = settings.catalogue.unknown_licences(words)
+    others = ",".join(word for word in words if word not in unknown)
+    without = f"pulumi config set {key} {others}" if others else f"pulumi config rm {key}"
+    return [f'{key}: "{word}": {said}; to go on without it: {without}' for word, said in unknown.items()]
 
 
 def _size_problems(settings: Settings, wanted: tuple[str, ...]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import graphlib
 import os
 import tomllib
@@ -186,6 +187,17 @@ class Catalogue:
             names = error.args[1][::-1]  # graphlib goes from what is needed to what needs it
             path = self.recipes[names[0]].folder / "recipe.toml"
             raise BadInput([f"{path}: needs goes round in a circle: {' → '.join(names)}"]) from error
+
+    def unknown_licences(self, words: Iterable[str]) -> dict[str, str]:
+        """Return what there is to say, by word, of those that are no licence which some recipe comes under."""
+        known = compatibility.licences(self)
+        said: dict[str, str] = {}
+        for word in words:
+            if word not in known:
+                near = difflib.get_close_matches(word.lower(), known)
+                hint = f"; near it: {', '.join(near)}" if near else ""
+                said[word] = f"there is no licence of that name{hint}; there are: {', '.join(known)}"
+        return said
 
     def closure(self, names: Iterable[str], gpu: str = "") -> set[str]:
         """Return these recipes and all that they need, at any depth; `gpu` is the host's ("none"), "" one unknown."""

@@ -13,11 +13,12 @@ import fabric
 import fabric.main
 from invoke.exceptions import Exit
 
-from provision import compatibility, fleet, inventory, progress
+from provision import fleet, inventory, progress
 from provision.errors import BadInput, GpurigError
 from provision.platforms import NO_GPU, gpus, images
 from provision.recipe import Catalogue
 from provision.target import Target
+from provision.tasks.words import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +54,7 @@ def task(*, stopped: str = STOPPED, **options: Any) -> Callable[[Callable[..., N
             except KeyboardInterrupt:
                 raise Exit(stopped, 130) from None
 
-        return fabric.task(**options)(guarded)
+        return fabric.task(klass=Task, **options)(guarded)
 
     return decorate
 
@@ -143,11 +144,9 @@ class Choices:
     @classmethod
     def parse(cls, accept: Sequence[str] | None, source: Sequence[str] | None) -> Self:
         """Read `--accept` and `--source`. Raises `BadInput`, also for a licence that no recipe comes under."""
-        known = compatibility.licences(Catalogue()) if accept else ()
-        if problems := [
-            f"--accept {word}: there is no licence of that name" for word in accept or () if word not in known
-        ]:
-            raise BadInput(problems, hint=f"there are: {', '.join(known)}")
+        unknown = Catalogue().unknown_licences(accept) if accept else {}
+        if unknown:
+            raise BadInput(f"--accept {word}: {said}" for word, said in unknown.items())
         return cls(sources=pairs("source", source, "RECIPE=SOURCE"), licences=tuple(accept or ()))
 
     def on(self, target: Target) -> Target:

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from provision.progress import View
     from provision.session import Session
 
+DEFAULTS = {
+    "size": "256",
+    "fit": "squash",
+    "format": "png",
+    "augment": "all",
+    "val": "25",
+    "test": "0",
+    "seed": "0",
+    "broken": "stop",
+}
+"""Option → its value where none is given; the program on the host has none of its own."""
 HELP = {
     "name": "the data set's name",
     "from_": "folder of the pictures: a data set's or a synced folder's name, or a path on the host",
@@ -24,7 +35,7 @@ HELP = {
     "fit": "how a picture becomes square: squash, pad or crop",
     "format": "png or jpeg",
     "grey": "one channel instead of three",
-    "augment": "all: each picture also turned by 180 degrees, and both mirrored; train: only those; none",
+    "augment": "also turned by 180 degrees, and both mirrored: all pictures, train (only what is trained with) or none",
     "val": "percent of each class to validate with",
     "test": "percent of each class to test with",
     "seed": "another number splits otherwise",
@@ -44,15 +55,15 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
     table: str = "",
     labels: str = "",
     partial: bool = False,
-    size: str = "",
-    fit: str = "",
-    format: str = "",  # noqa: A002 - the option's name
+    size: str = DEFAULTS["size"],
+    fit: str = DEFAULTS["fit"],
+    format: str = DEFAULTS["format"],  # noqa: A002 - the option's name
     grey: bool = False,
-    augment: str = "",
-    val: str = "",
-    test: str = "",
-    seed: str = "",
-    broken: str = "",
+    augment: str = DEFAULTS["augment"],
+    val: str = DEFAULTS["val"],
+    test: str = DEFAULTS["test"],
+    seed: str = DEFAULTS["seed"],
+    broken: str = DEFAULTS["broken"],
     replace: bool = False,
     detach: bool = False,
     limit: str = "",
@@ -64,13 +75,13 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
     values = {"from": from_, "table": table, "labels": labels, "size": size, "fit": fit, "format": format}
     values |= {"augment": augment, "val": val, "test": test, "seed": seed, "broken": broken}
     flags = {"partial": partial, "grey": grey, "replace": replace}
-    # What is not given is as the program on the host has it.
     words = [f"--{key}={value}" for key, value in values.items() if value]
     words += [f"--{key}" for key, given in flags.items() if given]
 
     def prepare(_session: Session, place: PurePosixPath, _out: View) -> Job:
         command = [PYTHON, f"{PROGRAMS}/build", name, f"--datasets={place}", *words]
-        asked = ["dataset-build", name, *words]
+        usual = [f"--{key}={value}" for key, value in DEFAULTS.items()]
+        asked = ["dataset-build", name, *(word for word in words if word not in usual)]
         return Job(stem="build", dataset=name, command=command, asked=asked)
 
     work(c, prepare, limit=limit, detach=detach)

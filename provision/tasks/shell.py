@@ -74,7 +74,7 @@ def _command(host: Host, config: Any, command: str, out: View) -> None:
         raise RunFailed(f"exit code {done.exited} of {command}", done.exited)
 
 
-@task(help={"port": "port on the host", "local": "port on this machine", **LIMIT_HELP})
+@task(help={"port": "port on the host", "local": "port on this machine; the same where not given", **LIMIT_HELP})
 def tunnel(c: Any, port: str = "5000", local: str = "", limit: str = "") -> None:
     """Open a port of the host (DIGITS) on this machine, until Ctrl-C."""
     there, here = _ports(port, local or port)

@@ -1,7 +1,7 @@
 """What Fabric's command line cannot say by itself: an argument that may be left out, a run's command after `--`.
 
 Both become options before Fabric reads the tasks' words: its project file, which loads this, comes first. What it then
-cannot read is told as all errors of gpurig are.
+cannot read is told as all errors of gpurig are. And a task's help names the defaults of its options.
 """
 
 from __future__ import annotations
@@ -11,15 +11,33 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
+import fabric
 from invoke.exceptions import Exit, ParseError
+from invoke.parser.context import to_flag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
+
+    from invoke.parser import Argument
 
 MANY = "..."
 """Behind an option's name: all bare words that follow are its values."""
 COMMAND = "run"
 """The task that takes what follows `--` as its `--command`; Fabric runs that by itself on `-H` hosts otherwise."""
+
+
+class Task(fabric.Task):  # type: ignore[misc] # fabric has no types
+    """A task whose help names the defaults, and whose options that may be given more than once need a value too."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """Return what the task takes."""
+        found: list[Argument] = super().get_arguments(ignore_unknown_help)
+        for argument in found:
+            if argument.kind is list:
+                argument.raw_value = None  # Invoke begins with [], and then takes that for a value that was given
+            elif argument.default and argument.takes_value:
+                argument.help = f"{argument.help} (default: {argument.default})"
+        return found
 
 
 def prepare(program: Any, names: set[str], optional: Mapping[str, str]) -> list[str]:
@@ -40,7 +58,7 @@ def prepare(program: Any, names: set[str], optional: Mapping[str, str]) -> list[
         words, core.remainder = [*words, f"--command={command}"], ""
     core.unparsed = words
     for name in ("parse_tasks", "parse_cleanup"):
-        setattr(program, name, _told(getattr(program, name), names))
+        setattr(program, name, _told(program, getattr(program, name), names))
     return words
 
 
@@ -51,10 +69,22 @@ def _check(words: list[str], names: set[str]) -> None:
         raise Exit(f"error: a command comes after two hyphens\n       fab run -- {shlex.join(words[1:])}", 2)
 
 
-def _told(parse: Callable[[], None], names: Iterable[str]) -> Callable[[], None]:
+def _check_hosts(program: Any, names: set[str]) -> None:
+    """Raise `Exit` for a `-H` that names no host: a word that is empty would mean all hosts of the stack."""
+    given, words = program.args.hosts.value, program.core.unparsed
+    if given is not None and not given.strip(", "):
+        way = "fab -H USER@HOST TASK; without -H, the hosts of hosts.toml or of the Pulumi stack"
+        raise Exit(f"error: -H comes with a host, and has none\n       {way}", 2)
+    if given in names and not names & set(words):
+        way = f"fab -H USER@HOST {shlex.join([given, *words])}"
+        raise Exit(f'error: -H comes with a host, and "{given}" is a task\n       {way}', 2)
+
+
+def _told(program: Any, parse: Callable[[], None], names: set[str]) -> Callable[[], None]:
     """Return a step of Invoke's that says in gpurig's words what it cannot read."""
 
     def step() -> None:
+        _check_hosts(program, names)
         try:
             parse()
         except ParseError as error:
@@ -82,8 +112,11 @@ def _complaint(error: ParseError, names: list[str]) -> str:
     elif task and context.missing_positional_args:
         said = "\n       ".join(f"fab {task} needs {a.name.upper()}: {a.help}" for a in context.missing_positional_args)
     elif match := re.fullmatch(r"Flag <Argument: ([\w-]+).*", said):
-        option = f"--{match[1]}" if len(match[1]) > 1 else f"-{match[1]}"
-        said = f"{option} of fab {task} comes with a value, and has none"
+        option = to_flag(match[1])
+        own = context.flags.get(option) if task else None
+        of = f" of fab {task}" if own else ""
+        said = f"{option}{of} comes with a value, and has none{f': {own.help}' if own else ''}"
+        way = way if own else f"fab {option} VALUE {task}; fab --help shows the options that come before a task"
     return f"error: {said}\n       {way}"
 
 

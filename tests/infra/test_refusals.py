@@ -212,12 +212,6 @@ def test_unknown_recipes_are_refused_wherever_they_stand() -> None:
     assert 'gpurig:unpinned: there is no recipe "caffee"' in refused({"unpinned": "caffee"})
 
 
-def test_licences_are_not_accepted_for_the_user() -> None:
-    message = refused({"acceptLicences": "nvidia-cudnn"})
-    assert '"cuda" comes under the licence "nvidia-cuda"' in message
-    assert "acceptLicences" in message
-
-
 def test_a_root_volume_too_small_for_the_recipe_names_the_needed_size() -> None:
     message = refused({"rootVolumeGib": "15"})
     assert '15 GiB is a volume too small for the recipe "digits", which needs ' in message

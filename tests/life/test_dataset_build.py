@@ -38,7 +38,10 @@ def test_a_data_set_is_built_on_the_box_and_found_again(user: User) -> None:
     said = user.fab("dataset-build", "retina", *TABLE, "--val", "30")
     assert f"/jobs/datasets/retina: {PICTURES} pictures" in said
     assert "8 pictures, 32 files: /jobs/datasets/retina/train.txt" in said
-    assert "build-retina-1" in user.fab("ps")
+    shown = user.fab("ps")
+    assert "build-retina-1" in shown
+    assert "--val=30" in shown
+    assert "--size" not in shown  # nobody typed it
     assert user.on_box("stat -c %U /jobs/datasets/retina").split()[-1] == "ubuntu"
     user.on_box("cd /jobs/datasets/retina && sha256sum --quiet --check SHA256SUMS")
     missing = "cut -d' ' -f1 /jobs/datasets/retina/*.txt | grep ^/ | xargs ls 2>&1 >/dev/null | wc -l"
@@ -51,6 +54,18 @@ def test_a_data_set_is_built_on_the_box_and_found_again(user: User) -> None:
     user.fab("dataset-build", "retina", *TABLE, "--val", "30", "--detach")
     user.fab("logs", "build-retina-3", "--follow")
     assert user.on_box(again) == first
+
+
+def test_as_many_processes_work_on_it_as_the_box_has_cores(user: User) -> None:
+    copies = "for i in $(seq $((100 * $(nproc)))); do cp eyes/${class}_left.jpeg many/$class/$i.jpeg; done"
+    user.on_box(f"cd /jobs/work && for class in 0 1; do mkdir -p many/$class; {copies}; done")
+    user.fab("dataset-build", "many", "--from", "many", "--val", "0", "--detach")
+    program = "^/opt/gpurig/datasets/venv/bin/python /opt/gpurig/datasets/build many "
+    watch = f"while systemctl is-active --quiet gpurig-run-build-many-1; do pgrep -cf '{program}'; sleep 0.1; done"
+    most = user.on_box(f"{watch} | sort -n | tail -n 1")
+    assert int(most) == 1 + int(user.on_box("nproc")), "one that shares out the work, and one for each core"
+    assert "/jobs/datasets/many: " in user.fab("logs", "build-many-1", "--follow")
+    user.on_box("rm -r /jobs/work/many /jobs/datasets/many")
 
 
 def test_what_is_wrong_is_told_here_with_its_line(user: User) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from provision.recipe import TEMPLATES
+from provision.tasks.dataset_build import DEFAULTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,8 +43,9 @@ class Workshop:
         return self.volume / "datasets"
 
     def command(self, name: str, *words: str) -> list[str]:
-        """Return the command that builds one."""
-        return [sys.executable, str(PROGRAM), name, "--datasets", str(self.datasets), *words]
+        """Return the command that builds one, with the defaults that `fab` would send."""
+        usual = [f"--{key}={value}" for key, value in DEFAULTS.items()]
+        return [sys.executable, str(PROGRAM), name, "--datasets", str(self.datasets), *usual, *words]
 
     def build(self, name: str, *words: str, code: int = 0) -> str:
         """Build one; returns what was said. Fails unless it ends with `code`."""

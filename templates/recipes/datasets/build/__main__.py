@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def options(words: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line; the defaults are those of `fab dataset-build`, which says all but the flags."""
     parser = Parser(prog="build", description=__doc__, allow_abbrev=False)
     parser.add_argument("name")
     parser.add_argument(
@@ -54,15 +54,15 @@ def options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--table", default="", help="table of two tab-separated columns: picture, class")
     parser.add_argument("--labels", default="", help="the classes, one a line; with --table")
     parser.add_argument("--partial", action="store_true", help="the table may leave pictures out")
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--fit", choices=FITS, default=FITS[0])
-    parser.add_argument("--format", choices=FORMATS, default="png")
+    parser.add_argument("--size", type=int, required=True)
+    parser.add_argument("--fit", choices=FITS, required=True)
+    parser.add_argument("--format", choices=FORMATS, required=True)
     parser.add_argument("--grey", action="store_true")
-    parser.add_argument("--augment", choices=("all", "train", "none"), default="all")
-    parser.add_argument("--val", default="25", help="percent of the pictures")
-    parser.add_argument("--test", default="0", help="percent of the pictures")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--broken", choices=("stop", "skip"), default="stop")
+    parser.add_argument("--augment", choices=("all", "train", "none"), required=True)
+    parser.add_argument("--val", required=True, help="percent of the pictures")
+    parser.add_argument("--test", required=True, help="percent of the pictures")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--broken", choices=("stop", "skip"), required=True)
     parser.add_argument("--replace", action="store_true")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     return parser.parse_args(words)
