@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import io
-import random
 import re
 import signal
 import subprocess
 import time
 import uuid
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.recipes.web_lab import Lab
+from tests.life.datasets import ARCHIVE, PICTURES, PLACE, RANDOM, WANTED, leave, sums
+from tests.recipes.archives import lines, split
+from tests.recipes.web_lab import Lab, wait
+from tests.terminal import on_a_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,23 +26,13 @@ if TYPE_CHECKING:
 
     from rehearsal.user import User
 
-CONFIG = {"jobVolumeGib": "1", "recipe": "base"}
-PLACE = "/jobs/datasets"
-RANDOM = random.Random(5)  # noqa: S311 - contents of files
-PICTURES = {f"train/{kind}/{i}.jpg": RANDOM.randbytes(100_000) for kind in ("cat", "dog") for i in range(40)}
-
-
-def zipped() -> bytes:
-    goal = io.BytesIO()
-    with zipfile.ZipFile(goal, "w") as archive:
-        for name, data in PICTURES.items():
-            archive.writestr(name, data)
-    return goal.getvalue()
+CONFIG = {"jobVolumeGib": "2", "recipe": "base"}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def box(user: User) -> Iterator[None]:
     user.up()
+    user.fab("setup-datasets")
     yield
     user.destroy()
 
@@ -57,20 +50,8 @@ def lab(machine: str, tmp_path: Path) -> Iterator[Lab]:
     lab.close()
 
 
-def sums(user: User, name: str) -> dict[str, str]:
-    """Return the checksums of a data set's files."""
-    said = user.on_box(f"cd {PLACE}/{name} && find . -type f -exec sha256sum {{}} +")
-    found = re.findall(r"^([0-9a-f]{64})  \./(.+)$", said, re.MULTILINE)
-    return {path: digest for digest, path in found}
-
-
-WANTED = {name: hashlib.sha256(data).hexdigest() for name, data in PICTURES.items()}
-
-
 def test_a_split_archive_comes_onto_the_volume_and_the_same_command_finds_it(user: User, lab: Lab) -> None:
-    data = zipped()
-    size = len(data) // 5 + 1
-    urls = [lab.serve(f"eyes.zip.{i + 1:03}", data[i * size : (i + 1) * size], cuts=1) for i in range(5)]
+    urls = [lab.serve(f"eyes.zip.00{i}", part, cuts=1) for i, part in enumerate(split(ARCHIVE, 5), 1)]
     said = user.fab("dataset-get", *urls, "--parallel", "3")
     assert f"{PLACE}/eyes is whole: 80 files" in said
     assert sums(user, "eyes") == WANTED
@@ -79,7 +60,7 @@ def test_a_split_archive_comes_onto_the_volume_and_the_same_command_finds_it(use
     shown = user.fab("ps")
     assert "fab dataset-get" in shown
     assert "/opt/gpurig" not in shown
-    said = user.fab("dataset-get", lab.serve("x.zip", data), "--name", "eyes", code=2)
+    said = user.fab("dataset-get", lab.serve("x.zip", ARCHIVE), "--name", "eyes", code=2)
     assert "from other addresses" in said
     assert "--name" in said
 
@@ -127,7 +108,7 @@ def test_a_download_that_was_killed_goes_on_where_it_was(user: User, lab: Lab) -
 
 
 def test_a_full_volume_is_told_first_or_in_the_middle_and_the_same_command_goes_on(user: User, lab: Lab) -> None:
-    user.on_box("fallocate -l 700M /jobs/filler")
+    leave(user, 200_000_000)
     data = RANDOM.randbytes(1_000_000) * 300
     said = user.fab("dataset-get", lab.serve("known.bin", data), code=1)
     assert "this takes at least 286.1 MiB" in said
@@ -142,24 +123,75 @@ def test_a_full_volume_is_told_first_or_in_the_middle_and_the_same_command_goes_
     user.on_box(f"rm -r {PLACE}/unknown")
 
 
-def test_an_archive_passes_through_a_volume_that_has_no_room_for_it_and_what_is_in_it(user: User, lab: Lab) -> None:
+def test_an_archive_passes_through_a_volume_that_has_a_fifth_more_room_than_what_is_in_it(user: User, lab: Lab) -> None:
     goal = io.BytesIO()
     with zipfile.ZipFile(goal, "w") as archive:
-        for number in range(40):
+        for number in range(180):
             archive.writestr(f"{number}.bin", RANDOM.randbytes(1_000_000) * 8)
-    data = goal.getvalue()
-    size = len(data) // 4 + 1
-    urls = [lab.serve(f"large.zip.{i + 1:03}", data[i * size : (i + 1) * size]) for i in range(4)]
-    room = "$(($(df --output=avail --block-size=1 /jobs | tail -n 1) - 620000000))"
-    user.on_box(f"fallocate -l {room} /jobs/filler")
+    urls = [lab.serve(f"large.zip.00{i}", part) for i, part in enumerate(split(goal.getbuffer(), 4), 1)]
+    leave(user, 180 * 8_000_000 * 6 // 5)
     try:
         said = user.fab("dataset-get", *urls, code=1)
         assert "there is room for" in said
         assert "--frugal" in said
-        assert "40 files" in user.fab("dataset-get", *urls, "--frugal")
-        assert int(user.on_box(f"find {PLACE}/large -type f | wc -l").split()[-1]) == 40
+        assert "180 files" in user.fab("dataset-get", *urls, "--frugal")
+        assert int(user.on_box(f"find {PLACE}/large -type f -size 8000000c | wc -l").split()[-1]) == 180
     finally:
         user.on_box(f"rm -r /jobs/filler {PLACE}/large")
+
+
+def test_what_has_come_is_unpacked_while_the_rest_has_not_and_nothing_of_it_is_on_the_root_disk(
+    user: User, lab: Lab
+) -> None:
+    parts = enumerate(split(ARCHIVE, 4), 1)
+    urls = [lab.serve(f"passing.zip.{i:03}", part, stops=0 if i == 2 else -1) for i, part in parts]
+    second = lab.files["/passing.zip.002"]
+    large = "-newer /var/tmp/mark -type f -size +1M -not -path '/var/log/journal/*'"
+    user.on_box("touch /var/tmp/mark")
+    user.fab("dataset-get", *urls, "--detach")
+    wait(lambda: "sets/" in user.on_box(f"find {PLACE} -path '*/sets/*/train/cat/9.jpg' -size 100000c"), 60)
+    assert ".part/files/passing.zip.003" in user.on_box(f"find {PLACE} {large}")
+    assert user.on_box(f"sudo find / /tmp /run /dev/shm -xdev {large}") == ""
+    assert second.given <= 1024, "all of this while the second part had not come"
+    second.go.set()
+    assert f"{PLACE}/passing is whole: 80 files" in user.fab("logs", "get-passing-1", "--follow")
+    assert sums(user, "passing") == WANTED
+
+
+def test_what_is_fetched_has_to_be_what_its_checksum_says(user: User, lab: Lab, tmp_path: Path) -> None:
+    url, digest = lab.serve("checked.zip", ARCHIVE), hashlib.sha256(ARCHIVE).hexdigest()
+    file = tmp_path / "SHA256SUMS"
+    ways = {"checked": (str(file), str(file)), "alone": (f"sha256:{'0' * 64}", f"sha256:{digest}")}
+    for name, (wrong, right) in ways.items():
+        file.write_text(lines({"checked.zip": b"another"}, "sha256"), encoding="utf-8")
+        said = user.fab("dataset-get", url, "--name", name, "--sums", wrong, code=1)
+        assert f"error: checked.zip does not match its checksum: its sha256 is {digest}" in said
+        assert name not in user.on_box(f"ls {PLACE}").split()
+        file.write_text(lines({"checked.zip": ARCHIVE}, "sha256"), encoding="utf-8")
+        user.fab("dataset-get", url, "--name", name, "--sums", right)
+        assert sums(user, name) == WANTED
+
+
+def test_a_bar_grows_on_a_terminal(user: User, lab: Lab) -> None:
+    urls = [lab.serve(f"{name}.bin", RANDOM.randbytes(20_000_000), stops=10_000_000) for name in "ab"]
+
+    def serve() -> None:
+        for name, tens in (("a", 2), ("b", 7)):  # of 40 MB: noted are 8 MB of the first; all of it and 8 of the second
+            line = re.compile(rf"\b{tens}\d %  ")
+            # Before that there may be no run to ask about.
+            wait(lambda: lab.files[f"/{name}.bin"].given >= 10_000_000, 60)  # noqa: B023 - waited for here
+            wait(lambda: bool(line.search(user.fab("logs", "get-bars-1"))), 60)  # noqa: B023 - waited for here
+            lab.files[f"/{name}.bin"].go.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        served = pool.submit(serve)
+        said = on_a_terminal(user, "dataset-get", *urls, "--name", "bars", "--parallel", "1")
+    served.result()
+    bars = [(len(bar), int(percent)) for bar, percent in re.findall(r"\[(#*) *\] (\d+) %", said)]
+    assert bars == sorted(bars)
+    assert {percent // 10 for _, percent in bars} >= {2, 7}
+    assert all(marks == percent * 20 // 100 for marks, percent in bars)
+    assert f"{PLACE}/bars is whole: 2 files" in said
 
 
 def test_from_s3_by_key_and_by_prefix(user: User, machine: str) -> None:
@@ -177,7 +209,7 @@ def test_from_s3_by_key_and_by_prefix(user: User, machine: str) -> None:
         client.create_bucket(Bucket=public)
         # What anybody may read: a role that may read nothing must not be in the way.
         client.put_bucket_acl(Bucket=public, ACL="public-read")
-        client.put_object(Bucket=public, Key="a/eyes.zip", Body=zipped(), ACL="public-read")
+        client.put_object(Bucket=public, Key="a/eyes.zip", Body=ARCHIVE, ACL="public-read")
         for name in ("one.txt", "deep/two.txt"):
             client.put_object(Bucket=public, Key=f"some/{name}", Body=name.encode(), ACL="public-read")
         said = user.fab("dataset-get", f"s3://{public}/a/eyes.zip", "--name", "from-s3", "--s3-endpoint", endpoint)
@@ -188,7 +220,7 @@ def test_from_s3_by_key_and_by_prefix(user: User, machine: str) -> None:
         said = user.fab("dataset-get", f"s3://{public}/none", "--s3-endpoint", endpoint, code=2)
         assert "no such object" in said
         client.create_bucket(Bucket=closed)
-        client.put_object(Bucket=closed, Key="eyes.zip", Body=zipped())
+        client.put_object(Bucket=closed, Key="eyes.zip", Body=ARCHIVE)
         said = user.fab("dataset-get", f"s3://{closed}/eyes.zip", "--name", "closed", "--s3-endpoint", endpoint, code=2)
         assert "add this one to gpurig:s3Buckets" in said
     finally:
@@ -210,7 +242,7 @@ def test_a_folder_and_an_archive_go_up_from_the_laptop(user: User, tmp_path: Pat
     assert user.on_box(f"cat {PLACE}/mine/train/cat/0.jpg").endswith("new")
     assert "mine.part" not in user.on_box(f"ls -A {PLACE}")
     archive = tmp_path / "eyes.zip"
-    archive.write_bytes(zipped())
+    archive.write_bytes(ARCHIVE)
     assert "80 files" in user.fab("dataset-put", str(archive), "--name", "up")
     assert sums(user, "up") == WANTED
     assert "is there already" in user.fab("dataset-put", str(archive), "--name", "up")

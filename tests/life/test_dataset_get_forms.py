@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
+import time
 import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.recipes.archives import CLIMBS, FORMS, PICTURES, evil, split, tar_of, tarred, zipped
+from tests.recipes.web_lab import LARGE, wait
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +36,31 @@ def test_parts_in_any_order_are_one_archive(lab: Lab, form: str, frugal: bool) -
     urls = [lab.serve(f"train.{form.format(first + i)}", part) for i, part in enumerate(split(data, 5))]
     lab.get(*urls[::-1], frugal=frugal)
     assert lab.tree() == PICTURES
+
+
+@pytest.mark.parametrize("frugal", [False, True])
+def test_no_more_than_a_quarter_of_a_gib_comes_ahead_of_what_can_be_unpacked_where_room_is_scarce(
+    lab: Lab, frugal: bool
+) -> None:
+    data = tarred({"x.bin": LARGE * 10})
+    urls = [
+        lab.serve(f"t.tar.{i}", part, stops=1_000_000 if i == 1 else -1) for i, part in enumerate(split(data, 4), 1)
+    ]
+    process = lab.start(*urls, frugal=frugal)
+
+    def unread() -> int:
+        return sum(path.stat().st_blocks * 512 for path in lab.folder.glob(".train.part/files/t.tar.?"))
+
+    if frugal:
+        wait(lambda: unread() > 190_000_000, 60)
+        time.sleep(2)
+        assert unread() < 2**28
+    else:
+        wait(lambda: unread() > 2**28, 60)
+    lab.files["/t.tar.1"].go.set()
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert lab.tree() == {"x.bin": LARGE * 10}
 
 
 def test_parts_by_letters_are_one_archive_too(lab: Lab) -> None:

@@ -8,11 +8,12 @@ import random
 import subprocess
 import tarfile
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Data = TypeVar("Data", bytes, memoryview)
 RANDOM = random.Random(5)  # noqa: S311 - contents of files
 PICTURES = {f"{kind}/{i}.jpg": RANDOM.randbytes(30_000 + i) for kind in ("cat", "dog") for i in range(20)}
 
@@ -55,7 +56,7 @@ def streamed(files: dict[str, bytes], method: int) -> bytes:
     return pipe.data
 
 
-def split(data: bytes, number: int) -> list[bytes]:
+def split(data: Data, number: int) -> list[Data]:
     size = len(data) // number + 1
     return [data[i * size : (i + 1) * size] for i in range(number)]
 

@@ -1,4 +1,4 @@
-"""Fixtures of the recipes' tests: the functions of `lib.sh`, called by a real bash."""
+"""Fixtures of the recipes' tests: `lib.sh`, called by a real bash; a web server to fetch data sets from."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from provision.bundle import render
 from provision.recipe import Catalogue
 from provision.target import Target
 from tests.provision.lab import write_recipe
+from tests.recipes.web_lab import Lab
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -56,3 +58,11 @@ def shell(tmp_path: Path) -> Shell:
     folder = tmp_path / "host"
     folder.mkdir()
     return Shell(folder)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A web server that misbehaves, and the program that fetches from it."""
+    lab = Lab(tmp_path)
+    yield lab
+    lab.close()

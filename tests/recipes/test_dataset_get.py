@@ -9,18 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.recipes.archives import CLIMBS, FORMS, PICTURES, split, zipped
-from tests.recipes.web_lab import LARGE, Lab, wait
+from tests.recipes.web_lab import LARGE, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    yield lab
-    lab.close()
+    from tests.recipes.web_lab import Lab
 
 
 def test_files_that_are_no_archives_stay_as_they_are(lab: Lab) -> None:

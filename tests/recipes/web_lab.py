@@ -28,7 +28,7 @@ PROGRAM = TEMPLATES / "recipes" / "datasets" / "get"
 class Served:
     """One file, and how the server gives it."""
 
-    data: bytes
+    data: bytes | memoryview
     ranges: bool = True
     etag: str = '"one"'
     modified: str = ""
@@ -44,7 +44,7 @@ class Served:
     wants: tuple[str, str] = ("", "")
     """A header without which it is refused."""
     stops: int = -1
-    """Byte behind which nothing comes until `go` is set."""
+    """Byte before which an answer that has it halts until `go` is set."""
     go: threading.Event = dataclasses.field(default_factory=threading.Event)
     asked: list[dict[str, str]] = dataclasses.field(default_factory=list)
     """The headers of every request, with its own range."""
@@ -98,13 +98,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._send(file, start, end)
 
     def _send(self, file: Served, start: int, end: int) -> None:
-        if file.stops >= 0 and end > file.stops and end - start > 4096:
-            self._write(file, file.data[start : max(start, file.stops)])
-            file.go.wait(30)
-            start = max(start, file.stops)
+        if start <= file.stops < end and end - start > 4096:
+            self._write(file, file.data[start : file.stops])
+            file.go.wait(120)
+            start = file.stops
         self._write(file, file.data[start:end])
 
-    def _write(self, file: Served, data: bytes) -> None:
+    def _write(self, file: Served, data: bytes | memoryview) -> None:
         try:
             self.wfile.write(data)
             self.wfile.flush()
@@ -137,7 +137,7 @@ class Lab:
     def url(self, name: str) -> str:
         return f"http://{self.address}:{self._server.server_address[1]}/{name}"
 
-    def serve(self, name: str, data: bytes, **how: Any) -> str:
+    def serve(self, name: str, data: bytes | memoryview, **how: Any) -> str:
         """Put a file on the server; returns its address."""
         self.files[f"/{name}"] = Served(data, **how)
         return self.url(name)

@@ -1,14 +1,13 @@
-"""Say how far it is: a line every few seconds, or a bar where a terminal reads."""
+"""Say how far it is: a line every few seconds; who follows the run may draw a bar of it."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from words import amount
+from words import amount, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 EVERY = 3
 """Seconds between two lines."""
-WIDTH = 24
 WINDOW = 10
 """Looks that the rate is taken over."""
 
@@ -37,7 +35,6 @@ class Meter(threading.Thread):
         """Files of the archives before this one."""
         self._over = threading.Event()
         self._looks = [(time.monotonic(), 0)]
-        self._live = sys.stdout.isatty()
 
     def __enter__(self) -> Self:
         self.start()
@@ -46,18 +43,14 @@ class Meter(threading.Thread):
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self.join()
-        if self._live:
-            print("\r\033[K", end="", flush=True)
 
     def run(self) -> None:
         """Tell until it is over."""
-        while not self._over.wait(0.5 if self._live else EVERY):
+        while not self._over.wait(EVERY):
             share, text = self._state()
-            bar = f"[{'#' * int(share * WIDTH):<{WIDTH}}] " if self._live else ""
-            line = f"{share * 100:3.0f} %  {bar}{text}"
             # A log on a volume that is full takes nothing; why, is said at the end.
             with contextlib.suppress(OSError):
-                print(*(("\r", line, "\033[K") if self._live else (line, "\n")), sep="", end="", flush=True)
+                say(f"{share * 100:3.0f} %  {text}")
 
     def _state(self) -> tuple[float, str]:
         """Return the share that is done, and the words beside it."""

@@ -1,0 +1,160 @@
+"""Files behind s3:// that only the instance's role may read: its keys come from the instance metadata service."""
+
+from __future__ import annotations
+
+import datetime as dt
+import http.server
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.recipes.archives import PICTURES, zipped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.recipes.web_lab import Lab
+
+ROLE = "gpurig-box"
+KEYS = "/latest/meta-data/iam/security-credentials/"
+TOKEN = "/latest/api/token"
+SESSION = "a session of five hours"
+KEY = "ASIAROLEOFTHEBOX"
+
+
+class _Metadata(http.server.BaseHTTPRequestHandler):
+    """Version 2 of the service: it answers nobody who has not fetched a token first."""
+
+    server: Metadata
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_PUT(self) -> None:
+        self.server.asked.append(("PUT", self.path))
+        seconds = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "")
+        if self.path == TOKEN and seconds.isdecimal():
+            self._answer("a token", ("X-aws-ec2-metadata-token-ttl-seconds", seconds))
+        else:
+            self.send_error(400)
+
+    def do_GET(self) -> None:
+        self.server.asked.append(("GET", self.path))
+        if self.headers.get("X-aws-ec2-metadata-token") != "a token":
+            self.send_error(401)
+        elif self.path == KEYS and self.server.role:
+            self._answer(ROLE)
+        elif self.path == KEYS + ROLE and self.server.role:
+            now = dt.datetime.now(dt.UTC)
+            times = {"LastUpdated": now, "Expiration": now + dt.timedelta(hours=5)}
+            words = {
+                "Code": "Success",
+                "Type": "AWS-HMAC",
+                "AccessKeyId": KEY,
+                "SecretAccessKey": "s",
+                "Token": SESSION,
+            }
+            self._answer(json.dumps({**words, **{name: f"{at:%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items()}}))
+        else:
+            self.send_error(404)
+
+    def _answer(self, text: str, *heads: tuple[str, str]) -> None:
+        self.send_response(200)
+        for name, value in (*heads, ("Content-Length", str(len(text)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+
+class Metadata(http.server.ThreadingHTTPServer):
+    """The service, on a port of this machine; without a role it knows no keys."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Metadata)
+        self.asked: list[tuple[str, str]] = []
+        self.role = True
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/"
+
+
+@pytest.fixture
+def metadata(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Metadata]:
+    """The service, where the program finds it; there are no keys in the environment, and no files of them."""
+    metadata = Metadata()
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "PROFILE", "EC2_METADATA_DISABLED"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
+    for name in ("CONFIG_FILE", "SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(f"AWS_{name}", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.address)
+    yield metadata
+    metadata.shutdown()
+    metadata.server_close()
+
+
+class Store:
+    """S3 on this machine, which notes how requests were signed."""
+
+    def __init__(self) -> None:
+        from moto.server import DomainDispatcherApplication, create_backend_app
+        from werkzeug.serving import WSGIRequestHandler, make_server
+
+        class Quiet(WSGIRequestHandler):
+            def log(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.signed: list[tuple[str, str, str]] = []
+        """Method, the access key that signed it ("" where nothing did), session token."""
+        self._s3 = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._note, threaded=True, request_handler=Quiet)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+
+    def _note(self, environ: dict[str, Any], start: Any) -> Any:
+        words = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2]
+        session = environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "")
+        self.signed.append((environ["REQUEST_METHOD"], words.partition("/")[0], session))
+        return self._s3(environ, start)
+
+    def close(self) -> None:
+        self._server.shutdown()
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """A store with a bucket that nobody may read without a key."""
+    import boto3
+
+    store = Store()
+    keys = {"aws_access_key_id": "owner", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+    client = boto3.client("s3", endpoint_url=store.endpoint, **keys)
+    client.create_bucket(Bucket="the-role-may")
+    client.put_object(Bucket="the-role-may", Key="eyes.zip", Body=zipped(PICTURES))
+    store.signed.clear()
+    yield store
+    store.close()
+
+
+def test_a_private_bucket_is_read_with_the_keys_of_the_instances_role(
+    lab: Lab, metadata: Metadata, store: Store
+) -> None:
+    lab.get("s3://the-role-may/eyes.zip", endpoint=store.endpoint)
+    assert lab.tree() == PICTURES
+    assert metadata.asked[:3] == [("PUT", TOKEN), ("GET", KEYS), ("GET", KEYS + ROLE)]
+    assert {method for method, *_ in store.signed} == {"HEAD", "GET"}
+    assert {tuple(how) for _, *how in store.signed} == {(KEY, SESSION)}
+
+
+def test_an_instance_without_a_role_is_told_what_to_set(lab: Lab, metadata: Metadata, store: Store) -> None:
+    metadata.role = False
+    said = lab.get("s3://the-role-may/eyes.zip", endpoint=store.endpoint, code=2)
+    assert "add this one to gpurig:s3Buckets" in said
+    assert ("GET", KEYS) in metadata.asked
+    assert {key for _, key, _ in store.signed} == {""}
