@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING
 
 from provision.runner import lock, say
 from provision.runs_host import Refused, make, serve
-from provision.volume_host import LOCK, MOUNTS, PATIENCE, command, device_of, drop_parts, need_mounted, unmount
+from provision.volume_host import (
+    LOCK,
+    MOUNTS,
+    PATIENCE,
+    command,
+    device_of,
+    drop_parts,
+    need_mounted,
+    unmount,
+    working_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,14 +157,9 @@ def put(part: Path, goal: Path, request: Json) -> str:
 
 def nobody_in(folder: Path) -> None:
     """Refuse to swap what a process works in: it would go on writing to what was moved aside."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended, or is the kernel's
-            for link in (process / "cwd", *(process / "fd").iterdir()):
-                place = Path(os.readlink(link))  # noqa: PTH115 - pathlib's is 3.9's
-                if folder in (place, *place.parents):
-                    name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
-                    problem = f"{name} (process {process.name}) works in {folder}"
-                    raise Refused(problem, "end it first (fab stop, or its service), or restore without --in-place")
+    if user := next(working_in(folder), ""):
+        problem = f"{user} works in {folder}"
+        raise Refused(problem, "end it first (fab stop, or its service), or restore without --in-place")
 
 
 def used(path: Path) -> int:

@@ -17,12 +17,18 @@ from provision.runner import lock, say
 from provision.runs_host import Refused, serve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from provision.runner import Json
 
 PATIENCE = 300
 """Seconds until a volume that EC2 calls attached, or grown, must be so on the box."""
 MOUNTS = Path("/run/gpurig/restore")
 LOCK = "restore.lock"
+OWN = "gpurig: "
+"""How a line begins that the service of the job volume has for its reader."""
+SHOWN = 5
+"""So many processes are named."""
 
 
 def device_of(volume_id: str) -> Path | None:
@@ -91,11 +97,43 @@ def grow(request: Json) -> None:
             raise Refused(problem, "the same command again; `fab volume-status` tells its size here")
         time.sleep(1)
         device = device_of(request["volume_id"])
+    began = time.time()
     done = command("systemctl", "reload-or-restart", "gpurig-volume")
     if done.returncode:
-        said = command("journalctl", "--unit=gpurig-volume", "--lines=3", "--output=cat").stdout.strip()
-        raise Refused(f"its file system was not grown: {said or done.stderr.strip()}", "look at it: fab volume-status")
+        problem, *way = complaint(began) or [done.stderr.strip()]
+        # Not so after a check that failed: that has it unmounted.
+        users = list(working_in(Path(request["mount_point"]))) if is_mounted(request) else []
+        if users:
+            more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
+            way.append(f"it is in use by {', '.join(users[:SHOWN])}{more}")
+            way.append("once that has ended (runs: fab ps, fab stop NAME), the same command grows it")
+        raise Refused(f"the file system was not grown: {problem}", "\n".join(way) or "look at it: fab volume-status")
     status(request)
+
+
+def complaint(since: float) -> list[str]:
+    """Return what the job volume's service has said since then: why it failed and the way out, else its last lines."""
+    command("journalctl", "--sync")  # what a program wrote just before its end may still be on its way
+    words = ("--unit=gpurig-volume", "--identifier=gpurig-volume", "--output=cat", f"--since=@{since:.6f}")
+    lines = command("journalctl", "--quiet", *words).stdout.splitlines()
+    return [line.partition(OWN)[2] for line in lines if line.startswith(OWN)] or lines[-3:]
+
+
+def working_in(folder: Path) -> Iterator[str]:
+    """Yield the processes that have a file open in a folder, or that as their own working folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is the kernel's
+            places = map(leads_to, (process / "cwd", *(process / "fd").iterdir()))
+            if any(folder in (place, *place.parents) for place in places):
+                name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                yield f"{name} (process {process.name})"
+
+
+def leads_to(link: Path) -> Path:
+    """Return where a link of /proc leads; nowhere, where its file has been closed in the meantime."""
+    with contextlib.suppress(OSError):
+        return Path(os.readlink(link))  # noqa: PTH115 - pathlib's is 3.9's
+    return Path()
 
 
 def release(request: Json) -> None:

@@ -1,4 +1,4 @@
-"""Snapshots of the job volume, what they bring back, and its growth: by the commands, on a box.
+"""Snapshots of the job volume, and what they bring back on this box and the next one: by the commands, on a box.
 
 The tests build on one another: what a box went through before is part of what the next one finds.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,52 +33,71 @@ def box(user: User) -> None:
 # -- snapshots
 
 
-def test_older_snapshots_go_and_nothing_else(user: User) -> None:
+def tagged(kind: str, **other: str) -> list[dict[str, Any]]:
+    """Return the box's own tags, or another's, for what is made."""
+    tags = {"project": "gpurig", "stack": "rehearsal", "host": "box", "volume": "jobs", **other}
+    return [{"ResourceType": kind, "Tags": [{"Key": f"gpurig:{key}", "Value": tags[key]} for key in tags]}]
+
+
+def made(user: User, **other: str) -> str:
+    """Take a snapshot of the job volume as EC2 does, with the box's own tags or another's."""
     ec2, volume = user.cloud.client("ec2"), job_volume(user)["VolumeId"]
-    own = {"gpurig:project": "gpurig", "gpurig:stack": "rehearsal", "gpurig:host": "box", "gpurig:volume": "jobs"}
+    return str(ec2.create_snapshot(VolumeId=volume, TagSpecifications=tagged("snapshot", **other))["SnapshotId"])
 
-    def made(**other: str) -> str:
-        tags = [{"Key": key, "Value": value} for key, value in {**own, **other}.items()]
-        specification = [{"ResourceType": "snapshot", "Tags": tags}]
-        return str(ec2.create_snapshot(VolumeId=volume, TagSpecifications=specification)["SnapshotId"])
 
-    oldest, stranger = made(), made(**{"gpurig:stack": "another"})
-    neighbour = made(**{"gpurig:host": "box-2"})
-    ec2.create_tags(Resources=[volume], Tags=[{"Key": "rehearsal:snapshot-seconds", "Value": "86400"}])
-    pending = made()
+@contextlib.contextmanager
+def slow_snapshots(user: User, seconds: int) -> Iterator[None]:
+    """Have EC2 take so long for each snapshot of the job volume."""
+    ec2, volume = user.cloud.client("ec2"), job_volume(user)["VolumeId"]
+    ec2.create_tags(Resources=[volume], Tags=[{"Key": "rehearsal:snapshot-seconds", "Value": str(seconds)}])
+    yield
     ec2.delete_tags(Resources=[volume], Tags=[{"Key": "rehearsal:snapshot-seconds"}])
+
+
+def test_older_snapshots_go_and_nothing_else(user: User) -> None:
+    oldest, stranger, neighbour = made(user), made(user, stack="another"), made(user, host="box-2")
+    with slow_snapshots(user, 86400):
+        pending = made(user)
     others = {stranger, neighbour, pending}
     user.fab("volume-snapshot", "--keep", "2")
     (first,) = snapshots(user) - others - {oldest}
     assert oldest in snapshots(user)
-    said = user.fab("volume-snapshot", "--keep", "2")
-    assert f"deleted {oldest}" in said
+    assert f"deleted {oldest}" in user.fab("volume-snapshot", "--keep", "2")
     (second,) = snapshots(user) - others - {first}
     user.fab("volume-snapshot", "--keep", "1")
     (last,) = snapshots(user) - others
     assert last not in (oldest, first, second)
-    refused = user.fab("volume-snapshot", "--keep", "0", code=2)
-    assert "the last completed snapshot is never deleted" in refused
+    assert "the last completed snapshot is never deleted" in user.fab("volume-snapshot", "--keep", "0", code=2)
     assert snapshots(user) == {last, *others}
     status = user.fab("volume-status")
     assert last in status
-    assert f"{pending}" in status
-    assert "pending" in status
+    assert f"{pending}  {day(user, pending)}  1 GiB, pending" in status
     assert stranger not in status
     for wrong, why in ((pending, "is not completed: pending"), (stranger, "is no snapshot of box")):
         assert why in user.fab("volume-restore", "--snapshot", wrong, code=2)
     assert not volumes_of(user, "restore")
 
 
-def test_it_waits_until_a_snapshot_is_completed(user: User) -> None:
-    ec2, volume = user.cloud.client("ec2"), job_volume(user)["VolumeId"]
-    ec2.create_tags(Resources=[volume], Tags=[{"Key": "rehearsal:snapshot-seconds", "Value": "4"}])
-    said = user.fab("volume-snapshot")
-    ec2.delete_tags(Resources=[volume], Tags=[{"Key": "rehearsal:snapshot-seconds"}])
+def test_it_waits_until_a_snapshot_is_completed_and_status_tells_of_it(user: User) -> None:
+    ec2 = user.cloud.client("ec2")
+    with slow_snapshots(user, 4):
+        said = user.fab("volume-snapshot")
     taken = said.split()[0]
     (row,) = ec2.describe_snapshots(SnapshotIds=[taken])["Snapshots"]
     assert row["State"] == "completed"
     assert "is completed" in said
+    last = f"last snapshot {day(user, taken)}, {taken}"
+    assert f"GiB, in-use; {last}\n" in user.fab("status")
+    with slow_snapshots(user, 86400):
+        newer = made(user)
+    assert f"GiB, in-use; {last}, {newer} of {day(user, newer)} is pending\n" in user.fab("status")
+    ec2.delete_snapshot(SnapshotId=newer)
+
+
+def day(user: User, snapshot: str) -> str:
+    """Return when EC2 began a snapshot, in this machine's time."""
+    (row,) = user.cloud.client("ec2").describe_snapshots(SnapshotIds=[snapshot])["Snapshots"]
+    return f"{row['StartTime'].astimezone():%Y-%m-%d %H:%M}"
 
 
 # -- what a snapshot brings back
@@ -87,7 +106,10 @@ TREE = """
 set -e; mkdir -p /jobs/work/net/deep; cd /jobs/work/net
 head -c 3000000 /dev/urandom > deep/weights; ln deep/weights same; ln -s deep/weights latest; chmod 640 deep/weights
 """
-SUMS = "cd %s && find . -printf '%%p %%m %%u %%y %%n %%l %%T@\\n' | sort && sha256sum deep/weights"
+SUMS = "cd %s && find . -printf '%%p %%m %%u %%y %%n %%l %%T@\\n' | sort && find . -type f -exec sha256sum {} + | sort"
+
+
+LEFT = "findmnt -l | grep -c gpurig/restore; ls -A /jobs/restored | grep -c part; true"
 
 
 @contextlib.contextmanager
@@ -109,21 +131,40 @@ def test_a_path_comes_back_beside_what_is_there(user: User) -> None:
     assert user.on_box(SUMS % place) == before
     assert user.on_box("cat /jobs/work/net/new").strip() == "new"
     assert not volumes_of(user, "restore")
-    again = user.fab("volume-restore", "--path", "work/net", code=2)
-    assert "is there already" in again
+    assert "is there already" in user.fab("volume-restore", "--path", "work/net", code=2)
     assert "has no work/nothing" in user.fab("volume-restore", "--path", "work/nothing", code=2)
     assert "below the mount point" in user.fab("volume-restore", "--path", "../etc", code=2)
 
 
 def test_in_place_it_is_swapped_in_unless_somebody_works_there(user: User) -> None:
     user.fab("run", "--name", "worker", "--folder", "/jobs/work/net", "--detach", "--", "sleep", "600")
-    busy = user.fab("volume-restore", "--path", "work/net", "--in-place", code=2)
-    assert "works in /jobs/work/net" in busy
+    assert "works in /jobs/work/net" in user.fab("volume-restore", "--path", "work/net", "--in-place", code=2)
     user.fab("stop", "worker")
     said = user.fab("volume-restore", "--path", "work/net", "--in-place")
     aside = next(word.rstrip(":") for word in said.split() if ".before-" in word)
     assert user.on_box(f"cat {aside}/new; stat -c %s /jobs/work/net/deep/weights").split() == ["new", "3000000"]
     assert "say which by --path" in user.fab("volume-restore", "--in-place", code=2)
+
+
+LEFT_OUT = {"lost+found", "restored", ".gpurig"}
+
+
+def test_without_a_path_it_is_everything_of_the_newest_or_of_the_one_that_is_named(user: User) -> None:
+    user.on_box("echo old > /jobs/work/note; touch /jobs/.hidden; mkdir -p /jobs/.gpurig/kept; sync")
+    old, old_work = user.fab("volume-snapshot").split()[0], user.on_box(SUMS % "/jobs/work")
+    user.on_box("echo new > /jobs/work/note; echo new > /jobs/work/more; sync")
+    new, new_work = user.fab("volume-snapshot").split()[0], user.on_box(SUMS % "/jobs/work")
+    there = set(user.on_box("ls -A /jobs").split())
+    assert there > LEFT_OUT
+    user.on_box("echo now > /jobs/work/note; rm /jobs/work/more")
+    assert f"everything of {old} is in /jobs/restored/{old} " in user.fab("volume-restore", "--snapshot", old)
+    assert f"everything of {new} is in /jobs/restored/{new} " in user.fab("volume-restore")
+    for snapshot, work in ((old, old_work), (new, new_work)):
+        assert set(user.on_box(f"ls -A /jobs/restored/{snapshot}").split()) == there - LEFT_OUT
+        assert user.on_box(SUMS % f"/jobs/restored/{snapshot}/work") == work
+    assert user.on_box("cat /jobs/work/note").strip() == "now"
+    assert not volumes_of(user, "restore")
+    user.on_box("rm -r /jobs/restored/*")
 
 
 def test_what_does_not_fit_is_not_begun(user: User) -> None:
@@ -148,10 +189,7 @@ def test_what_a_restore_that_was_killed_leaves_goes_with_the_next_command(user: 
     assert "restore" in user.on_box("findmnt -l | grep gpurig")
     wait_for(lambda: f"{left['VolumeId']}, left by a restore" in user.fab("volume-status"))
     assert not volumes_of(user, "restore")
-    assert user.on_box("findmnt -l | grep -c gpurig/restore; ls -A /jobs/restored | grep -c part; true").split() == [
-        "0",
-        "0",
-    ]
+    assert user.on_box(LEFT).split() == ["0", "0"]
 
 
 def test_a_restore_that_is_stopped_gives_everything_back_itself(user: User) -> None:
@@ -164,44 +202,49 @@ def test_a_restore_that_is_stopped_gives_everything_back_itself(user: User) -> N
     assert restore.returncode == 130
     assert "stopped; what was copied in part is dropped" in said
     assert not volumes_of(user, "restore")
-    left = user.on_box("findmnt -l | grep -c gpurig/restore; ls -A /jobs/restored | grep -c part; true").split()
-    assert left == ["0", "0"]
-
-
-# -- growing
-
-
-def size_gib(user: User) -> float:
-    return float(user.on_box("stat -fc '%b %S' /jobs | awk '{print $1 * $2 / 2^30}'"))
-
-
-def test_growing_that_fails_changes_nothing(user: User) -> None:
-    user.cloud.fault("ModifyVolume", code="VolumeModificationRateExceeded", message="once in six hours")
-    said = user.fab("volume-grow", "--size", "2", "--yes", code=1)
-    assert "once in six hours" in said
-    assert user.pulumi("config", "get", "gpurig:jobVolumeGib").strip() == "1"
-    assert job_volume(user)["Size"] == 1
-
-
-def test_it_grows_with_what_is_on_it(user: User) -> None:
-    said = user.fab("volume-grow", "--size", "2", "--yes")
-    assert "the job volume of box" in said
-    assert job_volume(user)["Size"] == 2
-    assert size_gib(user) > 1.8
-    assert user.on_box("cat /jobs/precious; stat -c %s /jobs/work/net/deep/weights").split() == ["precious", "3000000"]
-    assert user.pulumi("config", "get", "gpurig:jobVolumeGib").strip() == "2"
-    smaller = user.fab("volume-grow", "--size", "1", "--yes", code=2)
-    assert "a volume never shrinks" in smaller
+    assert user.on_box(LEFT).split() == ["0", "0"]
 
 
 # -- the next box
 
 
+def test_the_volume_of_another_stack_is_refused(user: User) -> None:
+    ec2, own = user.cloud.client("ec2"), job_volume(user)
+    zone, tags = own["AvailabilityZone"], tagged("volume", stack="another")
+    foreign = ec2.create_volume(AvailabilityZone=zone, Size=1, TagSpecifications=tags)["VolumeId"]
+    user.config("jobVolume", foreign)
+    said = user.pulumi("up", "--yes", code=1)
+    assert f'gpurig:jobVolume: {foreign} belongs to another: its tag gpurig:stack is "another"' in said
+    now = {volume["VolumeId"]: volume for volume in volumes_of(user)}
+    assert now[foreign]["State"] == "available"
+    assert now[own["VolumeId"]]["Attachments"] == own["Attachments"]
+    user.pulumi("config", "rm", "gpurig:jobVolume")
+    user.up()
+    assert user.on_box("findmnt -no SOURCE /jobs; cat /jobs/precious").split() == ["/dev/nvme1n1", "precious"]
+    ec2.delete_volume(VolumeId=foreign)
+    assert job_volume(user)["Attachments"] == own["Attachments"]
+
+
+def next_box(user: User, snapshot: str) -> str:
+    """Destroy the box, make another whose volume begins as a snapshot; returns what was precious in that."""
+    user.destroy()
+    user.config("jobSnapshot", snapshot)
+    user.up()
+    wait_for(lambda: settled(user), 120)
+    return user.on_box("cat /jobs/precious").strip()
+
+
 def test_a_named_snapshot_is_what_the_next_box_begins_with(user: User) -> None:
     named = user.fab("volume-snapshot").split()[0]
     user.on_box("echo later > /jobs/precious; sync")
-    user.destroy()
-    user.config("jobSnapshot", named)
-    user.up()
-    wait_for(lambda: settled(user), 120)
-    assert user.on_box("cat /jobs/precious").strip() == "precious"
+    assert next_box(user, named) == "precious"
+
+
+def test_the_newest_of_all_is_what_the_one_after_it_begins_with(user: User) -> None:
+    user.on_box("echo newer > /jobs/precious; sync")
+    user.fab("volume-snapshot")
+    user.on_box("echo newest > /jobs/precious; sync")
+    assert next_box(user, "newest") == "newest"
+    (source,) = {volume["SnapshotId"] for volume in volumes_of(user)}
+    rows = user.cloud.client("ec2").describe_snapshots(SnapshotIds=[*snapshots(user)])["Snapshots"]
+    assert source == max(rows, key=lambda row: row["StartTime"])["SnapshotId"]

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ case "$1 $2" in
   "config set") echo "$4" > "$3"; [ ! -e slow ] || { rm slow; echo "$@" > began; sleep 30; } ;;
   "preview --json") cat preview ;;
   preview*) echo "error: no such image" ;;
-  up*) echo "$@" > began; trap 'kill $!; sleep 1; touch ended; exit 255' INT; sleep 30 & wait ;;
+  up*) echo "$@" > began; [ ! -e enlarge ] || exec ./enlarge
+    trap 'kill $!; sleep 1; touch ended; exit 255' INT; sleep 30 & wait ;;
 esac
 """
 STACK = "urn:pulumi:dev::gpurig::pulumi:pulumi:Stack::gpurig-dev"
@@ -147,3 +149,51 @@ def test_a_preview_that_fails_says_why(tmp_path: Path, cloud: Cloud) -> None:
     said = not_begun(tmp_path, cloud, 1)
     assert "error: no such image" in said
     assert "nothing was enlarged" in said
+
+
+# `pulumi up` for several volumes: one that EC2 refuses does not keep the others from it, and it fails in the end.
+ENLARGE = f"""#!{sys.executable}
+import sys
+sys.path[:] = {sys.path!r}
+import boto3
+ec2, failed = boto3.client("ec2"), 0
+for volume in ec2.describe_volumes()["Volumes"]:
+    try:
+        if volume["Size"] < 20:
+            ec2.modify_volume(VolumeId=volume["VolumeId"], Size=20)
+    except ec2.exceptions.ClientError as error:
+        failed = print(error) or 255
+sys.exit(failed)
+"""
+
+
+def test_where_one_of_two_grew_the_same_command_goes_on_with_the_other(tmp_path: Path, cloud: Cloud) -> None:
+    ec2, first = cloud.client("ec2"), (tmp_path / NAMED).read_text().strip()
+    second = ec2.create_volume(AvailabilityZone="us-east-1a", Size=10)["VolumeId"]
+    hosts = {"box": Target(volume_id=first), "box-2": Target(volume_id=second)}
+    rows = [row(name=name, instanceId="", target=target.to_document()) for name, target in hosts.items()]
+    (tmp_path / "outputs").write_text(document(*rows))
+    (tmp_path / NAMED).unlink()
+    (tmp_path / "enlarge").write_text(ENLARGE)
+    (tmp_path / "enlarge").chmod(0o755)
+    cloud.fault("ModifyVolume", match={"VolumeId": second}, code="VolumeModificationRateExceeded")
+
+    def grow() -> subprocess.CompletedProcess[str]:
+        return fab(tmp_path, "volume-grow", "--size", "20", "--yes", **cloud.env, PATH=f"{tmp_path}:/usr/bin:/bin")
+
+    def sizes() -> list[int]:
+        return [ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["Size"] for volume in (first, second)]
+
+    done = grow()
+    assert done.returncode == 1, done.stderr
+    assert "VolumeModificationRateExceeded" in done.stdout
+    assert f"{KEY} stays: {first} grew; the same command goes on with the others" in done.stderr
+    # Set back, the next `pulumi up` would be refused: it would have to shrink the first.
+    assert (tmp_path / KEY).read_text() == "20\n"
+    assert sizes() == [20, 10]
+    done = grow()
+    assert sizes() == [20, 20]
+    assert (tmp_path / KEY).read_text() == "20\n"
+    # What is left are the file systems, and no box answers here.
+    assert done.returncode == 4, done.stderr
+    assert "2 of 2 hosts failed" in done.stderr
