@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tests.installs.conftest import Box
 
 PYTHON = "/opt/gpurig/pytorch/venv/bin/python"
+SITE = "/opt/gpurig/pytorch/venv/lib/python3.10/site-packages"
 VERSION = Catalogue().recipes["pytorch"].version
 
 
@@ -27,6 +29,19 @@ def pytorch(box: Box) -> Box:
 
 def test_it_is_found_again(pytorch: Box) -> None:
     assert "nothing to do" in pytorch.fab("setup-pytorch")
+
+
+def test_wheels_that_are_gone_come_back_from_the_job_volume(pytorch: Box) -> None:
+    made = (
+        f"find {SITE} -type f -not -name '*.pyc' -printf '%P %s %Ts\\n' | sort | sha256sum;"
+        f" sha256sum <{SITE}/torch/lib/libtorch_cpu.so"
+    )
+    before = pytorch.ssh(made)
+    pytorch.ssh("sudo rm -r /opt/gpurig/pytorch")
+    said = pytorch.fab("setup-pytorch")
+    assert re.search(r"pytorch +installed in .*, what it builds taken from the job volume", said)
+    # Installed once more, their files would be of another time.
+    assert pytorch.ssh(made) == before
 
 
 def test_it_is_the_pinned_version_and_computes(pytorch: Box) -> None:

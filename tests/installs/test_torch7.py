@@ -21,6 +21,7 @@ unpinned = ["loadcaffe", "neural-style", "torch7"]
 "{FOLDER}" = "http://127.0.0.1:8000"
 """
 TH = "/opt/gpurig/torch7/current/install/bin/th"
+MADE = f"stat -c %Y {TH} && sha256sum <{TH}"
 NETWORK = "/opt/gpurig/vgg19/vgg19.caffemodel"
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -65,6 +66,19 @@ def test_a_package_that_was_lost_is_built_again(torch: Box) -> None:
     torch.ssh("sudo rm -r /opt/gpurig/torch7/current/install/share/lua/5.1/loadcaffe")
     assert re.search(r"loadcaffe +installed in", torch.fab("setup-loadcaffe"))
     torch.ssh(f"{TH} -e 'require \"loadcaffe\"'")
+
+
+def test_trees_that_are_gone_come_back_from_the_job_volume_and_compute(torch: Box) -> None:
+    made = torch.ssh(MADE)
+    torch.ssh("sudo rm -r /opt/gpurig/torch7 /opt/gpurig/loadcaffe")
+    assert re.search(r"torch7 +installed in .*, what it builds taken from the job volume", torch.fab("setup-torch7"))
+    # Compiled once more it would be of another time.
+    assert torch.ssh(MADE) == made
+    said = torch.fab("setup-loadcaffe")
+    assert re.search(r"torch7 +present", said)
+    assert re.search(r"loadcaffe +installed in .* taken from the job volume", said)
+    torch.ssh(f"{TH} -e 'require \"loadcaffe\"'")
+    assert torch.ssh(f"{TH} -e 'io.write(torch.Tensor(5):fill(3):sum())'") == "15"
 
 
 @pytest.mark.parametrize("content", ["not a network", ""], ids=["another", "empty"])

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.life.fleet import NAMES, SECONDS, fab, hosts_file
+from tests.recipes.archives import PICTURES, tarred
+from tests.recipes.web_lab import Lab
 from tests.tasks.test_trial import recipe
+from tests.tasks.timeline_lab import Reader, rows
+from tests.terminal import on_a_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "1", "hosts": "2", "recipe": "base"}
-NAMES = ("box", "box-2")
-SECONDS = 120
 ADDRESSES = 24
-NO_ENV: Mapping[str, str] = {}
+PLACE = "/jobs/datasets"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,38 +37,6 @@ def boxes(user: User) -> Iterator[None]:
     user.fab("setup-base")
     yield
     user.destroy()
-
-
-def fab(user: User, *words: str, code: int = 0, env: Mapping[str, str] = NO_ENV) -> subprocess.CompletedProcess[str]:
-    """Run `fab`, its two outputs apart; it has to end with that exit code."""
-    environment = {**user.site.env, **env}
-    done = subprocess.run(
-        ["fab", *words],
-        cwd=user.project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def hosts_file(user: User, path: Path, names: dict[str, str], extra: str = "") -> dict[str, str]:
-    """Write a hosts file (name → name of a box) and return the environment in which it counts, and its boxes' keys."""
-    address = {row["name"]: row["address"] for row in user.hosts()}
-    (path / "hosts.toml").write_text(
-        "".join(f'[host.{name}]\naddress = "{address[box]}"\ngpu = "none"\n' for name, box in names.items()) + extra
-    )
-    pins = (user.project / ".gpurig" / "known_hosts").read_text()
-    for row in user.hosts():
-        pins = pins.replace(row["instanceId"], row["address"])
-    (path / ".ssh").mkdir()
-    (path / ".ssh" / "known_hosts").write_text(pins)
-    return {"GPURIG_HOSTS": str(path / "hosts.toml"), "HOME": str(path)}
 
 
 def test_one_that_fails_stops_no_other_and_the_summary_names_it(user: User, tmp_path: Path) -> None:
@@ -105,6 +74,28 @@ def test_a_recipe_is_set_up_on_all_and_only_its_own_lines_stand_there(user: User
         assert f"{where}:\n  tiny" in planned
     events = [json.loads(line) for line in fab(user, "setup-tiny", "--json", env=env).stdout.splitlines()]
     assert {event["host"] for event in events if event["event"] == "unchanged"} == set(NAMES)
+
+
+def test_an_install_that_fails_on_one_box_goes_on_on_the_other(user: User, tmp_path: Path) -> None:
+    env = {"GPURIG_RECIPES": str(tmp_path / "recipes")}
+    folder = recipe(tmp_path / "recipes", "fit")
+    (folder / "install.sh.j2").write_text(
+        "[ ! -e /srv/torn ] || { echo it is torn; exit 4; }\nsleep 5\ntouch /srv/fit\n"
+    )
+    (folder / "verify.sh.j2").write_text("test -e /srv/fit\n")
+    user.on_box("sudo touch /srv/torn", limit="box")
+    done = fab(user, "setup-fit", "--json", code=6, env=env)
+    at = {(row["host"], row["event"]): row["at"] for row in map(json.loads, done.stdout.splitlines()) if "at" in row}
+    assert at["box-2", "ready"] > at["box", "failed"]
+    assert "it is torn" in done.stderr
+    assert re.search(r'1 of 2 hosts failed:\n  box: step "fit" failed on box \(\S+\): exit code 4\n$', done.stderr)
+    there = "ls /srv/fit /var/lib/gpurig/marks/fit.json 2>/dev/null | wc -l"
+    assert [user.on_box(there, limit=name).strip() for name in NAMES] == ["0", "2"]
+    user.on_box("sudo rm /srv/torn", limit="box")
+    again = fab(user, "setup-fit", env=env).stdout
+    assert re.search(r"^box +fit is ready on", again, re.MULTILINE)
+    assert re.search(r"^box-2 +fit on .*: nothing to do", again, re.MULTILINE)
+    assert user.on_box(there, limit="box").strip() == "2"
 
 
 def test_runs_start_on_all_and_are_found_on_those_that_have_them(user: User, tmp_path: Path) -> None:
@@ -146,6 +137,53 @@ def test_results_of_several_come_into_a_folder_each(user: User) -> None:
     assert (results / "both" / "who").read_text() == (results / "box-2" / "both" / "who").read_text()
 
 
+def test_an_example_of_all_leaves_its_results_by_host_and_the_timeline_has_both(user: User, tmp_path: Path) -> None:
+    recipe(tmp_path / "recipes", paint='hostname >"$GPURIG_RESULTS/who"\n')
+    env = {"GPURIG_RECIPES": str(tmp_path / "recipes")}
+    fab(user, "example-tiny", "--into", str(tmp_path / "into"), env=env)
+    for name in NAMES:
+        (who,) = (tmp_path / "into").glob(f"example-tiny-{name}-{'?' * len('20261121T120000Z')}/who")
+        assert who.read_text() == user.on_box("hostname", limit=name)
+    fab(user, "timeline")
+    page = Reader((user.project / "timeline.html").read_text(encoding="utf-8")).stack[0]
+    told = [(box.all("h2")[0].text.split()[0], rows(box)["example-tiny-1"]) for box in page.all("section")]
+    assert told == [(name, "done") for name in NAMES]
+
+
+def test_each_volume_has_a_snapshot_of_its_own_and_gets_back_what_was_on_it(user: User) -> None:
+    fab(user, "ssh", "--command", "hostname >/jobs/whose")
+    said = fab(user, "volume-snapshot").stdout
+    volumes = {row["name"]: row["volumeId"] for row in user.hosts()}
+    rows = user.cloud.client("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    assert [row["State"] for row in rows] == ["completed"] * 2
+    taken = {name: row["SnapshotId"] for name in NAMES for row in rows if row["VolumeId"] == volumes[name]}
+    status = [json.loads(line) for line in fab(user, "volume-status", "--json").stdout.splitlines()]
+    told = [(row["host"], row["id"], row["mounted"], [one["id"] for one in row["snapshots"]]) for row in status]
+    assert told == [(name, volumes[name], True, [taken[name]]) for name in NAMES]
+    fab(user, "ssh", "--command", "rm /jobs/whose")
+    fab(user, "volume-restore", "--path", "whose")
+    for name in NAMES:
+        assert f"{name:<5}  {taken[name]} of {volumes[name]} on {name}" in said
+        theirs, own = user.on_box(f"cat /jobs/restored/{taken[name]}/whose; hostname", limit=name).split()
+        assert theirs == own
+
+
+def test_a_data_set_comes_onto_every_box_that_has_it_not(user: User, tmp_path: Path) -> None:
+    machine = f"{user.hosts()[0]['address'].rpartition('.')[0]}.1"
+    wanted = {name: hashlib.sha256(data).hexdigest() for name, data in PICTURES.items()}
+    with contextlib.closing(Lab(tmp_path, machine)) as lab:
+        words = ("dataset-get", lab.serve("eyes.tar.gz", tarred(PICTURES, "gz")))
+        whole = rf"^(box(?:-2)?) +.*{PLACE}/eyes is whole: {len(PICTURES)} files"
+        assert set(re.findall(whole, fab(user, *words).stdout, re.MULTILINE)) == set(NAMES)
+        user.on_box(f"rm -r {PLACE}/eyes {PLACE}/.eyes.json", limit="box-2")
+        again = fab(user, *words).stdout
+    assert re.findall(whole, again, re.MULTILINE) == ["box-2"]
+    assert re.search(r"^box +.*is there already", again, re.MULTILINE)
+    for name in NAMES:
+        said = user.on_box(f"cd {PLACE}/eyes && find . -type f -exec sha256sum {{}} +", limit=name)
+        assert {path: digest for digest, path in re.findall(r"^(\w{64})  \./(.+)$", said, re.MULTILINE)} == wanted
+
+
 def test_nothing_is_sent_to_a_box_whose_volume_is_not_there(user: User, tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "data").write_text("mine")
@@ -155,6 +193,7 @@ def test_nothing_is_sent_to_a_box_whose_volume_is_not_there(user: User, tmp_path
         assert "the job volume is not mounted at /jobs" in refused.stderr
         assert "1 of 2 hosts failed:\n  box-2: " in refused.stderr
         assert user.on_box("ls -A /jobs", limit="box-2") == ""
+        assert user.on_box("cat /jobs/work/work/data", limit="box") == "mine"
     finally:
         user.on_box("sudo systemctl restart gpurig-volume", limit="box-2")
     fab(user, "sync", str(tmp_path / "work"))
@@ -195,25 +234,6 @@ def test_ctrl_c_says_how_to_come_back_to_each_run(user: User) -> None:
     rows = [json.loads(line) for line in fab(user, "ps", "--json").stdout.splitlines()]
     assert [row["state"] for row in rows if row["name"] == "long"] == ["running"] * 2
     assert fab(user, "stop", "long").stdout.count("stopped") == 2
-
-
-def on_a_terminal(user: User, *words: str) -> str:
-    """Run `fab` on a terminal of 100 columns and return all that it was sent, control sequences included."""
-    terminal, end = pty.openpty()
-    env = {**user.site.env, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
-    seen = b""
-    with subprocess.Popen(["fab", *words], cwd=user.project, env=env, stdin=end, stdout=end, stderr=end) as program:
-        os.close(end)
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
-            try:
-                if select.select([terminal], [], [], 1)[0]:
-                    seen += os.read(terminal, 65536)
-            except OSError:  # how a terminal ends on Linux
-                break
-    os.close(terminal)
-    assert program.returncode == 0, seen
-    return seen.decode()
 
 
 def test_a_terminal_shows_a_row_per_host_while_they_work(user: User) -> None:
