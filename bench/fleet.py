@@ -103,10 +103,12 @@ class Fleet:
 
     def ssh(self) -> None:
         """Log in to every host at once, and do nothing there."""
-        known = ["-o", f"UserKnownHostsFile={self.folder / '.ssh' / 'known_hosts'}", "-o", "IdentitiesOnly=yes"]
+        alone = ["-F", "none", "-n", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]
+        known = ["-o", f"UserKnownHostsFile={self.folder / '.ssh' / 'known_hosts'}"]
         key = ["-i", str(self.user.site.state / "id_ed25519")]
         logins = [
-            subprocess.Popen(["ssh", *known, *key, f"{row['user']}@{row['address']}", "true"]) for row in self.rows
+            subprocess.Popen(["ssh", *alone, *known, *key, f"{row['user']}@{row['address']}", "true"])
+            for row in self.rows
         ]
         if codes := [code for login in logins if (code := login.wait())]:
             raise RehearsalError(f"{len(codes)} of {len(logins)} logins by ssh failed")

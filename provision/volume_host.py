@@ -6,6 +6,7 @@ It travels with the runner and the host's side of runs: Python 3.8, standard lib
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -120,10 +121,13 @@ def complaint(since: float) -> list[str]:
 
 
 def working_in(folder: Path) -> Iterator[str]:
-    """Yield the processes that have a file open in a folder, or that as their own working folder."""
+    """Yield the processes that have a file open in a folder, run a program or a library of it, or work there."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended, or is the kernel's
-            places = map(leads_to, (process / "cwd", *(process / "fd").iterdir()))
+            links = (process / "cwd", process / "root", *(process / "fd").iterdir())
+            maps = (process / "maps").read_text(encoding="utf-8", errors="replace").splitlines()
+            mapped = {Path(line[line.index("/") :]) for line in maps if "/" in line}
+            places = itertools.chain(map(leads_to, links), mapped)
             if any(folder in (place, *place.parents) for place in places):
                 name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
                 yield f"{name} (process {process.name})"

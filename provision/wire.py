@@ -24,7 +24,7 @@ def code(name, text):
         with open(path, encoding="utf-8") as file:
             if file.read() == text:
                 return SourceFileLoader(name, path).get_code(name)
-    except OSError:
+    except Exception:  # a cache that a full disk cut short keeps no answer back
         pass
     return compile(text, "gpurig-" + name, "exec")
 ask = json.loads(sys.argv[1])

@@ -39,21 +39,30 @@ OPTIONAL = {
 def collection() -> Collection:
     """Return the tasks that this program's command line names; all of them where it names none."""
     of_recipes = {
-        f"{kind}-{recipe.name}": (kind, recipe)
+        f"{kind}-{recipe.name}".replace("_", "-"): (kind, recipe)
         for recipe in Catalogue().ordered()
         for kind, there in (("setup", True), ("example", recipe.example), ("bench", recipe.bench))
         if there
     }
     names = [*VERBS, *of_recipes]
-    typed = words.prepare(fabric.main.program, set(names), OPTIONAL)
+    words.prepare(fabric.main.program, set(names), OPTIONAL)
     tasks = Collection()
-    for name in [name for name in names if name in typed] or names:
+    for name in _named(names) or names:
         if name in VERBS:
             tasks.add_task(getattr(_module(VERBS[name]), name.replace("-", "_")))
         else:
             kind, recipe = of_recipes[name]
             tasks.add_task(getattr(_module(kind), f"{kind}_task")(recipe))
     return tasks
+
+
+def _named(names: list[str]) -> list[str]:
+    """Return those of the tasks that the command line of this program names; none where it asks for a list."""
+    typed = getattr(fabric.main.program, "argv", [])[1:]
+    if any(word.startswith(("-l", "--list")) for word in typed):
+        return []
+    values = {word.partition("=")[2] or word for word in typed}
+    return [name for name in names if name in values]
 
 
 def _module(name: str) -> ModuleType:

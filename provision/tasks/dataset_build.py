@@ -75,6 +75,7 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
     values = {"from": from_, "table": table, "labels": labels, "size": size, "fit": fit, "format": format}
     values |= {"augment": augment, "val": val, "test": test, "seed": seed, "broken": broken}
     flags = {"partial": partial, "grey": grey, "replace": replace}
+    values = {key: value or DEFAULTS.get(key, "") for key, value in values.items()}
     words = [f"--{key}={value}" for key, value in values.items() if value]
     words += [f"--{key}" for key, given in flags.items() if given]
 

@@ -40,14 +40,14 @@ class Task(fabric.Task):  # type: ignore[misc] # fabric has no types
         return found
 
 
-def prepare(program: Any, names: set[str], optional: Mapping[str, str]) -> list[str]:
-    """Rewrite what `fab` was given and return it; where nothing was, as in another program than `fab`, nothing.
+def prepare(program: Any, names: set[str], optional: Mapping[str, str]) -> None:
+    """Rewrite what `fab` was given; another program than `fab` was given nothing.
 
     `names`: all tasks that there are; `optional`: task → the option that a word right after the task is for.
     """
     core = getattr(program, "core", None)
     if core is None:
-        return []
+        return
     _check(core.unparsed, names)
     words = with_options(core.unparsed, optional, names)
     if core.remainder and COMMAND in words:
@@ -59,7 +59,6 @@ def prepare(program: Any, names: set[str], optional: Mapping[str, str]) -> list[
     core.unparsed = words
     for name in ("parse_tasks", "parse_cleanup"):
         setattr(program, name, _told(program, getattr(program, name), names))
-    return words
 
 
 def _check(words: list[str], names: set[str]) -> None:

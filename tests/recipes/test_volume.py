@@ -164,7 +164,7 @@ def test_one_that_is_given_our_label_is_mounted_as_it_is_and_by_one_machine_only
 def test_one_that_another_machine_may_have_is_not_taken_from_it(theirs: Disk) -> None:
     run("e2label", theirs.file, "gpurig-jobs")
     run("debugfs", "-w", "-R", "feature needs_recovery", theirs.file)  # as it is while it is mounted somewhere
-    assert "e2fsck -f /dev/nvme1n1" in refused(theirs, "was not unmounted cleanly, or another machine has it")
+    assert "e2fsck -f /dev/nvme1n1" in refused(theirs, "is not clean, or another machine has it")
     run("bash", "-c", 'e2fsck -f -y "$0" || (($? == 1))', theirs.file)
     assert theirs.up("cat jobs/picture").stdout.splitlines()[-1] == "precious"
 

@@ -242,5 +242,9 @@ def test_fab_starts_without_the_heavy_imports() -> None:
 def test_fab_imports_the_tasks_that_are_named_and_no_others(tmp_path: Path) -> None:
     done = fab(tmp_path, "ps", "volume-status", "--help", PYTHONVERBOSE="1")
     assert "Show the job volume" in done.stdout
-    imported = re.findall(r"^import 'provision\.tasks\.(\w+)'", done.stderr, re.MULTILINE)
-    assert set(imported) == {"base", "words", "ps", "volume"}
+    assert set(re.findall(r"import 'provision\.tasks\.(\w+)'", done.stderr)) == {"base", "words", "ps", "volume"}
+
+
+def test_a_help_and_a_list_have_all_tasks_whatever_else_is_named(tmp_path: Path) -> None:
+    assert "install again what is there" in fab(tmp_path, "--help", "setup-base", "ps").stdout
+    assert "\n  setup-base " in fab(tmp_path, "ps", "--list").stdout

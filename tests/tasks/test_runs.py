@@ -36,8 +36,7 @@ def rewritten(*typed: str) -> list[str]:
     core = SimpleNamespace(unparsed=list(typed[:end]), remainder=" ".join(typed[end + 1 :]))
     steps = dict.fromkeys(("parse_tasks", "parse_cleanup"))
     names = set(collection().task_names)
-    given = words.prepare(SimpleNamespace(core=core, argv=["fab", *typed], **steps), names, OPTIONAL)
-    assert given == core.unparsed
+    words.prepare(SimpleNamespace(core=core, argv=["fab", *typed], **steps), names, OPTIONAL)
     assert not core.remainder or "run" not in core.unparsed
     return list(core.unparsed)
 
