@@ -10,6 +10,7 @@ cores: the time for one host, and on top the CPU time that the client takes for 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from bench.peers.work import COMMANDS, PACKAGES, UNITS
 from bench.rig import seconds, spread
 from provision.bundle import render
+from provision.connection import ssh_command
 from provision.inventory import Host
 from rehearsal.errors import RehearsalError
 from rehearsal.site import ROOT
@@ -103,12 +105,17 @@ class Fleet:
 
     def ssh(self) -> None:
         """Log in to every host at once, and do nothing there."""
-        alone = ["-F", "none", "-n", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]
-        known = ["-o", f"UserKnownHostsFile={self.folder / '.ssh' / 'known_hosts'}"]
-        key = ["-i", str(self.user.site.state / "id_ed25519")]
+        key = str(self.user.site.state / "id_ed25519")
+        with contextlib.chdir(self.user.project):  # pinned host keys are found from the working folder
+            commands = [ssh_command(Host.from_document(row), identity=key) for row in self.rows]
+        # No settings of whoever runs this: a connection that is shared is no login.
         logins = [
-            subprocess.Popen(["ssh", *alone, *known, *key, f"{row['user']}@{row['address']}", "true"])
-            for row in self.rows
+            subprocess.Popen(
+                [ssh, "-F", "none", "-o", "BatchMode=yes", *words, "true"],
+                cwd=self.user.project,
+                stdin=subprocess.DEVNULL,
+            )
+            for ssh, *words in commands
         ]
         if codes := [code for login in logins if (code := login.wait())]:
             raise RehearsalError(f"{len(codes)} of {len(logins)} logins by ssh failed")

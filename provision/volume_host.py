@@ -6,7 +6,6 @@ It travels with the runner and the host's side of runs: Python 3.8, standard lib
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shutil
 import subprocess
@@ -127,8 +126,7 @@ def working_in(folder: Path) -> Iterator[str]:
             links = (process / "cwd", process / "root", *(process / "fd").iterdir())
             maps = (process / "maps").read_text(encoding="utf-8", errors="replace").splitlines()
             mapped = {Path(line[line.index("/") :]) for line in maps if "/" in line}
-            places = itertools.chain(map(leads_to, links), mapped)
-            if any(folder in (place, *place.parents) for place in places):
+            if any(folder in (place, *place.parents) for place in (*map(leads_to, links), *mapped)):
                 name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
                 yield f"{name} (process {process.name})"
 

@@ -1,7 +1,7 @@
 """The tasks that `fab` offers: the verbs, and those of each recipe of the catalogue.
 
 To import all that they need takes longer than many an answer, and more with every verb. So where the command line names
-tasks, only their modules are imported; a list, a help and a mistyped name have all of them.
+tasks, only their modules are imported; a list and a name that is mistyped have all of them.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from provision.tasks import words
 if TYPE_CHECKING:
     from types import ModuleType
 
-VERBS = {
-    **{name: name for name in ("setup", "plan", "status", "timeline", "recipes", "render", "bake")},
-    **{name: name for name in ("sync", "run", "logs", "ps", "stop", "fetch")},
+VERBS = (
+    *("setup", "plan", "status", "timeline", "tunnel", "ssh", "recipes", "render", "bake"),
+    *("sync", "run", "logs", "ps", "stop", "fetch"),
+    *("dataset-get", "dataset-put", "dataset-build"),
+    *("volume-status", "volume-snapshot", "volume-restore", "volume-grow"),
+)
+TOGETHER = {
     **dict.fromkeys(("ssh", "tunnel"), "shell"),
-    **{name: name.replace("-", "_") for name in ("dataset-get", "dataset-put", "dataset-build")},
     **dict.fromkeys(("volume-status", "volume-snapshot", "volume-restore"), "volume"),
-    "volume-grow": "volume_grow",
 }
-"""Verb → the module in which a task of that name is."""
+"""Verb → its module, where that has not the verb's name."""
 OPTIONAL = {
     **dict.fromkeys(("setup", "plan", "render"), "recipe"),
     **dict.fromkeys(("logs", "recipes"), "name"),
@@ -49,7 +51,8 @@ def collection() -> Collection:
     tasks = Collection()
     for name in _named(names) or names:
         if name in VERBS:
-            tasks.add_task(getattr(_module(VERBS[name]), name.replace("-", "_")))
+            verb = name.replace("-", "_")
+            tasks.add_task(getattr(_module(TOGETHER.get(name, verb)), verb))
         else:
             kind, recipe = of_recipes[name]
             tasks.add_task(getattr(_module(kind), f"{kind}_task")(recipe))
