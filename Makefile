@@ -50,7 +50,7 @@ clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m rehearsal clean; fi
 
 pages: setup
-	@$(BIN)/python -m provision.pages
+	@$(BIN)/python -m provision.catalogue.pages
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \

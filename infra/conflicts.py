@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infra import keys
 from infra.network import room
 from infra.ranges import too_broad
-from provision.platforms import BAKED, images
+from provision.model.platforms import BAKED, images
 
 if TYPE_CHECKING:
     from infra.settings import Settings

@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from infra.ranges import AUTO, network, ranges
-from provision.platforms import BAKED, NO_GPU, images
-from provision.target import MIRROR_KINDS
+from provision.model.platforms import BAKED, NO_GPU, images
+from provision.model.target import MIRROR_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

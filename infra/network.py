@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from provision.errors import BadInput
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
-from provision.target import BROADEST
+from provision.model.target import BROADEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,16 +12,16 @@ import pulumi
 
 from infra import conflicts, fit, keys, ranges
 from infra.public_key import read_public_key
-from provision.errors import BadInput
-from provision.platforms import NO_GPU, gpus, images, instance_types
-from provision.recipe import Catalogue
-from provision.target import Target
+from provision.model.errors import BadInput
+from provision.model.platforms import NO_GPU, gpus, images, instance_types
+from provision.catalogue.recipe import Catalogue
+from provision.model.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.cloud import Cloud
-    from provision.platforms import Image, InstanceType
+    from provision.model.platforms import Image, InstanceType
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from infra.refusal import refusing
 from infra.volumes import from_tags
-from provision.errors import BadInput
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from infra.cloud import stack_tags, tagged
 from infra.network import ways_to_move
-from provision.errors import BadInput
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -8,20 +8,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision.errors import BadInput
-from provision.runs import DATASETS, amount, counted, mount_point, one
-from provision.session import Session
-from provision.sync import send
+from provision.model.errors import BadInput
+from provision.work.runs import DATASETS, amount, counted, mount_point, one
+from provision.transport.session import Session
+from provision.work.sync import send
 from provision.tasks.base import LIMIT_HELP, each, ending, task
 from provision.tasks.dataset import check_name, work
 from provision.tasks.dataset_get import job_of, name_from
-from provision.upload import upload
+from provision.work.upload import upload
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
-    from provision.inventory import Host
-    from provision.progress import View
+    from provision.transport.inventory import Host
+    from provision.screen.progress import View
     from provision.tasks.dataset import Job
 
 HELP = {

@@ -6,10 +6,10 @@ import dataclasses
 import sys
 from typing import Any
 
-from provision import bundle, cloud_init
-from provision.errors import BadInput, NoHosts
-from provision.platforms import NO_GPU, gpus, images
-from provision.target import Target
+from provision.bundle import render as bundle, cloud_init
+from provision.model.errors import BadInput, NoHosts
+from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.target import Target
 from provision.tasks.base import CHOICES_HELP, Choices, one_host, save, task, tell
 
 _WAY_OUT = 'say what the box is: --gpu T4 (or "none")'

@@ -24,7 +24,7 @@ def templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "host").mkdir(parents=True)
     (folder / "recipes").mkdir()
     (folder / "host" / "lib.sh.j2").write_text("# no functions\n")
-    monkeypatch.setattr("provision.bundle.TEMPLATES", folder)
+    monkeypatch.setattr("provision.bundle.render.TEMPLATES", folder)
     return folder
 
 

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.target import Target
+from provision.model.target import Target
 
 if TYPE_CHECKING:
     from tests.provision.lab import Lab

@@ -15,14 +15,14 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from provision.bundle import render
-from provision.recipe import Catalogue
-from provision.target import Target
+from provision.bundle.render import render
+from provision.catalogue.recipe import Catalogue
+from provision.model.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from provision.bundle import Bundle
+    from provision.bundle.render import Bundle
 
 Event = dict[str, Any]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision import inventory
-from provision.errors import BadInput
+from provision.transport import inventory
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from pathlib import Path

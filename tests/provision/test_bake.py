@@ -12,14 +12,18 @@ import yaml
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.ec2 import ec2_backends
 
-from provision import bake, baked, ec2
-from provision.bake import Bakery
-from provision.bundle import render
-from provision.cloud_init import VOLUME_SCRIPT, cloud_config
-from provision.errors import BadInput, GpurigError
-from provision.inventory import Host
-from provision.progress import PlainView
-from provision.target import Target
+from provision.storage import bake
+
+from provision.bundle import baked
+
+from provision.transport import ec2
+from provision.storage.bake import Bakery
+from provision.bundle.render import render
+from provision.bundle.cloud_init import VOLUME_SCRIPT, cloud_config
+from provision.model.errors import BadInput, GpurigError
+from provision.transport.inventory import Host
+from provision.screen.progress import PlainView
+from provision.model.target import Target
 from rehearsal.errors import RehearsalError
 from tests.recipes.kitchen import shellcheck
 from tests.rehearsal.cloud.helpers import run, serve

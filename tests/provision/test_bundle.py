@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from provision.bundle import render
-from provision.errors import BadInput
-from provision.recipe import Catalogue
-from provision.target import Target
+from provision.bundle.render import render
+from provision.model.errors import BadInput
+from provision.catalogue.recipe import Catalogue
+from provision.model.target import Target
 from tests.provision.lab import write_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -122,8 +122,8 @@ def without_texts(tree: ast.Module) -> ast.Module:
 
 def test_bytes_are_the_same_in_every_process(folder: Path) -> None:
     code = (
-        "import sys, pathlib, provision.bundle as b; from provision.recipe import Catalogue;"
-        "from provision.target import Target;"
+        "import sys, pathlib, provision.bundle.render as b; from provision.catalogue.recipe import Catalogue;"
+        "from provision.model.target import Target;"
         "b.TEMPLATES = pathlib.Path(sys.argv[1]).parent;"
         "t = Target(mirrors={'git': {'https://git.example/': 'file:///', 'https://': 'x'}}, licences=('b', 'a'));"
         "sys.stdout.buffer.write(b.render(['top', 'aside'], t, Catalogue(pathlib.Path(sys.argv[1]))).to_bytes())"

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision import compatibility
-from provision.compatibility import State, cell
-from provision.errors import BadInput
-from provision.platforms import NO_GPU, gpus, images
-from provision.recipe import Catalogue
-from provision.target import Target
+from provision.catalogue import compatibility
+from provision.catalogue.compatibility import State, cell
+from provision.model.errors import BadInput
+from provision.model.platforms import NO_GPU, gpus, images
+from provision.catalogue.recipe import Catalogue
+from provision.model.target import Target
 from provision.tasks.recipes import known_place
 from tests.provision.lab import write_recipe
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from provision import errors
-from provision.errors import BadInput, GpurigError
+from provision.model import errors
+from provision.model.errors import BadInput, GpurigError
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, GpurigError)]
 

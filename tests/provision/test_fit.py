@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.errors import BadInput
-from provision.platforms import instance_types
-from provision.recipe import Catalogue
-from provision.target import Target
+from provision.model.errors import BadInput
+from provision.model.platforms import instance_types
+from provision.catalogue.recipe import Catalogue
+from provision.model.target import Target
 from tests.provision.lab import write_recipe
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.errors import BadInput
+from provision.model.errors import BadInput
 from tests.provision.kept_lab import BUILD, NEEDED, entry, kept, next_box, program, recipe, said, setup, tree
 from tests.provision.lab import gate, until
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from provision.platforms import NO_GPU, cheapest, gpus, images, instance_types
+from provision.model.platforms import NO_GPU, cheapest, gpus, images, instance_types
 
 
 def test_every_instance_type_has_a_known_gpu() -> None:

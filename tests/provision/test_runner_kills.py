@@ -12,7 +12,7 @@ import pytest
 from tests.provision.lab import gate, names, until
 
 if TYPE_CHECKING:
-    from provision.bundle import Bundle
+    from provision.bundle.render import Bundle
     from tests.provision.lab import Lab
 
 # At the start of a process that finds the file "doom" in its home: die at the N-th change that it makes there, or at

@@ -13,7 +13,7 @@ from tests.provision.lab import RUNNER, gate, names, states, until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provision.bundle import Bundle
+    from provision.bundle.render import Bundle
     from tests.provision.lab import Client, Lab
 
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from provision.target import Target
+from provision.model.target import Target
 
 FULL = Target(
     image="debian-12",

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from provision.bundle import HOME, render
-from provision.cloud_init import LIMIT, cloud_config, user_data
-from provision.errors import BadInput
-from provision.target import Target
+from provision.bundle.render import HOME, render
+from provision.bundle.cloud_init import LIMIT, cloud_config, user_data
+from provision.model.errors import BadInput
+from provision.model.target import Target
 from tests.provision.lab import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provision.bundle import Bundle
+    from provision.bundle.render import Bundle
     from tests.provision.lab import Lab
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.bundle import render
-from provision.pages import pages, write
-from provision.recipe import TEMPLATES, Catalogue
-from provision.target import Target
+from provision.bundle.render import render
+from provision.catalogue.pages import pages, write
+from provision.catalogue.recipe import TEMPLATES, Catalogue
+from provision.model.target import Target
 from tests.provision.lab import write_recipe
 from tests.recipes import kitchen
 from tests.tasks.test_fab import fab

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.recipe import Catalogue
+from provision.catalogue.recipe import Catalogue
 from tests.provision.lab import write_recipe
 from tests.tasks.test_fab import FAB, ROOT, fab
 

@@ -11,21 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision import launch_host, runs_host, transfer
-from provision.errors import BadInput, GpurigError
-from provision.inventory import Host
-from provision.progress import PlainView
-from provision.session import Session
-from provision.sync import sync
+from provision.agent import launch_host, runs_host
+
+from provision.work import transfer
+from provision.model.errors import BadInput, GpurigError
+from provision.transport.inventory import Host
+from provision.screen.progress import PlainView
+from provision.transport.session import Session
+from provision.work.sync import sync
 from provision.tasks import OPTIONAL, collection, words
-from provision.transfer import fetch
-from provision.worktree import ignored, listed
+from provision.work.transfer import fetch
+from provision.work.worktree import ignored, listed
 from tests.tasks.test_fab import fab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.wire import Event
+    from provision.transport.wire import Event
 
 HOST = Host(name="box", address="192.0.2.7")
 

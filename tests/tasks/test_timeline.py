@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.errors import Unreachable
-from provision.inventory import Host
+from provision.model.errors import Unreachable
+from provision.transport.inventory import Host
 from tests.tasks.test_fab import fab
 from tests.tasks.timeline_lab import HOST, NOON, event, ran, read, rows, step, told
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision import journal_host
+from provision.agent import journal_host
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from provision.comparison import FILE, Comparison, Half
-from provision.errors import BadInput
-from provision.plot import COLOURS, plot
+from provision.work.comparison import FILE, Comparison, Half
+from provision.model.errors import BadInput
+from provision.work.plot import COLOURS, plot
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from provision.pictures import GAP, LABEL, MOST, TILE, contact_sheet
+from provision.work.pictures import GAP, LABEL, MOST, TILE, contact_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path

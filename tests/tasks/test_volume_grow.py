@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.target import Target
+from provision.model.target import Target
 from tests.rehearsal.cloud.helpers import serve
 from tests.tasks.test_fab import FAB, ROOT, fab
 from tests.tasks.test_hosts import document, row

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.target import Target
+from provision.model.target import Target
 from tests.rehearsal.cloud.helpers import serve
 from tests.tasks.test_fab import fab, pulumi_that_says
 from tests.tasks.test_hosts import document, row
