@@ -12,9 +12,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # gpurig is run from its folder, not installed
 
 from provision.bundle.render import render
+from provision.model.target import Target
 from provision.transport.inventory import Host
 from provision.transport.session import Session
-from provision.model.target import Target
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ import pulumi
 
 from infra import conflicts, fit, keys, ranges
 from infra.public_key import read_public_key
+from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images, instance_types
-from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
 
 if TYPE_CHECKING:

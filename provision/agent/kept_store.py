@@ -20,7 +20,17 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from provision.agent.kept_parts import EXTRACT, TAR, UNPACK, WORKERS, beside, pump, shared_out, stands_alone, takes_direct
+from provision.agent.kept_parts import (
+    EXTRACT,
+    TAR,
+    UNPACK,
+    WORKERS,
+    beside,
+    pump,
+    shared_out,
+    stands_alone,
+    takes_direct,
+)
 
 if TYPE_CHECKING:
     from provision.agent.runner import Json

@@ -402,7 +402,7 @@ def keeper_of(bundle: Json, *, fresh: bool) -> Any:
         return None
     sys.modules["provision.agent.runner"] = sys.modules[__name__]
     for name, text in about["modules"]:
-        module = sys.modules[f"provision.{name}"] = types.ModuleType(f"provision.{name}")
+        module = sys.modules[f"provision.agent.{name}"] = types.ModuleType(f"provision.agent.{name}")
         exec(compile(text, f"gpurig-{name}", "exec"), vars(module))  # noqa: S102 - as the runner itself came here
     return vars(module)["Keeper"](about, fresh=fresh)
 

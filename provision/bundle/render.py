@@ -14,8 +14,8 @@ import traceback
 from typing import TYPE_CHECKING, Any, Literal
 
 from provision.bundle import kept, slim
-from provision.model.errors import BadInput
 from provision.catalogue.recipe import TEMPLATES, Catalogue
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -36,7 +36,7 @@ def library(text: str, scripts: Iterable[str]) -> str:
 @functools.cache
 def module(name: str) -> str:
     """Return the source of one of our modules that run on the host: no docstrings, no comment lines, narrow margins."""
-    source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    source = Path(__file__).parents[1].joinpath("agent", f"{name}.py").read_text(encoding="utf-8")
     said: set[int] = set()
     text: set[int] = set()
     depth, fresh = 0, True

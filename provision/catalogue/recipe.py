@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from provision.model.target import Target
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
-from provision.work import runs
 from provision.model.errors import GpurigError
+from provision.work import runs
 from provision.work.runs import Run
 
 if TYPE_CHECKING:

@@ -9,18 +9,18 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from provision.history.axis import Axis
 from provision.catalogue.recipe import TEMPLATES
-from provision.work.runs import amount, took
+from provision.history.axis import Axis
 from provision.history.rows import sections
+from provision.work.runs import amount, took
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from provision.model.errors import GpurigError
-    from provision.transport.inventory import Host
     from provision.history.journal import Journal
     from provision.history.rows import Row, Section
+    from provision.model.errors import GpurigError
+    from provision.transport.inventory import Host
 
 FOLDER = TEMPLATES / "timeline"
 ZOOMS = (1, 2, 4, 8, 16, 32)

@@ -8,8 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from provision.screen import progress
 from provision.model.errors import GpurigError, NotHere
+from provision.screen import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
-    from provision.transport.inventory import Host
     from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 PATIENCE = 0.3
 """Seconds of work before the table shows: what is over sooner needs none."""

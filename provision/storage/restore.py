@@ -8,16 +8,16 @@ import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from provision.work import runs
 from provision.model.errors import BadInput, GpurigError
 from provision.storage.volumes import COMPLETED, answers, pairs
+from provision.work import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provision.screen.progress import View
-    from provision.transport.session import Session
     from provision.storage.volumes import JobVolume, Snapshot
+    from provision.transport.session import Session
 
 WATCH = ("runs_host", "volume_host")
 RESTORE = (*WATCH, "restore_host")

@@ -7,8 +7,8 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from provision.transport import ec2
 from provision.model.errors import BadInput, GpurigError
+from provision.transport import ec2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -13,20 +13,19 @@ import fabric
 import fabric.main
 from invoke.exceptions import Exit
 
-from provision.screen import fleet, progress
-
-from provision.transport import inventory
+from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput, GpurigError
 from provision.model.platforms import NO_GPU, gpus, images
-from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
+from provision.screen import fleet, progress
 from provision.tasks.words import Task
+from provision.transport import inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from provision.transport.inventory import Host
     from provision.screen.progress import View
+    from provision.transport.inventory import Host
     from provision.transport.session import Session
 
 CHOICES_HELP = {

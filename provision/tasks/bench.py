@@ -6,20 +6,20 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision.work import trial
-from provision.work.comparison import FILE, Comparison, Half
 from provision.model.errors import GpurigError
 from provision.model.platforms import NO_GPU
 from provision.tasks.base import Choices, each, ending, task
 from provision.tasks.example import HELP, ITERABLE, Play, wishes_of
 from provision.tasks.run import leaving
+from provision.work import trial
+from provision.work.comparison import FILE, Comparison, Half
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provision.transport.inventory import Host
-    from provision.screen.progress import View
     from provision.catalogue.recipe import Recipe
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
     from provision.transport.session import Session
     from provision.work.trial import Stage
 

@@ -12,18 +12,18 @@ from invoke.exceptions import Exit
 
 from provision.bundle.render import PREFIX
 from provision.model.errors import BadInput, GpurigError, RunFailed
-from provision.work.runs import DATASETS, RUNNING, Runs, mount_point, one, ways_back
-from provision.transport.session import Session
 from provision.tasks.base import Choices, each
 from provision.tasks.run import leaving
 from provision.tasks.setup import SetUp
+from provision.transport.session import Session
+from provision.work.runs import DATASETS, RUNNING, Runs, mount_point, one, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePosixPath
 
-    from provision.transport.inventory import Host
     from provision.screen.progress import View
+    from provision.transport.inventory import Host
     from provision.work.runs import Run
 
     Prepare = Callable[[Session, PurePosixPath, View], "Job"]

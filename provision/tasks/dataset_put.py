@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
-from provision.work.runs import DATASETS, amount, counted, mount_point, one
-from provision.transport.session import Session
-from provision.work.sync import send
 from provision.tasks.base import LIMIT_HELP, each, ending, task
 from provision.tasks.dataset import check_name, work
 from provision.tasks.dataset_get import job_of, name_from
+from provision.transport.session import Session
+from provision.work.runs import DATASETS, amount, counted, mount_point, one
+from provision.work.sync import send
 from provision.work.upload import upload
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
-    from provision.transport.inventory import Host
     from provision.screen.progress import View
     from provision.tasks.dataset import Job
+    from provision.transport.inventory import Host
 
 HELP = {
     "path": "a folder, or one file: an archive is unpacked on the host",

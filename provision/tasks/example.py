@@ -7,22 +7,22 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision.work import trial
 from provision.model.errors import BadInput
-from provision.work.pictures import contact_sheet
 from provision.model.platforms import NO_GPU
-from provision.work.runs import Runs, took, ways_back
-from provision.transport.session import Session
 from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, pairs, target_of, task
 from provision.tasks.run import leaving
 from provision.tasks.setup import SetUp
+from provision.transport.session import Session
+from provision.work import trial
+from provision.work.pictures import contact_sheet
+from provision.work.runs import Runs, took, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from provision.transport.inventory import Host
-    from provision.screen.progress import View
     from provision.catalogue.recipe import Recipe
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
     from provision.work.runs import Run
     from provision.work.trial import Kind, Stage
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
-from provision.work.runs import NAME, Runs, amount, counted
-from provision.transport.session import Session
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task
+from provision.transport.session import Session
+from provision.work.runs import NAME, Runs, amount, counted
 from provision.work.transfer import fetch as bring
 from provision.work.trial import folder_name
 
 if TYPE_CHECKING:
-    from provision.transport.inventory import Host
     from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 HELP = {
     "what": "a run's name, or a pattern of files below the mount point ('work/digits/*.pth')",

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
-from provision.work.runs import Runs
-from provision.transport.session import Session
 from provision.tasks.base import LIMIT_HELP, each, ending, task
 from provision.tasks.run import follow as follow_run
 from provision.tasks.run import leaving
+from provision.transport.session import Session
+from provision.work.runs import Runs
 
 if TYPE_CHECKING:
-    from provision.transport.inventory import Host
     from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 HELP = {
     "name": "which run; the newest where not given",

@@ -7,13 +7,13 @@ import json as json_lines
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision.work.runs import Runs, took
-from provision.transport.session import Session
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task, tell
+from provision.transport.session import Session
+from provision.work.runs import Runs, took
 
 if TYPE_CHECKING:
-    from provision.transport.inventory import Host
     from provision.screen.progress import View
+    from provision.transport.inventory import Host
     from provision.work.runs import Run
 
 

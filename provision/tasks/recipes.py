@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from provision.catalogue import compatibility
 from provision.catalogue.compatibility import State
+from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
-from provision.catalogue.recipe import Catalogue
 from provision.tasks.base import task
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import dataclasses
 import sys
 from typing import Any
 
-from provision.bundle import render as bundle, cloud_init
+from provision.bundle import cloud_init
+from provision.bundle import render as bundle
 from provision.model.errors import BadInput, NoHosts
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target

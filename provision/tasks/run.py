@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit
 
 from provision.model.errors import RunFailed
-from provision.work.runs import Runs, took, ways_back
-from provision.transport.session import Session
 from provision.model.target import Target
 from provision.tasks.base import LIMIT_HELP, each, ending, target_of, task
+from provision.transport.session import Session
+from provision.work.runs import Runs, took, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from provision.transport.inventory import Host
     from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 NOT_FOUND = 127
 """What a shell ends with when there is no such program."""

@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 
-from provision.catalogue import compatibility
-
-from provision.screen import progress
 from provision.bundle.render import HOME, render
-from provision.model.errors import BadInput, GpurigError
+from provision.catalogue import compatibility
 from provision.catalogue.recipe import Catalogue
-from provision.transport.session import Session
+from provision.model.errors import BadInput, GpurigError
+from provision.screen import progress
 from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, pairs, target_of, task
+from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provision.bundle.render import Bundle
-    from provision.transport.inventory import Host
-    from provision.screen.progress import View
     from provision.catalogue.recipe import Recipe
     from provision.model.target import Target
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 HELP = {
     "fresh": "install again what is there already",

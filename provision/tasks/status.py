@@ -8,22 +8,22 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from provision.work import runs
-from provision.model.errors import GpurigError
-from provision.history.journal import HOST
-from provision.model.platforms import NO_GPU
 from provision.catalogue.recipe import Catalogue
-from provision.work.runs import Run, took
-from provision.transport.session import Session
+from provision.history.journal import HOST
+from provision.model.errors import GpurigError
+from provision.model.platforms import NO_GPU
 from provision.model.target import Target
-from provision.tasks.base import LIMIT_HELP, cards, each, ending, hosts_for, task
 from provision.storage.volumes import COMPLETED, JobVolume
+from provision.tasks.base import LIMIT_HELP, cards, each, ending, hosts_for, task
+from provision.transport.session import Session
+from provision.work import runs
+from provision.work.runs import Run, took
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from provision.transport.inventory import Host
     from provision.screen.progress import View
+    from provision.transport.inventory import Host
     from provision.transport.wire import Event
 
 PATIENCE = 20

@@ -7,17 +7,17 @@ import json as json_lines
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision.work import runs
 from provision.model.errors import BadInput, Unreachable
-from provision.transport.session import Session
-from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task
 from provision.storage.restore import FRESH, WATCH, Restore, checked_path, chosen, leftovers
 from provision.storage.volumes import JobVolume
+from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task
+from provision.transport.session import Session
+from provision.work import runs
 
 if TYPE_CHECKING:
-    from provision.transport.inventory import Host
     from provision.screen.progress import View
     from provision.storage.volumes import Snapshot
+    from provision.transport.inventory import Host
     from provision.transport.wire import Event
 
 GIB = 2**30

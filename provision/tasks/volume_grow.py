@@ -6,19 +6,19 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from provision.work import runs
 from provision.model.errors import BadInput, GpurigError
-from provision.transport.inventory import project_folder
-from provision.transport.session import Session
-from provision.tasks.base import each, ending, hosts_for, task, tell
 from provision.storage.restore import WATCH
 from provision.storage.volumes import JobVolume
+from provision.tasks.base import each, ending, hosts_for, task, tell
+from provision.transport.inventory import project_folder
+from provision.transport.session import Session
+from provision.work import runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from provision.transport.inventory import Host
     from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 KEY = "gpurig:jobVolumeGib"
 NAMED = "gpurig:jobVolume"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import fabric
 import paramiko
 
-from provision.transport import host_keys
 from provision.model.errors import BadInput, Unreachable, UntrustedHost
+from provision.transport import host_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from provision.transport import ec2
 from provision.model.errors import UntrustedHost
+from provision.transport import ec2
 from provision.transport.inventory import project_folder
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 import paramiko
 from invoke.exceptions import AuthFailure
 
-from provision.transport.connection import Connection
 from provision.model.errors import GpurigError, RunInterrupted, Unreachable
+from provision.transport.connection import Connection
 from provision.transport.wire import BOOT, PROMPT, parse, source
 
 if TYPE_CHECKING:

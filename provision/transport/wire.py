@@ -43,7 +43,7 @@ else:
     print('{{"event": "send"}}', flush=True)
     request = json.loads(zlib.decompress(sys.stdin.buffer.read()))
 for name, text in [("runner", request["runner"]), *request.get("modules", ())]:
-    module = sys.modules["provision." + name] = types.ModuleType("provision." + name)
+    module = sys.modules["provision.agent." + name] = types.ModuleType("provision.agent." + name)
     exec(code(name, text), vars(module))
 module.main(request)
 """
@@ -52,7 +52,7 @@ module.main(request)
 @functools.cache
 def source(name: str) -> str:
     """Return the source of one of our modules that run on the host: Python 3.8, standard library only."""
-    return Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+    return Path(__file__).parents[1].joinpath("agent", f"{name}.py").read_text(encoding="utf-8")
 
 
 def parse(line: str) -> Event:

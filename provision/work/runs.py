@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from provision.bundle.render import activation
 from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted, Unreachable
-from provision.transport.session import DROPS, Dropped
 from provision.model.target import Target
+from provision.transport.session import DROPS, Dropped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

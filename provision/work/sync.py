@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 
-from provision.transport.connection import ssh_command
 from provision.model.errors import BadInput, GpurigError
+from provision.transport.connection import ssh_command
 from provision.work.runs import TRANSFER, mount_point, one
 from provision.work.worktree import ignored, listed
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import paramiko
 
-from provision.transport import pipes
 from provision.model.errors import BadInput, GpurigError
-from provision.work.runs import NAME, TRANSFER, ask, mount_point
+from provision.transport import pipes
 from provision.transport.session import DROPS, Dropped
+from provision.work.runs import NAME, TRANSFER, ask, mount_point
 from provision.work.sync import Sent, sync
 
 if TYPE_CHECKING:

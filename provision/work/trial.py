@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Literal
 from provision.bundle.render import command_of
 from provision.model.errors import BadInput, GpurigError, RunFailed, RunInterrupted
 from provision.transport.inventory import project_folder
-from provision.work.runs import RUNNING, Run, Runs, ways_back
 from provision.transport.session import Session
+from provision.work.runs import RUNNING, Run, Runs, ways_back
 from provision.work.sync import sync
 from provision.work.transfer import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from provision.transport.inventory import Host
-    from provision.screen.progress import View
     from provision.catalogue.recipe import Recipe
     from provision.model.target import Target
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 Kind = Literal["example", "bench"]
 

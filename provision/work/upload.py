@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import paramiko
 
-from provision.transport import pipes
-from provision.model.errors import GpurigError
-from provision.work.runs import DATASETS, amount, one
-from provision.transport.session import DROPS, Dropped
 from provision.agent.transfer_host import hash_on
+from provision.model.errors import GpurigError
+from provision.transport import pipes
+from provision.transport.session import DROPS, Dropped
+from provision.work.runs import DATASETS, amount, one
 
 if TYPE_CHECKING:
     from pathlib import Path

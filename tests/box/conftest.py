@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.bundle import cloud_init
-
-from provision.transport import host_keys
 from provision.bundle.render import render
-from provision.transport.inventory import Host
 from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
+from provision.transport import host_keys
+from provision.transport.inventory import Host
 from rehearsal.boxes import roots, why_not
 from rehearsal.cloud.handle import REGION, Cloud
 

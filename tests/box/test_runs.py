@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.model.errors import RunInterrupted, Unreachable
-from provision.work.runs import Runs
-from provision.transport.session import Session
 from provision.model.target import Target
+from provision.transport.session import Session
+from provision.work.runs import Runs
 from tests.box.test_session import quiet, run
 from tests.box.test_tasks import FAB
 

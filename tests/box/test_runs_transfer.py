@@ -14,8 +14,8 @@ import pytest
 
 from provision.model.errors import BadInput, GpurigError
 from provision.screen.progress import PlainView
-from provision.work.runs import RUNNING, Runs
 from provision.transport.session import Session
+from provision.work.runs import RUNNING, Runs
 from provision.work.sync import sync
 from provision.work.transfer import fetch
 from tests.box.test_session import quiet, run

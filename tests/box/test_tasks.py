@@ -17,8 +17,8 @@ import pytest
 
 from provision.model.errors import GpurigError
 from provision.screen.progress import PlainView
-from provision.transport.session import Session
 from provision.tasks.setup import _send
+from provision.transport.session import Session
 from tests.box.test_session import quiet, run
 
 if TYPE_CHECKING:

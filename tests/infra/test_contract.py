@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from infra.keys import KEYS, parse
-from provision.transport import inventory
 from provision.catalogue.recipe import Catalogue
+from provision.transport import inventory
 from rehearsal.standins.repositories import REPOSITORIES
 from tests.infra.aws import Aws
 from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, run

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 
-RUNNER = Path(__file__).parents[2] / "provision" / "runner.py"
+RUNNER = Path(__file__).parents[2] / "provision" / "agent" / "runner.py"
 PATIENCE = 60
 """Seconds after which a test gives up on something that has to happen: far more than it takes."""
 # What a client runs on the host over SSH, and an end to it should it never end.

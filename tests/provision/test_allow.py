@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.transport import inventory
 from provision.model.errors import BadInput
+from provision.transport import inventory
 
 if TYPE_CHECKING:
     from pathlib import Path

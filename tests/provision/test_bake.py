@@ -12,18 +12,16 @@ import yaml
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.ec2 import ec2_backends
 
-from provision.storage import bake
-
 from provision.bundle import baked
-
-from provision.transport import ec2
-from provision.storage.bake import Bakery
-from provision.bundle.render import render
 from provision.bundle.cloud_init import VOLUME_SCRIPT, cloud_config
+from provision.bundle.render import render
 from provision.model.errors import BadInput, GpurigError
-from provision.transport.inventory import Host
-from provision.screen.progress import PlainView
 from provision.model.target import Target
+from provision.screen.progress import PlainView
+from provision.storage import bake
+from provision.storage.bake import Bakery
+from provision.transport import ec2
+from provision.transport.inventory import Host
 from rehearsal.errors import RehearsalError
 from tests.recipes.kitchen import shellcheck
 from tests.rehearsal.cloud.helpers import run, serve

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from provision.bundle.render import render
-from provision.model.errors import BadInput
 from provision.catalogue.recipe import Catalogue
+from provision.model.errors import BadInput
 from provision.model.target import Target
 from tests.provision.lab import write_recipe
 
@@ -93,7 +93,7 @@ def test_the_bundle_carries_its_digest_and_the_runner(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["runner", "kept_parts", "kept_store", "kept_scan", "kept_host"])
 def test_what_travels_does_what_its_file_says(folder: Path, name: str) -> None:
-    source = (ROOT / "provision" / f"{name}.py").read_text(encoding="utf-8")
+    source = (ROOT / "provision" / "agent" / f"{name}.py").read_text(encoding="utf-8")
     bundle = render(["tool", "aside"], Target(), Catalogue(folder))
     assert bundle.kept
     lean = dict(bundle.kept["modules"], runner=bundle.runner)[name]

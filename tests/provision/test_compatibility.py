@@ -9,9 +9,9 @@ import pytest
 
 from provision.catalogue import compatibility
 from provision.catalogue.compatibility import State, cell
+from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
-from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
 from provision.tasks.recipes import known_place
 from tests.provision.lab import write_recipe

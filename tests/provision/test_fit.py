@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import instance_types
-from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
 from tests.provision.lab import write_recipe
 

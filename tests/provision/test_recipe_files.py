@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.model.errors import BadInput
 from provision.catalogue.recipe import Catalogue, File, Recipe
+from provision.model.errors import BadInput
 from tests.provision.lab import write_recipe
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from provision.bundle.render import HOME, render
 from provision.bundle.cloud_init import LIMIT, cloud_config, user_data
+from provision.bundle.render import HOME, render
 from provision.model.errors import BadInput
 from provision.model.target import Target
 from tests.provision.lab import until

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.catalogue import compatibility
 from provision.bundle.render import render
-from provision.model.platforms import NO_GPU, gpus, images
+from provision.catalogue import compatibility
 from provision.catalogue.recipe import Catalogue
+from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import pytest
 from provision.bundle import cloud_init
 from provision.bundle.render import render
 from provision.catalogue.compatibility import State, cell, oldest_driver
-from provision.model.platforms import NO_GPU, gpus, images
 from provision.catalogue.recipe import TEMPLATES
+from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
 from tests.recipes.kitchen import (
     CATALOGUE,

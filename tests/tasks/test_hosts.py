@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.transport import host_keys, inventory
 from provision.model.errors import BadInput
 from provision.model.target import MIRROR_KINDS, Target
+from provision.transport import host_keys, inventory
 from tests.tasks.test_fab import fab, pulumi_that_says
 
 if TYPE_CHECKING:

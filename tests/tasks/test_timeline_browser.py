@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from provision.transport.inventory import Host
 from provision.history.timeline import FOLDER, Page
+from provision.transport.inventory import Host
 from tests.tasks.browser import PROGRAM, SIZE, show
 from tests.tasks.timeline_lab import event, ran, step, told
 

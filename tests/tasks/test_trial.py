@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.bundle.render import activation, command_of
-from provision.model.errors import BadInput
 from provision.catalogue.recipe import Catalogue
+from provision.model.errors import BadInput
 from provision.model.target import Target
 from tests.tasks.test_fab import fab
 

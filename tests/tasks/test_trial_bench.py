@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from provision.work.comparison import FILE, Comparison, Half
 from provision.model.errors import BadInput
+from provision.work.comparison import FILE, Comparison, Half
 from provision.work.plot import COLOURS, plot
 
 if TYPE_CHECKING:

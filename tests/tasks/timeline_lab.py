@@ -5,9 +5,9 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
-from provision.transport.inventory import Host
 from provision.history.journal import Journal
 from provision.history.timeline import Page
+from provision.transport.inventory import Host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The documentation of the catalogue, written from its metadata: `python -m provision.catalogue.pages` rewrites it in docs/."""
+"""The documentation of the catalogue, written from its metadata: `make pages` rewrites it in docs/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from provision.catalogue.pages.markdown import table
 if TYPE_CHECKING:
     from provision.catalogue.recipe import Catalogue
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 def pages(catalogue: Catalogue) -> dict[str, str]:
@@ -59,5 +59,5 @@ shows the list in the terminal, and `fab recipes NAME` one page.
 
 {table(["recipe", "what it is", "version", "document", "minutes", "try it"], rows)}
 Minutes are those of the install alone, on a fresh box of the smallest type. The pages of this folder are written from
-the recipes' own `recipe.toml`: `python -m provision.catalogue.pages` writes them again.
+the recipes' own `recipe.toml`: `make pages` writes them again.
 """

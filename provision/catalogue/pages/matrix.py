@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _HEAD = """# What works where
 
-Written from the recipes' own metadata (`python -m provision.catalogue.pages`). `fab recipes --image IMAGE --gpu MODEL` says the
+Written from the recipes' own metadata (`make pages`). `fab recipes --image IMAGE --gpu MODEL` says the
 same in the terminal; `pulumi preview` and `fab setup` refuse by the same table, with the nearest thing that works.
 
 | cell | means |

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from provision.bundle.render import activation, render
 from provision.catalogue.compatibility import State, best_target, cell, oldest_driver
-from provision.model.errors import BadInput
 from provision.catalogue.pages import matrix
 from provision.catalogue.pages.markdown import bullets, commands, section, table
 from provision.catalogue.pages.origin import origins
+from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from provision.catalogue.recipe import Catalogue, Recipe
     from provision.model.target import Target
 
-DOCUMENTS = Path(__file__).parents[2] / "docs" / "documents"
+DOCUMENTS = Path(__file__).parents[3] / "docs" / "documents"
 
 
 @functools.cache
