@@ -6,13 +6,16 @@ import dataclasses
 import os
 import shutil
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from provision.bundle import render as bundle
 from provision.model.target import Target
 from tests.recipes.kitchen import CATALOGUE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare for a /run and a load of its own"
