@@ -22,7 +22,7 @@ from rehearsal.cloud.handle import REGION, Cloud
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.bundle.render import Bundle
+    from provision.bundle.step import Bundle
 
 LACK = why_not()
 
