@@ -10,6 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from provision.errors import BadInput
+from provision.model import tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,12 +59,12 @@ class Network(pulumi.ComponentResource):
             cidr_block=args.cidr,
             enable_dns_support=True,
             enable_dns_hostnames=True,
-            tags={"Name": name},
+            tags={tags.NAME: name},
             opts=self._options,
         )
         # Whatever is put into the VPC without a group of its own gets this one: it must let nothing in or out.
         aws.ec2.DefaultSecurityGroup(
-            f"{name}-default", vpc_id=self.vpc.id, ingress=[], egress=[], tags={"Name": name}, opts=self._options
+            f"{name}-default", vpc_id=self.vpc.id, ingress=[], egress=[], tags={tags.NAME: name}, opts=self._options
         )
         table = self._way_out(args.region)
         self._subnets = {zone: self._subnet(zone, args.cidr, table) for zone in dict.fromkeys(args.zones)}
@@ -71,9 +72,9 @@ class Network(pulumi.ComponentResource):
 
     def _way_out(self, region: str) -> aws.ec2.RouteTable:
         """Make the gateway, the route to it, and the shorter way to S3, which costs no traffic."""
-        tags = {"Name": self._name}
-        gateway = aws.ec2.InternetGateway(f"{self._name}-gateway", vpc_id=self.vpc.id, tags=tags, opts=self._options)
-        table = aws.ec2.RouteTable(f"{self._name}-routes", vpc_id=self.vpc.id, tags=tags, opts=self._options)
+        named = {tags.NAME: self._name}
+        gateway = aws.ec2.InternetGateway(f"{self._name}-gateway", vpc_id=self.vpc.id, tags=named, opts=self._options)
+        table = aws.ec2.RouteTable(f"{self._name}-routes", vpc_id=self.vpc.id, tags=named, opts=self._options)
         aws.ec2.Route(
             f"{self._name}-out",
             route_table_id=table.id,
@@ -87,7 +88,7 @@ class Network(pulumi.ComponentResource):
             vpc_endpoint_type="Gateway",
             service_name=f"com.amazonaws.{region}.s3",
             route_table_ids=[table.id],
-            tags=tags,
+            tags=named,
             opts=self._options,
         )
         return table
@@ -103,7 +104,7 @@ class Network(pulumi.ComponentResource):
             cidr_block=str(block),
             # A box asks for its public address itself; nothing else gets one by accident.
             map_public_ip_on_launch=False,
-            tags={"Name": f"{self._name}-{zone}"},
+            tags={tags.NAME: f"{self._name}-{zone}"},
             opts=self._options,
         )
         aws.ec2.RouteTableAssociation(

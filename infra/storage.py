@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from infra.refusal import refusing
 from infra.volumes import from_tags
 from provision.errors import BadInput
+from provision.model import tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +66,7 @@ class JobVolume(pulumi.ComponentResource):
             encrypted=True,
             snapshot_id=args.jobs.snapshot,
             final_snapshot=args.on_destroy == "snapshot",
-            tags={"Name": name, **args.tags, **from_tags(args.jobs.source)},
+            tags={tags.NAME: name, **args.tags, **from_tags(args.jobs.source)},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # Either of these would replace the volume, and with it all that is on it.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from infra.cloud import stack_tags, tagged
 from infra.network import ways_to_move
 from provision.errors import BadInput
+from provision.model.tags import FROM, HOST, JOBS, PROJECT, STACK, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -14,36 +15,31 @@ if TYPE_CHECKING:
     from infra.cloud import Cloud, Volume
     from infra.settings import Settings
 
-_HOST = "gpurig:host"
-_PART = "gpurig:volume"
-_JOBS = "jobs"
-_FROM = "gpurig:from"
-
 
 def job_tags(host_name: str) -> dict[str, str]:
     """Return the tags by which a box's job volume and its snapshots are told from those of other boxes and stacks."""
-    return {**of_any_host(), _HOST: host_name}
+    return {**of_any_host(), HOST: host_name}
 
 
 def of_any_host() -> dict[str, str]:
     """Return the tags that the job volumes and snapshots of all boxes of the stack share, also of those long gone."""
     own = stack_tags()
-    return {**{key: own[key] for key in ("gpurig:project", "gpurig:stack")}, _PART: _JOBS}
+    return {**{key: own[key] for key in (PROJECT, STACK)}, VOLUME: JOBS}
 
 
 def host_of(tags: Mapping[str, str]) -> str:
     """Return which box a volume or a snapshot is of; "" where its tags do not say."""
-    return tags.get(_HOST, "")
+    return tags.get(HOST, "")
 
 
 def source_of(tags: Mapping[str, str]) -> str:
     """Return the snapshot that a volume was made from by its tags; "" where they do not say."""
-    return tags.get(_FROM, "")
+    return tags.get(FROM, "")
 
 
 def from_tags(snapshot: str) -> dict[str, str]:
     """Return the tags of a volume that was made from a snapshot ("": of none), which its snapshots then carry too."""
-    return {_FROM: snapshot} if snapshot else {}
+    return {FROM: snapshot} if snapshot else {}
 
 
 def named_volumes(settings: Settings, cloud: Cloud) -> dict[str, Volume]:
@@ -70,23 +66,23 @@ def named_volumes(settings: Settings, cloud: Cloud) -> dict[str, Volume]:
 
 def _host(settings: Settings, volume: Volume) -> str:
     """Return which host a volume is for by its tag; without one, the only host."""
-    return volume.tags.get(_HOST, settings.host_name)
+    return volume.tags.get(HOST, settings.host_name)
 
 
 def _why_not(settings: Settings, cloud: Cloud, volume: Volume) -> str:
     """Return why a named volume must not be used; empty text where it may."""
     names = [box.host_name for box in settings.each()]
     host = _host(settings, volume)
-    if _HOST not in volume.tags and settings.hosts > 1:
-        return f"has no tag {_HOST}, which says whose it is: one of {', '.join(names)}"
+    if HOST not in volume.tags and settings.hosts > 1:
+        return f"has no tag {HOST}, which says whose it is: one of {', '.join(names)}"
     for key, own in job_tags(host).items():
         if volume.tags.get(key, own) != own:
             return f'belongs to another: its tag {key} is "{volume.tags[key]}", and here it would be "{own}"'
     if host not in names:
-        return f'belongs to another: its tag {_HOST} is "{host}", and this stack has {", ".join(names)}'
+        return f'belongs to another: its tag {HOST} is "{host}", and this stack has {", ".join(names)}'
     if cloud.volumes({"volume-id": [volume.id], "status": ["available"]}):
         return ""
-    holders = cloud.instances({key: tag for key, tag in job_tags(host).items() if key != _PART})
+    holders = cloud.instances({key: tag for key, tag in job_tags(host).items() if key != VOLUME})
     if holders and cloud.volumes({"volume-id": [volume.id], "attachment.instance-id": holders}):
         return ""
     return f'is not available, and not attached to "{host}" either: detach it where it is in use'

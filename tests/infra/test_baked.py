@@ -40,12 +40,12 @@ class AwsWithImages(Aws):
 def image(id_: str, day: int, **changes: str) -> dict[str, Any]:
     """Return an image of the stack's default recipe as `fab bake` makes it."""
     tags = {
-        baked.PROJECT: "gpurig",
-        baked.STACK: "another",
-        baked.RECIPE: "digits",
-        baked.IMAGE: "ubuntu-22.04",
-        baked.DIGEST: baked.digest("digits", TARGET),
-        baked.ROOT_GIB: "100",
+        "gpurig:project": "gpurig",
+        "gpurig:stack": "another",
+        "gpurig:recipe": "digits",
+        "gpurig:image": "ubuntu-22.04",
+        "gpurig:digest": baked.digest("digits", TARGET),
+        "gpurig:root-gib": "100",
     }
     changed = {f"gpurig:{key}": value for key, value in changes.items() if key != "state"}
     state = changes.get("state", "available")
