@@ -9,13 +9,13 @@ from infra.network import Network, NetworkArgs
 from infra.outputs import export_document, export_for_people
 from infra.placement import Placement
 from infra.refusal import refusals
-from infra.settings import Account, Settings
+from infra.settings.load import load_settings
 
 
 def main() -> None:
     """Check everything, then declare everything."""
-    cloud = Cloud(Account.load())
-    settings = Settings.load(cloud)
+    cloud = Cloud()
+    settings = load_settings(cloud)
     placement = Placement.find(settings, cloud)
 
     network = Network(

@@ -10,7 +10,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.network import ANYWHERE
-from infra.ranges import too_broad
+from infra.settings.ranges import too_broad
+from provision.model import tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +67,7 @@ class Access(pulumi.ComponentResource):
             f"{name}-group",
             vpc_id=args.vpc_id,
             description="SSH and the services of a gpurig box, from named addresses",
-            tags={"Name": name},
+            tags={tags.NAME: name},
             opts=self._options,
         )
         for service, port in args.ports.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,12 +12,11 @@ import pulumi
 import pulumi_aws as aws
 
 from provision.errors import BadInput
+from provision.model import tags
 from provision.platforms import NO_GPU, InstanceType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from infra.settings import Account
 
     Filters = Mapping[str, Sequence[str]]
     """Names of EC2's own filters, each with the values that will do."""
@@ -30,15 +30,15 @@ Answer = TypeVar("Answer")
 def stack_tags() -> dict[str, str]:
     """Return the tags of everything that this stack makes, by which it also finds its own snapshots again."""
     return {
-        "gpurig:project": pulumi.get_project(),
-        "gpurig:stack": pulumi.get_stack(),
-        "gpurig:managed-by": "pulumi",
+        tags.PROJECT: pulumi.get_project(),
+        tags.STACK: pulumi.get_stack(),
+        tags.MANAGED_BY: "pulumi",
     }
 
 
-def tagged(tags: Mapping[str, str]) -> dict[str, list[str]]:
+def tagged(wanted: Mapping[str, str]) -> dict[str, list[str]]:
     """Return EC2's filters for what carries these tags."""
-    return {f"tag:{key}": [tags[key]] for key in sorted(tags)}
+    return {f"tag:{key}": [wanted[key]] for key in sorted(wanted)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,11 +68,14 @@ class Snapshot:
 
 
 class Cloud:
-    """An AWS region through one explicit provider."""
+    """An AWS region through one explicit provider: of `aws:region` and `aws:profile`, else of the environment."""
 
-    def __init__(self, account: Account) -> None:
-        self.region = account.region
-        self.profile = account.profile
+    def __init__(self) -> None:
+        config = pulumi.Config("aws")
+        environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+        self.region = config.get("region") or environment
+        """As the AWS provider reads it; empty where neither says, which `load_settings` refuses."""
+        self.profile = config.get("profile")
 
     @functools.cached_property
     def provider(self) -> aws.Provider:

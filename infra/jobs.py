@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from infra import keys
+from infra.settings import NEWEST, NO_SNAPSHOT
 from infra.snapshots import look_up, newest_completed, of_former_hosts, of_pending, refuse_unfit
 from infra.volumes import named_volumes, refuse_moves, refuse_to_shrink, source_of, tagged_volumes
 
@@ -77,7 +77,7 @@ def find_jobs(settings: Settings, cloud: Cloud, zone: str, usable: Collection[st
         else:
             found[host] = _new(settings, cloud, host, zone)
     blank = [host for host, jobs in found.items() if jobs.blank]
-    if blank and settings.looks_for_volumes and settings.job_snapshot != keys.NO_SNAPSHOT:
+    if blank and settings.looks_for_volumes and settings.job_snapshot != NO_SNAPSHOT:
         warnings = of_former_hosts(cloud, blank, {host: present[host] for host in present if host not in own}, own)
         found[blank[0]] = dataclasses.replace(found[blank[0]], warnings=warnings)
     return found
@@ -87,11 +87,11 @@ def _new(settings: Settings, cloud: Cloud, host: str, zone: str) -> Jobs:
     """Return what a new volume is made from. Raises `BadInput` for a snapshot that is not complete, or too large."""
     wanted = settings.job_snapshot
     snapshot, warnings = None, []
-    if wanted == keys.NEWEST:
+    if wanted == NEWEST:
         snapshot, pending = newest_completed(cloud, host)
         if pending and settings.looks_for_volumes:
             warnings = [of_pending(host, snapshot, pending[0])]
-    elif wanted != keys.NO_SNAPSHOT:
+    elif wanted != NO_SNAPSHOT:
         snapshot = look_up(cloud, wanted)
     if snapshot:
         refuse_unfit(settings, host, snapshot)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+import pytest
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, stack
 from pulumi.runtime.settings import SETTINGS
@@ -135,6 +136,18 @@ def run(config: dict[str, str], *, aws: Aws | None = None, program: Path = PROGR
         # A context of its own: the SDK keeps settings, root resource and configuration in context variables.
         contextvars.copy_context().run(_run, program, config, settings)
     return Run(declared=monitor.declared, outputs=monitor.outputs, messages=heard.texts, asked=aws.asked)
+
+
+def refused(changes: dict[str, str], *, aws: Aws | None = None) -> str:
+    """Return the message of a run that must not declare anything of AWS."""
+    with pytest.raises(pulumi.RunError) as caught:
+        run({**GOOD, **{f"gpurig:{key}": value for key, value in changes.items()}}, aws=aws)
+    return str(caught.value)
+
+
+def as_given(value: object) -> str:
+    """Return a value of a YAML file as Pulumi hands it to the program: text as it is, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _run(program: Path, config: dict[str, str], settings: mocks.MockSettings) -> None:

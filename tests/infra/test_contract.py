@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pulumi
 import pytest
 import yaml
 
-from infra.keys import KEYS, parse
 from provision import inventory
 from provision.recipe import Catalogue
 from rehearsal.standins.repositories import REPOSITORIES
 from tests.infra.aws import Aws
-from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, run
+from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, as_given, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
-DECLARED: dict[str, dict[str, Any]] = {
-    key.removeprefix("gpurig:"): value for key, value in PROJECT["config"].items() if key.startswith("gpurig:")
-}
-
-
-def as_given(value: object) -> str:
-    """Return a value of a YAML file as Pulumi hands it to the program: text as it is, the rest as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def stack_config(name: str) -> dict[str, str]:
@@ -104,31 +94,6 @@ def test_people_see_where_to_go_next() -> None:
     assert outputs["ssh"] == "ssh ubuntu@198.51.100.9"
     assert outputs["nextStep"] == "fab setup-digits"
     assert outputs["price"].startswith("running: $")
-
-
-def test_every_key_is_described_and_nothing_else_is() -> None:
-    assert DECLARED.keys() == KEYS.keys()
-    for name, declared in DECLARED.items():
-        assert declared["description"], name
-
-
-@pytest.mark.parametrize("name", KEYS)
-def test_a_documented_default_is_the_programs_own(name: str) -> None:
-    values, problems = parse({name: as_given(DECLARED[name]["default"])})
-    assert not problems
-    assert values[name] == KEYS[name].default
-
-
-@pytest.mark.parametrize("name", KEYS)
-def test_the_example_in_a_refusal_is_itself_accepted(name: str) -> None:
-    # What `pulumi config set --path …` makes of an empty object.
-    by_path = {
-        "sources": '{"cuda": "distribution"}',
-        "mirrors": '{"git": {"https://github.com/": "https://g.example/"}}',
-    }
-    values, problems = parse({name: by_path.get(name) or KEYS[name].example or str(KEYS[name].default)})
-    assert not problems
-    assert values[name] not in (None, "")
 
 
 @pytest.mark.parametrize("stack", ["rehearsal", "rehearsal-upstream", "rehearsal-debian"])

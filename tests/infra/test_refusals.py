@@ -8,18 +8,11 @@ import pulumi
 import pytest
 
 from tests.infra.aws import Aws
-from tests.infra.lab import GOOD, PUBLIC_KEY, run
+from tests.infra.lab import GOOD, PUBLIC_KEY, refused, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-
-def refused(changes: dict[str, str], *, aws: Aws | None = None) -> str:
-    """Return the message of a run that must not declare anything of AWS."""
-    with pytest.raises(pulumi.RunError) as caught:
-        run({**GOOD, **{f"gpurig:{key}": value for key, value in changes.items()}}, aws=aws)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

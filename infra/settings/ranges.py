@@ -24,6 +24,13 @@ def network(text: str) -> ipaddress.IPv4Network:
     return ipaddress.IPv4Network(text)
 
 
+def vpc_range(text: str) -> str:
+    """Return an IPv4 range from /16 to /24 in its canonical form. Raises `ValueError`."""
+    if not 16 <= network(text).prefixlen <= 24:
+        raise ValueError(text)
+    return str(network(text))
+
+
 def ranges(texts: Iterable[str]) -> tuple[str, ...]:
     """Return ranges in their canonical form, "auto" as it is. Raises `ValueError`.
 
@@ -40,7 +47,19 @@ def too_broad(cidr: str) -> bool:
     return cidr != AUTO and network(cidr).prefixlen < BROADEST[4]
 
 
-def own_address() -> str:
+def with_caller_address(cidrs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return ranges with the caller's own in place of "auto". Raises `ValueError` with the way out."""
+    if AUTO not in cidrs:
+        return cidrs
+    try:
+        own = caller_address()
+    except ValueError as error:
+        way_out = "pulumi config set gpurig:allowedCidrs 203.0.113.7/32"
+        raise ValueError(f'"auto" cannot find your address: {error}; set it yourself: {way_out}') from error
+    return tuple(dict.fromkeys(own if cidr == AUTO else cidr for cidr in cidrs))
+
+
+def caller_address() -> str:
     """Return the caller's public IPv4 address as a /32 range, asked of `$GPURIG_CALLER_ADDRESS_URL` or checkip.
 
     Raises `ValueError` with the reason when there is no answer within 5 s, or none that is an IPv4 address.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra import keys
 from infra.network import room
-from infra.ranges import too_broad
+from infra.settings import NEWEST, NO_SNAPSHOT
+from infra.settings.ranges import too_broad
 from provision.platforms import BAKED, images
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _jobs(settings: Settings) -> list[str]:
     named = len(settings.job_volume) if settings.looks_for_volumes else 0
     if named > settings.hosts:
         return [f"gpurig:jobVolume: {named} volumes for {settings.hosts} boxes: a box has one"]
-    if named == settings.hosts and settings.job_snapshot not in (keys.NEWEST, keys.NO_SNAPSHOT):
+    if named == settings.hosts and settings.job_snapshot not in (NEWEST, NO_SNAPSHOT):
         unused = f"gpurig:jobSnapshot: {settings.job_snapshot} has no effect where gpurig:jobVolume names the volume"
         return [f"{unused}: pulumi config rm gpurig:jobSnapshot (or gpurig:jobVolume)"]
     return []
