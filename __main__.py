@@ -6,7 +6,7 @@ from infra.box import Box, BoxArgs
 from infra.cloud import Cloud
 from infra.guardrails import Guardrails, GuardrailsArgs
 from infra.network import Network, NetworkArgs
-from infra.outputs import export_document, export_for_people
+from infra.outputs import export_document, export_summary
 from infra.placement import Placement
 from infra.refusal import refusals
 from infra.settings.load import load_settings
@@ -32,7 +32,7 @@ def main() -> None:
         Guardrails("guardrails", wanted, cloud.options)
 
     export_document(cloud, boxes)
-    export_for_people(boxes)
+    export_summary(boxes)
 
 
 with refusals():

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 ANYWHERE = "0.0.0.0/0"
 _SUBNET_BITS = 4
 """A subnet is a sixteenth of the VPC: room for more zones than any region has."""
-_AWSS_OWN = 5
+_RESERVED_ADDRESSES = 5
 """Addresses of a subnet that AWS keeps for itself."""
 
 
-def room(cidr: str) -> int:
+def hosts_per_zone(cidr: str) -> int:
     """Return how many boxes have an address in one zone of a VPC with this range."""
-    return (ipaddress.IPv4Network(cidr).num_addresses >> _SUBNET_BITS) - _AWSS_OWN
+    return (ipaddress.IPv4Network(cidr).num_addresses >> _SUBNET_BITS) - _RESERVED_ADDRESSES
 
 
-def ways_to_move(zone: str) -> str:
+def zone_hint(zone: str) -> str:
     """Return what to do about a job volume in a zone where the box would not be."""
     return (
         f"to stay there: pulumi config set gpurig:zone {zone}\n"
@@ -66,11 +66,11 @@ class Network(pulumi.ComponentResource):
         aws.ec2.DefaultSecurityGroup(
             f"{name}-default", vpc_id=self.vpc.id, ingress=[], egress=[], tags={tags.NAME: name}, opts=self._options
         )
-        table = self._way_out(args.region)
+        table = self._routes(args.region)
         self._subnets = {zone: self._subnet(zone, args.cidr, table) for zone in dict.fromkeys(args.zones)}
         self.register_outputs({"vpc_id": self.vpc.id})
 
-    def _way_out(self, region: str) -> aws.ec2.RouteTable:
+    def _routes(self, region: str) -> aws.ec2.RouteTable:
         """Make the gateway, the route to it, and the shorter way to S3, which costs no traffic."""
         named = {tags.NAME: self._name}
         gateway = aws.ec2.InternetGateway(f"{self._name}-gateway", vpc_id=self.vpc.id, tags=named, opts=self._options)
@@ -116,5 +116,5 @@ class Network(pulumi.ComponentResource):
         """Return the id of the subnet in an availability zone. Raises `BadInput` when there is none."""
         if zone not in self._subnets:
             wrong = f"the job volume is in {zone}, and the box would be in {', '.join(self._subnets)}"
-            raise BadInput([f"{wrong}: it must not move"], hint=ways_to_move(zone))
+            raise BadInput([f"{wrong}: it must not move"], hint=zone_hint(zone))
         return self._subnets[zone].id

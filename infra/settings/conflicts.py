@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.network import room
+from infra.network import hosts_per_zone
 from infra.settings import NEWEST, NO_SNAPSHOT
 from infra.settings.ranges import too_broad
 from provision.platforms import BAKED, images
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 def problems(settings: Settings, region: str) -> list[str]:
     """Return everything in the settings that contradicts something else in them."""
-    found = [*_place(settings, region), *_reach(settings), *_image(settings), *_jobs(settings)]
+    found = [*_region(settings, region), *_ranges(settings), *_image(settings), *_jobs(settings)]
     return [*found, *_spot(settings), *_budget(settings)]
 
 
-def _place(settings: Settings, region: str) -> list[str]:
+def _region(settings: Settings, region: str) -> list[str]:
     if not region:
         return ["aws:region: not set; for example: pulumi config set aws:region us-east-1"]
     found = []
     if settings.zone and not settings.zone.startswith(region):
         found.append(f'gpurig:zone: "{settings.zone}" is not in the region {region}: pulumi config rm gpurig:zone')
-    if settings.hosts > (most := room(settings.vpc_cidr)):
+    if settings.hosts > (most := hosts_per_zone(settings.vpc_cidr)):
         wrong = f"a zone's part of {settings.vpc_cidr} has room for {most} boxes, and gpurig:hosts is {settings.hosts}"
         found.append(f"gpurig:vpcCidr: {wrong}: take a broader range, up to /16")
     return found
 
 
-def _reach(settings: Settings) -> list[str]:
+def _ranges(settings: Settings) -> list[str]:
     if settings.allow_public:
         return []
     return [

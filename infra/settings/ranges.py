@@ -52,11 +52,11 @@ def with_caller_address(cidrs: tuple[str, ...]) -> tuple[str, ...]:
     if AUTO not in cidrs:
         return cidrs
     try:
-        own = caller_address()
+        address = caller_address()
     except ValueError as error:
         way_out = "pulumi config set gpurig:allowedCidrs 203.0.113.7/32"
         raise ValueError(f'"auto" cannot find your address: {error}; set it yourself: {way_out}') from error
-    return tuple(dict.fromkeys(own if cidr == AUTO else cidr for cidr in cidrs))
+    return tuple(dict.fromkeys(address if cidr == AUTO else cidr for cidr in cidrs))
 
 
 def caller_address() -> str:
@@ -67,10 +67,10 @@ def caller_address() -> str:
     url = os.environ.get(ADDRESS_URL_VARIABLE, ADDRESS_URL)
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - http for a stand-in, if the user says so
-            said = answer.read(64).decode("ascii", "replace").strip()
+            text = answer.read(64).decode("ascii", "replace").strip()
     except (OSError, urllib.error.URLError, ValueError) as error:
         raise ValueError(f"{url} does not answer ({error})") from error
     try:
-        return f"{ipaddress.IPv4Address(said)}/32"
+        return f"{ipaddress.IPv4Address(text)}/32"
     except ValueError as error:
-        raise ValueError(f'{url} answered "{said}", which is no IPv4 address') from error
+        raise ValueError(f'{url} answered "{text}", which is no IPv4 address') from error

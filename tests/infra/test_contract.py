@@ -101,15 +101,15 @@ def test_the_rehearsals_stacks_are_in_order(stack: str, tmp_path: Path, monkeypa
     (tmp_path / "key.pub").write_text(PUBLIC_KEY, encoding="ascii")
     monkeypatch.setenv("GPURIG_SSH_KEY", str(tmp_path / "key"))
     box = run({**stack_config(stack), "gpurig:allowedCidrs": "198.18.0.1/32"})
-    assert box.one("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]
+    assert box.only("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]
     (host,) = box.outputs["gpurig"]["hosts"]
     assert host["gpu"] is None
-    assert host["target"]["unpinned"] == ([] if stack == "rehearsal-upstream" else _stood_in_for())
+    assert host["target"]["unpinned"] == ([] if stack == "rehearsal-upstream" else _recipes_with_stand_ins())
     assert host["image"] == ("debian-12" if stack == "rehearsal-debian" else "ubuntu-22.04")
-    assert box.one("Volume").inputs["size"] == 2
+    assert box.only("Volume").inputs["size"] == 2
 
 
-def _stood_in_for() -> list[str]:
+def _recipes_with_stand_ins() -> list[str]:
     """Return the recipes whose git repository the rehearsal's server has a stand-in for."""
     addresses = {f"https://github.com/{repository.path}" for repository in REPOSITORIES}
     recipes = Catalogue().recipes.values()
@@ -123,11 +123,11 @@ def test_the_real_example_asks_for_the_licences_and_for_nothing_else() -> None:
     problems = str(caught.value).splitlines()
     assert len(problems) == 2
     assert all("acceptLicences" in problem for problem in problems)
-    assert run({**config, "gpurig:acceptLicences": LICENCES}).one("Instance").inputs["instanceType"] == "g4dn.xlarge"
+    assert run({**config, "gpurig:acceptLicences": LICENCES}).only("Instance").inputs["instanceType"] == "g4dn.xlarge"
 
 
 def test_the_first_boot_is_rendered_the_same_every_time() -> None:
-    first, second = (run(GOOD).one("Instance").inputs["userDataBase64"] for _ in range(2))
+    first, second = (run(GOOD).only("Instance").inputs["userDataBase64"] for _ in range(2))
     assert first == second
 
 
