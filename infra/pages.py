@@ -14,6 +14,7 @@ from provision.pages.markdown import table
 
 ROOT = Path(__file__).parents[1]
 _TYPES = {bool: "boolean", int: "integer", str: "string", dict: "object"}
+"""Of a default → in Pulumi.yaml; the others take values of more than one kind."""
 _HEAD = """# Settings
 
 Every key of the namespace `gpurig`, written from `infra/settings` (`make pages`). `pulumi config set gpurig:KEY VALUE`
@@ -29,9 +30,9 @@ def pages() -> dict[Path, str]:
     config, rows = {}, []
     for field, setting in declared_in(Settings).items():
         default, text = _default(setting.default), described.get(field, "")
-        kind = _TYPES.get(type(setting.default))  # none where values of more than one kind are taken
-        typed = {"type": kind} if kind else {}
-        config[f"{NAMESPACE}:{setting.key}"] = {**typed, "default": default, "description": text}
+        kind = _TYPES.get(type(setting.default))
+        declared = {"type": kind, "default": default, "description": text}
+        config[f"{NAMESPACE}:{setting.key}"] = {name: value for name, value in declared.items() if value is not None}
         shown = "" if default in ("", [], {}) else json.dumps(default).strip('"')
         example = "" if setting.example == str(setting.default) else f"`{setting.example}`"
         rows.append([f"`{setting.key}`", shown, text, setting.check.allowed, example])

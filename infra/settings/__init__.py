@@ -9,11 +9,9 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
-from infra.settings import checks
-from infra.settings.checks import Check, each, matching, whole
 from infra.settings.public_key import read_public_key
-from infra.settings.ranges import AUTO, ranges, vpc_range, with_caller_address
-from infra.settings.setting import setting
+from infra.settings.ranges import AUTO, read_ranges, read_vpc_range, with_caller_address
+from infra.settings.setting import Check, each, matching, names, read_mirrors, read_positive, read_table, setting, whole
 from provision.platforms import BAKED, NO_GPU, gpus, images
 from provision.target import MIRROR_KINDS, Target
 
@@ -72,7 +70,7 @@ class Settings:
     allowed_cidrs: tuple[str, ...] = setting(
         "allowedCidrs",
         Check(
-            lambda text: ranges(checks.names(text)),
+            read_ranges,
             f'"{AUTO}" or a list of IPv4 ranges like 203.0.113.7/32, without bits set beyond the prefix',
         ),
         (AUTO,),
@@ -82,7 +80,7 @@ class Settings:
     """Who may connect: IPv4 ranges as a list; auto is your own address, looked up each time."""
     allow_public: bool = setting("allowPublic", _SWITCH, default=False, example="false")
     """Permit ranges broader than /8; DIGITS asks nobody for a password."""
-    vpc_cidr: str = setting("vpcCidr", Check(vpc_range, "an IPv4 range from /16 to /24"), "10.20.0.0/16")
+    vpc_cidr: str = setting("vpcCidr", Check(read_vpc_range, "an IPv4 range from /16 to /24"), "10.20.0.0/16")
     """Address range of the VPC, /16 to /24."""
     zone: str = setting(
         "zone", matching(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", "an availability zone"), "", example="us-east-1a"
@@ -124,13 +122,13 @@ class Settings:
     spot: bool = setting("spot", _SWITCH, default=False, example="true")
     """Spot instead of on-demand: cheaper, may be taken away at any time, cannot be stopped."""
     spot_max_price: float | None = setting(
-        "spotMaxPrice", Check(checks.positive, "a price in USD per hour above 0"), None, example="0.30"
+        "spotMaxPrice", Check(read_positive, "a price in USD per hour above 0"), None, example="0.30"
     )
     """Most that a spot box may cost, USD per hour; not set, the on-demand price."""
     generation: int = setting("generation", whole(1, 10**6, "a whole number from 1"), 1)
     """Another number makes a new box from the newest image and recipes; the job volume moves over."""
     budget_monthly_usd: float | None = setting(
-        "budgetMonthlyUsd", Check(checks.positive, "an amount in USD above 0"), None, example="100"
+        "budgetMonthlyUsd", Check(read_positive, "an amount in USD above 0"), None, example="100"
     )
     """Monthly cost of the whole account, in USD, at which AWS sends a mail (at 80 % and at 100 %)."""
     budget_email: str = setting(
@@ -145,7 +143,7 @@ class Settings:
     """Shut the box down so many hours after its boot, whatever it does; 0 is never."""
     sources: Mapping[str, str] = setting(
         "sources",
-        Check(checks.table, "an object of recipe: source"),
+        Check(read_table, "an object of recipe: source"),
         {},
         example="--path gpurig:sources.cuda distribution",
     )
@@ -161,7 +159,7 @@ class Settings:
     mirrors: Mapping[str, Mapping[str, str]] = setting(
         "mirrors",
         Check(
-            checks.mirrors,
+            read_mirrors,
             f"an object of kind ({', '.join(MIRROR_KINDS)}): {{prefix: replacement}}, without passwords "
             "(user-data is no place for them)",
         ),
@@ -169,19 +167,11 @@ class Settings:
         example="""--path 'gpurig:mirrors.git["https://github.com/"]' https://git.example.com/""",
     )
     """What stands in for outside addresses, kind (git, apt, pip, conda, download, oci): {prefix: replacement}."""
-    unpinned: tuple[str, ...] = setting(
-        "unpinned",
-        Check(checks.names, "a list of recipes, or recipes with commas between them"),
-        (),
-        example="caffe",
-    )
+    unpinned: tuple[str, ...] = setting("unpinned", names("recipes"), (), example="caffe")
     """Recipes, as a list or with commas, whose git mirror may hold another commit than the pinned one; for stand-ins
     only."""
     accept_licences: tuple[str, ...] = setting(
-        "acceptLicences",
-        Check(checks.names, "a list of licences, or licences with commas between them"),
-        (),
-        example="nvidia-cuda,nvidia-cudnn",
+        "acceptLicences", names("licences"), (), example="nvidia-cuda,nvidia-cudnn"
     )
     """Licences, as a list or with commas, that you have read and accepted, by the names that `pulumi preview` asks
     for."""
@@ -193,8 +183,8 @@ class Settings:
 
     def each(self) -> tuple[Settings, ...]:
         """Return the settings of each host: the same but for its name; more hosts leave the first ones alone."""
-        names = [self.host_name, *(f"{self.host_name}-{number}" for number in range(2, self.hosts + 1))]
-        return tuple(dataclasses.replace(self, host_name=name) for name in names)
+        hosts = [self.host_name, *(f"{self.host_name}-{number}" for number in range(2, self.hosts + 1))]
+        return tuple(dataclasses.replace(self, host_name=name) for name in hosts)
 
     @property
     def looks_for_volumes(self) -> bool:

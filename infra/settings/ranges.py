@@ -6,12 +6,9 @@ import ipaddress
 import os
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
 
+from infra.settings.setting import read_names
 from provision.target import BROADEST
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 AUTO = "auto"
 ADDRESS_URL = "https://checkip.amazonaws.com"
@@ -24,21 +21,21 @@ def network(text: str) -> ipaddress.IPv4Network:
     return ipaddress.IPv4Network(text)
 
 
-def vpc_range(text: str) -> str:
+def read_vpc_range(text: str) -> str:
     """Return an IPv4 range from /16 to /24 in its canonical form. Raises `ValueError`."""
     if not 16 <= network(text).prefixlen <= 24:
         raise ValueError(text)
     return str(network(text))
 
 
-def ranges(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return ranges in their canonical form, "auto" as it is. Raises `ValueError`.
+def read_ranges(text: str) -> tuple[str, ...]:
+    """Read a list of ranges into their canonical form, "auto" as it is. Raises `ValueError`.
 
     IPv6 ranges are refused: the box has an IPv4 address only, so that a rule for one would let nobody in.
     """
-    found = tuple(text if text == AUTO else str(network(text)) for text in texts)
+    found = tuple(name if name == AUTO else str(network(name)) for name in read_names(text))
     if not found:
-        raise ValueError(texts)
+        raise ValueError(text)
     return tuple(dict.fromkeys(found))
 
 

@@ -6,15 +6,28 @@ import ast
 import dataclasses
 import inspect
 import itertools
+import json
+import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from provision.target import MIRROR_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from infra.settings.checks import Check
-
 NAMESPACE = "gpurig"
 Value = TypeVar("Value")
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Check(Generic[Value_co]):
+    """What the text of a setting may be."""
+
+    read: Callable[[str], Value_co]
+    """Return the value of a text; raises `ValueError`, or what JSON of another shape leads to, where it is wrong."""
+    allowed: str
+    """What is allowed, to complete "it has to be …"."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +52,7 @@ def setting(
     example: str = "",
     resolve: Callable[[Value], Value] | None = None,
 ) -> Value:
-    """Declare a field of a dataclass as a setting; the example is the default where that is one."""
+    """Declare a field of a dataclass as a setting; without an example, its default is one."""
     declared = Setting(key, check, default, example or str(default), resolve)
     # The field stands for its value, as in `dataclasses.field`: mypy then holds check and default against its type.
     field: Value = dataclasses.field(default_factory=lambda: default, metadata={NAMESPACE: declared})
@@ -61,3 +74,69 @@ def descriptions(owner: type[Any]) -> dict[str, str]:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                 found[name] = " ".join(text.split()).removesuffix(".")
     return found
+
+
+def matching(pattern: str, allowed: str) -> Check[str]:
+    """Return the check for text that a regular expression matches as a whole."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(text)
+        return text
+
+    return Check(read, allowed)
+
+
+def whole(least: int, most: int, allowed: str) -> Check[int]:
+    """Return the check for a whole number in a range, both ends included."""
+
+    def read(text: str) -> int:
+        if not least <= int(text) <= most:
+            raise ValueError(text)
+        return int(text)
+
+    return Check(read, allowed)
+
+
+def read_positive(text: str) -> float:
+    """Read a finite number above 0. Raises `ValueError`."""
+    if not 0 < float(text) < float("inf"):
+        raise ValueError(text)
+    return float(text)
+
+
+def read_names(text: str, pattern: str = r"[^\s\[\]{}\"]+") -> tuple[str, ...]:
+    """Read a JSON list of names, or names with commas between them; all match the pattern. Raises `ValueError`."""
+    values = json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",")]
+    if not all(isinstance(value, str) and re.fullmatch(pattern, value) for value in values):
+        raise ValueError(text)
+    return tuple(values)
+
+
+def names(what: str) -> Check[tuple[str, ...]]:
+    """Return the check for names of something."""
+    return Check(read_names, f"a list of {what}, or {what} with commas between them")
+
+
+def each(pattern: str, allowed: str, *, alone: str | None = None) -> Check[tuple[str, ...]]:
+    """Return the check for names that match a pattern, each of which counts once, or for a word that stands alone."""
+    return Check(lambda text: (text,) if text == alone else tuple(dict.fromkeys(read_names(text, pattern))), allowed)
+
+
+def read_table(text: str) -> dict[str, str]:
+    """Read a JSON object of texts that are not empty. Raises `ValueError`."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(value, str) and value for value in found.values()):
+        raise ValueError(text)
+    return found
+
+
+def read_mirrors(text: str) -> dict[str, dict[str, str]]:
+    """Read a JSON object of kind → prefix → replacement. Raises `ValueError`, also for a password in it."""
+    tables = {kind: read_table(json.dumps(entries)) for kind, entries in json.loads(text).items()}
+    replacements = [replacement for entries in tables.values() for replacement in entries.values()]
+    if not tables.keys() <= {*MIRROR_KINDS} or any("" in entries for entries in tables.values()):
+        raise ValueError(text)
+    if any(re.match(r"[a-z+]+://[^/]*@", replacement) for replacement in replacements):
+        raise ValueError(text)
+    return tables
