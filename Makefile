@@ -50,7 +50,7 @@ clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m rehearsal clean; fi
 
 pages: setup
-	@$(BIN)/python -m provision.pages
+	@$(BIN)/python -m provision.catalogue.pages
 	@$(BIN)/python -m infra.pages
 
 lock:

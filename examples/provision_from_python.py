@@ -11,10 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # gpurig is run from its folder, not installed
 
-from provision.bundle import render
-from provision.inventory import Host
-from provision.session import Session
-from provision.target import Target
+from provision.bundle.render import render
+from provision.model.target import Target
+from provision.transport.inventory import Host
+from provision.transport.session import Session
 
 
 def main() -> None:

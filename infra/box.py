@@ -14,8 +14,8 @@ from infra.price import Price
 from infra.refusal import refusals
 from infra.storage import JobVolume, JobVolumeArgs
 from infra.volumes import job_volume_tags
-from provision import cloud_init
-from provision.bundle import render
+from provision.bundle import cloud_init
+from provision.bundle.render import render
 
 if TYPE_CHECKING:
     from infra.network import Network

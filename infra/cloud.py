@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pulumi
 import pulumi_aws as aws
 
-from provision.errors import BadInput
 from provision.model import tags
-from provision.platforms import NO_GPU, InstanceType
+from provision.model.errors import BadInput
+from provision.model.platforms import NO_GPU, InstanceType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from provision import baked
-from provision.errors import BadInput
+from provision.bundle import baked
 from provision.model import tags
-from provision.platforms import BAKED, images
+from provision.model.errors import BadInput
+from provision.model.platforms import BAKED, images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from provision.errors import BadInput
 from provision.model import tags
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra.price import Price
-from provision.inventory import OUTPUT, VERSION
-from provision.platforms import NO_GPU, gpus
+from provision.model.platforms import NO_GPU, gpus
+from provision.transport.inventory import OUTPUT, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def export_document(cloud: Cloud, boxes: Sequence[Box]) -> None:
-    """Export the stack output `gpurig`, which `provision.inventory` reads."""
+    """Export the stack output `gpurig`, which `provision.transport.inventory` reads."""
     stack = {"version": VERSION, "project": pulumi.get_project(), "stack": pulumi.get_stack(), "region": cloud.region}
     pulumi.export(OUTPUT, {**stack, "hosts": [_host(cloud, box) for box in boxes]})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from infra.image import find_image
 from infra.volume_plan import plan_job_volumes
-from provision.errors import BadInput
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from provision.platforms import SNAPSHOT_GIB_MONTH
+from provision.model.platforms import SNAPSHOT_GIB_MONTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from provision.errors import GpurigError
+from provision.model.errors import GpurigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.volumes import host_name_of, job_volume_tags, stack_volume_tags
-from provision.errors import BadInput
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

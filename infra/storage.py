@@ -10,8 +10,8 @@ import pulumi_aws as aws
 
 from infra.refusal import refusals
 from infra.volumes import source_tags
-from provision.errors import BadInput
 from provision.model import tags
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from infra.cloud import stack_tags, tagged
 from infra.network import zone_hint
-from provision.errors import BadInput
+from provision.model.errors import BadInput
 from provision.model.tags import FROM, HOST, JOBS, PROJECT, STACK, VOLUME
 
 if TYPE_CHECKING:

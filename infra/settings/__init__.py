@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from infra.settings.public_key import read_public_key
 from infra.settings.ranges import AUTO, read_ranges, read_vpc_range, with_caller_address
 from infra.settings.setting import Check, each, matching, names, read_mirrors, read_positive, read_table, setting, whole
-from provision.platforms import BAKED, NO_GPU, gpus, images
-from provision.target import MIRROR_KINDS, Target
+from provision.model.platforms import BAKED, NO_GPU, gpus, images
+from provision.model.target import MIRROR_KINDS, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provision.platforms import Image, InstanceType
-    from provision.recipe import Catalogue
+    from provision.catalogue.recipe import Catalogue
+    from provision.model.platforms import Image, InstanceType
 
 ON_DESTROY = ("snapshot", "retain", "delete")
 NEWEST = "newest"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infra.network import hosts_per_zone
 from infra.settings import NEWEST, NO_SNAPSHOT
 from infra.settings.ranges import too_broad
-from provision.platforms import BAKED, images
+from provision.model.platforms import BAKED, images
 
 if TYPE_CHECKING:
     from infra.settings import Settings

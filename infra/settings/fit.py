@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from provision import cloud_init
-from provision.bundle import render
-from provision.errors import BadInput
-from provision.platforms import NO_GPU, cheapest, gpus
+from provision.bundle import cloud_init
+from provision.bundle.render import render
+from provision.model.errors import BadInput
+from provision.model.platforms import NO_GPU, cheapest, gpus
 
 if TYPE_CHECKING:
     from infra.settings import Settings
-    from provision.platforms import InstanceType
-    from provision.target import Target
+    from provision.model.platforms import InstanceType
+    from provision.model.target import Target
 
 SYSTEM_GIB = 10
 """What the operating system, its logs and its updates need beside the recipes."""

@@ -10,16 +10,16 @@ import pulumi
 
 from infra.settings import Settings, conflicts, fit
 from infra.settings.setting import NAMESPACE, declared_in
-from provision.errors import BadInput
-from provision.platforms import images, instance_types
-from provision.recipe import Catalogue
+from provision.catalogue.recipe import Catalogue
+from provision.model.errors import BadInput
+from provision.model.platforms import images, instance_types
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.cloud import Cloud
     from infra.settings.setting import Setting
-    from provision.platforms import InstanceType
+    from provision.model.platforms import InstanceType
 
 FIELDS = declared_in(Settings)
 SETTINGS = {setting.key: setting for setting in FIELDS.values()}

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 
 from infra.settings.setting import read_names
-from provision.target import BROADEST
+from provision.model.target import BROADEST
 
 AUTO = "auto"
 ADDRESS_URL = "https://checkip.amazonaws.com"

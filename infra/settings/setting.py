@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from provision.target import MIRROR_KINDS
+from provision.model.target import MIRROR_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision import baked, progress
-from provision.bake import Bakery
-from provision.bundle import render
-from provision.errors import BadInput, GpurigError
-from provision.platforms import BAKED, SNAPSHOT_GIB_MONTH
-from provision.session import Session
+from provision.bundle import baked
+from provision.bundle.render import render
+from provision.model.errors import BadInput, GpurigError
+from provision.model.platforms import BAKED, SNAPSHOT_GIB_MONTH
+from provision.screen import progress
+from provision.storage.bake import Bakery
 from provision.tasks.base import LIMIT_HELP, one_host, task
+from provision.transport.session import Session
 
 if TYPE_CHECKING:
-    from provision.inventory import Host
-    from provision.progress import View
-    from provision.target import Target
+    from provision.model.target import Target
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 STOPPED = "stopped watching; EC2 goes on making the image, and `fab bake` finds it again"
 HELP = {"keep": "how many images of the stack and recipe to keep, this one included; older ones go, unless in use"}

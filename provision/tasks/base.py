@@ -13,19 +13,20 @@ import fabric
 import fabric.main
 from invoke.exceptions import Exit
 
-from provision import fleet, inventory, progress
-from provision.errors import BadInput, GpurigError
-from provision.platforms import NO_GPU, gpus, images
-from provision.recipe import Catalogue
-from provision.target import Target
+from provision.catalogue.recipe import Catalogue
+from provision.model.errors import BadInput, GpurigError
+from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.target import Target
+from provision.screen import fleet, progress
 from provision.tasks.words import Task
+from provision.transport import inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from provision.inventory import Host
-    from provision.progress import View
-    from provision.session import Session
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
+    from provision.transport.session import Session
 
 CHOICES_HELP = {
     "source": "RECIPE=SOURCE: where to take a recipe from; may be given more than once",

@@ -6,22 +6,22 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision import trial
-from provision.comparison import FILE, Comparison, Half
-from provision.errors import GpurigError
-from provision.platforms import NO_GPU
+from provision.model.errors import GpurigError
+from provision.model.platforms import NO_GPU
 from provision.tasks.base import Choices, each, ending, task
 from provision.tasks.example import HELP, ITERABLE, Play, wishes_of
 from provision.tasks.run import leaving
+from provision.work import trial
+from provision.work.comparison import FILE, Comparison, Half
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provision.inventory import Host
-    from provision.progress import View
-    from provision.recipe import Recipe
-    from provision.session import Session
-    from provision.trial import Stage
+    from provision.catalogue.recipe import Recipe
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
+    from provision.transport.session import Session
+    from provision.work.trial import Stage
 
 
 _HALF = "the bench ends here: its other half, table and plot come from a new one"
@@ -95,7 +95,7 @@ def _report(comparison: Comparison, into: Path, out: View) -> None:
     """Show both halves, and write them as JSON and as a plot."""
     from rich.console import Console  # noqa: PLC0415 - 60 ms that other tasks need not pay
 
-    from provision.plot import plot  # noqa: PLC0415 - and here a third of a second
+    from provision.work.plot import plot  # noqa: PLC0415 - and here a third of a second
 
     (into / FILE).write_text(
         json.dumps(comparison.to_document(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"

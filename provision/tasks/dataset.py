@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from provision.bundle import PREFIX
-from provision.errors import BadInput, GpurigError, RunFailed
-from provision.runs import DATASETS, RUNNING, Runs, mount_point, one, ways_back
-from provision.session import Session
+from provision.bundle.render import PREFIX
+from provision.model.errors import BadInput, GpurigError, RunFailed
 from provision.tasks.base import Choices, each
 from provision.tasks.run import leaving
 from provision.tasks.setup import SetUp
+from provision.transport.session import Session
+from provision.work.runs import DATASETS, RUNNING, Runs, mount_point, one, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePosixPath
 
-    from provision.inventory import Host
-    from provision.progress import View
-    from provision.runs import Run
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
+    from provision.work.runs import Run
 
     Prepare = Callable[[Session, PurePosixPath, View], "Job"]
     """What is to be done on a host before its run: gets the folder of all data sets, and gives the job."""

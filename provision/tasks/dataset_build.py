@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provision.errors import BadInput
+from provision.model.errors import BadInput
 from provision.tasks.base import LIMIT_HELP, ending, task
 from provision.tasks.dataset import PROGRAMS, PYTHON, Job, check_name, work
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
-    from provision.progress import View
-    from provision.session import Session
+    from provision.screen.progress import View
+    from provision.transport.session import Session
 
 DEFAULTS = {
     "size": "256",

@@ -10,7 +10,7 @@ import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision.errors import BadInput
+from provision.model.errors import BadInput
 from provision.tasks.base import LIMIT_HELP, ending, task
 from provision.tasks.dataset import PROGRAMS, PYTHON, Job, check_name, whole_number, work
 

@@ -8,21 +8,21 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision.errors import BadInput
-from provision.runs import DATASETS, amount, counted, mount_point, one
-from provision.session import Session
-from provision.sync import send
+from provision.model.errors import BadInput
 from provision.tasks.base import LIMIT_HELP, each, ending, task
 from provision.tasks.dataset import check_name, work
 from provision.tasks.dataset_get import job_of, name_from
-from provision.upload import upload
+from provision.transport.session import Session
+from provision.work.runs import DATASETS, amount, counted, mount_point, one
+from provision.work.sync import send
+from provision.work.upload import upload
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
-    from provision.inventory import Host
-    from provision.progress import View
+    from provision.screen.progress import View
     from provision.tasks.dataset import Job
+    from provision.transport.inventory import Host
 
 HELP = {
     "path": "a folder, or one file: an archive is unpacked on the host",

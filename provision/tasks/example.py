@@ -7,24 +7,24 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision import trial
-from provision.errors import BadInput
-from provision.pictures import contact_sheet
-from provision.platforms import NO_GPU
-from provision.runs import Runs, took, ways_back
-from provision.session import Session
+from provision.model.errors import BadInput
+from provision.model.platforms import NO_GPU
 from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, pairs, target_of, task
 from provision.tasks.run import leaving
 from provision.tasks.setup import SetUp
+from provision.transport.session import Session
+from provision.work import trial
+from provision.work.pictures import contact_sheet
+from provision.work.runs import Runs, took, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from provision.inventory import Host
-    from provision.progress import View
-    from provision.recipe import Recipe
-    from provision.runs import Run
-    from provision.trial import Kind, Stage
+    from provision.catalogue.recipe import Recipe
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
+    from provision.work.runs import Run
+    from provision.work.trial import Kind, Stage
 
 HELP = {
     "args": "words to add to the command",

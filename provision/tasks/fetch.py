@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision.errors import BadInput
-from provision.runs import NAME, Runs, amount, counted
-from provision.session import Session
+from provision.model.errors import BadInput
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task
-from provision.transfer import fetch as bring
-from provision.trial import folder_name
+from provision.transport.session import Session
+from provision.work.runs import NAME, Runs, amount, counted
+from provision.work.transfer import fetch as bring
+from provision.work.trial import folder_name
 
 if TYPE_CHECKING:
-    from provision.inventory import Host
-    from provision.progress import View
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 HELP = {
     "what": "a run's name, or a pattern of files below the mount point ('work/digits/*.pth')",

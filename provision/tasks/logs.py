@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provision.errors import BadInput
-from provision.runs import Runs
-from provision.session import Session
+from provision.model.errors import BadInput
 from provision.tasks.base import LIMIT_HELP, each, ending, task
 from provision.tasks.run import follow as follow_run
 from provision.tasks.run import leaving
+from provision.transport.session import Session
+from provision.work.runs import Runs
 
 if TYPE_CHECKING:
-    from provision.inventory import Host
-    from provision.progress import View
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 HELP = {
     "name": "which run; the newest where not given",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provision.bundle import render
-from provision.session import Session
+from provision.bundle.render import render
 from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, target_of, task
+from provision.transport.session import Session
 
 if TYPE_CHECKING:
-    from provision.bundle import Bundle
-    from provision.inventory import Host
-    from provision.progress import View
-    from provision.wire import Event
+    from provision.bundle.render import Bundle
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
+    from provision.transport.wire import Event
 
 _MEANING = {
     "present": "present",

@@ -7,14 +7,14 @@ import json as json_lines
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision.runs import Runs, took
-from provision.session import Session
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task, tell
+from provision.transport.session import Session
+from provision.work.runs import Runs, took
 
 if TYPE_CHECKING:
-    from provision.inventory import Host
-    from provision.progress import View
-    from provision.runs import Run
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
+    from provision.work.runs import Run
 
 
 @task(help={"json": "print a line of JSON per run", **LIMIT_HELP}, post=[ending])

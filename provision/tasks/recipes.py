@@ -9,18 +9,18 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from provision import compatibility
-from provision.compatibility import State
-from provision.errors import BadInput
-from provision.platforms import NO_GPU, gpus, images
-from provision.recipe import Catalogue
+from provision.catalogue import compatibility
+from provision.catalogue.compatibility import State
+from provision.catalogue.recipe import Catalogue
+from provision.model.errors import BadInput
+from provision.model.platforms import NO_GPU, gpus, images
 from provision.tasks.base import task
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from provision.compatibility import Cell
-    from provision.recipe import Recipe
+    from provision.catalogue.compatibility import Cell
+    from provision.catalogue.recipe import Recipe
 
     Cells = dict[tuple[str, str], Cell]
     """How one recipe fares, by image and kind of GPU: a model, a compute capability, or "none"."""
@@ -159,7 +159,7 @@ def _show_page(catalogue: Catalogue, name: str) -> None:
     from rich.console import Console  # noqa: PLC0415 - only this task draws
     from rich.markdown import Markdown  # noqa: PLC0415
 
-    from provision.pages.recipe import page  # noqa: PLC0415
+    from provision.catalogue.pages.recipe import page  # noqa: PLC0415
 
     text = page(catalogue, name)
     console = Console()

@@ -6,10 +6,11 @@ import dataclasses
 import sys
 from typing import Any
 
-from provision import bundle, cloud_init
-from provision.errors import BadInput, NoHosts
-from provision.platforms import NO_GPU, gpus, images
-from provision.target import Target
+from provision.bundle import cloud_init
+from provision.bundle import render as bundle
+from provision.model.errors import BadInput, NoHosts
+from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.target import Target
 from provision.tasks.base import CHOICES_HELP, Choices, one_host, save, task, tell
 
 _WAY_OUT = 'say what the box is: --gpu T4 (or "none")'

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from provision.errors import RunFailed
-from provision.runs import Runs, took, ways_back
-from provision.session import Session
-from provision.target import Target
+from provision.model.errors import RunFailed
+from provision.model.target import Target
 from provision.tasks.base import LIMIT_HELP, each, ending, target_of, task
+from provision.transport.session import Session
+from provision.work.runs import Runs, took, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from provision.inventory import Host
-    from provision.progress import View
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 NOT_FOUND = 127
 """What a shell ends with when there is no such program."""

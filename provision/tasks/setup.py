@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 
-from provision import compatibility, progress
-from provision.bundle import HOME, render
-from provision.errors import BadInput, GpurigError
-from provision.recipe import Catalogue
-from provision.session import Session
+from provision.bundle.render import HOME, render
+from provision.catalogue import compatibility
+from provision.catalogue.recipe import Catalogue
+from provision.model.errors import BadInput, GpurigError
+from provision.screen import progress
 from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, pairs, target_of, task
+from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provision.bundle import Bundle
-    from provision.inventory import Host
-    from provision.progress import View
-    from provision.recipe import Recipe
-    from provision.target import Target
+    from provision.bundle.render import Bundle
+    from provision.catalogue.recipe import Recipe
+    from provision.model.target import Target
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 HELP = {
     "fresh": "install again what is there already",

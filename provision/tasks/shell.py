@@ -8,17 +8,17 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from provision.connection import ssh_command
-from provision.errors import BadInput, GpurigError, RunFailed, Unreachable
-from provision.session import Session
+from provision.model.errors import BadInput, GpurigError, RunFailed, Unreachable
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, one_host, task, tell
-from provision.tunnel import Forwarder
+from provision.transport.connection import ssh_command
+from provision.transport.session import Session
+from provision.transport.tunnel import Forwarder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from provision.inventory import Host
-    from provision.progress import View
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 HIGHEST_PORT = 65535
 

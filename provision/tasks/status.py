@@ -8,23 +8,23 @@ import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from provision import runs
-from provision.errors import GpurigError
-from provision.journal import HOST
-from provision.platforms import NO_GPU
-from provision.recipe import Catalogue
-from provision.runs import Run, took
-from provision.session import Session
-from provision.target import Target
+from provision.catalogue.recipe import Catalogue
+from provision.history.journal import HOST
+from provision.model.errors import GpurigError
+from provision.model.platforms import NO_GPU
+from provision.model.target import Target
+from provision.storage.volumes import COMPLETED, JobVolume
 from provision.tasks.base import LIMIT_HELP, cards, each, ending, hosts_for, task
-from provision.volumes import COMPLETED, JobVolume
+from provision.transport.session import Session
+from provision.work import runs
+from provision.work.runs import Run, took
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from provision.inventory import Host
-    from provision.progress import View
-    from provision.wire import Event
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
+    from provision.transport.wire import Event
 
 PATIENCE = 20
 """Seconds that the answer of EC2 is waited for."""

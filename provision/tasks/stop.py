@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provision.runs import Runs, took
-from provision.session import Session
 from provision.tasks.base import LIMIT_HELP, each, ending, task
+from provision.transport.session import Session
+from provision.work.runs import Runs, took
 
 if TYPE_CHECKING:
-    from provision.inventory import Host
-    from provision.progress import View
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 
 @task(help={"name": "which run", **LIMIT_HELP}, auto_shortflags=False, post=[ending])

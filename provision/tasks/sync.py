@@ -6,15 +6,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision.errors import BadInput
-from provision.runs import amount, counted, mount_point
-from provision.session import Session
-from provision.sync import sync as send
+from provision.model.errors import BadInput
 from provision.tasks.base import LIMIT_HELP, each, ending, task
+from provision.transport.session import Session
+from provision.work.runs import amount, counted, mount_point
+from provision.work.sync import sync as send
 
 if TYPE_CHECKING:
-    from provision.inventory import Host
-    from provision.progress import View
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 HELP = {
     "folder": "what to send; the working folder where not given",

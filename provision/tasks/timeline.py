@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from provision.errors import BadInput, GpurigError
-from provision.journal import Journal
-from provision.session import Session
+from provision.history.journal import Journal
+from provision.history.timeline import Page
+from provision.model.errors import BadInput, GpurigError
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, save, task, tell
-from provision.timeline import Page
+from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provision.inventory import Host
-    from provision.progress import View
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 LOGS = 50
 """Runs of a host whose logs go along: the newest. Of all others the page has the rest."""

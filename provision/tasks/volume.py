@@ -7,18 +7,18 @@ import json as json_lines
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision import runs
-from provision.errors import BadInput, Unreachable
-from provision.session import Session
+from provision.model.errors import BadInput, Unreachable
+from provision.storage.restore import FRESH, WATCH, Restore, checked_path, chosen, leftovers
+from provision.storage.volumes import JobVolume
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task
-from provision.volume_restore import FRESH, WATCH, Restore, checked_path, chosen, leftovers
-from provision.volumes import JobVolume
+from provision.transport.session import Session
+from provision.work import runs
 
 if TYPE_CHECKING:
-    from provision.inventory import Host
-    from provision.progress import View
-    from provision.volumes import Snapshot
-    from provision.wire import Event
+    from provision.screen.progress import View
+    from provision.storage.volumes import Snapshot
+    from provision.transport.inventory import Host
+    from provision.transport.wire import Event
 
 GIB = 2**30
 COPIED = "stopped watching; EC2 goes on copying the snapshot, and nothing was pruned"

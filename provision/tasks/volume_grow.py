@@ -6,19 +6,19 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from provision import runs
-from provision.errors import BadInput, GpurigError
-from provision.inventory import project_folder
-from provision.session import Session
+from provision.model.errors import BadInput, GpurigError
+from provision.storage.restore import WATCH
+from provision.storage.volumes import JobVolume
 from provision.tasks.base import each, ending, hosts_for, task, tell
-from provision.volume_restore import WATCH
-from provision.volumes import JobVolume
+from provision.transport.inventory import project_folder
+from provision.transport.session import Session
+from provision.work import runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from provision.inventory import Host
-    from provision.progress import View
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
 
 KEY = "gpurig:jobVolumeGib"
 NAMED = "gpurig:jobVolume"

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision import cloud_init, host_keys
-from provision.bundle import render
-from provision.inventory import Host
-from provision.recipe import Catalogue
-from provision.target import Target
+from provision.bundle import cloud_init
+from provision.bundle.render import render
+from provision.catalogue.recipe import Catalogue
+from provision.model.target import Target
+from provision.transport import host_keys
+from provision.transport.inventory import Host
 from rehearsal.boxes import roots, why_not
 from rehearsal.cloud.handle import REGION, Cloud
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.bundle import Bundle
+    from provision.bundle.render import Bundle
 
 LACK = why_not()
 

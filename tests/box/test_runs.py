@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.errors import RunInterrupted, Unreachable
-from provision.runs import Runs
-from provision.session import Session
-from provision.target import Target
+from provision.model.errors import RunInterrupted, Unreachable
+from provision.model.target import Target
+from provision.transport.session import Session
+from provision.work.runs import Runs
 from tests.box.test_session import quiet, run
 from tests.box.test_tasks import FAB
 

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.errors import BadInput, GpurigError
-from provision.progress import PlainView
-from provision.runs import RUNNING, Runs
-from provision.session import Session
-from provision.sync import sync
-from provision.transfer import fetch
+from provision.model.errors import BadInput, GpurigError
+from provision.screen.progress import PlainView
+from provision.transport.session import Session
+from provision.work.runs import RUNNING, Runs
+from provision.work.sync import sync
+from provision.work.transfer import fetch
 from tests.box.test_session import quiet, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from provision.transfer import Fetched
+    from provision.work.transfer import Fetched
     from tests.box.conftest import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.errors import RunInterrupted, StepFailed, UntrustedHost
-from provision.progress import PlainView, Progress
-from provision.session import Session
+from provision.model.errors import RunInterrupted, StepFailed, UntrustedHost
+from provision.screen.progress import PlainView, Progress
+from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provision.bundle import Bundle
-    from provision.wire import Event
+    from provision.bundle.render import Bundle
+    from provision.transport.wire import Event
     from tests.box.conftest import Kitchen, Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]

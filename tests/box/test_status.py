@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision import bundle
-from provision.recipe import Catalogue
-from provision.target import Target
+from provision.bundle import render as bundle
+from provision.catalogue.recipe import Catalogue
+from provision.model.target import Target
 from tests.box.test_session import run
 from tests.box.test_tasks import FAB
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import fabric
 import pytest
 
-from provision.errors import Unreachable
-from provision.session import Session
+from provision.model.errors import Unreachable
+from provision.transport.session import Session
 from tests.box.test_session import quiet, run
 
 if TYPE_CHECKING:
-    from provision.inventory import Host
+    from provision.transport.inventory import Host
     from tests.box.conftest import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]

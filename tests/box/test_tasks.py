@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.errors import GpurigError
-from provision.progress import PlainView
-from provision.session import Session
+from provision.model.errors import GpurigError
+from provision.screen.progress import PlainView
 from provision.tasks.setup import _send
+from provision.transport.session import Session
 from tests.box.test_session import quiet, run
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from provision.errors import RunInterrupted
+from provision.model.errors import RunInterrupted
 from tests.box.test_session import run
 from tests.box.test_tasks import FAB
 from tests.tasks.test_trial import recipe

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from provision import baked
-from provision.target import Target
+from provision.bundle import baked
+from provision.model.target import Target
 from tests.infra import lab
 from tests.infra.aws import Aws, NotAnswered
 from tests.infra.lab import GOOD, LICENCES, run

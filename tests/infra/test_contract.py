@@ -8,8 +8,8 @@ import pulumi
 import pytest
 import yaml
 
-from provision import inventory
-from provision.recipe import Catalogue
+from provision.catalogue.recipe import Catalogue
+from provision.transport import inventory
 from rehearsal.standins.repositories import REPOSITORIES
 from tests.infra.aws import Aws
 from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, as_given, run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pytest
 
-from provision import inventory
+from provision.transport import inventory
 from tests.infra.aws import OWN_TAGS, Aws, AwsSnapshot, AwsVolume
 from tests.infra.lab import GOOD, run
 

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision import cloud_init, host_keys
-from provision.bundle import render
-from provision.target import Target
+from provision.bundle import cloud_init
+from provision.bundle.render import render
+from provision.model.target import Target
+from provision.transport import host_keys
 from rehearsal.boxes import roots, why_not
 from rehearsal.cloud.handle import Cloud, direct
 from tests.box.conftest import launch

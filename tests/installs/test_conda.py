@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.errors import StepFailed
-from provision.recipe import TEMPLATES, Catalogue
+from provision.catalogue.recipe import TEMPLATES, Catalogue
+from provision.model.errors import StepFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from provision.recipe import TEMPLATES
+from provision.catalogue.recipe import TEMPLATES
 from provision.tasks.dataset_build import DEFAULTS
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.bundle import render
-from provision.recipe import Catalogue
-from provision.target import Target
-from tests.provision.lab import write_recipe
+from provision.bundle.render import render
+from provision.catalogue.recipe import Catalogue
+from provision.model.target import Target
+from tests.agent.lab import write_recipe
 from tests.recipes.web_lab import Lab
 
 if TYPE_CHECKING:

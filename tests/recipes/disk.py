@@ -10,8 +10,8 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from provision import bundle
-from provision.target import Target
+from provision.bundle import render as bundle
+from provision.model.target import Target
 from tests.recipes.kitchen import CATALOGUE, VOLUME
 
 if TYPE_CHECKING:

@@ -10,17 +10,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision import compatibility
-from provision.bundle import render
-from provision.platforms import NO_GPU, gpus, images
-from provision.recipe import Catalogue
-from provision.target import Target
+from provision.bundle.render import render
+from provision.catalogue import compatibility
+from provision.catalogue.recipe import Catalogue
+from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from provision.bundle import Bundle
-    from provision.recipe import Recipe
+    from provision.bundle.render import Bundle
+    from provision.catalogue.recipe import Recipe
 
     Rendered = tuple[tuple[str, Target, Bundle], ...]
 

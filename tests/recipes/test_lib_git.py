@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.target import Target
+from provision.model.target import Target
 
 if TYPE_CHECKING:
     from pathlib import Path

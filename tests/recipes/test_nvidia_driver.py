@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.bundle import render
-from provision.target import Target
+from provision.bundle.render import render
+from provision.model.target import Target
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provision.recipe import Catalogue
+from provision.catalogue.recipe import Catalogue
 from provision.tasks.base import gpu_model
 
 ROOT = Path(__file__).parents[2]

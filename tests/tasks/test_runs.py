@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision import launch_host, runs_host, transfer
-from provision.errors import BadInput, GpurigError
-from provision.inventory import Host
-from provision.progress import PlainView
-from provision.session import Session
-from provision.sync import sync
+from provision.agent import launch_host, runs_host
+from provision.model.errors import BadInput, GpurigError
+from provision.screen.progress import PlainView
 from provision.tasks import OPTIONAL, collection, words
-from provision.transfer import fetch
-from provision.worktree import ignored, listed
+from provision.transport.inventory import Host
+from provision.transport.session import Session
+from provision.work import transfer
+from provision.work.sync import sync
+from provision.work.transfer import fetch
+from provision.work.worktree import ignored, listed
 from tests.tasks.test_fab import fab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.wire import Event
+    from provision.transport.wire import Event
 
 HOST = Host(name="box", address="192.0.2.7")
 
@@ -243,4 +244,4 @@ def test_the_hosts_side_is_python_3_8_and_needs_nothing(module: str) -> None:
     froms = {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     own = {name for name in froms | names if name.partition(".")[0] not in sys.stdlib_module_names}
-    assert own <= {f"provision.{name}" for name in TRAVEL}
+    assert own <= {f"provision.agent.{name}" for name in TRAVEL}

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.bundle import activation, command_of
-from provision.errors import BadInput
-from provision.recipe import Catalogue
-from provision.target import Target
+from provision.bundle.render import activation, command_of
+from provision.catalogue.recipe import Catalogue
+from provision.model.errors import BadInput
+from provision.model.target import Target
 from tests.tasks.test_fab import fab
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The program on the box: Python 3.8, standard library, imports nothing but itself."""

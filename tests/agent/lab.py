@@ -1,0 +1,239 @@
+"""A host in a folder: a runner's home, tiny recipes that count how often they ran, and clients as real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from provision.bundle.render import render
+from provision.catalogue.recipe import Catalogue
+from provision.model.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from provision.bundle.render import Bundle
+
+Event = dict[str, Any]
+
+RUNNER = Path(__file__).parents[2] / "provision" / "agent" / "runner.py"
+PATIENCE = 60
+"""Seconds after which a test gives up on something that has to happen: far more than it takes."""
+# What a client runs on the host over SSH, and an end to it should it never end.
+BOOT = (
+    f"import signal;signal.alarm({2 * PATIENCE});"
+    "import sys,json,zlib;r=json.loads(zlib.decompress(sys.stdin.buffer.read()));n={};"
+    'exec(compile(r["runner"],"gpurig-runner","exec"),n);n["main"](r)'
+)
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for something that has to happen."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "what the test waits for did not happen"
+        time.sleep(0.02)
+
+
+def write_recipe(folder: Path, toml: str = "", *, install: str = "", verify: str = "", **files: str) -> None:
+    """Write a recipe's folder; `toml` comes after a summary and a version unless it brings its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    head = "" if "summary =" in toml else f'summary = "{folder.name}"\nversion = "1"\n'
+    (folder / "recipe.toml").write_text(head + toml, encoding="utf-8")
+    (folder / "install.sh.j2").write_text(install, encoding="utf-8")
+    (folder / "verify.sh.j2").write_text(verify, encoding="utf-8")
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+class Client:
+    """A client in the middle of an answer."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.seen: list[Event] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def events(self) -> Iterator[Event]:
+        """Yield what the client is told from here on."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            event: Event = json.loads(line)
+            if event["event"] != "alive":
+                self.seen.append(event)
+                yield event
+
+    def until(self, name: str, **fields: object) -> Event:
+        """Read on to an event; fails when the answer ends before."""
+        for event in self.events():
+            if event["event"] == name and fields.items() <= event.items():
+                return event
+        raise AssertionError(f"the answer ended before {name} {fields}: {self.seen}")
+
+    def rest(self) -> list[Event]:
+        """Read to the end; returns all events, those read before included."""
+        for _ in self.events():
+            pass
+        assert self.process.stderr
+        said = self.process.stderr.read()
+        assert self.process.wait() == 0, said
+        return self.seen
+
+
+class Lab:
+    """One host. `world` holds what its recipes have installed: NAME once whole, NAME.runs with a line per install.
+
+    The runner's home lies in `memory`, where its many fsyncs cost nothing.
+    """
+
+    def __init__(self, folder: Path, memory: Path) -> None:
+        self.home = memory / "home"
+        self.profile = folder / "profile.d"
+        self.world = folder / "world"
+        self.recipes = folder / "recipes"
+        self.bin = folder / "bin"
+        self.python = sys.executable
+        self.target = Target()
+        self.more: dict[str, str] = {}
+        """Environment that a test adds."""
+        for path in (self.world, self.recipes, self.bin):
+            path.mkdir()
+
+    # -- recipes and bundles
+
+    def recipe(self, name: str, toml: str = "", *, body: str = "", verify: str = "", **files: str) -> None:
+        """Write a recipe whose install counts, does `body`, then puts NAME into the world; that is what verifies."""
+        install = f'cd "{self.world}"\necho run >> {name}.runs\n{body}\ntouch {name}\n'
+        write_recipe(
+            self.recipes / name,
+            toml,
+            install=install,
+            verify=f'cd "{self.world}"\n{verify or f"test -e {name}"}\n',
+            **files,
+        )
+
+    def bundle(self, *names: str, edits: dict[str, str] | None = None) -> Bundle:
+        """Render recipes of this lab; `edits` are made in the runner's text, so that a test need not wait."""
+        bundle = render(names, self.target, Catalogue(self.recipes))
+        text = bundle.runner
+        for old, new in (edits or {}).items():
+            assert old in text, f"the runner has no {old!r} any more"
+            text = text.replace(old, new)
+        return dataclasses.replace(bundle, runner=text)
+
+    def runs(self, name: str) -> int:
+        """Return how often a recipe's install began."""
+        path = self.world / f"{name}.runs"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def open(self, gate: str) -> None:
+        """Let a script go on that waits with `gate()`."""
+        (self.world / gate).touch()
+
+    # -- processes
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of everything that runs on this host."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("GPURIG_")}
+        path = f"{self.bin}:{os.environ['PATH']}"
+        own = {"GPURIG_HOME": str(self.home), "GPURIG_PROFILE": str(self.profile)}
+        # A runner that is killed leaves its temporary folder: here it goes with the test's.
+        return {**clean, "PATH": path, "TMPDIR": str(self.world), **own, **self.more}
+
+    def client(self, verb: str, bundle: Bundle | None = None, *, bundle_text: str = "", **fields: Any) -> Client:
+        """Start a client; its request is what goes over SSH."""
+        text = bundle.to_bytes().decode() if bundle else bundle_text
+        runner = bundle.runner if bundle else RUNNER.read_text()
+        request = {"runner": runner, "verb": verb, "bundle": text, **fields}
+        with tempfile.TemporaryFile() as file:
+            file.write(zlib.compress(json.dumps(request).encode()))
+            file.seek(0)
+            pipe = subprocess.PIPE
+            command = [self.python, "-c", BOOT]
+            return Client(subprocess.Popen(command, stdin=file, stdout=pipe, stderr=pipe, text=True, env=self.env))
+
+    def ask(self, verb: str, bundle: Bundle | None = None, **fields: Any) -> list[Event]:
+        """Return all events that answer one request."""
+        with self.client(verb, bundle, **fields) as client:
+            return client.rest()
+
+    def boot(self, *, check: bool = True) -> int:
+        """Do what the service does at a boot: carry what is pending to its end."""
+        done = subprocess.run([self.python, self.home / "runner.py"], env=self.env, check=check, timeout=PATIENCE)
+        return done.returncode
+
+    def processes(self, *, script: str = "") -> list[int]:
+        """Return the ids of this host's processes, or of those whose command line holds `script`."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                ours = f"GPURIG_HOME={self.home}".encode() in (path / "environ").read_bytes().split(b"\0")
+                if ours and script.encode() in (path / "cmdline").read_bytes():
+                    found.append(int(path.name))
+        return found
+
+    def kill_runner(self) -> None:
+        """Kill the run's own process and nothing else, as the kernel would when memory is short."""
+        runner = self.processes(script=f"{self.home}/runner.py")
+        assert runner, "there is no run to kill"
+        for pid in runner:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not self.processes(script=f"{self.home}/runner.py"))
+
+    def clean_up(self) -> None:
+        """End whatever still runs on this host."""
+        while pids := self.processes():
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+
+    # -- what is on the host
+
+    def json(self, name: str) -> Event:
+        """Return a JSON file of the runner's home."""
+        document: Event = json.loads((self.home / name).read_text())
+        return document
+
+    def journal(self) -> list[Event]:
+        """Return the journal; every line has to be whole."""
+        text = (self.home / "journal.jsonl").read_text()
+        assert text.endswith("\n")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def marked(self) -> set[str]:
+        """Return the steps that count as done."""
+        marks = {path.stem for path in (self.home / "marks").glob("*.json")}
+        return marks - {path.name for path in (self.home / "begun").glob("*")}
+
+
+def gate(name: str) -> str:
+    """Return a line of bash that waits until the test opens a gate."""
+    return f"while [ ! -e {name} ]; do sleep 0.02; done"
+
+
+def states(events: list[Event]) -> dict[str, str]:
+    """Return the last state that was told of each step."""
+    return {event["step"]: event["state"] for event in events if event["event"] == "step"}
+
+
+def names(events: list[Event]) -> list[str]:
+    """Return the kinds of events, in order."""
+    return [event["event"] for event in events]
