@@ -24,8 +24,8 @@ def main() -> None:
         cloud.options,
     )
     boxes = [
-        Box(each.host_name, BoxArgs(settings=each, placement=placement, network=network), cloud.options)
-        for each in settings.each()
+        Box(host.host_name, BoxArgs(settings=host, placement=placement, network=network), cloud.options)
+        for host in settings.per_host()
     ]
     if settings.budget_monthly_usd is not None:
         wanted = GuardrailsArgs(monthly_usd=settings.budget_monthly_usd, email=settings.budget_email)

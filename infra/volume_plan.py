@@ -64,7 +64,7 @@ def plan_job_volumes(settings: Settings, cloud: Cloud, zone: str, usable: Collec
     cannot be used.
     """
     named, tagged = named_volumes(settings, cloud), tagged_volumes(settings, cloud)
-    by_host = {box.host_name: tagged[box.host_name] for box in settings.each()}
+    by_host = {box.host_name: tagged[box.host_name] for box in settings.per_host()}
     # Where there are two, it is not clear yet which one counts; `infra.storage` asks the user.
     single = {host: volumes[0] for host, volumes in by_host.items() if len(volumes) == 1 and host not in named}
     refuse_moves(settings, {**single, **named}, usable)

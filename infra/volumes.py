@@ -71,7 +71,7 @@ def _host_for(settings: Settings, volume: Volume) -> str:
 
 def _refusal(settings: Settings, cloud: Cloud, volume: Volume) -> str:
     """Return why a named volume must not be used; empty text where it may."""
-    names = [box.host_name for box in settings.each()]
+    names = [box.host_name for box in settings.per_host()]
     host = _host_for(settings, volume)
     if HOST not in volume.tags and settings.hosts > 1:
         return f"has no tag {HOST}, which says whose it is: one of {', '.join(names)}"
@@ -93,7 +93,7 @@ def tagged_volumes(settings: Settings, cloud: Cloud) -> dict[str, list[Volume]]:
 
     Those of hosts that the stack does not have any more come after its own.
     """
-    found: dict[str, list[Volume]] = {box.host_name: [] for box in settings.each()}
+    found: dict[str, list[Volume]] = {box.host_name: [] for box in settings.per_host()}
     if settings.looks_for_volumes:
         for volume in cloud.volumes(tagged(stack_volume_tags())):
             found.setdefault(host_name_of(volume.tags), []).append(volume)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from infra.settings.public_key import read_public_key
 from infra.settings.ranges import AUTO, read_ranges, read_vpc_range, with_caller_address
-from infra.settings.setting import Check, each, matching, names, read_mirrors, read_positive, read_table, setting, whole
+from infra.settings.setting import Check, listed, matching, names, read_mirrors, read_table, read_usd, setting, whole
 from provision.model.platforms import BAKED, NO_GPU, gpus, images
 from provision.model.target import MIRROR_KINDS, Target
 
@@ -105,7 +105,7 @@ class Settings:
     """What a new job volume is made from: newest (snapshot of this project, stack and box), none, or snap-…."""
     job_volume: tuple[str, ...] = setting(
         "jobVolume",
-        each(r"vol-[0-9a-f]{8,17}", f"{NEW}, or the id of a volume (vol-…; several with commas)", alone=NEW),
+        listed(r"vol-[0-9a-f]{8,17}", f"{NEW}, or the id of a volume (vol-…; several with commas)", alone=NEW),
         (),
         example="vol-0123456789abcdef0",
     )
@@ -122,13 +122,13 @@ class Settings:
     spot: bool = setting("spot", _SWITCH, default=False, example="true")
     """Spot instead of on-demand: cheaper, may be taken away at any time, cannot be stopped."""
     spot_max_price: float | None = setting(
-        "spotMaxPrice", Check(read_positive, "a price in USD per hour above 0"), None, example="0.30"
+        "spotMaxPrice", Check(read_usd, "a price in USD per hour above 0"), None, example="0.30"
     )
     """Most that a spot box may cost, USD per hour; not set, the on-demand price."""
     generation: int = setting("generation", whole(1, 10**6, "a whole number from 1"), 1)
     """Another number makes a new box from the newest image and recipes; the job volume moves over."""
     budget_monthly_usd: float | None = setting(
-        "budgetMonthlyUsd", Check(read_positive, "an amount in USD above 0"), None, example="100"
+        "budgetMonthlyUsd", Check(read_usd, "an amount in USD above 0"), None, example="100"
     )
     """Monthly cost of the whole account, in USD, at which AWS sends a mail (at 80 % and at 100 %)."""
     budget_email: str = setting(
@@ -150,7 +150,7 @@ class Settings:
     """Where to take a recipe from, recipe: source, where it has several (`fab recipes` lists them)."""
     s3_buckets: tuple[str, ...] = setting(
         "s3Buckets",
-        each(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a list of names of S3 buckets, or names with commas between them"),
+        listed(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a list of names of S3 buckets, or names with commas between them"),
         (),
         example="my-datasets",
     )
@@ -181,7 +181,7 @@ class Settings:
     catalogue: Catalogue = dataclasses.field(repr=False, compare=False)
     """The recipes to choose from."""
 
-    def each(self) -> tuple[Settings, ...]:
+    def per_host(self) -> tuple[Settings, ...]:
         """Return the settings of each host: the same but for its name; more hosts leave the first ones alone."""
         hosts = [self.host_name, *(f"{self.host_name}-{number}" for number in range(2, self.hosts + 1))]
         return tuple(dataclasses.replace(self, host_name=name) for name in hosts)

@@ -98,8 +98,8 @@ def whole(least: int, most: int, allowed: str) -> Check[int]:
     return Check(read, allowed)
 
 
-def read_positive(text: str) -> float:
-    """Read a finite number above 0. Raises `ValueError`."""
+def read_usd(text: str) -> float:
+    """Read an amount above 0, finite. Raises `ValueError`."""
     if not 0 < float(text) < float("inf"):
         raise ValueError(text)
     return float(text)
@@ -118,7 +118,7 @@ def names(what: str) -> Check[tuple[str, ...]]:
     return Check(read_names, f"a list of {what}, or {what} with commas between them")
 
 
-def each(pattern: str, allowed: str, *, alone: str | None = None) -> Check[tuple[str, ...]]:
+def listed(pattern: str, allowed: str, *, alone: str | None = None) -> Check[tuple[str, ...]]:
     """Return the check for names that match a pattern, each of which counts once, or for a word that stands alone."""
     return Check(lambda text: (text,) if text == alone else tuple(dict.fromkeys(read_names(text, pattern))), allowed)
 
