@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.volumes import host_name_of, job_volume_tags, stack_volume_tags
+from infra.volumes import job_volume_tags, stack_volume_tags
 from provision.model.errors import BadInput
+from provision.model.tags import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -67,7 +68,7 @@ def _newest_of_former_hosts(cloud: Cloud, current: Collection[str]) -> dict[str,
     found = {}
     left = cloud.snapshots(stack_volume_tags())
     while left:
-        host = host_name_of(find_snapshot(cloud, left[0]).tags)
+        host = find_snapshot(cloud, left[0]).tags.get(HOST, "")
         if host not in current:
             found[host] = left[0]
         others = cloud.snapshots(job_volume_tags(host))

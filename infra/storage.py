@@ -9,7 +9,6 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.refusal import refusals
-from infra.volumes import source_tags
 from provision.model import tags
 from provision.model.errors import BadInput
 
@@ -66,7 +65,7 @@ class JobVolume(pulumi.ComponentResource):
             encrypted=True,
             snapshot_id=args.plan.snapshot,
             final_snapshot=args.on_destroy == "snapshot",
-            tags={tags.NAME: name, **args.tags, **source_tags(args.plan.source)},
+            tags={tags.NAME: name, **args.tags, **({tags.FROM: args.plan.source} if args.plan.source else {})},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # Either of these would replace the volume, and with it all that is on it.

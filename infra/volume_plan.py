@@ -17,7 +17,8 @@ from infra.snapshots import (
     pending_warning,
     refuse_unfit_snapshot,
 )
-from infra.volumes import named_volumes, refuse_moves, refuse_to_shrink, source_snapshot, tagged_volumes
+from infra.volumes import named_volumes, refuse_moves, refuse_to_shrink, tagged_volumes
+from provision.model.tags import FROM
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -78,7 +79,7 @@ def plan_job_volumes(settings: Settings, cloud: Cloud, zone: str, usable: Collec
                 zone=volumes[0].zone,
                 size_gib=settings.job_volume_gib,
                 tagged=tuple(volumes),
-                source=source_snapshot(volumes[0].tags),
+                source=volumes[0].tags.get(FROM, ""),
             )
         else:
             plans[host] = _new(settings, cloud, host, zone)

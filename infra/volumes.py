@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infra.cloud import stack_tags, tagged
 from infra.network import zone_hint
 from provision.model.errors import BadInput
-from provision.model.tags import FROM, HOST, JOBS, PROJECT, STACK, VOLUME
+from provision.model.tags import HOST, JOBS, PROJECT, STACK, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -25,21 +25,6 @@ def stack_volume_tags() -> dict[str, str]:
     """Return the tags that the job volumes and snapshots of all boxes of the stack share, also of those long gone."""
     tags = stack_tags()
     return {**{key: tags[key] for key in (PROJECT, STACK)}, VOLUME: JOBS}
-
-
-def host_name_of(tags: Mapping[str, str]) -> str:
-    """Return which box a volume or a snapshot is of; "" where its tags do not say."""
-    return tags.get(HOST, "")
-
-
-def source_snapshot(tags: Mapping[str, str]) -> str:
-    """Return the snapshot that a volume was made from by its tags; "" where they do not say."""
-    return tags.get(FROM, "")
-
-
-def source_tags(snapshot: str) -> dict[str, str]:
-    """Return the tags of a volume that was made from a snapshot ("": of none), which its snapshots then carry too."""
-    return {FROM: snapshot} if snapshot else {}
 
 
 def named_volumes(settings: Settings, cloud: Cloud) -> dict[str, Volume]:
@@ -96,7 +81,7 @@ def tagged_volumes(settings: Settings, cloud: Cloud) -> dict[str, list[Volume]]:
     found: dict[str, list[Volume]] = {box.host_name: [] for box in settings.per_host()}
     if settings.looks_for_volumes:
         for volume in cloud.volumes(tagged(stack_volume_tags())):
-            found.setdefault(host_name_of(volume.tags), []).append(volume)
+            found.setdefault(volume.tags.get(HOST, ""), []).append(volume)
     return found
 
 
