@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-import json as json_lines
+import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task, tell
+from provision.tasks.output import tell
+from provision.tasks.verb import verb
 from provision.transport.session import Session
 from provision.work.runs import Runs, took
 
 if TYPE_CHECKING:
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
     from provision.work.runs import Run
 
 
-@task(help={"json": "print a line of JSON per run", **LIMIT_HELP}, post=[ending])
-def ps(c: Any, *, json: bool = False, limit: str = "") -> None:
+@verb(json="print a line of JSON per run")
+def ps(c: Context) -> None:
     """List the runs of every host, the newest first."""
-    hosts = hosts_for(c, limit)
     found: dict[str, list[Run]] = {}
 
-    def look(host: Host, out: View) -> None:
+    def ask(host: Host, out: View) -> None:
         with Session(host, c.config, tell=out.tell) as session:
             found[host.name] = Runs(session).all()
 
-    each(c, look, hosts=hosts)
-    rows = [(host, run) for host in hosts for run in found.get(host.name, ())]
-    if json:
+    c.each(ask)
+    rows = [(host, run) for host in c.hosts for run in found.get(host.name, ())]
+    if c.json:
         for host, run in rows:
-            print(json_lines.dumps({"host": host.name, **dataclasses.asdict(run)}))
+            print(json.dumps({"host": host.name, **dataclasses.asdict(run)}))
     elif rows:
-        _print(rows, several=len(hosts) > 1)
-    if idle := [str(host) for host in hosts if found.get(host.name) == []]:
+        _print(rows, several=len(c.hosts) > 1)
+    if idle := [str(host) for host in c.hosts if found.get(host.name) == []]:
         tell(f"no runs on {', '.join(idle)}; fab run -- CMD starts one")
 
 

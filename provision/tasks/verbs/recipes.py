@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as json_lines
+import json
 import re
 import shutil
 import sys
@@ -14,13 +14,14 @@ from provision.catalogue.compatibility import State
 from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
-from provision.tasks.base import task
+from provision.tasks.verb import verb
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from provision.catalogue.compatibility import Cell
     from provision.catalogue.recipe import Recipe
+    from provision.tasks.context import Context
 
     Cells = dict[tuple[str, str], Cell]
     """How one recipe fares, by image and kind of GPU: a model, a compute capability, or "none"."""
@@ -29,24 +30,26 @@ PIPE_WIDTH = 200
 """A pipe has no width: there every row is kept on one line."""
 
 
-@task(
-    help={
+@verb(
+    options={
         "name": "show the page of this recipe",
         "image": "only what works on this image",
         "gpu": 'only what works with this GPU model, or without one ("none")',
-        "json": "print everything as JSON",
-    }
+    },
+    argument="name",
+    json="print everything as JSON",
+    limit="",
 )
-def recipes(_c: Any, name: str = "", image: str = "", gpu: str = "", *, json: bool = False) -> None:
+def recipes(c: Context, *, name: str = "", image: str = "", gpu: str = "") -> None:
     """List what can be installed, or show one recipe (fab recipes [NAME])."""
     catalogue = Catalogue()
     image, gpu = known_place(image, gpu)
     chosen = [catalogue.recipes[name]] if name in catalogue.recipes else list(catalogue.ordered())
     if name and name not in catalogue.recipes:
         raise BadInput([f'there is no recipe "{name}"; there are: {", ".join(sorted(catalogue.recipes))}'])
-    fares = {r.name: _fares(catalogue, r.name, image, gpu) for r in chosen} if json or image or gpu else {}
-    if json:
-        print(json_lines.dumps([_document(r, fares[r.name]) for r in chosen], indent=2))
+    fares = {r.name: _fares(catalogue, r.name, image, gpu) for r in chosen} if c.json or image or gpu else {}
+    if c.json:
+        print(json.dumps([_document(r, fares[r.name]) for r in chosen], indent=2))
     elif image or gpu:
         _print(_fitting(chosen, fares, image, gpu))
         never = {n: cells for n, cells in fares.items() if all(c.state is State.NO for c in cells.values())}

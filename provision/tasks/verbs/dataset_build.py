@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
-from provision.tasks.base import LIMIT_HELP, ending, task
-from provision.tasks.dataset import PROGRAMS, PYTHON, Job, check_name, work
+from provision.tasks.datasets import PROGRAMS, PYTHON, Job, check_name, work
+from provision.tasks.verb import verb
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.session import Session
 
 DEFAULTS = {
@@ -25,7 +26,7 @@ DEFAULTS = {
     "broken": "stop",
 }
 """Option → its value where none is given; the program on the host has none of its own."""
-HELP = {
+OPTIONS = {
     "name": "the data set's name",
     "from_": "folder of the pictures: a data set's or a synced folder's name, or a path on the host",
     "table": "two columns with a tab between: picture, class; without one, each class is a folder",
@@ -42,13 +43,12 @@ HELP = {
     "broken": "a picture that cannot be read: stop, or skip it and list it in broken.txt",
     "replace": "build in place of what was built by that name with other settings or pictures",
     "detach": "start it and return; say how to come back",
-    **LIMIT_HELP,
 }
 
 
-@task(help=HELP, post=[ending], auto_shortflags=False)
+@verb(options=OPTIONS, short_options=False)
 def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
-    c: Any,
+    c: Context,
     name: str,
     *,
     from_: str = "",
@@ -66,7 +66,6 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
     broken: str = DEFAULTS["broken"],
     replace: bool = False,
     detach: bool = False,
-    limit: str = "",
 ) -> None:
     """Build a data set on the host (fab dataset-build NAME --from FOLDER): resized, augmented, split, listed."""
     check_name(name, "fab dataset-build NAME")
@@ -85,4 +84,4 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
         asked = ["dataset-build", name, *(word for word in words if word not in usual)]
         return Job(stem="build", dataset=name, command=command, asked=asked)
 
-    work(c, prepare, limit=limit, detach=detach)
+    work(c, prepare, detach=detach)

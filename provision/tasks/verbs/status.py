@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json as json_lines
+import json
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.catalogue.recipe import Catalogue
 from provision.history.journal import HOST
@@ -14,7 +14,8 @@ from provision.model.errors import GpurigError
 from provision.model.platforms import NO_GPU
 from provision.model.target import Target
 from provision.storage.volumes import COMPLETED, JobVolume
-from provision.tasks.base import LIMIT_HELP, cards, each, ending, hosts_for, task
+from provision.tasks.target import cards
+from provision.tasks.verb import verb
 from provision.transport.session import Session
 from provision.work import runs
 from provision.work.runs import Run, took
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
     from provision.transport.wire import Event
 
@@ -30,10 +32,9 @@ PATIENCE = 20
 """Seconds that the answer of EC2 is waited for."""
 
 
-@task(help={"json": "print the raw answer, a line per host", **LIMIT_HELP}, post=[ending])
-def status(c: Any, *, json: bool = False, limit: str = "") -> None:
+@verb(json="print the raw answer, a line per host")
+def status(c: Context) -> None:
     """Show on one screen what every host is doing, how full it is, and what is installed."""
-    hosts = hosts_for(c, limit)
     catalogue = Catalogue()
     units = sorted(recipe.unit for recipe in catalogue.recipes.values() if recipe.unit)
     told: dict[str, Event] = {}
@@ -49,10 +50,10 @@ def status(c: Any, *, json: bool = False, limit: str = "") -> None:
             raise GpurigError(f"{host} answered not all that was asked{said}")
         told[str(host)] = {**whole, "event": "status", "volume": _waited(volume)}
 
-    each(c, ask, hosts=hosts)
-    shown = [(host, told[str(host)]) for host in hosts if str(host) in told]
-    if json:
-        print("".join(json_lines.dumps({"host": host.name, **answer}) + "\n" for host, answer in shown), end="")
+    c.each(ask)
+    shown = [(host, told[str(host)]) for host in c.hosts if str(host) in told]
+    if c.json:
+        print("".join(json.dumps({"host": host.name, **answer}) + "\n" for host, answer in shown), end="")
     else:
         print("\n".join(_screen(host, answer, catalogue) for host, answer in shown), end="")
 
