@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 def collection(catalogue: Catalogue | None = None) -> Collection:
     """Return the tasks that this program's command line names; all of them where it names none."""
+    kinds = _files("recipe_verbs")
     files = {_dashed(name): name for name in _files("verbs")}
     of_recipes = {
         _dashed(f"{kind}-{recipe.name}"): (kind, recipe)
-        for kind in _files("recipe_verbs")
         for recipe in (catalogue or Catalogue()).ordered()
+        for kind in kinds
         if getattr(recipe, kind, True)  # all are set up; those that bring an example or a bench have these
     }
     names = {*files, *of_recipes}

@@ -51,8 +51,8 @@ class Context:
 
         Raises `BadInput` for a word of `limit` that is no host's name or address.
         """
-        given = isinstance(self.fabric, fabric.Connection)
-        hosts = [_given(self.fabric, word) for word in _named()] if given else inventory.load()
+        given = dict.fromkeys(filter(None, given_hosts(self.fabric)))
+        hosts = [_given(self.fabric, word) for word in given] or inventory.load()
         words = [word.strip() for word in self.limit.split(",") if word.strip()]
         known = {name for host in hosts for name in (host.name, host.address)}
         if problems := [f"--limit {word}: no host has that name or address" for word in words if word not in known]:
@@ -86,16 +86,9 @@ class Context:
             self.exit_codes.append(error.exit_code)
 
 
-def repeated(call: Any) -> bool:
-    """Tell whether a call is one too many: with `-H a,b` Fabric calls once per host, and the first call takes all."""
-    if not isinstance(call, fabric.Connection):
-        return False
-    first = call.derive_shorthand(_named()[0])
-    return not (
-        first["host"] == call.original_host
-        and first["user"] in (None, call.user)
-        and first["port"] in (None, call.port)
-    )
+def given_hosts(call: Any) -> list[str]:
+    """Return the words of `fab -H`, for each of which Fabric calls a verb; none where it was not given."""
+    return (fabric.main.program.args.hosts.value or "").split(",") if isinstance(call, fabric.Connection) else []
 
 
 def _given(c: fabric.Connection, word: str) -> Host:
@@ -107,9 +100,3 @@ def _given(c: fabric.Connection, word: str) -> Host:
     # A machine that no file knows is as ssh_config has it: Fabric looks the rest (HostName, ProxyJump) up by its alias.
     alias = fabric.Connection(word, config=c.config.clone())
     return dataclasses.replace(host, user=alias.user, port=alias.port)
-
-
-def _named() -> list[str]:
-    """Return the hosts as `fab -H` was given them."""
-    words = (fabric.main.program.args.hosts.value or "").split(",")
-    return list(dict.fromkeys(word for word in words if word))

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PIPE_WIDTH = 200
+"""A pipe has no width: there every row is kept on one line."""
 
 
 def save(option: str, goal: str, data: bytes) -> Path:
@@ -26,3 +33,11 @@ def save(option: str, goal: str, data: bytes) -> Path:
 def tell(message: str) -> None:
     """Say something that is no result: on standard error, so that `--json` and pipes stay clean."""
     print(message, file=sys.stderr, flush=True)
+
+
+def draw(table: Table) -> None:
+    """Print a table."""
+    from rich.console import Console  # noqa: PLC0415 - 60 ms that only tables pay
+
+    console = Console()
+    (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(table)

@@ -13,7 +13,7 @@ import fabric
 from invoke.exceptions import Exit
 
 from provision.model.errors import GpurigError
-from provision.tasks.context import Context, repeated
+from provision.tasks.context import Context, given_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,9 +86,9 @@ class Verb(fabric.Task):  # type: ignore[misc] # fabric has no types
 
     def argspec(self, body: Callable[..., None]) -> inspect.Signature:
         """Return the options: those of the function, then the shared ones."""
-        own = list(inspect.signature(body).parameters.values())[2 if self.declared.about else 1 :]
+        parameters = list(inspect.signature(body).parameters.values())[2 if self.declared.about else 1 :]
         shared = [inspect.Parameter(name, KEYWORD, default=_DEFAULTS[name]) for name in self.declared.shared]
-        return inspect.Signature([*own, *shared])
+        return inspect.Signature([*parameters, *shared])
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """Return the options for Fabric's parser."""
@@ -103,7 +103,9 @@ class Verb(fabric.Task):  # type: ignore[misc] # fabric has no types
 
     def __call__(self, call: Any, **options: Any) -> None:
         """Run the verb. Raises `Exit` where it fails, where a host did, and on Ctrl-C."""
-        if repeated(call):
+        # With `-H a,b` Fabric calls once for each host, and the first call takes them all.
+        self.times_called += 1
+        if (self.times_called - 1) % max(len(given_hosts(call)), 1):
             return
         context = Context(call, **{name: options.pop(name) for name in self.declared.shared})
         try:

@@ -71,7 +71,7 @@ def check(program: Any, tasks: Collection, names: list[str]) -> None:
     """Raise `Exit` for words that Fabric cannot read."""
     core, help_for = program.core, program.args.help.value
     if help_for and help_for not in names:
-        raise _refusal(*_unknown([help_for], None, tasks, names))
+        raise _unknown([help_for], None, tasks, names)
     _check_hosts(program.args.hosts.value, core.unparsed, names)
     if not core.unparsed:
         return
@@ -79,53 +79,52 @@ def check(program: Any, tasks: Collection, names: list[str]) -> None:
         # With what is unknown ignored, the parser says where it begins, and in which task.
         parsed = Parser(tasks.to_contexts(), program.initial_context, ignore_unknown=True).parse_argv(core.unparsed)
     except ParseError as error:
-        raise _refusal(*_incomplete(error)) from error
+        raise _incomplete(error) from error
     _check_hosts(parsed[0].args.hosts.value, core.unparsed, names)
     if parsed.unparsed:
-        raise _refusal(*_unknown(parsed.unparsed, parsed[-1], tasks, names))
+        raise _unknown(parsed.unparsed, parsed[-1], tasks, names)
 
 
 def _check_hosts(given: str | None, words: list[str], names: list[str]) -> None:
     """Raise `Exit` for a `-H` that names no host: a word that is empty would mean all hosts of the stack."""
     if given is not None and not given.strip(", "):
-        way = "fab -H USER@HOST TASK; without -H, the hosts of hosts.toml or of the Pulumi stack"
-        raise _refusal("-H comes with a host, and has none", way)
+        hint = "fab -H USER@HOST TASK; without -H, the hosts of hosts.toml or of the Pulumi stack"
+        raise _refusal("-H comes with a host, and has none", hint)
     if given in names and not set(names) & set(words):
-        way = f"fab -H USER@HOST {shlex.join([given, *words])}"
-        raise _refusal(f'-H comes with a host, and "{given}" is a task', way)
+        hint = f"fab -H USER@HOST {shlex.join([given, *words])}"
+        raise _refusal(f'-H comes with a host, and "{given}" is a task', hint)
 
 
-def _unknown(words: list[str], context: ParserContext | None, tasks: Collection, names: list[str]) -> tuple[str, str]:
-    """Return what is wrong with the first of the words that Fabric does not know, and the way out."""
+def _unknown(words: list[str], context: ParserContext | None, tasks: Collection, names: list[str]) -> Exit:
+    """Return the refusal of words the first of which Fabric does not know. `context`: the task that they follow."""
     word, task = words[0], (context.name if context else "") or ""
-    way = f"fab --help {task} shows what it takes"
-    if not task:
-        way = "fab --list shows all tasks, fab --help the options that come before one"
+    hint = "fab --list shows all tasks, fab --help the options that come before one"
+    if task:
+        hint = f"fab --help {task} shows what it takes"
     if word.startswith("-"):
-        return f"fab {task}".strip() + f" has no option {word}", _near(
-            word, list(context.flags) if context else []
-        ) + way
+        near = _near(word, list(context.flags)) if context else ""
+        return _refusal(f"fab {task}".strip() + f" has no option {word}", near + hint)
     if task and tasks[task].declared.rest:
-        return "a command comes after two hyphens", f"fab {task} -- {shlex.join(words)}"
+        return _refusal("a command comes after two hyphens", f"fab {task} -- {shlex.join(words)}")
     of_task = f", and fab {task} takes no such word" if task else ""
-    return f'there is no task "{word}"{of_task}', _near(word, names) + way
+    return _refusal(f'there is no task "{word}"{of_task}', _near(word, names) + hint)
 
 
-def _incomplete(error: ParseError) -> tuple[str, str]:
-    """Return what is missing where Fabric's parser gave up, and the way out."""
+def _incomplete(error: ParseError) -> Exit:
+    """Return the refusal of words in which something is missing."""
     task = (error.context.name if error.context else "") or ""
-    way = f"fab --help {task} shows what it takes"
+    hint = f"fab --help {task} shows what it takes"
     if missing := task and error.context.missing_positional_args:
-        return "\n       ".join(f"fab {task} needs {a.name.upper()}: {a.help}" for a in missing), way
+        return _refusal("\n       ".join(f"fab {task} needs {a.name.upper()}: {a.help}" for a in missing), hint)
     # Nothing but its text tells which option has no value.
     match = re.match(r"Flag <Argument: ([\w-]+)", str(error))
     if not match:
-        return str(error), way
+        return _refusal(str(error), hint)
     option = to_flag(match[1])
     if argument := task and error.context.flags.get(option):
-        return f"{option} of fab {task} comes with a value, and has none: {argument.help}", way
-    way = f"fab {option} VALUE {task}; fab --help shows the options that come before a task"
-    return f"{option} comes with a value, and has none", way
+        return _refusal(f"{option} of fab {task} comes with a value, and has none: {argument.help}", hint)
+    hint = f"fab {option} VALUE {task}; fab --help shows the options that come before a task"
+    return _refusal(f"{option} comes with a value, and has none", hint)
 
 
 def _near(word: str, names: list[str]) -> str:
@@ -135,6 +134,6 @@ def _near(word: str, names: list[str]) -> str:
     return f"near it: {', '.join(dict.fromkeys(near))}; " if near else ""
 
 
-def _refusal(problem: str, way: str) -> Exit:
+def _refusal(problem: str, hint: str) -> Exit:
     """Return the end of the program for what was typed wrong."""
-    return Exit(f"error: {problem}\n       {way}", 2)
+    return Exit(f"error: {problem}\n       {hint}", 2)

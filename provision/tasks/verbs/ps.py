@@ -7,7 +7,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from provision.tasks.output import tell
+from provision.tasks.output import draw, tell
 from provision.tasks.verb import verb
 from provision.transport.session import Session
 from provision.work.runs import Runs, took
@@ -42,7 +42,6 @@ def ps(c: Context) -> None:
 def _print(rows: list[tuple[Host, Run]], *, several: bool) -> None:
     """Print a row per run; `several`: hosts, each row then says its own."""
     from rich.box import SIMPLE  # noqa: PLC0415 - only this task draws a table
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
@@ -56,6 +55,4 @@ def _print(rows: list[tuple[Host, Run]], *, several: bool) -> None:
         state = f"{run.state}: {run.why}" if run.why else run.state
         # A command may hold what Rich would read as its markup.
         table.add_row(*([host.name] * several), run.name, state, since, took(run.seconds), code, Text(run.shown))
-    console = Console()
-    # A pipe has no width: keep every row on one line there.
-    (console if console.is_terminal else Console(width=200)).print(table)
+    draw(table)

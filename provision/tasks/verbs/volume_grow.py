@@ -65,7 +65,7 @@ def volume_grow(c: Context, size: str, *, yes: bool = False) -> None:
 def _enlarge(volumes: Sequence[JobVolume], size: int, *, yes: bool) -> None:
     """Set the size and bring the stack up; where no volume grew, the size is set back. Raises `GpurigError`."""
     _refuse_named(volumes, size)
-    before = _get(KEY)
+    before = _setting(KEY)
     try:
         _do("config", "set", KEY, str(size), wrong=f"{KEY} could not be set; nothing was changed")
         _refuse_other_changes()
@@ -77,7 +77,7 @@ def _enlarge(volumes: Sequence[JobVolume], size: int, *, yes: bool) -> None:
 
 def _refuse_named(volumes: Sequence[JobVolume], size: int) -> None:
     """Raise `BadInput` for volumes that the user has named: Pulumi attaches those, and leaves them as they are."""
-    named = [volume for volume in volumes if volume.id in _get(NAMED) and volume.size_gib < size]
+    named = [volume for volume in volumes if volume.id in _setting(NAMED) and volume.size_gib < size]
     if named:
         by_hand = [f"aws ec2 modify-volume --volume-id {volume.id} --size {size}" for volume in named]
         problems = [f"{NAMED} names {volume.id} of {volume.host}: `pulumi up` does not enlarge it" for volume in named]
@@ -134,7 +134,7 @@ def _set_back(volumes: Sequence[JobVolume], before: str) -> None:
         tell(f"{KEY} is as it was: {before or 'not set'}")
 
 
-def _get(key: str) -> str:
+def _setting(key: str) -> str:
     """Return a setting of the selected stack as text, "" where it is not set."""
     return _output_of("config", "get", key)
 
