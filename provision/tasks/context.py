@@ -11,7 +11,7 @@ import fabric.main
 
 from provision.model.errors import BadInput, GpurigError
 from provision.screen import fleet, progress
-from provision.tasks.choices import Choices
+from provision.tasks.option import Choices
 from provision.tasks.output import tell
 from provision.transport import inventory
 

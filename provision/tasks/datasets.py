@@ -16,8 +16,8 @@ from invoke.exceptions import Exit
 
 from provision.bundle.render import PREFIX
 from provision.model.errors import BadInput, GpurigError, RunFailed
-from provision.tasks.choices import Choices
 from provision.tasks.following import leaving
+from provision.tasks.option import Choices
 from provision.tasks.setting_up import SetUp
 from provision.transport.session import Session
 from provision.work.runs import DATASETS, RUNNING, Runs, mount_point, one, ways_back
@@ -61,7 +61,6 @@ class Job:
     """The words of `fab` that the user typed, as far as everybody may read them."""
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Path on the host → text to write there before the start, for the account only."""
-    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def check_name(name: str, option: str = "--name") -> None:
@@ -69,13 +68,6 @@ def check_name(name: str, option: str = "--name") -> None:
     if not NAME.fullmatch(name):
         rule = "up to 64 letters, digits, dots, hyphens and underscores, beginning with a letter or digit"
         raise BadInput([f'"{name}" cannot be a data set\'s name: {rule}'], hint=f"{option} gives it one")
-
-
-def whole_number(option: str, word: str, most: int) -> int:
-    """Return an option's number. Raises `BadInput`."""
-    if not (word.isdecimal() and 1 <= int(word) <= most):
-        raise BadInput([f"--{option} {word}: write a number from 1 to {most}"])
-    return int(word)
 
 
 def job_of(order: Mapping[str, Any], place: PurePosixPath, asked: Sequence[str]) -> Job:
@@ -142,7 +134,7 @@ def _begin(session: Session, job: Job, out: View) -> Run:
     if job.files:
         one(session, "order", DATASETS, files=dict(job.files))
     number = max((number for number, _ in found), default=0) + 1
-    started = runs.start(command, name=f"{stem}-{number}", env=job.env, asked=shlex.join(["fab", *job.asked]))
+    started = runs.start(command, name=f"{stem}-{number}", asked=shlex.join(["fab", *job.asked]))
     out.tell(f"{started.name} runs on {session.host}; it goes on when you leave")
     return started
 

@@ -14,7 +14,7 @@ from provision.catalogue import compatibility
 from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput, GpurigError
 from provision.screen import progress
-from provision.tasks.choices import pairs
+from provision.tasks.option import pairs
 from provision.tasks.target import target_of
 from provision.transport.session import Session
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from provision.bundle.render import Bundle
     from provision.model.target import Target
     from provision.screen.progress import View
-    from provision.tasks.choices import Choices
+    from provision.tasks.option import Choices
     from provision.transport.inventory import Host
 
 OPTIONS = {

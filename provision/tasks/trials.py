@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
-from provision.tasks.choices import pairs
+from provision.tasks.option import pairs
 from provision.tasks.setting_up import SetUp
 from provision.tasks.target import target_of
 from provision.transport.session import Session
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from provision.catalogue.recipe import Recipe
     from provision.screen.progress import View
-    from provision.tasks.choices import Choices
+    from provision.tasks.option import Choices
     from provision.transport.inventory import Host
     from provision.work.runs import Run
     from provision.work.trial import Kind, Stage

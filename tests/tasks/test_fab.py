@@ -243,7 +243,7 @@ def test_fab_imports_the_tasks_that_are_named_and_no_others(tmp_path: Path) -> N
     done = fab(tmp_path, "ps", "volume-status", "--help", PYTHONVERBOSE="1")
     assert "Show the job volume" in done.stdout
     imported = set(re.findall(r"import 'provision\.tasks\.([\w.]+)'", done.stderr))
-    shared = {"words", "verb", "context", "choices", "output", "verbs"}
+    shared = {"words", "verb", "context", "option", "output", "verbs"}
     assert imported == {*shared, "verbs.ps", "verbs.volume_status"}
 
 

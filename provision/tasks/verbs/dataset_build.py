@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
@@ -15,17 +16,6 @@ if TYPE_CHECKING:
     from provision.tasks.context import Context
     from provision.transport.session import Session
 
-DEFAULTS = {
-    "size": "256",
-    "fit": "squash",
-    "format": "png",
-    "augment": "all",
-    "val": "25",
-    "test": "0",
-    "seed": "0",
-    "broken": "stop",
-}
-"""Option → its value where none is given; the program on the host has none of its own."""
 OPTIONS = {
     "name": "the data set's name",
     "from_": "folder of the pictures: a data set's or a synced folder's name, or a path on the host",
@@ -55,15 +45,15 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
     table: str = "",
     labels: str = "",
     partial: bool = False,
-    size: str = DEFAULTS["size"],
-    fit: str = DEFAULTS["fit"],
-    format: str = DEFAULTS["format"],  # noqa: A002 - the option's name
+    size: str = "256",
+    fit: str = "squash",
+    format: str = "png",  # noqa: A002 - the option's name
     grey: bool = False,
-    augment: str = DEFAULTS["augment"],
-    val: str = DEFAULTS["val"],
-    test: str = DEFAULTS["test"],
-    seed: str = DEFAULTS["seed"],
-    broken: str = DEFAULTS["broken"],
+    augment: str = "all",
+    val: str = "25",
+    test: str = "0",
+    seed: str = "0",
+    broken: str = "stop",
     replace: bool = False,
     detach: bool = False,
 ) -> None:
@@ -85,3 +75,11 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
         return Job(stem="build", dataset=name, command=command, asked=asked)
 
     work(c, prepare, detach=detach)
+
+
+DEFAULTS = {
+    option.name: option.default
+    for option in inspect.signature(dataset_build.body).parameters.values()
+    if option.default and isinstance(option.default, str)
+}
+"""Option → its value where none is given; the program on the host has none of its own."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
-from provision.tasks.datasets import check_name, job_of, name_from, whole_number, work
+from provision.tasks.datasets import check_name, job_of, name_from, work
+from provision.tasks.option import whole_number
 from provision.tasks.verb import verb
 
 if TYPE_CHECKING:

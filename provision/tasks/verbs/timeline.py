@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from provision.history.journal import Journal
 from provision.history.timeline import Page
-from provision.model.errors import BadInput, GpurigError
+from provision.model.errors import GpurigError
+from provision.tasks.option import whole_number
 from provision.tasks.output import save, tell
 from provision.tasks.verb import verb
 from provision.transport.session import Session
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from provision.tasks.context import Context
     from provision.transport.inventory import Host
 
+MOST_LINES = 1000
 LOGS = 50
 """Runs of a host whose logs go along: the newest. Of all others the page has the rest."""
 OPTIONS = {
@@ -36,8 +38,7 @@ def timeline(
     open: bool = False,  # noqa: A002 - the name of the option
 ) -> None:
     """Write a page with the setups, runs and boots of every host over time, and the ends of their logs."""
-    if not lines.isdecimal() or not 0 < int(lines) <= 1000:
-        raise BadInput([f"--lines {lines}: write a number from 1 to 1000"])
+    log_lines = whole_number("lines", lines, MOST_LINES)
     journals: list[Journal] = []
     silent: list[tuple[Host, GpurigError]] = []
 
@@ -45,7 +46,7 @@ def timeline(
         out.now("reading its journal")
         try:
             with Session(host, c.config, tell=out.tell) as session:
-                journals.append(Journal.of(session, lines=int(lines), logs=LOGS))
+                journals.append(Journal.of(session, lines=log_lines, logs=LOGS))
         except GpurigError as error:
             silent.append((host, error))
             raise

@@ -1,4 +1,4 @@
-"""`--source` and `--accept`, and other options of the form NAME=VALUE."""
+"""To read the values of options: `--source` and `--accept`, tables of the form NAME=VALUE, numbers."""
 
 from __future__ import annotations
 
@@ -43,3 +43,10 @@ def pairs(option: str, words: Sequence[str] | None, form: str) -> dict[str, str]
     if problems:
         raise BadInput(problems)
     return table
+
+
+def whole_number(option: str, word: str, most: int) -> int:
+    """Return an option's number. Raises `BadInput`."""
+    if not (word.isdecimal() and 1 <= int(word) <= most):
+        raise BadInput([f"--{option} {word}: write a number from 1 to {most}"])
+    return int(word)
