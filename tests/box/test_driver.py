@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.agent.lab import write_recipe
 from tests.box.test_session import run
 from tests.box.test_tasks import FAB
-from tests.provision.lab import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

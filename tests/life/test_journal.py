@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rehearsal.errors import RehearsalError
-from tests.tasks.timeline_lab import Reader, rows
+from tests.history.timeline_lab import Reader, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rehearsal.user import User
-    from tests.tasks.timeline_lab import Element
+    from tests.history.timeline_lab import Element
 
 CONFIG = {"jobVolumeGib": "1", "hosts": "2"}
 FLOUR = "printf '<b>flour</b> \\033[1mand\\033[0m eggs\\n'"

@@ -12,7 +12,7 @@ import pytest
 from provision.bundle.render import render
 from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
-from tests.provision.lab import write_recipe
+from tests.agent.lab import write_recipe
 from tests.recipes.web_lab import Lab
 
 if TYPE_CHECKING:

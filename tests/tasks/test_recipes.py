@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.catalogue.recipe import Catalogue
-from tests.provision.lab import write_recipe
+from tests.agent.lab import write_recipe
 from tests.tasks.test_fab import FAB, ROOT, fab
 
 if TYPE_CHECKING:

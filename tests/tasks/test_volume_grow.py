@@ -15,7 +15,7 @@ import pytest
 from provision.model.target import Target
 from tests.rehearsal.cloud.helpers import serve
 from tests.tasks.test_fab import FAB, ROOT, fab
-from tests.tasks.test_hosts import document, row
+from tests.transport.test_hosts import document, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

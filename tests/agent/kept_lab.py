@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from provision.model.target import Target
 
 if TYPE_CHECKING:
-    from tests.provision.lab import Lab
+    from tests.agent.lab import Lab
 
 BUILD = """
 mkdir -p opt/tool/bin usr/share/tool etc

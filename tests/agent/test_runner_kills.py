@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.provision.lab import gate, names, until
+from tests.agent.lab import gate, names, until
 
 if TYPE_CHECKING:
     from provision.bundle.render import Bundle
-    from tests.provision.lab import Lab
+    from tests.agent.lab import Lab
 
 # At the start of a process that finds the file "doom" in its home: die at the N-th change that it makes there, or at
 # the N-th script that it starts.

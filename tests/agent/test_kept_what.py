@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.provision.disks import mounted
-from tests.provision.kept_lab import BUILD, kept, next_box, program, recipe, said, setup
+from tests.agent.disks import mounted
+from tests.agent.kept_lab import BUILD, kept, next_box, program, recipe, said, setup
 
 if TYPE_CHECKING:
-    from tests.provision.lab import Lab
+    from tests.agent.lab import Lab
 
 
 def test_a_volume_without_room_never_fails_an_install(box: Lab) -> None:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.model.errors import BadInput
-from tests.provision.kept_lab import BUILD, NEEDED, entry, kept, next_box, program, recipe, said, setup, tree
-from tests.provision.lab import gate, until
+from tests.agent.kept_lab import BUILD, NEEDED, entry, kept, next_box, program, recipe, said, setup, tree
+from tests.agent.lab import gate, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.provision.lab import Lab
+    from tests.agent.lab import Lab
 
 
 def test_a_second_box_installs_nothing_and_has_the_same_files(box: Lab) -> None:

@@ -12,13 +12,13 @@ import pytest
 
 from provision.model.errors import Unreachable
 from provision.transport.inventory import Host
+from tests.history.timeline_lab import HOST, NOON, event, ran, read, rows, step, told
 from tests.tasks.test_fab import fab
-from tests.tasks.timeline_lab import HOST, NOON, event, ran, read, rows, step, told
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.tasks.timeline_lab import Element
+    from tests.history.timeline_lab import Element
 
 CUDA = [event(0, "start", name="caffe", steps=["base", "cuda"]), step(0, "base", "present", seconds=0.1)]
 BEGUN = [*CUDA, step(1, "cuda", "checking"), step(2, "cuda", "installing")]

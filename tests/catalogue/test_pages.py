@@ -38,7 +38,7 @@ def test_generated_pages_say_what_the_catalogue_says() -> None:
     stale = [name for name, text in fresh.items() if _text(ROOT / "docs" / name) != text]
     stale += sorted(there - {Path(name).name for name in fresh})
     assert not stale, (
-        f"run: python -m provision.catalogue.pages, or {UPDATE}=1 .venv/bin/pytest tests/tasks/test_pages.py"
+        f"run: python -m provision.catalogue.pages, or {UPDATE}=1 .venv/bin/pytest tests/catalogue/test_pages.py"
     )
 
 

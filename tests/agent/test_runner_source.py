@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.provision.lab import RUNNER, names
+from tests.agent.lab import RUNNER, names
 
 if TYPE_CHECKING:
-    from tests.provision.lab import Lab
+    from tests.agent.lab import Lab
 
 SOURCE = RUNNER.read_text(encoding="utf-8")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.provision.lab import gate
+from tests.agent.lab import gate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.provision.lab import Lab
+    from tests.agent.lab import Lab
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.provision.lab import gate, names, states, until
+from tests.agent.lab import gate, names, states, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.provision.lab import Event, Lab
+    from tests.agent.lab import Event, Lab
 
 
 def failure(events: list[Event]) -> Event:

@@ -13,15 +13,15 @@ from PIL import Image
 
 from provision.history.timeline import FOLDER, Page
 from provision.transport.inventory import Host
-from tests.tasks.browser import PROGRAM, SIZE, show
-from tests.tasks.timeline_lab import event, ran, step, told
+from tests.history.browser import PROGRAM, SIZE, show
+from tests.history.timeline_lab import event, ran, step, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.tasks.browser import Shown
-    from tests.tasks.timeline_lab import Element
+    from tests.history.browser import Shown
+    from tests.history.timeline_lab import Element
 
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="there is no Chromium here to open the page with")
 

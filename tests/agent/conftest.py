@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.provision import kept_lab
-from tests.provision.lab import Lab
+from tests.agent import kept_lab
+from tests.agent.lab import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.provision.lab import names
+from tests.agent.lab import names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.provision.lab import Lab
+    from tests.agent.lab import Lab
 
 FILE = 'files."{path}" = {{ template = "tool.conf", mode = "0640" }}'
 

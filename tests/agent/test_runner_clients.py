@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.provision.lab import RUNNER, gate, names, states, until
+from tests.agent.lab import RUNNER, gate, names, states, until
 
 if TYPE_CHECKING:
-    from tests.provision.lab import Event, Lab
+    from tests.agent.lab import Event, Lab
 
 
 def timeless(events: list[Event]) -> list[Event]:

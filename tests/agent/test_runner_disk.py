@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from tests.provision.disks import mounted
+from tests.agent.disks import mounted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.provision.lab import Lab
+    from tests.agent.lab import Lab
 
 
 @contextlib.contextmanager

@@ -16,13 +16,13 @@ from provision.bundle.cloud_init import LIMIT, cloud_config, user_data
 from provision.bundle.render import HOME, render
 from provision.model.errors import BadInput
 from provision.model.target import Target
-from tests.provision.lab import until
+from tests.agent.lab import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.bundle.render import Bundle
-    from tests.provision.lab import Lab
+    from tests.agent.lab import Lab
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from provision.bundle.render import render
 from provision.catalogue.pages import pages, write
 from provision.catalogue.recipe import TEMPLATES, Catalogue
 from provision.model.target import Target
-from tests.provision.lab import write_recipe
+from tests.agent.lab import write_recipe
 from tests.recipes import kitchen
 from tests.tasks.test_fab import fab
 

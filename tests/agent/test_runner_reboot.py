@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.provision.lab import RUNNER, gate, names, states, until
+from tests.agent.lab import RUNNER, gate, names, states, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.bundle.render import Bundle
-    from tests.provision.lab import Client, Lab
+    from tests.agent.lab import Client, Lab
 
 
 def fake_systemctl(lab: Lab, body: str = "") -> None:
