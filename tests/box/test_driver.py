@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.agent.lab import write_recipe
 from tests.box.test_session import run
-from tests.box.test_tasks import FAB
+from tests.kit.fab import fab_ends
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,13 +37,10 @@ def test_an_old_driver_is_refused_and_a_newer_one_is_not(machine: Machine) -> No
     # The box has no GPU: a driver's program that says otherwise.
     run(machine, f"printf '#!/bin/sh\\necho Tesla T4, 7.5, 535.183.01' >{PROGRAM} && chmod +x {PROGRAM}")
     try:
-        refused = subprocess.run([*FAB, "setup-wheels"], capture_output=True, text=True, check=False)
-        assert refused.returncode == 2, refused.stdout
+        refused = fab_ends(2, "setup-wheels")
         assert 'recipe "wheels" needs NVIDIA\'s driver 550 or newer, and this host has 535.183.01' in refused.stderr
         assert "setup-nvidia-driver" in refused.stderr
         run(machine, "test ! -e /srv/wheels && sed -i s/535/580/ " + PROGRAM)
-        done = subprocess.run([*FAB, "setup-wheels"], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert "wheels  installed" in done.stdout
+        assert "wheels  installed" in fab_ends(0, "setup-wheels").stdout
     finally:
         run(machine, f"rm {PROGRAM}")

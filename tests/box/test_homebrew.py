@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.box.test_session import run
-from tests.box.test_tasks import FAB
+from tests.kit.fab import fab_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,10 +48,7 @@ class Owner:
 
     def fab(self, *words: str, code: int = 0) -> str:
         """Run `fab` and return both its outputs; it has to end with `code`."""
-        done = subprocess.run(
-            [*FAB, *words], cwd=self.folder, env=self.env, capture_output=True, text=True, check=False, timeout=120
-        )
-        assert done.returncode == code, done.stdout + done.stderr
+        done = fab_ends(code, *words, cwd=self.folder, env=self.env)
         return done.stdout + done.stderr
 
     @contextlib.contextmanager

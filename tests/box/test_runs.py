@@ -7,7 +7,6 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +16,8 @@ from provision.model.target import Target
 from provision.transport.session import Session
 from provision.work.runs import Runs
 from tests.box.test_session import quiet, run
-from tests.box.test_tasks import FAB
+from tests.kit.fab import FAB, fab_ends
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +41,7 @@ class User:
 
     def fab(self, *words: str, code: int = 0) -> str:
         """Run `fab` and return both its outputs; it has to end with `code`."""
-        done = subprocess.run([*FAB, *words], cwd=self.folder, capture_output=True, text=True, check=False, timeout=120)
-        assert done.returncode == code, done.stdout + done.stderr
+        done = fab_ends(code, *words, cwd=self.folder)
         return done.stdout + done.stderr
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
@@ -74,14 +73,6 @@ def wait_for(program: subprocess.Popen[str], text: str) -> None:
         if text in line:
             return
     pytest.fail(f"it ended and never said {text}")
-
-
-def until(condition: Any) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_a_command_runs_with_its_words_its_folder_and_its_exit_code(user: User) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +12,7 @@ from provision.bundle import render as bundle
 from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
 from tests.box.test_session import run
-from tests.box.test_tasks import FAB
+from tests.kit.fab import fab_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +42,7 @@ def home(machine: Machine, here: Path, kitchen: Kitchen, monkeypatch: pytest.Mon
 
 def fab(*words: str, code: int = 0) -> str:
     """Run `fab` and return its standard output; it has to end with `code`."""
-    done = subprocess.run([*FAB, *words], capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
+    return fab_ends(code, *words).stdout
 
 
 def screen() -> dict[str, list[str]]:

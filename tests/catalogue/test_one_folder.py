@@ -11,8 +11,8 @@ from provision.catalogue.pages import pages, write
 from provision.catalogue.recipe import TEMPLATES, Catalogue
 from provision.model.target import Target
 from tests.agent.lab import write_recipe
+from tests.kit.fab import fab
 from tests.recipes import kitchen
-from tests.tasks.test_fab import fab
 
 if TYPE_CHECKING:
     from pathlib import Path

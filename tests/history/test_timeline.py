@@ -13,7 +13,7 @@ import pytest
 from provision.model.errors import Unreachable
 from provision.transport.inventory import Host
 from tests.history.timeline_lab import HOST, NOON, event, ran, read, rows, step, told
-from tests.tasks.test_fab import fab
+from tests.kit.fab import fab
 
 if TYPE_CHECKING:
     from pathlib import Path

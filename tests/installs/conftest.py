@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,12 +23,11 @@ from provision.transport import host_keys
 from rehearsal.boxes import roots, why_not
 from rehearsal.cloud.handle import Cloud, direct
 from tests.box.conftest import launch
+from tests.kit.fab import FAB, ROOT, clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
-FAB = [str(Path(sys.executable).with_name("fab")), "--search-root", str(ROOT)]
 LACK = why_not()
 DEFAULTS = """\
 licences = ["nvidia-cuda", "nvidia-cudnn"]
@@ -102,8 +100,7 @@ def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         (folder / ".ssh" / "known_hosts").write_text("".join(f"{address} {line}\n" for line in keys))
         text = DEFAULTS.format(address=address, host=getattr(request.module, "HOST", ""))
         (folder / "hosts.toml").write_text(text)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "GPURIG_", "PULUMI_"))}
-        env = {**kept, **direct(os.environ), "HOME": str(folder), "GPURIG_SSH_KEY": str(key)}
+        env = clean_environment(**direct(os.environ), HOME=str(folder), GPURIG_SSH_KEY=str(key))
         yield Box(address, folder, env)
     finally:
         cloud.stop()

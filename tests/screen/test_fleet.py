@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.tasks.test_fab import fab
+from tests.kit.fab import fab
 
 if TYPE_CHECKING:
     from pathlib import Path

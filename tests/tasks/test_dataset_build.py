@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tasks.test_fab import fab
+from tests.kit.fab import fab
 
 if TYPE_CHECKING:
     from pathlib import Path

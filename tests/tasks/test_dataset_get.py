@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.tasks.dataset_get import name_from
-from tests.tasks.test_fab import fab
+from tests.kit.fab import fab
 
 if TYPE_CHECKING:
     from pathlib import Path

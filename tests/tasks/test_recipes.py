@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from provision.catalogue.recipe import Catalogue
 from tests.agent.lab import write_recipe
-from tests.tasks.test_fab import FAB, ROOT, fab
+from tests.kit.fab import FAB, ROOT, fab
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +109,7 @@ def test_what_nobody_knows_is_refused_with_what_is_known(
 
 def test_in_a_terminal_of_a_hundred_columns_no_line_is_longer(tmp_path: Path) -> None:
     for words in ("", "--gpu T4", "--image debian-12", "digits", "--image debian-12 --gpu H100"):
-        command = f"stty columns 100 rows 40; {FAB} --search-root {ROOT} recipes {words}"
+        command = f"stty columns 100 rows 40; {shlex.join(FAB)} recipes {words}"
         done = subprocess.run(
             ["script", "-qec", command, "/dev/null"], cwd=tmp_path, capture_output=True, text=True, check=False
         )

@@ -10,7 +10,7 @@ from provision.bundle.render import activation, command_of
 from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.target import Target
-from tests.tasks.test_fab import fab
+from tests.kit.fab import fab
 
 if TYPE_CHECKING:
     from pathlib import Path

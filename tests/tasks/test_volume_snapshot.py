@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.model.target import Target
+from tests.kit.fab import fab, host_row, outputs, pulumi_that_says
 from tests.rehearsal.cloud.helpers import serve
-from tests.tasks.test_fab import fab, pulumi_that_says
-from tests.transport.test_hosts import document, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +62,8 @@ class Box:
 
     def fab(self, volume: str, *words: str) -> str:
         """Run a volume task where this volume is the box's."""
-        outputs = document(row(instanceId="", target=Target(volume_id=volume).to_document()))
-        done = fab(self.folder, *words, **self.cloud.env, PATH=pulumi_that_says(self.folder, outputs))
+        said = outputs(host_row(instanceId="", target=Target(volume_id=volume).to_document()))
+        done = fab(self.folder, *words, **self.cloud.env, PATH=pulumi_that_says(self.folder, said))
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import http.server
-import json
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from provision.model.errors import BadInput
-from provision.model.target import MIRROR_KINDS, Target
+from provision.model.target import MIRROR_KINDS
 from provision.transport import host_keys, inventory
-from tests.tasks.test_fab import fab, pulumi_that_says
+from tests.kit.fab import fab, host_row, outputs, pulumi_that_says
 
 if TYPE_CHECKING:
     import subprocess
@@ -33,28 +32,6 @@ def key(kind: str = "ssh-ed25519", *, fill: int = 7) -> str:
 def block(*lines: str) -> str:
     """Return what cloud-init prints on a console."""
     return "\r\n".join([host_keys.BEGIN, *lines, host_keys.END, ""])
-
-
-def row(**changes: object) -> dict[str, object]:
-    """Return one host of the stack's output document; nothing answers at its address."""
-    return {
-        "name": "box",
-        "address": "127.0.0.1",
-        "user": "ubuntu",
-        "port": 9,
-        "recipe": "digits",
-        "ports": {},
-        "instanceId": "i-0a1",
-        "instanceType": "g4dn.xlarge",
-        "region": "us-east-1",
-        "pricePerHour": None,
-        "target": Target().to_document(),
-        **changes,
-    }
-
-
-def document(*rows: dict[str, object]) -> str:
-    return json.dumps({"version": inventory.VERSION, "hosts": rows})
 
 
 def refused(done: subprocess.CompletedProcess[str]) -> str:
@@ -222,7 +199,7 @@ def test_keys_are_pinned_once_they_are_whole_with_the_stacks_profile(tmp_path: P
     pins.parent.mkdir()
     pins.write_text(f"i-0b2 {key(fill=1)}\ni-0a1 {key()[:40]}\n")
     env = {
-        "PATH": pulumi_that_says(tmp_path, stdout=document(row(profile="lab"))),
+        "PATH": pulumi_that_says(tmp_path, stdout=outputs(host_row(profile="lab"))),
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{console.server_port}",
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "aws"),
         "AWS_CONFIG_FILE": str(tmp_path / "none"),
@@ -239,11 +216,11 @@ def test_keys_are_pinned_once_they_are_whole_with_the_stacks_profile(tmp_path: P
 
 def test_credentials_that_are_not_there_are_asked_for_by_profile(tmp_path: Path) -> None:
     env = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
-    path = pulumi_that_says(tmp_path, stdout=document(row(profile="lab")))
+    path = pulumi_that_says(tmp_path, stdout=outputs(host_row(profile="lab")))
     done = fab(tmp_path, "status", PATH=path, **env)
     assert done.returncode == 5, done.stderr
     assert 'the profile "lab" (aws:profile)' in done.stderr
-    path = pulumi_that_says(tmp_path, stdout=document(row()))
+    path = pulumi_that_says(tmp_path, stdout=outputs(host_row()))
     done = fab(tmp_path, "status", PATH=path, AWS_EC2_METADATA_DISABLED="true", **env)
     assert done.returncode == 5, done.stderr
     assert "$AWS_PROFILE" in done.stderr
