@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.history.timeline_lab import Reader, rows
+from tests.kit.terminal import on_a_terminal
 from tests.life.fleet import NAMES, SECONDS, fab, hosts_file
 from tests.recipes.archives import PICTURES, tarred
 from tests.recipes.web_lab import Lab
 from tests.tasks.test_trial import recipe
-from tests.terminal import on_a_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ import pytest
 
 from provision.bundle import render as bundle
 from provision.model.target import Target
-from tests.recipes.kitchen import CATALOGUE
+from tests.kit.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from pathlib import Path

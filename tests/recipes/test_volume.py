@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kit.catalogue import VOLUME
 from tests.recipes.disk import MIB, PATH, SIZE, blank, lack
-from tests.recipes.kitchen import VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.model.target import Target
+from tests.kit.cloud import serve
 from tests.kit.fab import FAB, fab, host_row, outputs
 from tests.kit.wait import until
-from tests.rehearsal.cloud.helpers import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.model.target import Target
+from tests.kit.cloud import serve
 from tests.kit.fab import fab, host_row, outputs, pulumi_that_says
-from tests.rehearsal.cloud.helpers import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import pytest
 
 from rehearsal.boxes import why_not
 from rehearsal.cloud.handle import Cloud
-from tests.rehearsal.cloud.helpers import run, show
+from tests.kit.cloud import run, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the tests of the cloud share: a recording hypervisor and short ways to common things."""
+"""A cloud in the process of the test, with a recording hypervisor, and short ways to common things in it."""
 
 from __future__ import annotations
 
