@@ -18,42 +18,23 @@ from typing import TYPE_CHECKING, Any, Self
 from provision.bundle.render import render
 from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
+from tests.kit.recipes import write_recipe
+from tests.kit.wait import PATIENCE, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from provision.bundle.render import Bundle
 
 Event = dict[str, Any]
 
 RUNNER = Path(__file__).parents[2] / "provision" / "agent" / "runner.py"
-PATIENCE = 60
-"""Seconds after which a test gives up on something that has to happen: far more than it takes."""
 # What a client runs on the host over SSH, and an end to it should it never end.
 BOOT = (
     f"import signal;signal.alarm({2 * PATIENCE});"
     "import sys,json,zlib;r=json.loads(zlib.decompress(sys.stdin.buffer.read()));n={};"
     'exec(compile(r["runner"],"gpurig-runner","exec"),n);n["main"](r)'
 )
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that has to happen."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "what the test waits for did not happen"
-        time.sleep(0.02)
-
-
-def write_recipe(folder: Path, toml: str = "", *, install: str = "", verify: str = "", **files: str) -> None:
-    """Write a recipe's folder; `toml` comes after a summary and a version unless it brings its own."""
-    folder.mkdir(parents=True, exist_ok=True)
-    head = "" if "summary =" in toml else f'summary = "{folder.name}"\nversion = "1"\n'
-    (folder / "recipe.toml").write_text(head + toml, encoding="utf-8")
-    (folder / "install.sh.j2").write_text(install, encoding="utf-8")
-    (folder / "verify.sh.j2").write_text(verify, encoding="utf-8")
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
 
 
 class Client:

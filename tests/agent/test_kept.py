@@ -12,7 +12,8 @@ import pytest
 
 from provision.model.errors import BadInput
 from tests.agent.kept_lab import BUILD, NEEDED, entry, kept, next_box, program, recipe, said, setup, tree
-from tests.agent.lab import gate, until
+from tests.agent.lab import gate
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

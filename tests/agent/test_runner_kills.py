@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.lab import gate, names, until
+from tests.agent.lab import gate, names
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from provision.bundle.render import Bundle

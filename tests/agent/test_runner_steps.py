@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.lab import gate, names, states, until
+from tests.agent.lab import gate, names, states
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.bundle import cloud_init
-from provision.bundle.render import render
-from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
 from provision.transport import host_keys
 from provision.transport.inventory import Host
 from rehearsal.boxes import roots, why_not
 from rehearsal.cloud.handle import REGION, Cloud
+from tests.kit.recipes import RecipeFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,32 +33,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.box)
             if LACK:
                 item.add_marker(pytest.mark.skip(reason=LACK))
-
-
-class Kitchen:
-    """A catalogue of tiny recipes in a folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def recipe(self, name: str, *, install: str, verify: str, **keys: object) -> None:
-        """Write one recipe; `keys` go to its recipe.toml."""
-        folder = self.folder / name
-        folder.mkdir(parents=True, exist_ok=True)
-        rows = {"summary": f"the {name} of a test", "version": "1", **keys}
-        (folder / "recipe.toml").write_text("".join(f"{key} = {_toml(value)}\n" for key, value in rows.items()))
-        (folder / "install.sh.j2").write_text(install)
-        (folder / "verify.sh.j2").write_text(verify)
-
-    def bundle(self, *names: str) -> Bundle:
-        """Render recipes of this catalogue."""
-        return render(names, Target(), Catalogue(self.folder))
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return repr(value) if isinstance(value, (int, float, list)) else f'"{value}"'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +52,8 @@ class Machine:
 
 
 @pytest.fixture
-def kitchen(tmp_path: Path) -> Kitchen:
-    return Kitchen(tmp_path / "catalogue")
+def kitchen(tmp_path: Path) -> RecipeFolder:
+    return RecipeFolder(tmp_path / "catalogue")
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +62,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     folder = tmp_path_factory.mktemp("box")
     key = folder / "id_ed25519"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    first = Kitchen(folder / "catalogue")
+    first = RecipeFolder(folder / "catalogue")
     first.recipe("greeting", install="echo hello > /srv/greeting", verify='test "$(cat /srv/greeting)" = hello')
     bundle = first.bundle("greeting")
     roots.ensure("ubuntu-22.04", print)

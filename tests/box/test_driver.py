@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.lab import write_recipe
 from tests.box.test_session import run
 from tests.kit.fab import fab_ends
+from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.box.conftest import Kitchen, Machine
+    from tests.box.conftest import Machine
+    from tests.kit.recipes import RecipeFolder
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 CLOUD = ("boto3", "botocore", "pulumi", "pulumi_aws", "infra", "rehearsal")
@@ -79,7 +80,7 @@ def owner(machine: Machine, here: Path) -> Owner:
     return Owner(machine, here, {**env, "HOME": str(here), "PYTHONPATH": str(here / "python")})
 
 
-def test_nothing_of_the_cloud_is_needed_configured_or_imported(owner: Owner, kitchen: Kitchen) -> None:
+def test_nothing_of_the_cloud_is_needed_configured_or_imported(owner: Owner, kitchen: RecipeFolder) -> None:
     kitchen.recipe("hello", install="echo hello >/srv/hello", verify='test "$(cat /srv/hello)" = hello')
     owner.env["GPURIG_RECIPES"] = str(kitchen.folder)
     (owner.folder / "hosts.toml").write_text(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from provision.bundle.render import Bundle
     from provision.transport.wire import Event
-    from tests.box.conftest import Kitchen, Machine
+    from tests.box.conftest import Machine
+    from tests.kit.recipes import RecipeFolder
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 
@@ -124,7 +125,7 @@ def test_no_op_is_answered_by_the_runner_that_was_sent_compiled_once(machine: Ma
         run(machine, f"cp -p /srv/kept {runner}")
 
 
-def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("slow", install="sleep 6; echo done > /srv/slow", verify="test -e /srv/slow")
     said: list[str] = []
     with Session(machine.host, tell=said.append) as session:
@@ -140,7 +141,7 @@ def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: Kit
     assert len([1 for event in events if event["event"] == "started"]) == 1
 
 
-def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("first", install="echo x >> /srv/first", verify="test -e /srv/first")
     kitchen.recipe("second", install="echo half > /srv/second; sleep 20", verify="test -e /srv/second", needs=["first"])
     with Session(machine.host, tell=quiet) as session, pytest.raises(RunInterrupted, match="killed in step second"):
@@ -158,7 +159,7 @@ def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, 
     assert run(machine, "cat /srv/first /srv/second") == "x\nwhole\n"
 
 
-def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: RecipeFolder) -> None:
     boot = "systemctl show --property=UserspaceTimestampMonotonic --value"
     before = run(machine, boot)
     kitchen.recipe(
@@ -175,7 +176,7 @@ def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: Kitchen) -
 
 
 def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
-    machine: Machine, kitchen: Kitchen, capsys: pytest.CaptureFixture[str]
+    machine: Machine, kitchen: RecipeFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kitchen.recipe("bad", install="echo about to; false; echo never", verify="false", undo="rm -rf /srv/bad")
     kitchen.recipe("after", install="touch /srv/after", verify="test -e /srv/after", needs=["bad"])
@@ -196,7 +197,7 @@ def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
     assert "bad    installing" in capsys.readouterr().out
 
 
-def test_two_users_at_once_share_one_run(machine: Machine, kitchen: Kitchen) -> None:
+def test_two_users_at_once_share_one_run(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("shared", install="echo x >> /srv/shared; sleep 4", verify="test -e /srv/shared")
     bundle = kitchen.bundle("shared")
     answers: dict[int, list[Event]] = {}
@@ -214,7 +215,7 @@ def test_two_users_at_once_share_one_run(machine: Machine, kitchen: Kitchen) -> 
     assert run(machine, "cat /srv/shared") == "x\n"
 
 
-def test_another_bundle_waits_for_the_one_that_runs(machine: Machine, kitchen: Kitchen) -> None:
+def test_another_bundle_waits_for_the_one_that_runs(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("long", install="sleep 4; touch /srv/long", verify="test -e /srv/long")
     kitchen.recipe("next", install="test -e /srv/long && touch /srv/next", verify="test -e /srv/next")
     first: list[Any] = []
@@ -230,7 +231,7 @@ def test_another_bundle_waits_for_the_one_that_runs(machine: Machine, kitchen: K
     assert events[-1]["name"] == "next"
 
 
-def test_a_step_that_needs_more_disk_than_there_is_does_not_begin(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_step_that_needs_more_disk_than_there_is_does_not_begin(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("huge", install="touch /srv/huge", verify="test -e /srv/huge", disk_gib=100000)
     events = apply(machine, kitchen.bundle("huge"))
     assert events[-1]["event"] == "failed"

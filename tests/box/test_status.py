@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.box.conftest import Kitchen, Machine
+    from tests.box.conftest import Machine
+    from tests.kit.recipes import RecipeFolder
 
 pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.xdist_group("box")]
 OURS = ("cake", "icing")
 
 
 @pytest.fixture
-def home(machine: Machine, here: Path, kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(machine: Machine, here: Path, kitchen: RecipeFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A user whose host is for a recipe of a catalogue of his own; the box forgets what the test does."""
     monkeypatch.setenv("HOME", str(here))
     machine.known_at(here)

@@ -15,8 +15,8 @@ from PIL import Image
 from provision.model.errors import RunInterrupted
 from tests.box.test_session import run
 from tests.kit.fab import FAB, fab_ends
+from tests.kit.recipes import write_trial
 from tests.kit.wait import until
-from tests.tasks.test_trial import recipe
 
 if TYPE_CHECKING:
     from tests.box.conftest import Machine
@@ -54,7 +54,7 @@ def home(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GPURIG_RECIPES", str(here / "recipes"))
     machine.known_at(here)
     (here / "hosts.toml").write_text(f'[host.tester]\naddress = "{machine.host.address}"\ngpu = "none"\n')
-    folder = recipe(here / "recipes", paint=PAINT, time=TIME)
+    folder = write_trial(here / "recipes", paint=PAINT, time=TIME)
     Image.new("RGB", (64, 64), "red").save(folder / "example" / "style.png")
     return here
 

@@ -16,7 +16,7 @@ from provision.bundle.cloud_init import LIMIT, cloud_config, user_data
 from provision.bundle.render import HOME, render
 from provision.model.errors import BadInput
 from provision.model.target import Target
-from tests.agent.lab import until
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,9 +10,9 @@ from provision.bundle.render import render
 from provision.catalogue.pages import pages, write
 from provision.catalogue.recipe import TEMPLATES, Catalogue
 from provision.model.target import Target
-from tests.agent.lab import write_recipe
 from tests.kit import catalogue as checks
 from tests.kit.fab import fab
+from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

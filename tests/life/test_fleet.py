@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.history.timeline_lab import Reader, rows
+from tests.kit.recipes import write_trial
 from tests.kit.terminal import on_a_terminal
 from tests.life.fleet import NAMES, SECONDS, fab, hosts_file
 from tests.recipes.archives import PICTURES, tarred
 from tests.recipes.web_lab import Lab
-from tests.tasks.test_trial import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def test_a_command_of_all_comes_under_their_names_with_its_exit_code(user: User)
 
 
 def test_a_recipe_is_set_up_on_all_and_only_its_own_lines_stand_there(user: User, tmp_path: Path) -> None:
-    recipe(tmp_path / "recipes", paint="", time="")
+    write_trial(tmp_path / "recipes", paint="", time="")
     env = {"GPURIG_RECIPES": str(tmp_path / "recipes")}
     assert len(re.findall(r"^box(?:-2)? +tiny is ready on", fab(user, "setup-tiny", env=env).stdout, re.MULTILINE)) == 2
     done = fab(user, "setup-tiny", env=env)
@@ -78,7 +78,7 @@ def test_a_recipe_is_set_up_on_all_and_only_its_own_lines_stand_there(user: User
 
 def test_an_install_that_fails_on_one_box_goes_on_on_the_other(user: User, tmp_path: Path) -> None:
     env = {"GPURIG_RECIPES": str(tmp_path / "recipes")}
-    folder = recipe(tmp_path / "recipes", "fit")
+    folder = write_trial(tmp_path / "recipes", "fit")
     (folder / "install.sh.j2").write_text(
         "[ ! -e /srv/torn ] || { echo it is torn; exit 4; }\nsleep 5\ntouch /srv/fit\n"
     )
@@ -138,7 +138,7 @@ def test_results_of_several_come_into_a_folder_each(user: User) -> None:
 
 
 def test_an_example_of_all_leaves_its_results_by_host_and_the_timeline_has_both(user: User, tmp_path: Path) -> None:
-    recipe(tmp_path / "recipes", paint='hostname >"$GPURIG_RESULTS/who"\n')
+    write_trial(tmp_path / "recipes", paint='hostname >"$GPURIG_RESULTS/who"\n')
     env = {"GPURIG_RECIPES": str(tmp_path / "recipes")}
     fab(user, "example-tiny", "--into", str(tmp_path / "into"), env=env)
     for name in NAMES:

@@ -12,7 +12,8 @@ import pytest
 from provision.bundle.render import render
 from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
-from tests.agent.lab import write_recipe
+from tests.kit.programs import write_program
+from tests.kit.recipes import write_recipe
 from tests.recipes.web_lab import Lab
 
 if TYPE_CHECKING:
@@ -29,10 +30,7 @@ class Shell:
 
     def program(self, name: str, body: str) -> None:
         """Put a program of this test on PATH."""
-        path = self.folder / "bin" / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
-        path.chmod(0o755)
+        write_program(self.folder / "bin" / name, body)
 
     def run(self, script: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run lines as the install script of a recipe; returns exit code and what was said."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.catalogue.recipe import Catalogue
-from tests.agent.lab import write_recipe
 from tests.kit.fab import FAB, ROOT, fab
+from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

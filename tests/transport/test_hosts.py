@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import http.server
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from provision.model.errors import BadInput
 from provision.model.target import MIRROR_KINDS
 from provision.transport import host_keys, inventory
 from tests.kit.fab import fab, host_row, outputs, pulumi_that_says
+from tests.kit.servers import Handler, serving
 
 if TYPE_CHECKING:
     import subprocess
@@ -165,7 +165,7 @@ class Console(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answer)
 
 
-class _Answer(http.server.BaseHTTPRequestHandler):
+class _Answer(Handler):
     server: Console
 
     def do_POST(self) -> None:
@@ -174,23 +174,14 @@ class _Answer(http.server.BaseHTTPRequestHandler):
         text = self.server.texts.pop(0) if len(self.server.texts) > 1 else self.server.texts[0]
         output = base64.b64encode(text.encode()).decode()
         body = f"<GetConsoleOutputResponse><output>{output}</output></GetConsoleOutputResponse>".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the tests' output clean."""
+        self.answer(200, body)
 
 
 @pytest.fixture
 def console() -> Iterator[Console]:
-    with Console(block(key()[:40]), block(key()[:40], key())) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    server = Console(block(key()[:40]), block(key()[:40], key()))
+    with serving(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_keys_are_pinned_once_they_are_whole_with_the_stacks_profile(tmp_path: Path, console: Console) -> None:
