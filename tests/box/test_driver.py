@@ -6,30 +6,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.box.test_session import run
+from tests.kit.box import run
 from tests.kit.fab import fab_ends
 from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = pytest.mark.xdist_group("box")
 PROGRAM = "/usr/local/bin/nvidia-smi"
 
 
 @pytest.fixture
-def home(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user whose box brings its own driver, and a recipe that needs one of branch 550."""
-    monkeypatch.setenv("HOME", str(here))
-    monkeypatch.setenv("GPURIG_RECIPES", str(here / "recipes"))
-    machine.known_at(here)
+    monkeypatch.setenv("GPURIG_RECIPES", str(home / "recipes"))
     sources = '[sources]\nnvidia-driver = "present"\n'
-    (here / "hosts.toml").write_text(f'{sources}[host.desk]\naddress = "{machine.host.address}"\ngpu = "T4"\n')
+    (home / "hosts.toml").write_text(f'{sources}[host.desk]\naddress = "{machine.host.address}"\ngpu = "T4"\n')
     install, verify = "touch /srv/wheels\n", "test -e /srv/wheels\n"
-    write_recipe(here / "recipes" / "wheels", "supports = { driver = 550 }", install=install, verify=verify)
-    return here
+    write_recipe(home / "recipes" / "wheels", "supports = { driver = 550 }", install=install, verify=verify)
+    return home
 
 
 @pytest.mark.usefixtures("home")

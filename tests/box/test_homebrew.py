@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.box.test_session import run
+from tests.kit.box import run
 from tests.kit.fab import fab_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
     from tests.kit.recipes import RecipeFolder
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
@@ -72,12 +72,11 @@ class Owner:
 
 
 @pytest.fixture
-def owner(machine: Machine, here: Path) -> Owner:
-    machine.known_at(here)
-    (here / "python").mkdir()
-    (here / "python" / "sitecustomize.py").write_text(NOT_THERE)
+def owner(machine: Machine, home: Path) -> Owner:
+    (home / "python").mkdir()
+    (home / "python" / "sitecustomize.py").write_text(NOT_THERE)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
-    return Owner(machine, here, {**env, "HOME": str(here), "PYTHONPATH": str(here / "python")})
+    return Owner(machine, home, {**env, "PYTHONPATH": str(home / "python")})
 
 
 def test_nothing_of_the_cloud_is_needed_configured_or_imported(owner: Owner, kitchen: RecipeFolder) -> None:

@@ -15,7 +15,7 @@ from provision.model.errors import RunInterrupted, Unreachable
 from provision.model.target import Target
 from provision.transport.session import Session
 from provision.work.runs import Runs
-from tests.box.test_session import quiet, run
+from tests.kit.box import quiet, run
 from tests.kit.fab import FAB, fab_ends
 from tests.kit.wait import until
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 SECONDS = 30
@@ -55,14 +55,12 @@ class User:
 
 
 @pytest.fixture
-def user(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
+def user(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
     """A user with a hosts file and a project; the box forgets the runs and work of the test."""
-    monkeypatch.setenv("HOME", str(here))
-    monkeypatch.setenv("GPURIG_HOSTS", str(here / "hosts.toml"))
-    machine.known_at(here)
-    (here / "hosts.toml").write_text(f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\n')
-    (here / "project").mkdir()
-    yield User(machine, here / "project")
+    monkeypatch.setenv("GPURIG_HOSTS", str(home / "hosts.toml"))
+    (home / "hosts.toml").write_text(f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\n')
+    (home / "project").mkdir()
+    yield User(machine, home / "project")
     run(machine, "systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/work")
 
 

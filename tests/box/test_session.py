@@ -14,34 +14,23 @@ import pytest
 from provision.model.errors import RunInterrupted, StepFailed, UntrustedHost
 from provision.screen.progress import PlainView, Progress
 from provision.transport.session import Session
+from tests.kit.box import quiet, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.bundle.render import Bundle
     from provision.transport.wire import Event
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
     from tests.kit.recipes import RecipeFolder
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
-
-
-def quiet(_message: str) -> None:
-    """Hear nothing."""
 
 
 def apply(machine: Machine, bundle: Bundle, *, fresh: bool = False) -> list[Event]:
     """Bring the box to a bundle and return the events."""
     with Session(machine.host, tell=quiet) as session:
         return list(session.apply(bundle, fresh=fresh))
-
-
-def run(machine: Machine, command: str) -> str:
-    """Run a command as root on the box, which has to work."""
-    with Session(machine.host, tell=quiet) as session:
-        result = session.root(command)
-        assert result.ok, result.stderr
-        return str(result.stdout)
 
 
 def states(events: list[Event]) -> list[tuple[str, str]]:

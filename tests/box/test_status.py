@@ -11,14 +11,14 @@ import pytest
 from provision.bundle import render as bundle
 from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
-from tests.box.test_session import run
+from tests.kit.box import run
 from tests.kit.fab import fab_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
     from tests.kit.recipes import RecipeFolder
 
 pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.xdist_group("box")]
@@ -26,16 +26,14 @@ OURS = ("cake", "icing")
 
 
 @pytest.fixture
-def home(machine: Machine, here: Path, kitchen: RecipeFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(machine: Machine, home: Path, kitchen: RecipeFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A user whose host is for a recipe of a catalogue of his own; the box forgets what the test does."""
-    monkeypatch.setenv("HOME", str(here))
-    machine.known_at(here)
     host = f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\nrecipe = "cake"\n'
-    (here / "hosts.toml").write_text(host)
+    (home / "hosts.toml").write_text(host)
     monkeypatch.setenv("GPURIG_RECIPES", str(kitchen.folder))
     kitchen.recipe("cake", install="touch /srv/cake", verify="test -e /srv/cake")
     kitchen.recipe("icing", install="echo no sugar; exit 4", verify="false", needs=["cake"])
-    yield here
+    yield home
     here_and_there = " ".join(f"/srv/{name} /var/lib/gpurig/*/{name}.*" for name in OURS)
     run(machine, f"systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/datasets {here_and_there}")
     run(machine, "rm -f /var/lib/gpurig/begun/icing /var/lib/gpurig/bundle.json /var/lib/gpurig/pending.json")

@@ -17,7 +17,7 @@ from provision.model.errors import GpurigError
 from provision.screen.progress import PlainView
 from provision.tasks.setup import _send
 from provision.transport.session import Session
-from tests.box.test_session import quiet, run
+from tests.kit.box import quiet, run
 from tests.kit.fab import FAB, fab_ends
 from tests.kit.wait import until
 
@@ -25,19 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 PORT = 5017
 """A port of the box that nothing else of these tests uses."""
-
-
-@pytest.fixture
-def home(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user whose known_hosts knows the machine."""
-    monkeypatch.setenv("HOME", str(here))
-    machine.known_at(here)
-    return here
 
 
 def free_port() -> int:

@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from provision.model.errors import RunInterrupted
-from tests.box.test_session import run
+from tests.kit.box import run
 from tests.kit.fab import FAB, fab_ends
 from tests.kit.recipes import write_trial
 from tests.kit.wait import until
 
 if TYPE_CHECKING:
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 WORK = "/jobs/work/example-tiny"
@@ -48,15 +48,13 @@ END
 
 
 @pytest.fixture
-def home(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user with a hosts file and a recipe of their own, whose picture is red."""
-    monkeypatch.setenv("HOME", str(here))
-    monkeypatch.setenv("GPURIG_RECIPES", str(here / "recipes"))
-    machine.known_at(here)
-    (here / "hosts.toml").write_text(f'[host.tester]\naddress = "{machine.host.address}"\ngpu = "none"\n')
-    folder = write_trial(here / "recipes", paint=PAINT, time=TIME)
+    monkeypatch.setenv("GPURIG_RECIPES", str(home / "recipes"))
+    (home / "hosts.toml").write_text(f'[host.tester]\naddress = "{machine.host.address}"\ngpu = "none"\n')
+    folder = write_trial(home / "recipes", paint=PAINT, time=TIME)
     Image.new("RGB", (64, 64), "red").save(folder / "example" / "style.png")
-    return here
+    return home
 
 
 def arrived(pattern: str) -> Path:

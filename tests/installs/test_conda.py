@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 RECIPE = Catalogue().recipes["conda"]
 SOURCE = RECIPE.sources["miniforge"]

@@ -12,7 +12,7 @@ from provision.catalogue.recipe import Catalogue
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 PYTHON = "/opt/gpurig/keras/venv/bin/python"
 VERSION = Catalogue().recipes["keras"].version

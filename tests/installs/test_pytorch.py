@@ -13,7 +13,7 @@ from provision.catalogue.recipe import Catalogue
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 PYTHON = "/opt/gpurig/pytorch/venv/bin/python"
 SITE = "/opt/gpurig/pytorch/venv/lib/python3.10/site-packages"

@@ -13,7 +13,7 @@ from provision.catalogue.recipe import Catalogue
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 PYTHON = "/opt/gpurig/theano/venv/bin/python"
 VERSION = Catalogue().recipes["theano"].version

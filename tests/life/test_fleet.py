@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.history.timeline_lab import Reader, rows
+from tests.kit.page import Reader, rows
 from tests.kit.recipes import write_trial
 from tests.kit.terminal import on_a_terminal
 from tests.life.fleet import NAMES, SECONDS, fab, hosts_file

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rehearsal.errors import RehearsalError
-from tests.history.timeline_lab import Reader, rows
+from tests.kit.page import Reader, rows
 from tests.kit.programs import write_program
 from tests.kit.recipes import write_recipe
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rehearsal.user import User
-    from tests.history.timeline_lab import Element
+    from tests.kit.page import Element
 
 CONFIG = {"jobVolumeGib": "1", "hosts": "2"}
 FLOUR = "printf '<b>flour</b> \\033[1mand\\033[0m eggs\\n'"
@@ -47,15 +48,13 @@ def _reboot(user: User) -> None:
     boot = "cat /proc/sys/kernel/random/boot_id"
     before = user.on_box(boot, limit="box").split()[-1]
     user.fab("run", "--limit", "box", "--detach", "--name", "down", "--", "sudo systemctl --no-block reboot")
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        time.sleep(1)
-        try:
-            if user.on_box(boot, limit="box").split()[-1] != before:
-                return
-        except RehearsalError:
-            continue
-    pytest.fail("the box did not come back")
+
+    def is_back() -> bool:
+        with contextlib.suppress(RehearsalError):
+            return user.on_box(boot, limit="box").split()[-1] != before
+        return False
+
+    until(is_back, 120, pause=1)
 
 
 def test_it_has_the_steps_and_the_runs_with_how_they_ended(page: Element) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.life.volumes import job_volume, settled, snapshots, volumes_of, wait_for
+from tests.kit.wait import until
+from tests.life.volumes import job_volume, settled, snapshots, volumes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,11 +184,11 @@ def test_what_a_restore_that_was_killed_leaves_goes_with_the_next_command(user: 
     with slow_copy(user):
         words = ["fab", "volume-restore", "--path", "work/large"]
         with subprocess.Popen(words, cwd=user.project, env=user.site.env, stdout=subprocess.DEVNULL) as restore:
-            wait_for(lambda: "part" in user.on_box("ls -A /jobs/restored; findmnt | grep -c gpurig/restore || true"))
+            until(lambda: "part" in user.on_box("ls -A /jobs/restored; findmnt | grep -c gpurig/restore || true"))
             restore.kill()
     (left,) = volumes_of(user, "restore")
     assert "restore" in user.on_box("findmnt -l | grep gpurig")
-    wait_for(lambda: f"{left['VolumeId']}, left by a restore" in user.fab("volume-status"))
+    until(lambda: f"{left['VolumeId']}, left by a restore" in user.fab("volume-status"))
     assert not volumes_of(user, "restore")
     assert user.on_box(LEFT).split() == ["0", "0"]
 
@@ -196,7 +197,7 @@ def test_a_restore_that_is_stopped_gives_everything_back_itself(user: User) -> N
     with slow_copy(user):
         words = ["fab", "volume-restore", "--path", "work/large"]
         with subprocess.Popen(words, cwd=user.project, env=user.site.env, text=True, stderr=subprocess.PIPE) as restore:
-            wait_for(lambda: "part" in user.on_box("ls -A /jobs/restored; findmnt | grep -c gpurig/restore || true"))
+            until(lambda: "part" in user.on_box("ls -A /jobs/restored; findmnt | grep -c gpurig/restore || true"))
             restore.send_signal(signal.SIGINT)
             said = restore.communicate()[1]
     assert restore.returncode == 130
@@ -230,7 +231,7 @@ def next_box(user: User, snapshot: str) -> str:
     user.destroy()
     user.config("jobSnapshot", snapshot)
     user.up()
-    wait_for(lambda: settled(user), 120)
+    until(lambda: settled(user), 120)
     return user.on_box("cat /jobs/precious").strip()
 
 

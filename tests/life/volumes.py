@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rehearsal.user import User
 
 
@@ -26,13 +23,6 @@ def job_volume(user: User) -> dict[str, Any]:
 def snapshots(user: User) -> set[str]:
     rows = user.cloud.client("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"]
     return {row["SnapshotId"] for row in rows}
-
-
-def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
 
 
 def answers(user: User) -> bool:

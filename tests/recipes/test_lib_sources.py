@@ -13,7 +13,7 @@ from tests.kit.servers import Handler, serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.recipes.conftest import Shell
+    from tests.recipes.shell import Shell
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
