@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.agent.lab import RUNNER, gate, names, states
+from tests.kit.host import RUNNER, gate, names, states
 from tests.kit.wait import until
 
 if TYPE_CHECKING:
-    from tests.agent.lab import Event, Lab
+    from tests.kit.host import Event, Lab
 
 
 def timeless(events: list[Event]) -> list[Event]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.agent.lab import RUNNER, gate, names, states
+from tests.kit.host import RUNNER, gate, names, states
 from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.bundle.render import Bundle
-    from tests.agent.lab import Client, Lab
+    from tests.kit.host import Client, Lab
 
 
 def fake_systemctl(lab: Lab, body: str = "") -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.lab import RUNNER, names
+from tests.kit.host import RUNNER, names
 
 if TYPE_CHECKING:
-    from tests.agent.lab import Lab
+    from tests.kit.host import Lab
 
 SOURCE = RUNNER.read_text(encoding="utf-8")
 

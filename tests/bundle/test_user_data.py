@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.bundle.render import Bundle
-    from tests.agent.lab import Lab
+    from tests.kit.host import Lab
 
 
 @pytest.fixture

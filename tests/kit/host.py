@@ -15,6 +15,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import pytest
+
 from provision.bundle.render import render
 from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
@@ -218,3 +220,24 @@ def states(events: list[Event]) -> dict[str, str]:
 def names(events: list[Event]) -> list[str]:
     """Return the kinds of events, in order."""
     return [event["event"] for event in events]
+
+
+@pytest.fixture
+def templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Templates with an empty library: what these tests render needs no functions."""
+    folder = tmp_path / "templates"
+    (folder / "host").mkdir(parents=True)
+    (folder / "recipes").mkdir()
+    (folder / "host" / "lib.sh.j2").write_text("# no functions\n")
+    monkeypatch.setattr("provision.bundle.render.TEMPLATES", folder)
+    return folder
+
+
+@pytest.fixture
+def lab(tmp_path: Path, templates: Path) -> Iterator[Lab]:  # noqa: ARG001 - it renders with them
+    """One host that no other test knows; its processes end with the test."""
+    shm = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+    with tempfile.TemporaryDirectory(dir=shm if os.access(shm, os.W_OK) else tmp_path) as memory:
+        host = Lab(tmp_path, Path(memory))
+        yield host
+        host.clean_up()
