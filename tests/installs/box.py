@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from tests.kit.fab import FAB
 
@@ -25,6 +26,15 @@ class Box:
         done = self._run([*FAB, *words])
         assert done.returncode == code, f"fab {' '.join(words)}: exit code {done.returncode}\n{done.stdout}"
         return done.stdout
+
+    def with_recipe(self, recipe: str) -> Self:
+        """Set a recipe up that is not there yet; returns the box."""
+        assert re.search(rf"\b{recipe} +installed in", self.fab(f"setup-{recipe}"))
+        return self
+
+    def packages(self, python: str) -> list[str]:
+        """Return what is installed for a Python on the box, as `pip freeze` says it."""
+        return self.ssh(f"{python} -m pip freeze").split()
 
     def ssh(self, command: str) -> str:
         """Return what a shell command prints on the box."""

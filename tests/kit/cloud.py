@@ -89,6 +89,12 @@ def serve(state: Path) -> Iterator[Wired]:
         urllib.request.urlopen(f"{endpoint}/moto-api/reset", data=b"", timeout=10).close()  # noqa: S310 - http, on this machine
 
 
+def tagged(kind: str, *, stack: str = "dev", host: str = "box", **more: str) -> list[dict[str, Any]]:
+    """Return the tags of a stack's job volume for what is made of this kind, with others or more of them."""
+    tags = {"project": "gpurig", "stack": stack, "host": host, "volume": "jobs", **more}
+    return [{"ResourceType": kind, "Tags": [{"Key": f"gpurig:{key}", "Value": tags[key]} for key in tags]}]
+
+
 def run(ec2: Any, **more: Any) -> dict[str, Any]:
     """Launch one instance and return it as DescribeInstances shows it."""
     instance = ec2.run_instances(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rehearsal.user import User
 
 
@@ -23,6 +26,15 @@ def job_volume(user: User) -> dict[str, Any]:
 def snapshots(user: User) -> set[str]:
     rows = user.cloud.client("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"]
     return {row["SnapshotId"] for row in rows}
+
+
+@contextlib.contextmanager
+def slow_snapshots(user: User, seconds: int) -> Iterator[None]:
+    """Have EC2 take so long for each snapshot of the job volume."""
+    ec2, volume = user.cloud.client("ec2"), job_volume(user)["VolumeId"]
+    ec2.create_tags(Resources=[volume], Tags=[{"Key": "rehearsal:snapshot-seconds", "Value": str(seconds)}])
+    yield
+    ec2.delete_tags(Resources=[volume], Tags=[{"Key": "rehearsal:snapshot-seconds"}])
 
 
 def answers(user: User) -> bool:
