@@ -58,7 +58,16 @@ class Box:
         (self.folder / "guard").write_text(text, encoding="utf-8")
         for name, body in PROGRAMS.items():
             write_program(self.folder / "bin" / name, body)
-        signs = {"MINUTES": "", "LOGGED_IN": "", "INSTALLING": "", "BOOTED": "0", "UP": "60", **signs}
+        signs = {
+            "MINUTES": "",
+            "LOGGED_IN": "",
+            "INSTALLING": "",
+            "BOOTED": "0",
+            "UP": "60",
+            "LOAD": "",
+            "GPU_USE": "",
+            **signs,
+        }
         env = {**os.environ, **signs, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
         command = ["unshare", "--mount", "bash", "-ec", HOST]
         done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
