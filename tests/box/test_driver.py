@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kit.box import run
+from tests.kit.box import nvidia_smi, run
 from tests.kit.fab import fab_ends
 from tests.kit.recipes import write_recipe
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tests.kit.box import Machine
 
 pytestmark = pytest.mark.xdist_group("box")
-PROGRAM = "/usr/local/bin/nvidia-smi"
 
 
 @pytest.fixture
@@ -32,13 +31,9 @@ def home(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("home")
 def test_an_old_driver_is_refused_and_a_newer_one_is_not(machine: Machine) -> None:
-    # The box has no GPU: a driver's program that says otherwise.
-    run(machine, f"printf '#!/bin/sh\\necho Tesla T4, 7.5, 535.183.01' >{PROGRAM} && chmod +x {PROGRAM}")
-    try:
+    with nvidia_smi(machine, "echo Tesla T4, 7.5, 535.183.01") as program:
         refused = fab_ends(2, "setup-wheels")
         assert 'recipe "wheels" needs NVIDIA\'s driver 550 or newer, and this host has 535.183.01' in refused.stderr
         assert "setup-nvidia-driver" in refused.stderr
-        run(machine, "test ! -e /srv/wheels && sed -i s/535/580/ " + PROGRAM)
+        run(machine, f"test ! -e /srv/wheels && sed -i s/535/580/ {program}")
         assert "wheels  installed" in fab_ends(0, "setup-wheels").stdout
-    finally:
-        run(machine, f"rm {PROGRAM}")

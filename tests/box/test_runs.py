@@ -16,7 +16,7 @@ from provision.model.target import Target
 from provision.transport.session import Session
 from provision.work.runs import Runs
 from tests.kit.box import quiet, run
-from tests.kit.fab import FAB, fab_ends
+from tests.kit.fab import FAB, fab_ends, write_hosts
 from tests.kit.wait import until
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class User:
 def user(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
     """A user with a hosts file and a project; the box forgets the runs and work of the test."""
     monkeypatch.setenv("GPURIG_HOSTS", str(home / "hosts.toml"))
-    (home / "hosts.toml").write_text(f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\n')
+    write_hosts(home, "box", address=machine.host.address, port=22)
     (home / "project").mkdir()
     yield User(machine, home / "project")
     run(machine, "systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/work")

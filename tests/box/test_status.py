@@ -11,7 +11,7 @@ import pytest
 from provision.bundle import render as bundle
 from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
-from tests.kit.box import run
+from tests.kit.box import nvidia_smi, run
 from tests.kit.fab import fab_ends
 
 if TYPE_CHECKING:
@@ -89,15 +89,11 @@ def test_one_screen_says_what_is_there_and_what_is_not_known(machine: Machine) -
 
 def test_what_the_driver_tells_of_the_gpus_is_shown_and_what_it_cannot_is_left_out(machine: Machine) -> None:
     program = (
-        "#!/bin/sh\ncase $1 in *utilization*) echo '37, 2150, 15360, 61'; echo '[N/A], 10, 40960, [Not Supported]';;"
-        "*) echo 'Tesla T4, 7.5, 550.54'; echo 'NVIDIA A100-SXM4-40GB, 8.0, 550.54';; esac\n"
+        "case $1 in *utilization*) echo '37, 2150, 15360, 61'; echo '[N/A], 10, 40960, [Not Supported]';;"
+        "*) echo 'Tesla T4, 7.5, 550.54'; echo 'NVIDIA A100-SXM4-40GB, 8.0, 550.54';; esac"
     )
-    there = "/usr/local/bin/nvidia-smi"
-    run(machine, f"printf %s {shlex.quote(program)} > {there}; chmod +x {there}")
-    try:
+    with nvidia_smi(machine, program):
         first, second = screen()["GPU"]
-    finally:
-        run(machine, f"rm {there}")
     assert first == "Tesla T4 (compute 7.5, driver 550.54), 37 % busy, 2.1 of 15.0 GiB in use, 61 °C"
     assert second == "NVIDIA A100-SXM4-40GB (compute 8.0, driver 550.54), 0.0 of 40.0 GiB in use"
 

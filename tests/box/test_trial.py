@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from provision.model.errors import RunInterrupted
-from tests.kit.box import run
-from tests.kit.fab import FAB, fab_ends
+from tests.kit.box import nvidia_smi, run
+from tests.kit.fab import FAB, fab_ends, write_hosts
 from tests.kit.recipes import write_trial
 from tests.kit.wait import until
 
@@ -51,7 +51,7 @@ END
 def home(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user with a hosts file and a recipe of their own, whose picture is red."""
     monkeypatch.setenv("GPURIG_RECIPES", str(home / "recipes"))
-    (home / "hosts.toml").write_text(f'[host.tester]\naddress = "{machine.host.address}"\ngpu = "none"\n')
+    write_hosts(home, "tester", address=machine.host.address, port=22)
     folder = write_trial(home / "recipes", paint=PAINT, time=TIME)
     Image.new("RGB", (64, 64), "red").save(folder / "example" / "style.png")
     return home
@@ -156,13 +156,8 @@ def test_a_bench_computes_on_the_cpu_then_on_the_gpu(machine: Machine, home: Pat
     refused = fab_ends(1, "bench-tiny")
     assert "has a T4, and no driver there that sees it" in refused.stderr
     assert "setup-nvidia-driver" in refused.stderr
-    # The box has no GPU: a driver's program that says otherwise.
-    program = "/usr/local/bin/nvidia-smi"
-    run(machine, f"printf '#!/bin/sh\\necho Tesla T4, 7.5, 580.1' >{program} && chmod +x {program}")
-    try:
+    with nvidia_smi(machine, "echo Tesla T4, 7.5, 580.1"):
         done = fab_ends(0, "bench-tiny")
-    finally:
-        run(machine, f"rm {program}")
     assert "the GPU is 10 times as fast as the CPU" in done.stdout
     [folder] = Path("results").glob("bench-tiny-tester-*")
     document = json.loads((folder / "bench.json").read_text())

@@ -12,8 +12,8 @@ import pytest
 
 from provision.model.errors import Unreachable
 from provision.transport.inventory import Host
-from tests.history.journals import HOST, NOON, event, journal_of, page_of, ran, step
-from tests.kit.fab import fab
+from tests.history.timeline_lab import HOST, NOON, event, journal_of, page_of, ran, step
+from tests.kit.fab import refused, write_hosts
 from tests.kit.page import rows
 
 if TYPE_CHECKING:
@@ -182,16 +182,12 @@ def test_at_every_zoom_labels_are_apart_and_say_their_time() -> None:
 
 
 def test_lines_are_a_number_within_reason(tmp_path: Path) -> None:
-    done = fab(tmp_path, "timeline", "--lines", "1001")
-    assert done.returncode == 2
-    assert "--lines 1001" in done.stderr
+    assert "--lines 1001" in refused(tmp_path, "timeline", "--lines", "1001")
 
 
 def test_where_no_host_answers_the_page_of_before_stays(tmp_path: Path) -> None:
-    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n')
+    write_hosts(tmp_path, "a")
     (tmp_path / "timeline.html").write_text("of before")
-    done = fab(tmp_path, "timeline")
-    assert done.returncode == 4
-    assert "does not answer" in done.stderr
+    assert "does not answer" in refused(tmp_path, "timeline", code=4)
     assert (tmp_path / "timeline.html").read_text() == "of before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hosts.toml", "timeline.html"]

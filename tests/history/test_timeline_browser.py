@@ -14,7 +14,7 @@ from PIL import Image
 from provision.history.timeline import FOLDER, Page
 from provision.transport.inventory import Host
 from tests.history.browser import PROGRAM, SIZE, show
-from tests.history.journals import event, journal_of, ran, step
+from tests.history.timeline_lab import event, journal_of, ran, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,18 @@ def run(machine: Machine, command: str) -> str:
         result = session.root(command)
         assert result.ok, result.stderr
         return str(result.stdout)
+
+
+@contextlib.contextmanager
+def nvidia_smi(machine: Machine, script: str) -> Iterator[str]:
+    """Put a driver's program on the box, which has no GPU; yields its path."""
+    path = "/usr/local/bin/nvidia-smi"
+    text = shlex.quote(f"#!/bin/sh\n{script}\n")
+    run(machine, f"printf %s {text} >{path} && chmod +x {path}")
+    try:
+        yield path
+    finally:
+        run(machine, f"rm {path}")
 
 
 @contextlib.contextmanager

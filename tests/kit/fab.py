@@ -29,12 +29,27 @@ def fab(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*FAB, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
+def refused(cwd: Path, *words: str, code: int = 2, **env: str) -> str:
+    """Run `fab`, which ends with `code` before it has done anything; returns its standard error."""
+    done = fab(cwd, *words, **env)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
 def fab_ends(code: int, *words: str, **where: Any) -> subprocess.CompletedProcess[str]:
     """Run `fab`, which has to end with `code`, in this process's folder and environment unless `where` says another."""
     done = subprocess.run([*FAB, *words], capture_output=True, text=True, check=False, timeout=SECONDS, **where)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+def write_hosts(folder: Path, *names: str, address: str = "127.0.0.1", port: int = 9, gpu: str = "none") -> None:
+    """Write a hosts.toml; nothing answers at its hosts unless the test says where."""
+    keys = f'address = "{address}"\nport = {port}\ngpu = "{gpu}"\n'
+    (folder / "hosts.toml").write_text("".join(f"[host.{name}]\n{keys}" for name in names))
 
 
 def pulumi_that_says(folder: Path, stdout: str = "", stderr: str = "", code: int = 0) -> str:

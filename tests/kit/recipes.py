@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from provision.bundle.render import render
@@ -58,15 +59,9 @@ class RecipeFolder:
 
     def recipe(self, name: str, *, install: str, verify: str, **keys: object) -> None:
         """Write one recipe; `keys` go to its recipe.toml."""
-        toml = "".join(f"{key} = {_toml(value)}\n" for key, value in keys.items())
+        toml = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())  # of these values, TOML's too
         write_recipe(self.folder / name, toml, install=install, verify=verify)
 
     def bundle(self, *names: str) -> Bundle:
         """Render recipes of this catalogue."""
         return render(names, Target(), Catalogue(self.folder))
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return repr(value) if isinstance(value, (int, float, list)) else f'"{value}"'

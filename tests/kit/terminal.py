@@ -6,22 +6,33 @@ import os
 import pty
 import select
 import subprocess
+import termios
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     from rehearsal.user import User
 
+SIZE = (30, 100)
+"""Rows and columns."""
 
-def on_a_terminal(user: User, *words: str, seconds: float = 120) -> str:
-    """Run `fab` on a terminal of 100 columns and return all that it was sent, control sequences included.
 
-    It has to end with 0 within those seconds.
-    """
+def on_a_terminal(user: User, *words: str) -> str:
+    """Run a user's `fab` on a terminal and return all that it was sent, control sequences included."""
+    return shown(["fab", *words], user.project, user.site.env)
+
+
+def shown(command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float = 120) -> str:
+    """Run a command on a terminal and return all that it was sent; it has to end with 0 within those seconds."""
     terminal, end = pty.openpty()
-    env = {**user.site.env, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
+    termios.tcsetwinsize(end, SIZE)
+    size = ("COLUMNS", "LINES")  # a shell's word about its own
+    env = {**{key: value for key, value in env.items() if key not in size}, "TERM": "xterm-256color"}
     seen = b""
-    with subprocess.Popen(["fab", *words], cwd=user.project, env=env, stdin=end, stdout=end, stderr=end) as program:
+    with subprocess.Popen(command, cwd=folder, env=env, stdin=end, stdout=end, stderr=end) as program:
         os.close(end)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

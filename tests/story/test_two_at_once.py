@@ -7,19 +7,18 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rehearsal.cloud.handle import Cloud
+from tests.kit.fab import ROOT
 from tests.kit.programs import write_program
 from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[2]
+    from pathlib import Path
 
 
 def rehearsal(verb: str, state: Path, programs: Path) -> subprocess.Popen[str]:

@@ -10,7 +10,7 @@ from provision.bundle.render import activation, command_of
 from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.target import Target
-from tests.kit.fab import fab
+from tests.kit.fab import fab, refused, write_hosts
 from tests.kit.recipes import TRIAL, write_trial
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ def test_trials_get_tasks_from_the_recipes_that_have_them(tmp_path: Path) -> Non
 
 
 def test_a_folder_of_recipes_that_is_not_there_is_told(tmp_path: Path) -> None:
-    done = fab(tmp_path, "recipes", GPURIG_RECIPES=str(tmp_path / "none"))
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {tmp_path / 'none'}: there is no such folder of recipes")
+    said = refused(tmp_path, "recipes", GPURIG_RECIPES=str(tmp_path / "none"))
+    assert said.startswith(f"error: {tmp_path / 'none'}: there is no such folder of recipes")
 
 
 @pytest.mark.parametrize(
@@ -51,19 +50,17 @@ def test_bad_words_are_refused_before_the_host_is_asked(
     tmp_path: Path, words: tuple[str, ...], said: tuple[str, ...]
 ) -> None:
     write_trial(tmp_path / "mine")
-    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n')
-    done = fab(tmp_path, *words, GPURIG_RECIPES=str(tmp_path / "mine"))
-    assert done.returncode == 2, done.stdout + done.stderr
+    write_hosts(tmp_path, "a")
+    text = refused(tmp_path, *words, GPURIG_RECIPES=str(tmp_path / "mine"))
     for part in said:
-        assert part in done.stderr
+        assert part in text
 
 
 def test_a_host_that_does_not_answer_leaves_no_folder_of_results(tmp_path: Path) -> None:
     write_trial(tmp_path / "mine")
-    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n')
+    write_hosts(tmp_path, "a")
     words = ("--file", "style.png=hosts.toml", "--args", "--epochs 3")
-    done = fab(tmp_path, "example-tiny", *words, GPURIG_RECIPES=str(tmp_path / "mine"))
-    assert done.returncode == 4, done.stdout + done.stderr
+    refused(tmp_path, "example-tiny", *words, code=4, GPURIG_RECIPES=str(tmp_path / "mine"))
     assert not (tmp_path / "results").exists()
 
 

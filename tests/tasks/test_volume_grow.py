@@ -13,7 +13,7 @@ import pytest
 
 from provision.model.target import Target
 from tests.kit.cloud import serve
-from tests.kit.fab import FAB, fab, host_row, outputs
+from tests.kit.fab import FAB, fab, host_row, outputs, refused
 from tests.kit.wait import until
 
 if TYPE_CHECKING:
@@ -105,9 +105,8 @@ def test_where_nobody_knows_whether_it_grew_the_way_back_is_said(tmp_path: Path,
 
 
 def test_a_volume_that_the_user_named_is_not_pulumis_to_grow(tmp_path: Path, cloud: Cloud) -> None:
-    done = fab(tmp_path, "volume-grow", "--size", "20", **cloud.env, PATH=f"{tmp_path}:/usr/bin:/bin")
-    assert done.returncode == 2
-    assert f"aws ec2 modify-volume --volume-id {(tmp_path / NAMED).read_text().strip()} --size 20" in done.stderr
+    said = refused(tmp_path, "volume-grow", "--size", "20", code=2, **cloud.env, PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert f"aws ec2 modify-volume --volume-id {(tmp_path / NAMED).read_text().strip()} --size 20" in said
     assert (tmp_path / KEY).read_text() == "10\n"
     assert not (tmp_path / "began").exists()
 
