@@ -18,7 +18,7 @@ from provision.transport.inventory import Host
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
-    from provision.bundle.render import Bundle
+    from provision.bundle.step import Bundle
     from rehearsal.user import User
 
 RUNS = 15

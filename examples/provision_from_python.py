@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # gpurig is run from its folder, not installed
 
+from provision.agent.words import Kind
 from provision.bundle.render import render
 from provision.model.target import Target
 from provision.transport.inventory import Host
@@ -28,7 +29,7 @@ def main() -> None:
     with Session(host) as session:
         for event in session.apply(bundle):
             print(event["event"], event.get("step", ""), event.get("state", event.get("line", "")))
-            if event["event"] == "failed":
+            if event["event"] == Kind.FAILED:
                 sys.exit(event["why"])
 
 

@@ -1,6 +1,6 @@
 """How the files of a kept build become parts of an entry, and parts become files again.
 
-It travels in the bundle and works inside the runner: Python 3.8, standard library only. A large file is a part of its
+A large file is a part of its
 own, everything else goes into a few archives: so that all cores have something to do.
 """
 
@@ -10,12 +10,11 @@ import contextlib
 import hashlib
 import os
 import stat
-import subprocess
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Callable
 
 ALONE = 4 * 2**20
 """Bytes from which on a file is a part of its own: parts are packed and unpacked side by side."""
@@ -36,13 +35,6 @@ def pump(source: IO[bytes], goal: IO[bytes], spend: Callable[[int], None] = lamb
         goal.write(block)
         size += len(block)
     return size, digest.hexdigest()
-
-
-def run(command: list[str]) -> None:
-    """Run a command. Raises `OSError` with its last words when it fails."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if done.returncode:
-        raise OSError(f"{command[0]}: {done.stderr.decode('utf-8', 'replace').strip()[-200:]}")
 
 
 def stands_alone(path: str) -> bool:

@@ -1,6 +1,6 @@
 """What an install changed on the root file system, and whether that can be put back on another box as it is.
 
-It travels in the bundle and works inside the runner: Python 3.8, standard library only. What is told from what a file
+What is told from what a file
 system says: paths whose inode changed since the install began. What an install deleted is not seen, which is why one
 that took away or replaced packages is not kept whole.
 """
@@ -13,12 +13,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.agent.runner import HOME, load, output
+from provision.agent.paths import MARKS
+from provision.agent.processes import output
+from provision.agent.steps import mark_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from typing import Iterable, Iterator
 
-    from provision.agent.runner import Json
+    from provision.agent.wire.documents import Step
 
 ROOT = os.environ.get("GPURIG_ROOT", "")
 """What stands for / ("" is / itself): a folder where a trial plays the root file system."""
@@ -76,15 +78,15 @@ def packages() -> set[str]:
 
 def state(apart: Iterable[str]) -> str:
     """Return a digest of what else is on this machine: release, packages, accounts, steps done but those `apart`."""
-    marks = sorted(path for path in (HOME / "marks").glob("*.json") if path.stem not in apart)
-    rows = [f"{path.stem} {(load(f'marks/{path.name}') or {}).get('digest')}" for path in marks]
+    names = sorted({path.stem for path in MARKS.glob("*.json")} - set(apart))
+    rows = [f"{name} {mark['digest'] if mark else None}" for name in names for mark in [mark_of(name)]]
     for name in ("os-release", "cloud/build.info", "passwd", "group"):
         path = Path(f"{ROOT}/etc/{name}")
         rows.append(path.read_text(encoding="utf-8", errors="replace") if path.exists() else "")
     return hashlib.sha256("\n".join([*rows, *sorted(packages())]).encode()).hexdigest()
 
 
-def why_not_whole(paths: Iterable[str], before: set[str], step: Json) -> str:
+def why_not_whole(paths: Iterable[str], before: set[str], step: Step) -> str:
     """Return why what a step changed cannot be put back by its files alone; "" when it can."""
     if before - packages():
         return "packages that were there were removed or replaced"

@@ -1,8 +1,7 @@
 """The entries on the job volume: packed, checked, unpacked, pruned.
 
-It travels in the bundle and works inside the runner: Python 3.8, standard library only. An entry is a folder: parts,
-and an index with the size and SHA-256 of each. It appears under its name by a rename, when it is whole; what a power
-cut leaves of it is not what its index says, and that is found out before anything of it is used.
+An entry is a folder: parts, and an index with the size and SHA-256 of each. It appears under its name by a rename, when
+it is whole; what a power cut leaves of it is not what its index says, and that is found out before any of it is used.
 """
 
 from __future__ import annotations
@@ -33,7 +32,9 @@ from provision.agent.kept_parts import (
 )
 
 if TYPE_CHECKING:
-    from provision.agent.runner import Json
+    from typing import List, Optional
+
+    from provision.agent.wire.documents import Index, Part
 
 SHARE = 0.4
 """Part of the volume that entries may take; those longest unused go first."""
@@ -61,7 +62,7 @@ class Store:
 
     # -- keeping
 
-    def add(self, name: str, paths: list[str]) -> int:
+    def add(self, name: str, paths: List[str]) -> int:
         """Keep these paths as an entry; returns its size. Raises `OSError`, and then there is none."""
         part = self.folder / f"{name}.part"
         shutil.rmtree(part, ignore_errors=True)
@@ -83,7 +84,7 @@ class Store:
             shutil.rmtree(part, ignore_errors=True)
         return size_of(self.folder / name)
 
-    def _archive(self, part: Path, number: int, paths: list[str]) -> Json:
+    def _archive(self, part: Path, number: int, paths: List[str]) -> Part:
         """Pack what is small, linked, or no file at all, as an archive."""
         names = part / f"names-{number}"
         names.write_bytes(b"\0".join(os.fsencode(path) for path in paths))
@@ -92,12 +93,13 @@ class Store:
         names.unlink()
         return row
 
-    def _pack(self, part: Path, number: int, path: str) -> Json:
+    def _pack(self, part: Path, number: int, path: str) -> Part:
         seen = os.lstat(path)
-        about = {"path": path, "mode": seen.st_mode, "owner": [seen.st_uid, seen.st_gid], "mtime": seen.st_mtime_ns}
-        return {**about, **self._write(part, str(number), ["zstd", "-1", "-qc", path])}
+        row = self._write(part, str(number), ["zstd", "-1", "-qc", path])
+        owner = [seen.st_uid, seen.st_gid]
+        return {**row, "path": path, "mode": seen.st_mode, "owner": owner, "mtime": seen.st_mtime_ns}
 
-    def _write(self, part: Path, name: str, command: list[str]) -> Json:
+    def _write(self, part: Path, name: str, command: List[str]) -> Part:
         """Write what a command prints as a part; returns the part's row for the index."""
         null = subprocess.DEVNULL
         process: Any
@@ -154,21 +156,21 @@ class Store:
 
     # -- putting back
 
-    def index(self, name: str) -> Json:
-        """Return an entry's index, {} where there is no entry. Raises `OSError` when it is not whole."""
+    def index(self, name: str) -> Optional[Index]:
+        """Return an entry's index, None where there is no entry. Raises `OSError` when it is not whole."""
         entry = self.folder / name
         if not entry.is_dir():
-            return {}
+            return None
         digest, _, text = (entry / INDEX).read_text(encoding="ascii", errors="replace").partition("\n")
         if hashlib.sha256(text.encode()).hexdigest() != digest:
             raise OSError("its index is not what was written")
-        index: Json = json.loads(text)
+        index: Index = json.loads(text)
         for row in index["rows"]:
             if (entry / row["part"]).lstat().st_size != row["size"]:
                 raise OSError(f"part {row['part']} of it was cut short")
         return index
 
-    def take(self, name: str, index: Json) -> None:
+    def take(self, name: str, index: Index) -> None:
         """Put an entry's files where they were. Raises `OSError`: then some of them may be there."""
         entry = self.folder / name
         archives = [row for row in index["rows"] if "path" not in row]
@@ -192,7 +194,7 @@ class Store:
             Path(beside(row["path"])).replace(row["path"])
         os.utime(entry)
 
-    def _unpack(self, entry: Path, row: Json) -> None:
+    def _unpack(self, entry: Path, row: Part) -> None:
         """Unpack a file that is a part of its own beside its place, where it goes once all others are right too."""
         path = beside(row["path"])
         flag = "direct" if takes_direct(path) else "append"
@@ -202,7 +204,7 @@ class Store:
         Path(path).chmod(stat.S_IMODE(row["mode"]))
         os.utime(path, ns=(row["mtime"], row["mtime"]))
 
-    def _through(self, entry: Path, row: Json, command: list[str]) -> bool:
+    def _through(self, entry: Path, row: Part, command: List[str]) -> bool:
         """Send a part through a command; returns whether it took all of it: tar leaves the padding at the end."""
         process: Any
         whole = False
@@ -215,13 +217,13 @@ class Store:
             raise OSError(f"part {row['part']}: {said.decode('utf-8', 'replace').strip()[-200:]}")
         return whole
 
-    def _check(self, entry: Path, row: Json) -> None:
+    def _check(self, entry: Path, row: Part) -> None:
         """Read a part through. Raises `OSError` when it is not what was kept."""
         with Path(os.devnull).open("wb") as null:
             self._read(entry, row, null)
 
     @staticmethod
-    def _read(entry: Path, row: Json, goal: IO[bytes]) -> None:
+    def _read(entry: Path, row: Part, goal: IO[bytes]) -> None:
         with (entry / row["part"]).open("rb") as source:
             if pump(source, goal) != (row["size"], row["sha256"]):
                 raise OSError(f"the checksum of part {row['part']} is wrong")

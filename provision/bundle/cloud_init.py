@@ -1,4 +1,4 @@
-"""Write a bundle as cloud-init user-data: the same bytes at first boot that SSH would carry later."""
+"""Write a bundle as cloud-init user-data, with the part of the program that a boot needs."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ import json
 import zlib
 from typing import TYPE_CHECKING
 
-from provision.bundle.render import HOME
+from provision.agent.paths import MACHINE_HOME as HOME
+from provision.agent.paths import VOLUME_SCRIPT
+from provision.bundle import program
 from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
-    from provision.bundle.render import Bundle
+    from collections.abc import Iterator
+
+    from provision.bundle.step import Bundle
 
 LIMIT = 16 * 1024
 """Most bytes of user-data that EC2 takes, before base64 (EC2 User Guide, "Run commands when you launch")."""
 
-# cloud-init runs this with /bin/sh and without -e: one line that hands over to the runner, nothing more.
-_START = (
-    f"""exec python3 -c 'import json; n = {{}}; exec(json.load(open("{HOME}/bundle.json"))["runner"], n); """
-    """n["boot"]()'"""
-)
+BOOT = f"{HOME}/agent/boot"
+"""The folder of the program that user-data brings."""
+# cloud-init runs this with /bin/sh and without -e: one line that hands over to the program, nothing more.
+_START = f"cd {BOOT} && exec python3 -c 'from provision.agent.setup import boot; boot()'"
 
-VOLUME_SCRIPT = "/usr/local/sbin/gpurig-volume"
 # Once in an instance's life, before the modules that write keys and long before the first service. An image of another
 # box (`fab bake`) brings what is that box's own: its runs and logs, the keys that it lets in, its machine id, and the
 # id of a volume that will never come. Arguments: the runner's folder, the line of the volume's id. Any other image has
@@ -42,23 +44,27 @@ systemctl restart systemd-journald
 
 def cloud_config(bundle: Bundle) -> str:
     """Return the cloud-config as text."""
-    own = ["cloud-init-per", "instance", "gpurig", "sh", "-c", _OWN % VOLUME_SCRIPT, HOME, _volume_line(bundle)]
-    # The bundle is one line of JSON: as a YAML block it needs no quotes of quotes, which is 500 bytes after gzip.
+    own = ["cloud-init-per", "instance", "gpurig", "sh", "-c", _OWN % VOLUME_SCRIPT, str(HOME), _volume_line(bundle)]
+    modules = {f"{BOOT}/{path}": text for path, text in program.boot_files().items()}
+    written = {f"{HOME}/bundle.json": bundle.to_bytes().decode("ascii"), **modules}
     return "\n".join(
         [
             "#cloud-config",
             "bootcmd:",
             f"- {json.dumps(own)}",
             "write_files:",
-            f"- path: {HOME}/bundle.json",
-            "  permissions: '0600'",
-            "  content: |-",
-            f"    {bundle.to_bytes().decode('ascii')}",
+            *(line for path, text in written.items() for line in _file(path, text)),
             "runcmd:",
             f"- {json.dumps(_START)}",
             "",
         ]
     )
+
+
+def _file(path: str, text: str) -> Iterator[str]:
+    """Yield the lines of a file to write. As a YAML block it needs no quotes of quotes: 500 bytes less after gzip."""
+    yield from (f"- path: {path}", "  permissions: '0600'", "  content: |-")
+    yield from (f"    {line}" for line in text.splitlines())
 
 
 def _volume_line(bundle: Bundle) -> str:

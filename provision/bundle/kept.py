@@ -1,7 +1,4 @@
-"""Kept builds, this machine's side: what they are kept under, and what goes along in a bundle to keep them.
-
-The host's side is `kept_host`, with `kept_store`, `kept_parts` and `kept_scan`.
-"""
+"""Kept builds: what they are kept under, and what the box has to know to keep them (`provision.agent.keeper`)."""
 
 from __future__ import annotations
 
@@ -9,21 +6,20 @@ import dataclasses
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from provision.bundle import slim
 from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from provision.bundle.render import Step
+    from provision.agent.wire.documents import KeptAbout
+    from provision.bundle.step import Step
     from provision.catalogue.recipe import Recipe
     from provision.model.target import Target
 
 BASE = "base"
 """The recipe that brings the job volume up: it comes before what is kept there, and knows the volume by its id."""
-MODULES = ("kept_parts", "kept_store", "kept_scan", "kept_host")
 
 
 def folders(recipe: Recipe, paths: Collection[str]) -> tuple[str, ...]:
@@ -45,10 +41,9 @@ def keyed(step: Step, upon: Iterable[Step], target: Target) -> Step:
     return dataclasses.replace(step, key="" if step.reboot or step.name == BASE else key)
 
 
-def brought(steps: Collection[Step], target: Target) -> dict[str, Any] | None:
-    """Return what a bundle brings to keep its steps' builds: modules, the volume, and the steps that are not kept."""
+def about(steps: Collection[Step], target: Target) -> KeptAbout | None:
+    """Return the volume, and the steps of which nothing is kept; None where that is all of them."""
     apart = [step.name for step in steps if not step.key]
     if len(apart) == len(steps):
         return None
-    modules = [[name, slim.module(name)] for name in MODULES]
-    return {"modules": modules, "mount": target.mount_point, "volume": target.volume_id, "apart": apart}
+    return {"mount": target.mount_point, "volume": target.volume_id, "apart": apart}

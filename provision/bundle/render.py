@@ -1,19 +1,18 @@
-"""Render recipes for a host into a bundle: the one artifact that travels in user-data or over SSH.
+"""Render recipes for a host into a bundle.
 
 Rendering is pure and deterministic: the same recipes and target give the same bytes on every machine.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import hashlib
-import json
 import shlex
 import traceback
 from typing import TYPE_CHECKING, Any, Literal
 
+from provision.agent.paths import MACHINE_HOME, PREFIX
 from provision.bundle import kept, slim
+from provision.bundle.step import Bundle, Step
 from provision.catalogue.recipe import TEMPLATES, Catalogue
 from provision.model.errors import BadInput
 
@@ -28,74 +27,6 @@ if TYPE_CHECKING:
 
     Variables = list[tuple[str, str]]
     """Environment to export, in this order: a later value may build on an earlier one of the same name."""
-
-FORMAT = 1
-HOME = "/var/lib/gpurig"
-"""The runner's folder on the host: bundle, marks, journal, logs."""
-PREFIX = "/opt/gpurig"
-"""Where recipes that build from source install."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Step:
-    """One recipe, rendered. `install` and `verify` are whole bash scripts."""
-
-    name: str
-    version: str
-    install: str
-    verify: str
-    files: tuple[dict[str, str], ...]
-    """Files to write before the install: path, mode (octal), content."""
-    env: dict[str, str]
-    timeout: int
-    """Seconds that the install may take."""
-    disk_gib: float
-    reboot: bool
-    undo: str
-    notes: tuple[str, ...]
-    """What is not as the recipe would have it by default, in words for the user: an unpinned mirror, another source."""
-    keeps: tuple[str, ...] = ()
-    """Folders whose content is worth keeping on the job volume."""
-    key: str = ""
-    """What that is kept under: a digest of all that it depends on; "" where nothing of the step is kept."""
-
-    @property
-    def digest(self) -> str:
-        """Return the SHA-256 over all that decides what the step does."""
-        content = (self.name, self.version, self.install, self.verify, self.files, self.env)
-        return hashlib.sha256(_canonical(content)).hexdigest()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Bundle:
-    """Ordered steps for one host, with the runner that executes them."""
-
-    name: str
-    steps: tuple[Step, ...]
-    lib: str
-    """The bash functions that the scripts use and no others; it lies beside them when they run."""
-    runner: str
-    """Source of the host-side runner, without docstrings: Python 3.8 or newer, standard library only."""
-    kept: dict[str, Any] | None = None
-    """What keeps builds on the job volume, as `kept.brought` puts it together; None where nothing is kept."""
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """Return the SHA-256 over everything in the bundle."""
-        return hashlib.sha256(_canonical(self._document())).hexdigest()
-
-    def to_bytes(self) -> bytes:
-        """Return the bundle as canonical JSON: what user-data carries and what SSH carries."""
-        return _canonical({**self._document(), "digest": self.digest})
-
-    def _document(self) -> dict[str, Any]:
-        steps = [{**dataclasses.asdict(step), "digest": step.digest} for step in self.steps]
-        document = {"format": FORMAT, "name": self.name, "steps": steps, "lib": self.lib, "runner": self.runner}
-        return {**document, "kept": self.kept} if self.kept else document
-
-
-def _canonical(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
 @functools.cache
@@ -172,7 +103,7 @@ def _values(recipe: Recipe, target: Target) -> dict[str, Any]:
         "target": target,
         "source": {"name": (source := recipe.source_for(target)), **_mirrored(recipe.sources.get(source, {}), target)},
         "pinned": recipe.name not in target.unpinned,
-        "home": HOME,
+        "home": str(MACHINE_HOME),
         "prefix": PREFIX,
     }
 
@@ -220,13 +151,12 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
         upon = [step for name, step in steps.items() if name in needed]
         env = [pair for step in upon for pair in step.env.items()]
         steps[recipe.name] = kept.keyed(_step(recipe, target, env), upon, target)
-    lib = _render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=HOME, prefix=PREFIX)
+    lib = _render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=str(MACHINE_HOME), prefix=PREFIX)
     return Bundle(
         name="+".join(names),
         steps=tuple(steps.values()),
         lib=slim.library(lib, [text for step in steps.values() for text in (step.install, step.verify)]),
-        runner=slim.module("runner"),
-        kept=kept.brought(steps.values(), target),
+        kept=kept.about(steps.values(), target),
     )
 
 

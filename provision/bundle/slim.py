@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import re
 import tokenize
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ _FUNCTION = re.compile(r"^(\w+)\(\) \{(?: .*\}|\n(?:.*\n)*?\})\n", re.MULTILINE)
 """A function of `lib.sh`: on one line, or up to the first brace that stands at a line's beginning."""
 _WORD = re.compile(r"(?<![\w./-])\w+(?![\w./-])")
 """A word that could be a call: no part of a path, of an option or of a longer name."""
-
+_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?: .*\n|\n)+", re.MULTILINE)
 _MARGIN = re.compile(r"^(?: {4})+")
 
 
@@ -33,10 +31,8 @@ def library(text: str, scripts: Iterable[str]) -> str:
     return re.sub(r"\n{3,}", "\n\n", kept)
 
 
-@functools.cache
-def module(name: str) -> str:
-    """Return the source of one of our modules that run on the host: no docstrings, no comment lines, narrow margins."""
-    source = Path(__file__).parents[1].joinpath("agent", f"{name}.py").read_text(encoding="utf-8")
+def module(source: str) -> str:
+    """Return Python without docstrings, comment lines, wide margins and what is for type checkers only."""
     said: set[int] = set()
     text: set[int] = set()
     depth, fresh = 0, True
@@ -49,8 +45,16 @@ def module(name: str) -> str:
         text.update(range(token.start[0] + 1, token.end[0] + 1))
         depth += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
         fresh = token.type in (tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.COMMENT)
-    lines = [(number, line) for number, line in enumerate(source.splitlines(keepends=True), 1) if number not in said]
-    return "".join(line if number in text else _MARGIN.sub(_narrow, line) for number, line in lines)
+    lean = [
+        line if number in text else _MARGIN.sub(_narrow, line)
+        for number, line in enumerate(_TYPES.sub(_blank, source).splitlines(keepends=True), 1)
+        if number not in said and (number in text or line.strip())
+    ]
+    return "".join(lean)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return "\n" * match[0].count("\n")
 
 
 def _narrow(margin: re.Match[str]) -> str:

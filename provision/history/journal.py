@@ -5,32 +5,32 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
+from provision.agent.verbs import Verb
+from provision.agent.words import Kept, Kind, StepState
 from provision.model.errors import GpurigError
-from provision.work import runs
-from provision.work.runs import Run
+from provision.model.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from provision.agent.wire import answers, setups
     from provision.transport.inventory import Host
     from provision.transport.session import Session
-    from provision.transport.wire import Event
 
-HOST = ("runs_host", "journal_host")
-"""What answers on the host: modules of ours, the last one's `main` called."""
-CHECKED = ("checking", "present", "found")
+CHECKED = (StepState.CHECKING, StepState.PRESENT, StepState.FOUND)
 """States of a step that wrote no log."""
+CUT_OFF = "cut off"
+"""The state of a step or setup that has neither ended nor goes on."""
 _WAS = {
-    "changed": "the recipe, the settings or the volume of the box had changed",
-    "broken": "it was there and did not verify any more",
-    "interrupted": "it had not come to its end before",
+    StepState.CHANGED: "the recipe, the settings or the volume of the box had changed",
+    StepState.BROKEN: "it was there and did not verify any more",
+    StepState.INTERRUPTED: "it had not come to its end before",
 }
 _KEPT = {
-    "whole": "taken from the job volume",
-    "built": "its build taken from the job volume",
-    "full": "the job volume has no room to keep all of it",
+    Kept.WHOLE: "taken from the job volume",
+    Kept.BUILT: "its build taken from the job volume",
+    Kept.FULL: "the job volume has no room to keep all of it",
 }
-INSTALLING, CUT_OFF, FAILED, REBOOT = "installing", "cut off", "failed", "reboot"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,15 +103,18 @@ class Journal:
     @classmethod
     def of(cls, session: Session, *, lines: int, logs: int) -> Self:
         """Ask a host. `lines`: of each log, the last so many; `logs`: of so many runs, the newest."""
-        answers = list(runs.ask(session, "journal", HOST, lines=lines, logs=logs))
-        told = next((answer for answer in answers if answer["event"] == "journal"), None)
+        told, tails = None, []
+        for event in session.ask({"verb": Verb.JOURNAL, "lines": lines, "logs": logs}):
+            if event["event"] == Kind.JOURNAL:
+                told = event
+            elif event["event"] == Kind.TAIL:
+                tails.append(event)
         if told is None:
-            said = "".join(f": {answer['line']}" for answer in answers[-1:])
-            raise GpurigError(f"{session.host} answered nothing about what was done on it{said}")
-        return cls.from_document(session.host, told, [answer for answer in answers if answer["event"] == "tail"])
+            raise GpurigError(f"{session.host} did not tell what was done on it")
+        return cls.from_events(session.host, told, tails)
 
     @classmethod
-    def from_document(cls, host: Host, told: Event, tails: Sequence[Event]) -> Self:
+    def from_events(cls, host: Host, told: answers.Journal, tails: Sequence[answers.Tail]) -> Self:
         """Read what a host has told."""
         logs = {
             (row["kind"], row["name"]): Tail(
@@ -127,21 +130,21 @@ class Journal:
             now=told["now"],
             boots=tuple(boots),
             setups=_with_logs(setups, {name: log for (kind, name), log in logs.items() if kind == "step"}),
-            runs=tuple(Run.from_document(row) for row in told["runs"]),
+            runs=tuple(Run.from_row(row) for row in told["runs"]),
             run_logs={name: log for (kind, name), log in logs.items() if kind == "run"},
         )
 
 
-def _setups(events: Sequence[Event], alive: str, ends: Sequence[float]) -> list[Setup]:
-    """Return the runs of the runner, one after the other; `alive`: the one that goes on; `ends`: of each boot, and now.
+def _setups(events: Sequence[setups.Recorded], alive: str, ends: Sequence[float]) -> list[Setup]:
+    """Return the setups, one after the other; `alive`: the one that goes on; `ends`: of each boot, and now.
 
     One whose beginning was not told is left out.
     """
-    groups: dict[str, list[Event]] = {}
+    groups: dict[str, list[setups.Recorded]] = {}
     for event in events:
         groups.setdefault(event["run"], []).append(event)
-    told = [group for group in groups.values() if group[0]["event"] == "start"]
-    # A run that another one came after was over then, whether it could say so or not.
+    told = [group for group in groups.values() if group[0]["event"] == Kind.START]
+    # A setup that another one came after was over then, whether it could say so or not.
     later = [*(group[0]["at"] for group in told[1:]), ends[-1]]
     return [
         _Reader(alive=group[0]["run"] == alive, ends=[*ends, bound]).read(group)
@@ -159,19 +162,21 @@ class _Reader:
     steps: list[Step] = dataclasses.field(default_factory=list)
     open: Step | None = None
 
-    def read(self, events: Sequence[Event]) -> Setup:
+    def read(self, events: Sequence[setups.Recorded]) -> Setup:
         first, last = events[0], events[-1]
         for event in events:
-            getattr(self, f"_{event['event']}", self._other)(event)
-        state = {"ready": "ready", "failed": FAILED, "reboot": REBOOT}.get(last["event"], CUT_OFF)
+            self._take(event)
+        ended = last["event"] in (Kind.READY, Kind.FAILED, Kind.REBOOT)
+        state = str(last["event"]) if ended else CUT_OFF
         if self.alive:
-            state = INSTALLING
+            state = str(StepState.INSTALLING)
             self.steps += [dataclasses.replace(self.open, end=None)] if self.open else []
         elif self.open:
             self._close(CUT_OFF, self._over(self.open.begin))
         end = None if self.alive else max([last["at"], *(step.end or 0 for step in self.steps)])
-        why = last.get("why", "")
-        return Setup(name=first["name"], state=state, begin=first["at"], end=end, why=why, steps=tuple(self.steps))
+        why = last["why"] if last["event"] == Kind.FAILED else ""
+        name = first["name"] if first["event"] == Kind.START else ""
+        return Setup(name=name, state=state, begin=first["at"], end=end, why=why, steps=tuple(self.steps))
 
     def _over(self, begin: float) -> float:
         return min((end for end in self.ends if end >= begin), default=self.ends[-1])
@@ -181,30 +186,27 @@ class _Reader:
             self.steps.append(dataclasses.replace(self.open, state=state, end=end, **more))
         self.open = None
 
-    def _start(self, event: Event) -> None:
-        """Begin, or go on after a boot that came without a word."""
-        if self.open:
+    def _take(self, event: setups.Recorded) -> None:
+        """Note what an event tells of the step that is open."""
+        if event["event"] == Kind.STEP:
+            self._step(event)
+        elif event["event"] == Kind.REBOOT:
+            self._close(str(Kind.REBOOT), event["at"])
+        elif event["event"] == Kind.FAILED:
+            kept = Tail(lines=tuple(event["tail"]), whole=False) if event["tail"] else None
+            self._close(str(Kind.FAILED), event["at"], why=event["why"], log=kept)
+        elif event["event"] == Kind.START and self.open:  # it goes on after a boot that came without a word
             self._close(CUT_OFF, min(event["at"], self._over(self.open.begin)))
 
-    def _step(self, event: Event) -> None:
-        name, state, at = event["step"], event["state"], event["at"]
+    def _step(self, event: setups.StepEvent) -> None:
+        name, state, at = event["step"], str(event["state"]), event["at"]
         if self.open is None or self.open.name != name:
             self.open = Step(name=name, state=state, begin=at, end=None)
-        said = (_WAS.get(event.get("was", "")), _KEPT.get(event.get("kept", "")))
+        said = (_WAS.get(event.get("was", StepState.MISSING)), _KEPT.get(event.get("kept", Kept.NOTHING)))
         notes = (*self.open.notes, *event.get("notes", ()), *filter(None, said))
         self.open = dataclasses.replace(self.open, state=state, notes=notes)
         if "seconds" in event:
             self._close(state, at)
-
-    def _reboot(self, event: Event) -> None:
-        self._close(REBOOT, event["at"])
-
-    def _failed(self, event: Event) -> None:
-        kept = Tail(lines=tuple(event["tail"]), whole=False) if event["tail"] else None
-        self._close(FAILED, event["at"], why=event["why"], log=kept)
-
-    def _other(self, event: Event) -> None:
-        """Of another event nothing is to be kept."""
 
 
 def _with_logs(setups: Sequence[Setup], logs: Mapping[str, Tail]) -> tuple[Setup, ...]:

@@ -5,28 +5,29 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from provision.history.journal import CHECKED, CUT_OFF, FAILED, INSTALLING, REBOOT
-from provision.work.runs import RUNNING, took
+from provision.agent.words import Kind, RunState, StepState
+from provision.history.journal import CHECKED, CUT_OFF
+from provision.model.words import took
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provision.history.journal import Journal, Setup, Step, Tail
-    from provision.work.runs import Run
+    from provision.model.run import Run
 
 # State → how it is drawn; what is not here is as any of its kind.
-TONES = {
+TONES: dict[str, str] = {
     **dict.fromkeys(CHECKED, "quiet"),
-    **dict.fromkeys((INSTALLING, RUNNING), "going"),
-    FAILED: "bad",
-    **dict.fromkeys((CUT_OFF, "stopped", "lost"), "lost"),
+    **dict.fromkeys((StepState.INSTALLING, RunState.RUNNING), "going"),
+    Kind.FAILED: "bad",
+    **dict.fromkeys((CUT_OFF, RunState.STOPPED, RunState.LOST), "lost"),
 }
-_WORDS = {
-    "checking": "checking now",
-    "found": "taken as found",
-    INSTALLING: "installing now",
-    REBOOT: "asked for a reboot",
-    RUNNING: "running now",
+_WORDS: dict[str, str] = {
+    StepState.CHECKING: "checking now",
+    StepState.FOUND: "taken as found",
+    StepState.INSTALLING: "installing now",
+    Kind.REBOOT: "asked for a reboot",
+    RunState.RUNNING: "running now",
 }
 
 
@@ -81,10 +82,14 @@ def sections(journal: Journal, identifier: str) -> Iterator[Section]:
 
 def _summary(setup: Setup, now: float) -> str:
     """Say how a setup ended, or that it goes on."""
-    if setup.state == INSTALLING:
+    if setup.state == StepState.INSTALLING:
         return f"going on for {took(now - setup.begin)}"
     length = took((setup.end or now) - setup.begin)
-    words = {"ready": f"ready after {length}", FAILED: f"failed after {length}", REBOOT: "waits for a reboot"}
+    words: dict[str, str] = {
+        Kind.READY: f"ready after {length}",
+        Kind.FAILED: f"failed after {length}",
+        Kind.REBOOT: "waits for a reboot",
+    }
     return words.get(setup.state, "cut off") + (f": {setup.why}" if setup.why else "")
 
 

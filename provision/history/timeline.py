@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from provision.catalogue.recipe import TEMPLATES
 from provision.history.axis import Axis
 from provision.history.rows import sections
-from provision.work.runs import amount, took
+from provision.model.words import amount, took
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

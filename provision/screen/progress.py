@@ -7,31 +7,31 @@ import sys
 import time
 from typing import TYPE_CHECKING, Protocol, Self
 
+from provision.agent.words import Kept, Kind, StepState
 from provision.model.errors import StepFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from rich.console import RenderableType
     from rich.live import Live
     from rich.spinner import Spinner
 
-    from provision.bundle.render import Bundle
+    from provision.agent.wire.events import Event
+    from provision.agent.wire.setups import Failed, StepEvent
     from provision.transport.inventory import Host
-    from provision.transport.wire import Event
 
 FRAMES_PER_SECOND = 8
 _WAS = {
-    "missing": "",
-    "changed": "the recipe, the settings or the volume of this box changed",
-    "broken": "it was there and does not verify any more",
-    "interrupted": "it did not come to its end last time",
+    StepState.CHANGED: "the recipe, the settings or the volume of this box changed",
+    StepState.BROKEN: "it was there and does not verify any more",
+    StepState.INTERRUPTED: "it did not come to its end last time",
 }
 
 _KEPT = {
-    "whole": ", taken from the job volume",
-    "built": ", what it builds taken from the job volume",
-    "full": "; the job volume has no room to keep all of it for the next box",
+    Kept.WHOLE: ", taken from the job volume",
+    Kept.BUILT: ", what it builds taken from the job volume",
+    Kept.FULL: "; the job volume has no room to keep all of it for the next box",
 }
 
 
@@ -144,78 +144,71 @@ def view() -> PlainView:
     return LiveView() if sys.stdout.isatty() else PlainView()
 
 
-def echo(events: Iterable[Event], host: Host, out: View) -> str:
-    """Print events as JSON lines; returns how the run ended. Raises `StepFailed` after the last line."""
-    ending: Event = {"event": ""}
-    for ending in events:
-        out.block(json.dumps({"host": host.name, **ending}))
-    if ending["event"] == "failed":
-        raise _failure(ending, host)
-    return str(ending["event"])
+def echo(events: Iterable[Event], host: Host, out: View) -> None:
+    """Print the events of a setup as JSON lines. Raises `StepFailed` after the last one."""
+    failed = None
+    for event in events:
+        out.block(json.dumps({"host": host.name, **event}))
+        failed = event if event["event"] == Kind.FAILED else None
+    if failed is not None:
+        raise _failure(failed, host)
 
 
 class Progress:
-    """The events of one run on one host, in words."""
+    """The events of one setup on one host, in words; `name`: of its bundle, `steps`: their names."""
 
-    def __init__(self, host: Host, bundle: Bundle, out: View) -> None:
-        self.host = host
-        self.bundle = bundle
-        self.out = out
-        self.width = max(len(step.name) for step in bundle.steps)
+    def __init__(self, host: Host, name: str, steps: Sequence[str], out: View) -> None:
+        self.host, self.name, self.steps, self.out = host, name, steps, out
+        self.width = max(map(len, steps))
         self.began = time.monotonic()
 
-    def show(self, events: Iterable[Event]) -> str:
-        """Show a run as it goes; returns how it ended: "ready" or "unchanged". Raises `StepFailed`."""
-        ending = ""
+    def show(self, events: Iterable[Event]) -> Kind | None:
+        """Show a setup as it goes; returns how it ended: READY or UNCHANGED. Raises `StepFailed`."""
+        ending = None
         for event in events:
-            ending = str(event["event"])
-            shown = getattr(self, f"_{ending}", None)
-            if shown is not None:
-                shown(event)
+            ending = Kind(event["event"])
+            self._show(event)
         return ending
 
-    def _unchanged(self, event: Event) -> None:
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(event["since"])) if event["since"] else "now"
-        count = f"all {len(self.bundle.steps)} steps verified" if len(self.bundle.steps) > 1 else "verified"
-        self.out.line(f"{self.bundle.name} on {self.host}: nothing to do, {count} (ready since {since})")
+    def _show(self, event: Event) -> None:
+        if event["event"] == Kind.STEP:
+            self._step(event)
+        elif event["event"] == Kind.LOG:
+            self.out.now(f"{event['step']}: {event['line']}")
+        elif event["event"] == Kind.UNCHANGED:
+            since = time.strftime("%Y-%m-%d %H:%M", time.localtime(event["since"])) if event["since"] else "now"
+            count = f"all {len(self.steps)} steps verified" if len(self.steps) > 1 else "verified"
+            self.out.line(f"{self.name} on {self.host}: nothing to do, {count} (ready since {since})")
+        elif event["event"] == Kind.STARTED:
+            self.out.line(f"{self.name} on {self.host}: {' → '.join(self.steps)}")
+        elif event["event"] == Kind.WAITING:
+            self.out.line(f"{self.host} is busy with {event['name']}; waiting for that to end")
+        elif event["event"] == Kind.JOINED:
+            self.out.line(f"{event['name']} is being installed on {self.host} already; following that run")
+        elif event["event"] == Kind.REBOOT:
+            self.out.line(f"  {event['step']:<{self.width}}  asks for a reboot; going on after it")
+        elif event["event"] == Kind.READY:
+            self.out.line(f"{event['name']} is ready on {self.host} after {time.monotonic() - self.began:.0f} s")
+        elif event["event"] == Kind.FAILED:
+            raise _failure(event, self.host)
 
-    def _started(self, _event: Event) -> None:
-        self.out.line(f"{self.bundle.name} on {self.host}: {' → '.join(step.name for step in self.bundle.steps)}")
-
-    def _waiting(self, event: Event) -> None:
-        self.out.line(f"{self.host} is busy with {event['name']}; waiting for that to end")
-
-    def _joined(self, event: Event) -> None:
-        self.out.line(f"{event['name']} is being installed on {self.host} already; following that run")
-
-    def _log(self, event: Event) -> None:
-        self.out.now(f"{event['step']}: {event['line']}")
-
-    def _step(self, event: Event) -> None:
+    def _step(self, event: StepEvent) -> None:
         name, state = f"  {event['step']:<{self.width}}", event["state"]
         self.out.now(f"{event['step']}: {state}")
-        if state == "installing":
-            remarks = "; ".join([*event["notes"], *filter(None, [_WAS[event["was"]]])])
+        if state == StepState.INSTALLING:
+            remarks = "; ".join(filter(None, [*event["notes"], _WAS.get(event["was"])]))
             self.out.line(f"{name}  installing{f' ({remarks})' if remarks else ''}")
-        elif state == "installed":
-            kept = _KEPT.get(event.get("kept", ""), "")
-            self.out.line(f"{name}  installed in {event['seconds']:.0f} s{kept}")
-        elif state == "found":
+        elif state == StepState.INSTALLED:
+            self.out.line(
+                f"{name}  installed in {event['seconds']:.0f} s{_KEPT.get(event.get('kept', Kept.NOTHING), '')}"
+            )
+        elif state == StepState.FOUND:
             self.out.line(f"{name}  was there already, not by gpurig; taken as it is")
-        elif state == "present":
+        elif state == StepState.PRESENT:
             self.out.line(f"{name}  present")
 
-    def _reboot(self, event: Event) -> None:
-        self.out.line(f"  {event['step']:<{self.width}}  asks for a reboot; going on after it")
 
-    def _failed(self, event: Event) -> None:
-        raise _failure(event, self.host)
-
-    def _ready(self, event: Event) -> None:
-        self.out.line(f"{event['name']} is ready on {self.host} after {time.monotonic() - self.began:.0f} s")
-
-
-def _failure(event: Event, host: Host) -> StepFailed:
+def _failure(event: Failed, host: Host) -> StepFailed:
     """Return the error of a failed step, with the last lines of its log."""
     tail = "\n".join(f"  | {line}" for line in event["tail"])
     undo = f"\nto take it off again: {event['undo']}" if event["undo"] else ""

@@ -8,20 +8,20 @@ import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers as told
+from provision.agent.words import Kind
 from provision.model.errors import BadInput, GpurigError
 from provision.storage.volumes import COMPLETED, answers, pairs
-from provision.work import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from provision.agent.wire.requests import Restore as RestoreRequest
     from provision.screen.progress import View
     from provision.storage.volumes import JobVolume, Snapshot
     from provision.transport.session import Session
 
-WATCH = ("runs_host", "volume_host")
-RESTORE = (*WATCH, "restore_host")
-"""What answers on the host: modules of ours, the last one's `main` called."""
 TEMPORARY = "restore"
 """What the tag gpurig:volume says of a volume that is there for a restore only."""
 DEVICES = tuple(f"/dev/sd{letter}" for letter in "ghijklmnop")
@@ -72,21 +72,24 @@ class Restore:
     session: Session
     out: View
 
-    def run(self, snapshot: Snapshot, path: str, *, in_place: bool) -> dict[str, Any]:
-        """Copy `path` back; returns {"path": where it is, "aside": where what had been there is}.
-
-        Raises `BadInput` where something is in the way, which costs nothing then.
-        """
-        wishes = {"snapshot": snapshot.id, "path": path, "in_place": in_place}
+    def run(self, snapshot: Snapshot, path: str, *, in_place: bool) -> told.Restored:
+        """Copy `path` back; returns where it is. Raises `BadInput` where something is in the way, at no cost then."""
+        wishes: RestoreRequest = {
+            "verb": Verb.CHECK,
+            "source": "",
+            "snapshot": snapshot.id,
+            "path": path,
+            "in_place": in_place,
+        }
         if going := self.sweep():
             hint = f"if it was cut off: `fab volume-status` cleans up, {FRESH // 60} minutes after its start"
             raise BadInput([f"a restore to {self.volume.host} goes on ({', '.join(going)})"], hint=hint)
-        runs.one(self.session, "check", RESTORE, **wishes)
+        self.session.one(wishes, told.Checked)
         with self._attached(snapshot) as source:
-            for event in runs.ask(self.session, "restore", RESTORE, source=source, **wishes):
-                if event["event"] == "copying":
+            for event in self.session.ask({**wishes, "verb": Verb.RESTORE, "source": source}):
+                if event["event"] == Kind.COPYING:
                     self.out.now(f"copied {event['done'] / 2**20:,.0f} of {event['total'] / 2**20:,.0f} MiB")
-                elif event["event"] == "restored":
+                elif event["event"] == Kind.RESTORED:
                     return event
         raise GpurigError(f"{self.volume.host} did not say that {snapshot.id} was restored")
 
@@ -96,7 +99,7 @@ class Restore:
         for row in leftovers(self.volume):
             source = row["VolumeId"]
             # Also where it is attached to no box any more: the copy in part may be on this one.
-            said = runs.one(self.session, "release", WATCH, source=source)
+            said = self._release(source)
             age = time.time() - row["CreateTime"].timestamp()
             if said["busy"] or (not said["mounted"] and age < FRESH):
                 going.append(source)
@@ -135,8 +138,11 @@ class Restore:
         self.session.close()  # what copies there ends with its client
         deadline = time.monotonic() + LET_GO
         with contextlib.suppress(GpurigError):  # a box that does not answer: the next command looks again
-            while runs.one(self.session, "release", WATCH, source=source)["busy"] and time.monotonic() < deadline:
+            while self._release(source)["busy"] and time.monotonic() < deadline:
                 time.sleep(0.5)
+
+    def _release(self, source: str) -> told.Released:
+        return self.session.one({"verb": Verb.RELEASE, "source": source}, told.Released)
 
     def _free_device(self) -> str:
         filters = [{"Name": "attachment.instance-id", "Values": [self.volume.attached_to]}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from provision.agent.words import StepState
 from provision.bundle import baked
 from provision.bundle.render import render
 from provision.model.errors import BadInput, GpurigError
@@ -53,10 +54,10 @@ def _prepare(host: Host, target: Target, config: Any, out: View) -> None:
     """See that the host's recipe is installed, all of it, and that what was written is on the disk."""
     with Session(host, config, tell=out.tell) as session:
         out.now(f"looking whether {host.recipe} is ready")
-        answer = session.one("plan", render([host.recipe], target))
+        answer = session.plan(render([host.recipe], target))
         if answer["running"]:
             raise GpurigError(f"something is being installed on {host}", hint="fab status tells when it has ended")
-        if lacking := [f"{step} is {state}" for step, state in answer["steps"].items() if state != "present"]:
+        if lacking := [f"{step} is {state}" for step, state in answer["steps"].items() if state != StepState.PRESENT]:
             message = f"{host.recipe} is not ready on {host}: {', '.join(lacking)}"
             raise GpurigError(message, hint=f"fab setup-{host.recipe}; then fab bake")
         if (done := session.root("sync")).failed:

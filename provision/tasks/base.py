@@ -193,7 +193,7 @@ def target_of(host: Host, session: Session) -> Target:
     """
     if host.target is not None:
         return host.target
-    facts = session.one("facts")
+    facts = session.facts()
     found = _gpu_of(facts)
     problems = []
     if facts["os"] not in images():

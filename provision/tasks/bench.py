@@ -77,7 +77,7 @@ def _half(play: Play, stage: Stage, device: str, into: Path, out: View) -> Half:
 
 def _machine(session: Session) -> dict[str, Any]:
     """Return what the host is, as far as it explains its times; no address."""
-    facts = session.one("facts")
+    facts = session.facts()
     look = "sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1; nproc"
     *model, cores = session.connection.run(look, hide=True, in_stream=False).stdout.splitlines()
     return {

@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from provision.bundle.render import PREFIX
+from provision.agent.paths import PREFIX
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
+from provision.agent.words import RunState
 from provision.model.errors import BadInput, GpurigError, RunFailed
 from provision.tasks.base import Choices, each
 from provision.tasks.run import leaving
 from provision.tasks.setup import SetUp
 from provision.transport.session import Session
-from provision.work.runs import DATASETS, RUNNING, Runs, mount_point, one, ways_back
+from provision.work.runs import Runs, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePosixPath
 
+    from provision.model.run import Run
     from provision.screen.progress import View
     from provision.transport.inventory import Host
-    from provision.work.runs import Run
 
     Prepare = Callable[[Session, PurePosixPath, View], "Job"]
     """What is to be done on a host before its run: gets the folder of all data sets, and gives the job."""
@@ -81,7 +84,7 @@ def work(c: Any, prepare: Prepare, *, limit: str = "", detach: bool = False) -> 
     def on(host: Host, out: View) -> None:
         setting_up.on(host, RECIPE, out)
         with Session(host, c.config, tell=out.tell) as session:
-            job = prepare(session, mount_point(session) / "datasets", out)
+            job = prepare(session, session.mount_point / "datasets", out)
             run = _begin(session, job, out)
             names[host.name] = run.name
             if detach:
@@ -105,16 +108,16 @@ def _begin(session: Session, job: Job, out: View) -> Run:
     runs = Runs(session)
     found = [(int(match[1]), run) for run in runs.all() if (match := re.fullmatch(rf"{stem}-(\d+)", run.name))]
     for _, run in found:
-        if run.state == RUNNING and run.command == command:
+        if run.state == RunState.RUNNING and run.command == command:
             out.line(f"{run.name} does it already on {session.host}; following that")
             return run
-        if run.state == RUNNING:
+        if run.state == RunState.RUNNING:
             hint = f"to end it: fab stop {run.name}; or give this one another name"
             raise GpurigError(
                 f"{run.name} runs on {session.host}, and makes {job.dataset} from something else", hint=hint
             )
     if job.files:
-        one(session, "order", DATASETS, files=dict(job.files))
+        session.one({"verb": Verb.ORDER, "files": dict(job.files)}, answers.Ordered)
     number = max((number for number, _ in found), default=0) + 1
     started = runs.start(command, name=f"{stem}-{number}", env=job.env, asked=shlex.join(["fab", *job.asked]))
     out.tell(f"{started.name} runs on {session.host}; it goes on when you leave")
@@ -125,10 +128,8 @@ def _follow(runs: Runs, name: str, out: View) -> None:
     """Show what a run says until it ends. Raises `RunFailed` with its own words where it failed."""
     said: list[str] = []
     live = sys.stdout.isatty()
-    for event in runs.follow(name):
-        line = event.get("line", "")
-        if event["event"] != "log":
-            continue
+
+    def show(line: str) -> None:
         if line.startswith(SAID):
             said.append(line[len(SAID) :])
         elif live and (match := PROGRESS.match(line)):
@@ -136,8 +137,10 @@ def _follow(runs: Runs, name: str, out: View) -> None:
             out.now(f"[{'#' * done:<{BAR}}] {line.strip()}")
         else:
             out.line(line)
-    if event["code"]:
-        how = "was stopped" if event["state"] == "stopped" else f"ended with exit code {event['code']}"
-        why = f": {event['why']}" if event["why"] else ""
+
+    run = runs.follow(name, show)
+    if run.code:
+        how = "was stopped" if run.state == RunState.STOPPED else f"ended with exit code {run.code}"
+        why = f": {run.why}" if run.why else ""
         first, *more = said or [f"{name} {how} on {runs.session.host}{why}", f"its log: fab logs {name}"]
-        raise RunFailed(first, event["code"], hint="\n".join(more))
+        raise RunFailed(first, run.code, hint="\n".join(more))

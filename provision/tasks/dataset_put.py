@@ -8,12 +8,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
 from provision.model.errors import BadInput
+from provision.model.words import amount, counted
 from provision.tasks.base import LIMIT_HELP, each, ending, task
 from provision.tasks.dataset import check_name, work
 from provision.tasks.dataset_get import job_of, name_from
 from provision.transport.session import Session
-from provision.work.runs import DATASETS, amount, counted, mount_point, one
 from provision.work.sync import send
 from provision.work.upload import upload
 
@@ -73,11 +75,11 @@ def _names(folder: Path) -> list[str]:
 
 def _folder(session: Session, folder: Path, names: list[str], name: str, out: View) -> None:
     """Send a folder, and give it its name once it is whole; of one that was sent before, what has changed."""
-    goal = mount_point(session) / "datasets" / name
-    began = one(session, "begin", DATASETS, goal=str(goal))
+    goal = session.mount_point / "datasets" / name
+    began = session.one({"verb": Verb.BEGIN, "goal": str(goal)}, answers.Begun)
     sent = send(session, folder, began["path"], names, out, goes=lambda extra: extra)
     at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    one(session, "finish", DATASETS, goal=str(goal), at=at)
+    session.one({"verb": Verb.FINISH, "goal": str(goal), "at": at}, answers.Finished)
     deleted = f", {sent.deleted} deleted" if sent.deleted else ""
     out.line(
         f"{goal} is whole: {counted(sent.files, 'file')} sent by {sent.by} ({amount(sent.size)}), "

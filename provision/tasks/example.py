@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU
+from provision.model.words import took
 from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, pairs, target_of, task
 from provision.tasks.run import leaving
 from provision.tasks.setup import SetUp
 from provision.transport.session import Session
 from provision.work import trial
 from provision.work.pictures import contact_sheet
-from provision.work.runs import Runs, took, ways_back
+from provision.work.runs import Runs, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provision.catalogue.recipe import Recipe
+    from provision.model.run import Run
     from provision.screen.progress import View
     from provision.transport.inventory import Host
-    from provision.work.runs import Run
     from provision.work.trial import Kind, Stage
 
 HELP = {

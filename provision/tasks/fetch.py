@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
+from provision.model.words import amount, counted
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task
 from provision.transport.session import Session
-from provision.work.runs import NAME, Runs, amount, counted
+from provision.work.runs import NAME, Runs
 from provision.work.transfer import fetch as bring
 from provision.work.trial import folder_name
 

@@ -38,8 +38,7 @@ def logs(c: Any, name: str = "", *, follow: bool = False, lines: str = "100", li
                 names[host.name] = which
                 follow_run(runs, which, out, lines=int(lines))
                 return
-            said = runs.follow(which, lines=int(lines), follow=False)
-            out.line("\n".join(event["line"] for event in said if event["event"] == "log"))
+            out.line("\n".join(runs.log(which, lines=int(lines))))
 
     with leaving(names):
         each(c, show, limit=limit)

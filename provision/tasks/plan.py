@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from provision.agent.words import StepState
 from provision.bundle.render import render
 from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, target_of, task
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
-    from provision.bundle.render import Bundle
+    from provision.agent.wire.answers import Plan
+    from provision.bundle.step import Bundle
     from provision.screen.progress import View
     from provision.transport.inventory import Host
-    from provision.transport.wire import Event
 
 _MEANING = {
-    "present": "present",
-    "found": "there, not by gpurig: would be taken as it is",
-    "missing": "would be installed",
-    "changed": "would be installed again: the recipe, the settings or the volume of this box changed",
-    "broken": "would be installed again: it does not verify any more",
-    "interrupted": "would be installed again: it did not come to its end last time",
+    StepState.PRESENT: "present",
+    StepState.FOUND: "there, not by gpurig: would be taken as it is",
+    StepState.MISSING: "would be installed",
+    StepState.CHANGED: "would be installed again: the recipe, the settings or the volume of this box changed",
+    StepState.BROKEN: "would be installed again: it does not verify any more",
+    StepState.INTERRUPTED: "would be installed again: it did not come to its end last time",
 }
 
 
@@ -38,13 +39,13 @@ def plan(
     def show(host: Host, out: View) -> None:
         with Session(host, c.config, tell=out.tell) as session:
             bundle = render([recipe or host.recipe], choices.on(target_of(host, session)))
-            answer = session.one("plan", bundle)
+            answer = session.plan(bundle)
         out.block(_screen(host, bundle, answer))
 
     each(c, show, limit=limit)
 
 
-def _screen(host: Host, bundle: Bundle, answer: Event) -> str:
+def _screen(host: Host, bundle: Bundle, answer: Plan) -> str:
     """Return the plan of one host."""
     width = max(len(step.name) for step in bundle.steps)
     lines = [f"{bundle.name} on {host}{' (a run is in progress)' if answer['running'] else ''}:"]
@@ -52,6 +53,6 @@ def _screen(host: Host, bundle: Bundle, answer: Event) -> str:
         notes = f" ({'; '.join(step.notes)})" if step.notes else ""
         state = answer["steps"][step.name]
         # A step whose install has begun and not ended: cut off, unless it is what the run in progress is at.
-        meaning = "is being installed now" if answer["running"] and state == "interrupted" else _MEANING[state]
+        meaning = "is being installed now" if answer["running"] and state == StepState.INTERRUPTED else _MEANING[state]
         lines.append(f"  {step.name:<{width}}  {step.version:<14} {meaning}{notes}")
     return "\n".join(lines)

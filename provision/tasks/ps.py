@@ -7,14 +7,15 @@ import json as json_lines
 import time
 from typing import TYPE_CHECKING, Any
 
+from provision.model.words import took
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task, tell
 from provision.transport.session import Session
-from provision.work.runs import Runs, took
+from provision.work.runs import Runs
 
 if TYPE_CHECKING:
+    from provision.model.run import Run
     from provision.screen.progress import View
     from provision.transport.inventory import Host
-    from provision.work.runs import Run
 
 
 @task(help={"json": "print a line of JSON per run", **LIMIT_HELP}, post=[ending])

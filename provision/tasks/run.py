@@ -10,9 +10,10 @@ from invoke.exceptions import Exit
 
 from provision.model.errors import RunFailed
 from provision.model.target import Target
+from provision.model.words import took
 from provision.tasks.base import LIMIT_HELP, each, ending, target_of, task
 from provision.transport.session import Session
-from provision.work.runs import Runs, took, ways_back
+from provision.work.runs import Runs, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,12 +85,10 @@ def leaving(names: Mapping[str, str], into: Path | None = None, *, more: str = "
 
 def follow(runs: Runs, name: str, out: View, *, lines: int = 0) -> None:
     """Show a run's log until it ends. Raises `RunFailed` where its exit code is not 0."""
-    for event in runs.follow(name, lines=lines):
-        if event["event"] == "log":
-            out.line(event["line"])
-    why = f" ({event['why']})" if event["why"] else ""
-    ended = f"{name} {event['state']} after {took(event['seconds'])}: exit code {event['code']}{why}"
-    if event["code"]:
+    run = runs.follow(name, out.line, lines=lines)
+    why = f" ({run.why})" if run.why else ""
+    ended = f"{name} {run.state} after {took(run.seconds)}: exit code {run.code}{why}"
+    if run.code:
         way = "a program was not found: `fab sync` sends this folder, and `--with RECIPE` gives a recipe's own programs"
-        raise RunFailed(ended, event["code"], hint=way if event["code"] == NOT_FOUND else "")
+        raise RunFailed(ended, run.code, hint=way if run.code == NOT_FOUND else "")
     out.tell(ended)

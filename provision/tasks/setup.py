@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 
-from provision.bundle.render import HOME, render
+from provision.agent.paths import MACHINE_HOME
+from provision.agent.words import Kind
+from provision.bundle.render import render
 from provision.catalogue import compatibility
 from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput, GpurigError
@@ -20,7 +22,7 @@ from provision.transport.session import Session
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provision.bundle.render import Bundle
+    from provision.bundle.step import Bundle
     from provision.catalogue.recipe import Recipe
     from provision.model.target import Target
     from provision.screen.progress import View
@@ -110,8 +112,8 @@ class SetUp:
             if self.json:
                 progress.echo(events, host, out)
                 return
-            outcome = progress.Progress(host, bundle, out).show(events)
-        if outcome == "ready" and "digits" in steps:
+            outcome = progress.Progress(host, bundle.name, steps, out).show(events)
+        if outcome == Kind.READY and "digits" in steps:
             out.line("next: `fab tunnel` opens DIGITS at http://127.0.0.1:5000")
 
     def _bundle(self, recipe: str, target: Target) -> Bundle:
@@ -126,7 +128,7 @@ class SetUp:
 
 def _driver(session: Session) -> str:
     """Return the version of the driver on a host, or "" where there is none."""
-    gpus = session.one("facts")["gpus"]
+    gpus = session.facts()["gpus"]
     return str(gpus[0][2]) if gpus else ""
 
 
@@ -141,7 +143,7 @@ def _uploads(words: list[str] | None) -> dict[str, Path]:
 def _send(session: Session, name: str, path: Path, out: View) -> None:
     """Put a file where the recipe's install script looks for it, alone and whole, or not at all."""
     suffix = "".join(path.suffixes[-2:]) if path.suffixes[-2:-1] == [".tar"] else path.suffix
-    folder = f"{HOME}/uploads"
+    folder = f"{MACHINE_HOME}/uploads"
     goal = shlex.quote(f"{folder}/{name}{suffix}")
     out.line(f"sending {path} ({path.stat().st_size / 2**20:.0f} MiB)")
     try:

@@ -6,26 +6,48 @@ import json as json_lines
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from provision.agent.verbs import Verb
+from provision.agent.wire.answers import Overview
+from provision.agent.words import Kind
 from provision.catalogue.recipe import Catalogue
-from provision.history.journal import HOST
 from provision.model.errors import GpurigError
 from provision.model.platforms import NO_GPU
+from provision.model.run import Run
 from provision.model.target import Target
+from provision.model.words import took
 from provision.storage.volumes import COMPLETED, JobVolume
 from provision.tasks.base import LIMIT_HELP, cards, each, ending, hosts_for, task
 from provision.transport.session import Session
-from provision.work import runs
-from provision.work.runs import Run, took
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from provision.agent.wire.documents import DataSet, Mark, RunRow
     from provision.screen.progress import View
     from provision.transport.inventory import Host
-    from provision.transport.wire import Event
 
+
+class Snapshot(TypedDict):
+    """A snapshot, as `--json` has it."""
+
+    id: str
+    at: float
+    state: str
+
+
+class Volume(TypedDict, total=False):
+    """What EC2 says of a job volume; `problem`: why it says nothing more than that."""
+
+    id: str
+    size_gib: int
+    state: str
+    snapshots: list[Snapshot]
+    problem: str
+
+
+Told = tuple[Overview, Volume]
 PATIENCE = 20
 """Seconds that the answer of EC2 is waited for."""
 
@@ -36,30 +58,27 @@ def status(c: Any, *, json: bool = False, limit: str = "") -> None:
     hosts = hosts_for(c, limit)
     catalogue = Catalogue()
     units = sorted(recipe.unit for recipe in catalogue.recipes.values() if recipe.unit)
-    told: dict[str, Event] = {}
+    told: dict[str, Told] = {}
 
     def ask(host: Host, out: View) -> None:
         out.now("looking")
         volume = _in_background(host)
         with Session(host, c.config, tell=out.tell) as session:
-            answers = list(runs.ask(session, "overview", HOST, units=units))
-        whole = {key: value for answer in answers if answer["event"] != "log" for key, value in answer.items()}
-        if "marks" not in whole or "disks" not in whole:
-            said = "".join(f": {answer['line']}" for answer in answers[-1:] if "line" in answer)
-            raise GpurigError(f"{host} answered not all that was asked{said}")
-        told[str(host)] = {**whole, "event": "status", "volume": _waited(volume)}
+            overview = session.one({"verb": Verb.OVERVIEW, "units": units}, Overview)
+        told[str(host)] = overview, _waited(volume)
 
     each(c, ask, hosts=hosts)
     shown = [(host, told[str(host)]) for host in hosts if str(host) in told]
     if json:
-        print("".join(json_lines.dumps({"host": host.name, **answer}) + "\n" for host, answer in shown), end="")
+        for host, (answer, volume) in shown:
+            print(json_lines.dumps({"host": host.name, **answer, "event": "status", "volume": volume}))
     else:
-        print("\n".join(_screen(host, answer, catalogue) for host, answer in shown), end="")
+        print("\n".join(_screen(host, answer, volume, catalogue) for host, (answer, volume) in shown), end="")
 
 
-def _in_background(host: Host) -> Future[Event]:
+def _in_background(host: Host) -> Future[Volume]:
     """Begin to ask EC2 about a host's volume; nobody waits for the end of it who does not want the answer."""
-    answer: Future[Event] = Future()
+    answer: Future[Volume] = Future()
 
     def ask() -> None:
         try:
@@ -71,27 +90,26 @@ def _in_background(host: Host) -> Future[Event]:
     return answer
 
 
-def _waited(answer: Future[Event]) -> Event:
+def _waited(answer: Future[Volume]) -> Volume:
     try:
         return answer.result(PATIENCE)
     except TimeoutError:
         return {"problem": f"EC2 did not answer within {PATIENCE} s"}
 
 
-def _volume(host: Host) -> Event:
+def _volume(host: Host) -> Volume:
     """Return what EC2 says of a host's volume and its snapshots, or why it says nothing; {} where there is none."""
     if not (host.target and host.target.volume_id):
         return {}
     try:
         volume = JobVolume.of(host)
-        about = {"id": volume.id, "size_gib": volume.size_gib, "state": volume.state}
-        snapshots = [{"id": one.id, "at": one.at, "state": one.state} for one in volume.snapshots()]
+        snapshots: list[Snapshot] = [{"id": one.id, "at": one.at, "state": one.state} for one in volume.snapshots()]
     except GpurigError as error:
         return {"id": host.target.volume_id, "problem": error.what}
-    return {**about, "snapshots": snapshots}
+    return {"id": volume.id, "size_gib": volume.size_gib, "state": volume.state, "snapshots": snapshots}
 
 
-def _screen(host: Host, answer: Event, catalogue: Catalogue) -> str:
+def _screen(host: Host, answer: Overview, volume: Volume, catalogue: Catalogue) -> str:
     """Return the lines about one host."""
     price = f", ${host.price_per_hour:.2f}/h" if host.price_per_hour is not None else ""
     installed = sorted(answer["marks"].items(), key=lambda item: item[1]["at"])
@@ -105,7 +123,7 @@ def _screen(host: Host, answer: Event, catalogue: Catalogue) -> str:
         "disk": [
             f"{_gib(disk['free'])} of {_gib(disk['total'])} GiB free on {disk['path']}" for disk in answer["disks"]
         ],
-        "volume": list(_about_volume(host, answer)),
+        "volume": list(_about_volume(host, volume, mounted=answer["mounted"])),
         "runs": [_run(run) for run in answer["runs"]],
         "data sets": [_dataset(row) for row in answer["datasets"]],
         "installed": [f"{_versioned(name, mark):<{width}}  {_day(mark['at'])}" for name, mark in installed],
@@ -114,17 +132,17 @@ def _screen(host: Host, answer: Event, catalogue: Catalogue) -> str:
     return "".join(f"{key:<10} {line}\n" for key, line in rows)
 
 
-def _states(host: Host, answer: Event, catalogue: Catalogue) -> Iterator[str]:
+def _states(host: Host, answer: Overview, catalogue: Catalogue) -> Iterator[str]:
     """Say what the runner does or how it ended last, and whether what the host is for is there all the same."""
-    last = answer["last"] or {"event": ""}
+    last, now = answer["last"], answer["pending"]
     ready = _ready_since(host, answer, catalogue)
     if ready:
         yield f"{host.recipe} is ready since {_day(ready)}"
-    if answer["running"]:
-        yield f"installing {answer['pending']['name']} now"
-    elif answer["pending"]:
-        yield f"{answer['pending']['name']} was cut off; `fab setup` goes on with it"
-    elif last["event"] == "failed":
+    if now and answer["running"]:
+        yield f"installing {now['name']} now"
+    elif now:
+        yield f"{now['name']} was cut off; `fab setup` goes on with it"
+    elif last and last["event"] == Kind.FAILED:
         step = f'step "{last["step"]}"' if last["step"] else "a setup"
         yield f"{step} failed on {_day(last['at'])}: {last['why']}"
     elif answer["ready"] and not (ready and answer["ready"]["name"] == host.recipe):
@@ -133,7 +151,7 @@ def _states(host: Host, answer: Event, catalogue: Catalogue) -> Iterator[str]:
         yield "nothing was installed by gpurig"
 
 
-def _ready_since(host: Host, answer: Event, catalogue: Catalogue) -> float:
+def _ready_since(host: Host, answer: Overview, catalogue: Catalogue) -> float:
     """Return since when a host has all of what it is for, 0 where something of it is missing or half done."""
     if host.recipe not in catalogue.recipes:
         return 0
@@ -143,7 +161,7 @@ def _ready_since(host: Host, answer: Event, catalogue: Catalogue) -> float:
     return max(answer["marks"][name]["at"] for name in needed) if set(needed) <= answer["marks"].keys() else 0
 
 
-def _gpus(answer: Event) -> Iterator[str]:
+def _gpus(answer: Overview) -> Iterator[str]:
     """Yield what each GPU is and, as far as the driver tells, how busy, full and warm."""
     for number, (name, compute, driver) in enumerate(answer["gpus"]):
         use, used, memory, celsius = [*answer["loads"], *[[""] * 4] * len(answer["gpus"])][number]
@@ -163,7 +181,7 @@ def _mib(text: str) -> str:
     return f"{float(text) / 1024:.1f}" if text.isdecimal() else "?"
 
 
-def _in_the_way(answer: Event) -> list[str]:
+def _in_the_way(answer: Overview) -> list[str]:
     """Say what keeps NVIDIA's driver from a GPU that is there, or will."""
     signs = {
         f"on the PCI bus, without a driver: {cards(answer)}": answer["pci"] and not answer["gpus"],
@@ -173,13 +191,13 @@ def _in_the_way(answer: Event) -> list[str]:
     return [sign for sign, holds in signs.items() if holds]
 
 
-def _about_volume(host: Host, answer: Event) -> Iterator[str]:
+def _about_volume(host: Host, volume: Volume, *, mounted: bool) -> Iterator[str]:
     """Say what the job volume is and how old its newest snapshot; what could not be asked is said to be unknown."""
-    volume, target = answer["volume"], host.target or Target()
+    target = host.target or Target()
     if not volume:
         yield f"none; {target.mount_point} is a plain directory"
         return
-    if target.mount_point not in [disk["path"] for disk in answer["disks"]]:
+    if not mounted:
         yield f"{volume.get('id', target.volume_id)} is not mounted on {target.mount_point}"
     if problem := volume.get("problem"):
         yield f"{target.volume_id}; its snapshots are not known: {problem.splitlines()[0]}"
@@ -187,7 +205,7 @@ def _about_volume(host: Host, answer: Event) -> Iterator[str]:
     yield f"{volume['id']}, {volume['size_gib']} GiB, {volume['state']}; {_snapshots(volume['snapshots'])}"
 
 
-def _snapshots(snapshots: Sequence[Event]) -> str:
+def _snapshots(snapshots: Sequence[Snapshot]) -> str:
     """Say how old the newest whole snapshot is, and what is the matter with those after it."""
     whole = next((one for one in snapshots if one["state"] == COMPLETED), None)
     newer = snapshots[: snapshots.index(whole)] if whole else snapshots
@@ -195,7 +213,7 @@ def _snapshots(snapshots: Sequence[Event]) -> str:
     return ", ".join([last, *(f"{one['id']} of {_day(one['at'])} is {one['state']}" for one in newer)])
 
 
-def _dataset(row: Event) -> str:
+def _dataset(row: DataSet) -> str:
     """Return a data set's name and counts."""
     if not row["whole"]:
         return f"{row['name']} is not whole: in the making, or cut off (the command that began it goes on)"
@@ -203,12 +221,12 @@ def _dataset(row: Event) -> str:
     return f"{row['name']}{f': {counts}' if counts else ''}"
 
 
-def _run(row: Event) -> str:
-    run = Run.from_document(row)
+def _run(row: RunRow) -> str:
+    run = Run.from_row(row)
     return f"{run.name} for {took(run.seconds)}: {run.shown}"
 
 
-def _versioned(name: str, mark: Event) -> str:
+def _versioned(name: str, mark: Mark) -> str:
     return f"{name} {mark['version']}"
 
 

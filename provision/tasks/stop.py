@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from provision.model.words import took
 from provision.tasks.base import LIMIT_HELP, each, ending, task
 from provision.transport.session import Session
-from provision.work.runs import Runs, took
+from provision.work.runs import Runs
 
 if TYPE_CHECKING:
     from provision.screen.progress import View

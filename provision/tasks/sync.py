@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
+from provision.model.words import amount, counted
 from provision.tasks.base import LIMIT_HELP, each, ending, task
 from provision.transport.session import Session
-from provision.work.runs import amount, counted, mount_point
 from provision.work.sync import sync as send
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def sync(c: Any, folder: str = "", *, name: str = "", delete: bool = False, limi
 
     def to(host: Host, out: View) -> None:
         with Session(host, c.config, tell=out.tell) as session:
-            remote = f"{mount_point(session) / 'work' / name}"
+            remote = f"{session.mount_point / 'work' / name}"
             sent = send(session, here, remote, out, delete=delete)
         deleted = f", {sent.deleted} deleted" if sent.deleted else ""
         out.line(

@@ -5,20 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json as json_lines
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
 from provision.model.errors import BadInput, Unreachable
-from provision.storage.restore import FRESH, WATCH, Restore, checked_path, chosen, leftovers
+from provision.storage.restore import FRESH, Restore, checked_path, chosen, leftovers
 from provision.storage.volumes import JobVolume
 from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task
 from provision.transport.session import Session
-from provision.work import runs
 
 if TYPE_CHECKING:
     from provision.screen.progress import View
     from provision.storage.volumes import Snapshot
     from provision.transport.inventory import Host
-    from provision.transport.wire import Event
 
 GIB = 2**30
 COPIED = "stopped watching; EC2 goes on copying the snapshot, and nothing was pruned"
@@ -37,6 +37,14 @@ RESTORE_HELP = {
 }
 
 
+class There(NamedTuple):
+    """What a box says of its job volume."""
+
+    volume: answers.Volume
+    restoring: list[str]
+    """Temporary volumes of restores that go on."""
+
+
 @task(help={"json": "print a line of JSON per host", **LIMIT_HELP}, post=[ending])
 def volume_status(c: Any, *, json: bool = False, limit: str = "") -> None:
     """Show the job volume of every host, how full it is, and its snapshots."""
@@ -46,11 +54,11 @@ def volume_status(c: Any, *, json: bool = False, limit: str = "") -> None:
     def look(host: Host, out: View) -> None:
         volume = JobVolume.of(host)
         snapshots = volume.snapshots()
-        there: Event = {}
+        there: There | None = None
         try:
             with Session(host, c.config, tell=out.tell) as session:
                 going = Restore(volume=volume, session=session, out=out).sweep()
-                there = {**runs.one(session, "status", WATCH), "restoring": going}
+                there = There(session.one({"verb": Verb.VOLUME}, answers.Volume), going)
         except Unreachable as error:
             out.tell(error.what)
             for left in leftovers(volume):
@@ -63,19 +71,20 @@ def volume_status(c: Any, *, json: bool = False, limit: str = "") -> None:
             print(found[host.name])
 
 
-def _line(volume: JobVolume, snapshots: list[Snapshot], there: Event) -> str:
+def _line(volume: JobVolume, snapshots: list[Snapshot], there: There | None) -> str:
     about = {key: getattr(volume, key) for key in ("id", "size_gib", "state", "zone", "attached_to")}
-    on_box = {key: value for key, value in there.items() if key != "event"}
+    on_box = {**there.volume, "restoring": there.restoring} if there else {}
+    on_box.pop("event", None)
     rows = [dataclasses.asdict(snapshot) for snapshot in snapshots]
     return json_lines.dumps({"host": volume.host.name, **about, **on_box, "snapshots": rows})
 
 
-def _screen(volume: JobVolume, snapshots: list[Snapshot], there: Event) -> str:
+def _screen(volume: JobVolume, snapshots: list[Snapshot], there: There | None) -> str:
     rows = [
         ("host", str(volume.host)),
         ("volume", f"{volume.id}, {volume.size_gib} GiB, {volume.state}, {volume.zone}"),
-        ("on the box", _space(there) if there else "unknown: the box does not answer"),
-        *(("restore", f"one goes on with {source}; {WAS_IT_CUT_OFF}") for source in there.get("restoring", ())),
+        ("on the box", _space(there.volume) if there else "unknown: the box does not answer"),
+        *(("restore", f"one goes on with {source}; {WAS_IT_CUT_OFF}") for source in (there.restoring if there else ())),
         *(("snapshot", _told(snapshot)) for snapshot in snapshots),
     ]
     if not snapshots:
@@ -83,11 +92,11 @@ def _screen(volume: JobVolume, snapshots: list[Snapshot], there: Event) -> str:
     return "\n".join(f"{key:<10} {value}" for key, value in rows)
 
 
-def _space(there: Event) -> str:
+def _space(there: answers.Volume) -> str:
     if not there["mounted"]:
         return "not mounted; why: fab ssh --command 'systemctl status gpurig-volume'"
     used = 1 - there["free"] / there["total"]
-    free, total, device = (there[key] / GIB for key in ("free", "total", "device_bytes"))
+    free, total, device = there["free"] / GIB, there["total"] / GIB, there["device_bytes"] / GIB
     told = f"{there['device']}: {free:.1f} of {total:.1f} GiB free, {used:.0%} used, {there['files']} files"
     # ext4 keeps some 2 % for itself; more than that is a volume that grew and a file system that has not.
     if device - total > 0.1 * device:
@@ -130,7 +139,7 @@ def _sync(c: Any, volume: JobVolume, out: View) -> None:
     try:
         with Session(volume.host, c.config, tell=out.tell) as session:
             Restore(volume=volume, session=session, out=out).sweep()
-            runs.one(session, "sync", WATCH)
+            session.one({"verb": Verb.SYNC}, answers.Synced)
     except Unreachable as error:
         out.tell(f"{error.what}: the snapshot has what is on its disk, not what a running box holds in memory")
 

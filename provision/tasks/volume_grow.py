@@ -6,13 +6,13 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
 from provision.model.errors import BadInput, GpurigError
-from provision.storage.restore import WATCH
 from provision.storage.volumes import JobVolume
 from provision.tasks.base import each, ending, hosts_for, task, tell
 from provision.transport.inventory import project_folder
 from provision.transport.session import Session
-from provision.work import runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ def volume_grow(c: Any, size: str, *, yes: bool = False) -> None:
 
     def grow(host: Host, out: View) -> None:
         with Session(host, c.config, tell=out.tell) as session:
-            there = runs.one(session, "grow", WATCH, bytes=int(size) * GIB)
+            there = session.one({"verb": Verb.GROW, "bytes": int(size) * GIB}, answers.Volume)
         free, total = there["free"] / GIB, there["total"] / GIB
         out.line(f"the job volume of {host} has {size} GiB: {free:.1f} of {total:.1f} GiB are free")
 

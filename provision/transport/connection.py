@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -17,7 +18,7 @@ from provision.model.errors import BadInput, Unreachable, UntrustedHost
 from provision.transport import host_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from provision.transport.inventory import Host
 
@@ -25,11 +26,30 @@ if TYPE_CHECKING:
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 KEEPALIVE = 15
+SILENCE = 60
+"""Seconds without a sign of life (the program on the box gives one every 10) that mean that a connection is lost."""
 CONNECT_SECONDS = 10
 BOOT_SECONDS = 30
 """How long to come back to an EC2 machine that is up and whose sshd is not."""
 TURNED_AWAY_SECONDS = 5
 """How long to come back to an sshd that hangs up before it has said who it is (`MaxStartups`)."""
+
+
+class Dropped(Unreachable):
+    """The connection ended before the answer did."""
+
+    def __init__(self, host: Host, why: str) -> None:
+        self.why = why
+        super().__init__(f"the connection to {host} was lost: {why}", hint="the same command again")
+
+
+@contextlib.contextmanager
+def dropping(host: Host) -> Iterator[None]:
+    """Raise `Dropped` for what paramiko raises where a connection that was open ends."""
+    try:
+        yield
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise Dropped(host, str(error) or type(error).__name__) from error
 
 
 class _Refuse(paramiko.MissingHostKeyPolicy):

@@ -1,47 +1,45 @@
-"""Talk to the runner on a host: one command over SSH, one stream of events back, also across reboots."""
+"""Talk to the program on a host: one command over SSH, one stream of events back, also across reboots."""
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
-import zlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-import paramiko
 from invoke.exceptions import AuthFailure
 
-from provision.model.errors import GpurigError, RunInterrupted, Unreachable
-from provision.transport.connection import Connection
-from provision.transport.wire import BOOT, PROMPT, parse, source
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
+from provision.agent.wire.events import kind_of
+from provision.agent.words import Kind
+from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted, Unreachable
+from provision.model.target import Target
+from provision.transport import launcher
+from provision.transport.connection import SILENCE, Connection, Dropped, dropping
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Future
 
-    from provision.bundle.render import Bundle
+    from provision.agent.wire.documents import Account
+    from provision.agent.wire.events import Event
+    from provision.agent.wire.requests import Place, Request
+    from provision.bundle.step import Bundle
     from provision.transport.inventory import Host
-    from provision.transport.wire import Event
 
-SILENCE = 60
-"""Seconds without a sign of life (the runner gives one every 10) after which the connection counts as lost."""
+Answer = TypeVar("Answer", bound="Mapping[str, object]")
+Item = TypeVar("Item")
+
 RECONNECT_SECONDS = 600
 DROPS = 30
 """Connections in a row that may break without having brought an event."""
-ENDINGS = ("ready", "failed", "unchanged", "lost")
-
-
-class Dropped(Unreachable):
-    """The connection ended before the answer did."""
-
-    def __init__(self, host: Host, why: str) -> None:
-        self.why = why
-        super().__init__(f"the connection to {host} was lost: {why}", hint="the same command again")
+ENDINGS = (Kind.READY, Kind.FAILED, Kind.UNCHANGED, Kind.LOST)
 
 
 class Session:
-    """The runner of one host. Use as a context manager; connects when first asked."""
+    """The program on one host. Use as a context manager; connects when first asked."""
 
     def __init__(self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print) -> None:
         self.host = host
@@ -85,54 +83,67 @@ class Session:
             self._connection.close()
             self._connection = None
 
-    def ask(
-        self, verb: str, bundle: Bundle | None = None, *, modules: Sequence[str] = (), **fields: Any
-    ) -> Iterator[Event]:
-        """Yield the events that answer one request. Raises `Dropped` when the connection ends in the middle.
+    @property
+    def mount_point(self) -> PurePosixPath:
+        """The folder on the host that holds runs and work: the job volume's, or what stands in for it."""
+        return PurePosixPath(self._target.mount_point)
 
-        The last of `modules`, which go along, answers in place of the runner.
+    @property
+    def _target(self) -> Target:
+        return self.host.target or Target()
+
+    def ask(self, request: Request, bundle: Bundle | None = None) -> Iterator[Event]:
+        """Yield the events that answer a request; `bundle`: what it is about, where it names one by its digest.
+
+        Raises `Dropped` when the connection ends in the middle, and `BadInput` where the host refuses.
         """
-        request = {"verb": verb, "digest": bundle.digest if bundle else "", **fields}
-        # Only what may do without the rest goes on the command line: every process of the host can read that.
-        small = request if bundle else {"digest": ""}
-        # The standard library is all that it needs: without the host's own packages Python is there sooner.
-        command = self._as_root(f"python3 -IS -c {shlex.quote(BOOT)} {shlex.quote(json.dumps(small))}")
-        transport = self.connection.transport
         said: list[str] = []
-        try:
-            channel = transport.open_session(timeout=SILENCE)
+        with dropping(self.host):
+            channel = self.connection.transport.open_session(timeout=SILENCE)
             channel.settimeout(SILENCE)
             # One stream: what is no event (a shell's start-up file, sudo, a Python that breaks) is shown and kept.
             channel.set_combine_stderr(combine=True)
-            channel.exec_command(command)
+            channel.exec_command(self._as_root(launcher.command(request)))
             for line in channel.makefile("r"):
-                event = parse(line)
-                if event["event"] == "prompt":
+                event = launcher.parse(line)
+                if event["event"] == Kind.PROMPT:
                     self._answer(channel, said)
-                elif event["event"] == "send":
-                    channel.sendall(_whole(request, bundle, modules))
-                    channel.shutdown_write()
-                elif event["event"] != "alive":
-                    yield event
-                if event["event"] in ("log", "prompt") and not event["step"]:
                     said.append(event["line"])
+                elif event["event"] == Kind.SEND:
+                    channel.sendall(self._whole(request, bundle, agent=event["agent"]))
+                    channel.shutdown_write()
+                elif event["event"] == Kind.REFUSED:
+                    raise (NotHere if event["missing"] else BadInput)([event["problem"]], hint=event["hint"])
+                elif event["event"] != Kind.ALIVE:
+                    if event["event"] == Kind.LOG and not event["step"]:
+                        said.append(event["line"])
+                    yield event
             self._check(channel.recv_exit_status(), "\n".join(said))
             channel.close()
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise Dropped(self.host, str(error) or type(error).__name__) from error
+
+    def _whole(self, request: Request, bundle: Bundle | None, *, agent: bool) -> bytes:
+        if bundle:
+            request = cast("Request", {**request, "bundle": bundle.to_bytes().decode("ascii")})
+        target = self._target
+        account: Account = {
+            "user": self.connection.user,
+            "mount_point": target.mount_point,
+            "volume_id": target.volume_id,
+        }
+        return launcher.whole(request, account, agent=agent)
 
     def _as_root(self, command: str) -> str:
         """Return the command as root would run it; sudo asks for a password only where one can be given."""
         if self.host.user == "root":
             return command
-        prompt = shlex.quote(f"{PROMPT}\n")
+        prompt = shlex.quote(f"{launcher.PROMPT}\n")
         ask = f"-S -p {prompt}" if self.connection.config.sudo.password else "-n"
         # What sudo says is looked at below: in English.
         return f"LC_ALL=C sudo {ask} {command}"
 
     def _answer(self, channel: Any, said: list[str]) -> None:
         """Give sudo the password, once: it asks again only for a better one."""
-        if PROMPT in said:
+        if launcher.PROMPT in said:
             raise self._wants_password()
         channel.sendall(f"{self.connection.config.sudo.password}\n".encode())
 
@@ -147,7 +158,7 @@ class Session:
         if status and "sudo: a password is required" in said:
             raise self._wants_password()
         if status:
-            raise GpurigError(f"the runner on {self.host} ended with exit code {status}: {said[-2000:]}")
+            raise GpurigError(f"the program on {self.host} ended with exit code {status}: {said[-2000:]}")
 
     def root(self, command: str) -> Any:
         """Run a shell command as root on the host; returns Fabric's result, also when the command failed.
@@ -160,57 +171,88 @@ class Session:
         except AuthFailure as error:
             raise self._wants_password() from error
 
-    def one(self, verb: str, bundle: Bundle | None = None, **fields: Any) -> Event:
-        """Return the single event that answers a request."""
-        events = list(self.ask(verb, bundle, **fields))
-        answer = next((event for event in reversed(events) if event["event"] != "log"), None)
-        if answer is None:
-            said = "".join(f": {event['line']}" for event in events[-1:])
-            raise GpurigError(f"the runner on {self.host} answered nothing{said}")
-        return answer
+    def one(self, request: Request, answer: type[Answer], bundle: Bundle | None = None) -> Answer:
+        """Return the event of a type of `wire.answers` that answers a request.
+
+        Raises `GpurigError` with what was said instead where there is none.
+        """
+        kind, said, found = kind_of(answer), "", None
+        for event in self.ask(request, bundle):
+            if event["event"] == Kind.LOG:
+                said = f": {event['line']}"
+            found = event if event["event"] == kind else found
+        if found is None:
+            raise GpurigError(f"{self.host} did not answer what was asked{said}")
+        return cast("Answer", found)
+
+    def facts(self) -> answers.Facts:
+        """Return what the machine is."""
+        return self.one({"verb": Verb.FACTS}, answers.Facts)
+
+    def plan(self, bundle: Bundle) -> answers.Plan:
+        """Return what a setup would find."""
+        return self.one({"verb": Verb.PLAN, "digest": bundle.digest, "bundle": ""}, answers.Plan, bundle)
 
     def apply(self, bundle: Bundle, *, fresh: bool = False) -> Iterator[Event]:
         """Yield the events of bringing the host to `bundle`, until it is ready, unchanged or failed.
 
-        A dropped connection or a reboot in the middle is bridged. Raises `RunInterrupted` when the run was killed.
+        A dropped connection or a reboot in the middle is bridged. Raises `RunInterrupted` when the setup was killed.
         """
-        place: Event = {}
-        drops = 0
+        place: Place | None = None
+
+        def attempt() -> Iterator[Event]:
+            nonlocal place
+            request: Request = {"verb": Verb.APPLY, "digest": bundle.digest, "bundle": "", "fresh": fresh}
+            if place:
+                request = {"verb": Verb.FOLLOW, **place}
+            for event in self._own(self.ask(request, bundle)):
+                place = _place_after(event, place)
+                yield event
+                if event["event"] == Kind.LOST:
+                    raise self._killed(event["step"])
+                if event["event"] in ENDINGS:
+                    return
+            raise Dropped(self.host, "it reboots" if place else "the answer ended early")
+
+        return self.bridged(attempt)
+
+    def bridged(self, attempt: Callable[[], Iterator[Item]]) -> Iterator[Item]:
+        """Yield what an attempt does; where its connection drops, connect again and make the next one.
+
+        To go on where the one before it was is the attempt's own business. Raises `Unreachable` where nothing was ever
+        answered, and after `DROPS` attempts in a row that brought nothing.
+        """
+        drops, began = 0, False
         while True:
             try:
-                stream = self.ask("follow", **place) if place else self.ask("apply", bundle, fresh=fresh)
-                for event in self._own(stream):
-                    drops = 0
-                    _remember(place, event)
-                    yield event
-                    if event["event"] == "lost":
-                        raise self._killed(event)
-                    if event["event"] in ENDINGS:
-                        return
-                why = "it reboots" if place else "the answer ended early"
+                for item in attempt():
+                    drops, began = 0, True
+                    yield item
             except Unreachable as error:
                 drops += 1
-                # Before a run has begun there is nothing to come back to but the question itself.
-                if drops > DROPS or not (place or isinstance(error, Dropped)):
+                # What was never answered at all has no place to come back to.
+                if drops > DROPS or not (began or isinstance(error, Dropped)):
                     raise
-                why = error.why if isinstance(error, Dropped) else error.what
-            self.reconnect(why)
+                self.reconnect(error.why if isinstance(error, Dropped) else error.what)
+            else:
+                return
 
-    def _killed(self, event: Event) -> RunInterrupted:
-        message = f"the run on {self.host} was killed in step {event['step'] or '(none yet)'}"
+    def _killed(self, step: str) -> RunInterrupted:
+        message = f"the run on {self.host} was killed in step {step or '(none yet)'}"
         return RunInterrupted(message, hint="nothing half-done counts: the same command goes on from there")
 
     @staticmethod
     def _own(stream: Iterator[Event]) -> Iterator[Event]:
         """Yield events; those of another run that ours has to wait for lose their place and their ending."""
-        other = None
+        other = ""
         for event in stream:
-            if event["event"] == "waiting":
+            if event["event"] == Kind.WAITING:
                 other = event["run"]
-            if other is None or event.get("run") != other or event["event"] == "waiting":
                 yield event
-            elif event["event"] not in (*ENDINGS, "reboot"):
-                yield {key: value for key, value in event.items() if key != "offset"}
+            elif event.get("run") != other:
+                yield event
+            elif event["event"] not in (*ENDINGS, Kind.REBOOT):
+                yield cast("Event", {key: value for key, value in event.items() if key != "offset"})
 
     def reconnect(self, why: str) -> None:
         """Wait until the host answers again. Raises `Unreachable` when it does not in time."""
@@ -229,18 +271,9 @@ class Session:
                 return
 
 
-def _whole(request: Event, bundle: Bundle | None, modules: Sequence[str]) -> bytes:
-    """Return a request with all that answers it, for a host that has none of that."""
-    runner = bundle.runner if bundle else source("runner")
-    text = bundle.to_bytes().decode("ascii") if bundle else ""
-    more = [(name, source(name)) for name in modules]
-    return zlib.compress(json.dumps({**request, "runner": runner, "modules": more, "bundle": text}).encode())
-
-
-def _remember(place: Event, event: Event) -> None:
-    """Keep in `place` what `follow` has to be asked for should the connection break after this event."""
-    if "offset" in event:
-        place.clear()
-        place.update(run=event["run"], offset=event["offset"])
-    elif place and "position" in event:
-        place["position"] = event["position"]
+def _place_after(event: Event, place: Place | None) -> Place | None:
+    """Return what a follower has to ask for should the connection break after this event."""
+    offset, position = event.get("offset"), event.get("position")
+    if isinstance(offset, int):
+        return {"run": str(event.get("run")), "offset": offset, "position": 0}
+    return {**place, "position": position} if place and isinstance(position, int) else place

@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
 from provision.model.errors import BadInput, GpurigError
 from provision.transport.connection import ssh_command
-from provision.work.runs import TRANSFER, mount_point, one
 from provision.work.worktree import ignored, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from provision.screen.progress import View
     from provision.transport.session import Session
 
-    There = Mapping[str, Sequence[Any]]
-    """What the host has: path → bytes, time of change (whole seconds), mode, goal of a link."""
+    There = Mapping[str, tuple[int, int, int, str]]
+    """What the host has, as `answers.Tree` tells."""
 
 RESULTS = "results/"
 NO_WAY = (1, 2, 12, 14, 127, 255)
@@ -76,8 +77,8 @@ def send(
     session: Session, folder: Path, remote: str, names: list[str], out: View, *, goes: Callable[[set[str]], set[str]]
 ) -> Sent:
     """Make a folder of the host hold these files of `folder`; `goes`: what to delete of those that it has more."""
-    answer = one(session, "tree", TRANSFER, path=remote)
-    there: dict[str, Sequence[Any]] = answer["files"]
+    answer = session.one({"verb": Verb.TREE, "path": remote}, answers.Tree)
+    there = answer["files"]
     gone = sorted(goes(there.keys() - set(names)))
     with _errors(session, folder):
         sftp = session.connection.sftp()
@@ -96,7 +97,7 @@ def _check(session: Session, folder: Path, remote: str) -> None:
         problems.append(f"{folder}: there is no such folder")
     elif Path.home().resolve().is_relative_to(folder.resolve()):
         problems.append(f"{folder} holds your home folder; name the folder of one project")
-    work, goal = mount_point(session) / "work", PurePosixPath(remote)
+    work, goal = session.mount_point / "work", PurePosixPath(remote)
     if ".." in goal.parts or work not in goal.parents:
         problems.append(f"{remote}: a synced folder is below {work}")
     if problems:
@@ -186,7 +187,7 @@ class _Upload:
                 self._link(name)
                 continue
             row = [state.st_size, int(state.st_mtime), stat.S_IMODE(state.st_mode), ""]
-            if self.there.get(name) != row:
+            if list(self.there.get(name, ())) != row:
                 self.out.now(f"sending {name}")
                 self._put(name, state)
                 sizes.append(state.st_size)

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 import shlex
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import paramiko
-
+from provision.agent.verbs import Verb
+from provision.agent.words import Kind
+from provision.model.digest import sha256
 from provision.model.errors import BadInput, GpurigError
 from provision.transport import pipes
-from provision.transport.session import DROPS, Dropped
-from provision.work.runs import NAME, TRANSFER, ask, mount_point
-from provision.work.sync import Sent, sync
+from provision.work.runs import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from provision.agent.wire.answers import File
     from provision.transport.session import Session
-    from provision.transport.wire import Event
 
-__all__ = ["Fetched", "Sent", "fetch", "sync"]
-
-CHUNK = 2**18
-"""Bytes that are read and written at once."""
 TRIES = 3
 """Looks at a file that is written while it is fetched."""
 
@@ -59,35 +53,34 @@ def fetch(session: Session, what: str, into: Path, *, watch: bool = False) -> It
     cannot be written here or, once all others have come, for those that cannot be read there.
     """
     what = _wanted(session, what)
-    drops, tries = 0, 0
     there: dict[str, str] = {}
     unreadable: dict[str, str] = {}
-    while True:
-        whole = True
-        try:
-            for event in _missing(ask(session, "files", TRANSFER, what=what, watch=watch, parts=_parts(into)), there):
-                drops = 0
-                try:
-                    file = _take(session, event, into)
-                except _Unreadable as error:
-                    unreadable[event["path"]] = error.what
-                    continue
-                if file is None:
-                    whole = False
-                else:
-                    there[event["goal"]] = event["sha256"]
-                    yield file
-        except Dropped as error:
-            drops += 1
-            if drops > DROPS:
-                raise
-            session.reconnect(error.why)
-            continue
-        if whole:
+    changed: set[str] = set()
+
+    def attempt() -> Iterator[Fetched]:
+        for event in session.ask({"verb": Verb.FILES, "what": what, "watch": watch, "parts": _parts(into)}):
+            # Of a file whose last version, by its checksum, has come there may be told again.
+            if event["event"] != Kind.FILE or there.get(event["goal"]) == event["sha256"]:
+                continue
+            try:
+                file = _take(session, event, into)
+            except _Unreadable as error:
+                unreadable[event["path"]] = error.what
+                continue
+            if file is None:
+                changed.add(event["goal"])
+            else:
+                changed.discard(event["goal"])
+                there[event["goal"]] = event["sha256"]
+                yield file
+
+    for _ in range(TRIES):
+        changed.clear()
+        yield from session.bridged(attempt)
+        if not changed:
             break
-        tries += 1
-        if tries == TRIES:
-            raise GpurigError(f"{what}: files change while they are fetched", hint="the same command, later")
+    else:
+        raise GpurigError(f"{what}: files change while they are fetched", hint="the same command, later")
     if unreadable:
         raise _all_unreadable(unreadable, session.connection.user)
 
@@ -99,18 +92,11 @@ def _all_unreadable(files: Mapping[str, str], user: str) -> GpurigError:
     return GpurigError("\n".join(files.values()), hint=hint)
 
 
-def _missing(events: Iterable[Event], there: Mapping[str, str]) -> Iterator[Event]:
-    """Yield the events that tell of a file whose last version, by its checksum, is not the one that has come."""
-    for event in events:
-        if event["event"] == "file" and there.get(event["goal"]) != event["sha256"]:
-            yield event
-
-
 def _wanted(session: Session, what: str) -> str:
     """Return a run's name or a pattern relative to the mount point. Raises `BadInput`."""
     if NAME.fullmatch(what):
         return what
-    place = mount_point(session)
+    place = session.mount_point
     path = PurePosixPath(what)
     if path.is_absolute() and place in path.parents:
         path = path.relative_to(place)
@@ -141,66 +127,51 @@ def _inside(into: Path, name: str) -> Path:
     return goal
 
 
-def _take(session: Session, event: Event, into: Path) -> Fetched | None:
+def _take(session: Session, event: File, into: Path) -> Fetched | None:
     """Fetch one file; None where it is another by now than the host has said."""
     goal = _inside(into, event["goal"])
     try:
         goal.parent.mkdir(parents=True, exist_ok=True)
         with _alone(goal.parent):
-            if goal.is_file() and goal.stat().st_size == event["size"] and _digest(goal) == event["sha256"]:
+            if goal.is_file() and goal.stat().st_size == event["size"] and sha256(goal) == event["sha256"]:
                 return Fetched(goal, event["size"], new=False)
             return _receive(session, event, goal)
     except OSError as error:
         raise GpurigError(f"{goal} cannot be written: {error}") from error
 
 
-def _receive(session: Session, event: Event, goal: Path) -> Fetched | None:
+def _receive(session: Session, event: File, goal: Path) -> Fetched | None:
     """Fetch what is not here of a file, and give it its name once it is whole and its checksum right."""
     part = _part_of(goal)
-    start = event["part"] if event["prefix"] and _digest(part, event["part"]) == event["prefix"] else 0
+    start = event["part"] if event["prefix"] and sha256(part, event["part"]) == event["prefix"] else 0
     with part.open("r+b" if start else "wb") as file:
         file.truncate(start)
         file.seek(start)
         try:
-            for data in _chunks(session, event["path"], start, event["size"]):
+            for data in _pull(session, event, start):
                 file.write(data)
         except _Unreadable:
             part.unlink()
             raise
-    if _digest(part) != event["sha256"]:
+    if sha256(part) != event["sha256"]:
         part.unlink()
         return None
     part.replace(goal)
     return Fetched(goal, event["size"], new=True, kept=start)
 
 
-def _digest(path: Path, size: int | None = None) -> str:
-    """Return the SHA-256 of a file, or of its first `size` bytes; "" where there are not so many."""
-    digest, left = hashlib.sha256(), path.stat().st_size if size is None else size
-    if not path.exists() or path.stat().st_size < left:
-        return ""
-    with path.open("rb") as file:
-        while data := file.read(min(left, CHUNK)):
-            digest.update(data)
-            left -= len(data)
-    return digest.hexdigest()
-
-
-def _chunks(session: Session, path: str, start: int, size: int) -> Iterator[bytes]:
-    """Yield the bytes of a file on the host from `start` to `size`. Raises `Dropped` when the connection ends.
+def _pull(session: Session, event: File, start: int) -> Iterator[bytes]:
+    """Yield the bytes of a file on the host from `start` on, fewer where it is gone. Raises `Dropped`, `_Unreadable`.
 
     By two programs that every host has: what SFTP's reads ahead do in threads ends with a traceback when they are cut.
     """
-    read = f"exec <{shlex.quote(path)} && tail -c +{start + 1} | head -c {size - start}"
+    path = event["path"]
+    read = f"exec <{shlex.quote(path)} && tail -c +{start + 1} | head -c {event['size'] - start}"
     try:
-        channel = pipes.begin(session, read)
-        while data := channel.recv(CHUNK):
-            yield data
-        status, said = pipes.end(session, channel)
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        raise Dropped(session.host, str(error) or type(error).__name__) from error
-    if status and "No such file" not in said:
-        raise _Unreadable(f"{path} on {session.host} cannot be read: {said.strip()}")
+        yield from pipes.receive(session, read)
+    except pipes.CommandFailed as error:
+        if "No such file" not in error.what:
+            raise _Unreadable(f"{path} on {session.host} cannot be read: {error.what}") from error
 
 
 @contextlib.contextmanager

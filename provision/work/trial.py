@@ -12,11 +12,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from provision.agent.words import RunState
 from provision.bundle.render import command_of
 from provision.model.errors import BadInput, GpurigError, RunFailed, RunInterrupted
 from provision.transport.inventory import project_folder
 from provision.transport.session import Session
-from provision.work.runs import RUNNING, Run, Runs, ways_back
+from provision.work.runs import Runs, ways_back
 from provision.work.sync import sync
 from provision.work.transfer import fetch
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from provision.catalogue.recipe import Recipe
+    from provision.model.run import Run
     from provision.model.target import Target
     from provision.screen.progress import View
     from provision.transport.inventory import Host
@@ -83,7 +85,7 @@ def next_name(host: Host, runs: Iterable[Run], recipe: Recipe, kind: Kind, *, an
     """Return a name for the next trial. Raises `GpurigError` where one runs already, unless `another` is wanted."""
     begins = re.compile(rf"{re.escape(stem(recipe, kind))}-(\d+)(-[cg]pu)?")
     found = [(int(match[1]), run) for run in runs if (match := begins.fullmatch(run.name))]
-    running = [run.name for _, run in found if run.state == RUNNING]
+    running = [run.name for _, run in found if run.state == RunState.RUNNING]
     if running and not another:
         hint = f"{ways_back(running[0])}\none beside it: fab {stem(recipe, kind)} --another"
         raise GpurigError(f"{running[0]} runs on {host} already", hint=hint)
@@ -101,7 +103,7 @@ class Stage:
         self.name = next_name(session.host, there, recipe, kind, another=wishes.another)
         self.command = " ".join(filter(None, [command_of(recipe, kind, target), wishes.args]))
         self.folder = f"{target.mount_point}/work/example-{recipe.name}"
-        if any(run.folder == self.folder and run.state == RUNNING for run in there):
+        if any(run.folder == self.folder and run.state == RunState.RUNNING for run in there):
             # Files that another run reads must not change under it.
             self.folder = f"{target.mount_point}/work/{self.name}"
         with _with_files(recipe.folder / "example", wishes.files) as folder:
@@ -119,9 +121,7 @@ class Stage:
         arrivals = _Arrivals(self.session, run.name, into, out)
         arrivals.start()
         try:
-            for event in self.runs.follow(run.name):
-                if event["event"] == "log":
-                    out.line(event["line"])
+            ended = self.runs.follow(run.name, out.line)
             arrivals.join()
         except RunInterrupted:
             # What it wrote until then is worth having.
@@ -131,7 +131,7 @@ class Stage:
             raise
         # What kept some from arriving (a connection that broke) shows itself here, or is over.
         arrivals.finish(self.session)
-        return Run.from_document(event)
+        return ended
 
 
 class _Arrivals(threading.Thread):
@@ -177,7 +177,7 @@ def _with_files(example: Path, files: Mapping[str, Path]) -> Iterator[Path]:
 
 def check(run: Run, host: Host, into: Path) -> None:
     """Raise `RunFailed` with a run's exit code unless it ended well."""
-    if run.state != "done":
-        how = "was stopped" if run.state == "stopped" else f"ended with exit code {run.code}"
-        why = f": {run.why}" if run.why and run.state != "stopped" else ""
+    if run.state != RunState.DONE:
+        how = "was stopped" if run.state == RunState.STOPPED else f"ended with exit code {run.code}"
+        why = f": {run.why}" if run.why and run.state != RunState.STOPPED else ""
         raise RunFailed(f"{run.name} {how} on {host}{why}", run.code or 1, hint=f"its log: {into / 'run.log'}")

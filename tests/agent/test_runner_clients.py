@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.kit.host import RUNNER, gate, names, states
+from provision.agent import files, setup
+from tests.kit.host import gate, names, states
 from tests.kit.wait import until
 
 if TYPE_CHECKING:
@@ -193,8 +193,8 @@ def test_a_huge_log_arrives_whole_and_its_end_is_told_of_a_failure(lab: Lab) -> 
 
 def test_a_client_gets_signs_of_life_while_nothing_is_told(lab: Lab) -> None:
     lab.recipe("tool", body=gate("gate"), verify=f"{gate('may-verify')}; test -e tool")
-    bundle = lab.bundle("tool", edits={"HEARTBEAT = 10": "HEARTBEAT = 0.05"})
-    with lab.client("apply", bundle) as client:
+    lab.edit("reply", "HEARTBEAT = 10", "HEARTBEAT = 0.05")
+    with lab.client("apply", lab.bundle("tool")) as client:
         assert client.process.stdout
         assert [client.process.stdout.readline() for _ in range(3)] == ['{"event": "alive"}\n'] * 3
         lab.open("may-verify")
@@ -205,21 +205,19 @@ def test_a_client_gets_signs_of_life_while_nothing_is_told(lab: Lab) -> None:
 
 
 def test_who_asks_is_never_taken_for_a_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GPURIG_HOME", str(lab.home))
-    runner: dict[str, Any] = {}
-    exec(compile(RUNNER.read_text(), "runner", "exec"), runner)  # noqa: S102 - as a client does it
+    monkeypatch.setattr(files, "HOME", lab.home)
     lab.home.mkdir()
     (lab.home / "alive.lock").touch()
     answers: list[bool] = []
-    ask = [threading.Thread(target=lambda: answers.extend(runner["running"]() for _ in range(300))) for _ in range(8)]
+    ask = [threading.Thread(target=lambda: answers.extend(setup.running() for _ in range(300))) for _ in range(8)]
     for thread in ask:
         thread.start()
     for thread in ask:
         thread.join()
     assert len(answers) == 2400
     assert not any(answers)
-    with runner["lock"]("alive.lock"):
-        assert runner["running"]()
+    with files.lock("alive.lock"):
+        assert setup.running()
 
 
 def test_many_clients_and_polls_never_lose_or_double_a_run(lab: Lab) -> None:
@@ -240,4 +238,4 @@ def test_the_runner_s_home_is_not_for_others_to_read(lab: Lab) -> None:
     for name in ("bundle.json", "journal.jsonl"):
         assert (lab.home / name).stat().st_mode & 0o022 == 0
     assert (lab.home / "bundle.json").stat().st_mode & 0o777 == 0o600
-    assert os.access(lab.home / "runner.py", os.X_OK)
+    assert (lab.home / "agent" / "current").resolve() == lab.program

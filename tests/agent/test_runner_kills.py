@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from provision.agent.service import SETUP_MODULE
 from tests.kit.host import gate, names
 from tests.kit.wait import until
 
 if TYPE_CHECKING:
-    from provision.bundle.render import Bundle
+    from provision.bundle.step import Bundle
     from tests.kit.host import Lab
 
 # At the start of a process that finds the file "doom" in its home: die at the N-th change that it makes there, or at
 # the N-th script that it starts.
 DOOM = """
+import signal
+import sys
+
+
 def _doom():
     left = [int((HOME / "doom").read_text())]
     (HOME / "doom").unlink()
@@ -47,7 +51,8 @@ def doomed(lab: Lab) -> Bundle:
         body = f"touch {name}-half; sleep 0.01; touch {name}-whole"
         toml = f'needs = {needs}\nenv = {{ {name.upper()} = "1" }}'
         lab.recipe(name, toml, body=body, verify=f"test -e {name}-half")
-    return lab.bundle("top", edits={MAIN: f"{DOOM}\n{MAIN}"})
+    lab.edit("setup", MAIN, f"{DOOM}\n{MAIN}")
+    return lab.bundle("top")
 
 
 def wipe(lab: Lab) -> None:
@@ -81,9 +86,11 @@ def assert_converged(lab: Lab, done_before: set[str]) -> None:
 def pend(lab: Lab, bundle: Bundle) -> None:
     """Leave a bundle as a boot finds it after a power cut at the start of the run."""
     text = bundle.to_bytes().decode()
-    pending = {"run": "r1", "name": bundle.name, "digest": bundle.digest, "rebooted": []}
-    for name, content in (("bundle.json", text), ("runner.py", bundle.runner), ("pending.json", json.dumps(pending))):
+    pending = {"run": "r1", "name": bundle.name, "digest": bundle.digest, "rebooted": [], "fresh": False}
+    for name, content in (("bundle.json", text), ("pending.json", json.dumps(pending))):
         (lab.home / name).write_text(content)
+    (lab.home / "agent").mkdir()
+    (lab.home / "agent" / "current").symlink_to(lab.program)
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -93,10 +100,10 @@ def test_a_run_that_dies_anywhere_is_carried_on_by_the_next_boot(lab: Lab, doome
         wipe(lab)
         pend(lab, doomed)
         (lab.home / "doom").write_text(str(moment))
-        survived = lab.boot(check=False) == 0
+        survived = lab.boot() == 0
         assert_nothing_half_done_counts(lab)
         done_before = lab.marked()
-        lab.boot()
+        assert lab.boot() == 0
         assert_converged(lab, done_before)
         if survived:
             break
@@ -134,7 +141,7 @@ def test_a_runner_killed_inside_a_step_leaves_nothing_that_counts_or_runs(lab: L
     with lab.client("apply", bundle) as client:
         client.until("step", step="tool", state="installing")
         until((lab.world / "pid").exists)
-        until(lambda: not lab.processes(script=f"{lab.home}/runner.py"))
+        until(lambda: not lab.processes(script=SETUP_MODULE))
         assert lab.marked() == {"base"}
         (status,) = lab.ask("status")
         assert (status["interrupted"], status["running"], status["pending"]["name"]) == (["tool"], False, "top")
@@ -157,7 +164,7 @@ def test_a_runner_killed_around_a_step(lab: Lab, moment: str) -> None:
     with lab.client("apply", bundle) as client:
         client.until("started")
         until((lab.world / "calls").exists)
-        until(lambda: not lab.processes(script=f"{lab.home}/runner.py"))
+        until(lambda: not lab.processes(script=SETUP_MODULE))
     assert lab.marked() == set()
     assert lab.ask("apply", bundle)[-1]["event"] == "ready"
     assert lab.runs("tool") == call
@@ -165,7 +172,8 @@ def test_a_runner_killed_around_a_step(lab: Lab, moment: str) -> None:
 
 def test_a_run_that_stays_dead_is_told_to_who_follows(lab: Lab) -> None:
     lab.recipe("tool", body=f"echo hello; {gate('gate')}")
-    with lab.client("apply", lab.bundle("tool", edits={"GRACE = 15": "GRACE = 1"})) as client:
+    lab.edit("setup", "GRACE = 15", "GRACE = 1")
+    with lab.client("apply", lab.bundle("tool")) as client:
         client.until("log", line="hello")
         lab.kill_runner()
         events = client.rest()
@@ -175,8 +183,10 @@ def test_a_run_that_stays_dead_is_told_to_who_follows(lab: Lab) -> None:
 def test_a_run_that_another_client_replaced_is_lost_to_its_own(lab: Lab) -> None:
     lab.recipe("one", body=f"echo hello; {gate('never')}")
     lab.recipe("two", body=gate("gate"))
-    with lab.client("apply", lab.bundle("one", edits={"GRACE = 15": "GRACE = 1"})) as first:
+    lab.edit("setup", "GRACE = 15", "GRACE = 1")
+    with lab.client("apply", lab.bundle("one")) as first:
         first.until("log", line="hello")
+        lab.edit("setup", "GRACE = 1", "GRACE = 15")
         lab.kill_runner()
         with lab.client("apply", lab.bundle("two")) as second:
             second.until("step", state="installing")
@@ -192,7 +202,7 @@ def test_a_boot_between_two_bundles_runs_one_of_them_whole(lab: Lab) -> None:
         client.until("log", line="hello")
         lab.kill_runner()
     lab.open("gate")
-    boot = subprocess.Popen([lab.python, lab.home / "runner.py"], env=lab.env)
+    boot = lab.begin_boot()
     events = lab.ask("apply", lab.bundle("two"))
     assert boot.wait() == 0
     assert events[-1]["event"] == "ready"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kit.host import RUNNER, gate, names, states
+from provision.agent.service import SETUP, SETUP_MODULE
+from tests.kit.host import gate, names, states
 from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provision.bundle.render import Bundle
+    from provision.bundle.step import Bundle
     from tests.kit.host import Client, Lab
 
 
@@ -59,7 +60,7 @@ def test_a_run_goes_on_after_the_reboot_it_asked_for(lab: Lab, bundle: Bundle) -
     assert not (lab.home / "ready.json").exists()
     assert lab.marked() == {"base"}
     (lab.world / "booted").touch()
-    lab.boot()
+    assert lab.boot() == 0
     events = lab.ask("follow", run=reboot["run"], offset=reboot["offset"])
     assert events[-1]["event"] == "ready"
     assert states(events) == {"base": "present", "driver": "installed", "top": "installed"}
@@ -73,7 +74,7 @@ def test_who_comes_after_the_reboot_is_not_sent_away_by_it(lab: Lab, bundle: Bun
     with lab.client("apply", lab.bundle("top")) as client:
         power_cut(lab, client)
     (lab.world / "booted").touch()
-    boot = subprocess.Popen([lab.python, lab.home / "runner.py"], env=lab.env)
+    boot = lab.begin_boot()
     until(lambda: names(lab.journal()).count("start") == 2)
     with lab.client("follow", run=client.seen[-1]["run"], offset=0) as late:
         late.until("step", step="top", state="installing")
@@ -86,7 +87,7 @@ def test_who_comes_after_the_reboot_is_not_sent_away_by_it(lab: Lab, bundle: Bun
 def test_a_second_reboot_for_the_same_step_is_refused(lab: Lab, bundle: Bundle) -> None:
     with lab.client("apply", bundle) as client:
         power_cut(lab, client)
-    lab.boot()
+    assert lab.boot() == 0
     failed = lab.journal()[-1]
     assert (failed["event"], failed["step"]) == ("failed", "driver")
     assert failed["why"] == "it still asks for a reboot after one"
@@ -106,7 +107,8 @@ def test_a_reboot_that_does_not_work_fails_the_step(lab: Lab, bundle: Bundle) ->
 
 def test_a_machine_that_does_not_go_down_fails_the_step(lab: Lab, bundle: Bundle) -> None:
     assert bundle.name == "top"
-    events = lab.ask("apply", lab.bundle("top", edits={"time.sleep(8 * GRACE)": "time.sleep(0.5)"}))
+    lab.edit("setup", "time.sleep(8 * GRACE)", "time.sleep(0.5)")
+    events = lab.ask("apply", lab.bundle("top"))
     reboot = next(event for event in events if event["event"] == "reboot")
     events = lab.ask("follow", run=reboot["run"], offset=reboot["offset"])
     assert "did not restart" in events[-1]["why"]
@@ -134,33 +136,31 @@ def test_exit_code_100_of_a_recipe_that_may_not_reboot_is_a_failure(lab: Lab) ->
 
 
 @pytest.fixture
-def machine(lab: Lab, tmp_path: Path) -> dict[str, str]:
-    """Return the edits of a runner for which the lab is the machine, with a systemd that starts the service."""
+def machine(lab: Lab, tmp_path: Path) -> Lab:
+    """A host that is the machine to its program, with a systemd that starts the service."""
     (tmp_path / "run").mkdir()
-    places = {
-        "/var/lib/gpurig": lab.home,
-        "/run/systemd/system": tmp_path / "run",
-        "/etc/systemd/system": tmp_path / "etc",
-    }
-    start = f'case "$*" in *start*) setsid {lab.python} {lab.home}/runner.py >/dev/null 2>&1 & esac'
-    fake_systemctl(lab, start)
-    return {f'"{old}"': f'"{new}"' for old, new in places.items()}
+    lab.edit("paths", '"/var/lib/gpurig"', f'"{lab.home}"')
+    lab.edit("service", '"/run/systemd/system"', f'"{tmp_path / "run"}"')
+    lab.edit("service", '"/etc/systemd/system"', f'"{tmp_path / "etc"}"')
+    start = f"(cd {lab.home}/agent/current; exec setsid {lab.python} -m {SETUP_MODULE} >/dev/null 2>&1) &"
+    fake_systemctl(lab, f'case "$*" in *start*) {start} esac')
+    return lab
 
 
-def test_a_run_is_a_service_that_every_boot_starts(lab: Lab, machine: dict[str, str], tmp_path: Path) -> None:
-    lab.recipe("tool")
-    assert names(lab.ask("apply", lab.bundle("tool", edits=machine)))[-1] == "ready"
-    assert asked(lab) == ["--quiet enable gpurig.service", "--quiet start --no-block gpurig.service"]
+def test_a_run_is_a_service_that_every_boot_starts(machine: Lab, tmp_path: Path) -> None:
+    machine.recipe("tool")
+    assert names(machine.ask("apply", machine.bundle("tool")))[-1] == "ready"
+    assert asked(machine) == ["--quiet enable gpurig.service", "--quiet start --no-block gpurig.service"]
     unit = (tmp_path / "etc" / "gpurig.service").read_text()
-    assert f"ExecStart=/usr/bin/python3 {lab.home}/runner.py\n" in unit
-    assert f"ConditionPathExists={lab.home}/pending.json\n" in unit
+    assert f"WorkingDirectory={machine.home}/agent/current\nExecStart=/usr/bin/python3 -m {SETUP_MODULE}\n" in unit
+    assert f"ConditionPathExists={machine.home}/pending.json\n" in unit
     assert "WantedBy=multi-user.target\n" in unit
 
 
-def test_a_service_that_does_not_start_is_told_to_the_client(lab: Lab, machine: dict[str, str]) -> None:
-    fake_systemctl(lab, "echo 'Unit gpurig.service is masked.' >&2; exit 1")
-    lab.recipe("tool")
-    with lab.client("apply", lab.bundle("tool", edits=machine)) as client:
+def test_a_service_that_does_not_start_is_told_to_the_client(machine: Lab) -> None:
+    fake_systemctl(machine, "echo 'Unit gpurig.service is masked.' >&2; exit 1")
+    machine.recipe("tool")
+    with machine.client("apply", machine.bundle("tool")) as client:
         said = client.process.communicate()[1]
     assert client.process.returncode == 1
     assert "Unit gpurig.service is masked." in said
@@ -169,10 +169,8 @@ def test_a_service_that_does_not_start_is_told_to_the_client(lab: Lab, machine: 
 def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not installed here")
-    names_of: dict[str, Any] = {}
-    exec(compile(RUNNER.read_text(), "runner", "exec"), names_of)  # noqa: S102 - as a client does it
     path = tmp_path / "gpurig.service"
-    path.write_text(names_of["UNIT_TEXT"])
+    path.write_text(SETUP)
     done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
     assert "gpurig.service" not in done.stderr
     assert done.returncode == 0, done.stderr

@@ -216,7 +216,7 @@ def test_a_bundle_that_was_damaged_on_the_disk_fails_the_run(lab: Lab) -> None:
         client.until("step", state="installing")
         lab.kill_runner()
     (lab.home / "bundle.json").write_text("{")
-    lab.boot()
+    assert lab.boot() == 0
     failed = lab.journal()[-1]
     assert (failed["event"], failed["step"]) == ("failed", "")
     assert "damaged" in failed["why"]

@@ -102,7 +102,8 @@ def test_with_a_recipe_its_environment_comes_along_where_it_is_installed(machine
     with Session(machine.host, tell=quiet) as session:
         runs = Runs(session, Target())
         started = runs.start('echo "$PATH for $WHO"', recipe="pytorch", env={"WHO": "it's $me"})
-        lines = [event["line"] for event in runs.follow(started.name) if event["event"] == "log"]
+        lines: list[str] = []
+        runs.follow(started.name, lines.append)
     run(machine, "rm /var/lib/gpurig/marks/pytorch.json")
     [line] = lines
     assert line.startswith("/opt/gpurig/pytorch/")
@@ -166,13 +167,15 @@ def test_a_connection_that_drops_is_bridged_with_no_line_lost_or_twice(machine: 
     with Session(machine.host, tell=told.append) as session:
         runs = Runs(session)
         runs.start("for i in $(seq 30); do echo line $i; sleep 0.1; done", name="drops")
-        for event in runs.follow("drops"):
-            if event["event"] == "log":
-                lines.append(event["line"])
-                if len(lines) == 5:
-                    session.connection.transport.sock.shutdown(socket.SHUT_RDWR)
+
+        def show(line: str) -> None:
+            lines.append(line)
+            if len(lines) == 5:
+                session.connection.transport.sock.shutdown(socket.SHUT_RDWR)
+
+        ended = runs.follow("drops", show)
     assert lines == [f"line {number}" for number in range(1, 31)]
-    assert (event["event"], event["code"]) == ("ended", 0)
+    assert (ended.state, ended.code) == ("done", 0)
     assert any("connecting again" in line for line in told)
 
 
@@ -182,7 +185,7 @@ def test_stop_asks_then_kills_and_is_the_same_twice(machine: Machine, user: User
     with Session(machine.host, tell=quiet) as session:
         for name, text in (("kind", kind), ("deaf", deaf)):
             Runs(session).start(text, name=name)
-            assert next(Runs(session).follow(name))["line"] == "ready"
+        until(lambda: all(Runs(session).log(name) == ["ready"] for name in ("kind", "deaf")))
     first = user.fab("stop", "kind")
     assert "stopped" in first
     assert user.fab("stop", "kind") == first
@@ -205,7 +208,7 @@ def test_a_run_that_is_killed_or_goes_down_with_the_box_is_lost(machine: Machine
             Runs(session).start("echo begun; sleep 1000", name=name)
         session.root("systemctl kill --signal=KILL gpurig-run-killed.service")
         with pytest.raises(RunInterrupted, match="KILL"):
-            list(Runs(session).follow("killed"))
+            Runs(session).follow("killed", quiet)
     # What is there after a power cut: nobody wrote down how the run ended.
     run(machine, "cp -p /jobs/runs/cut/end /jobs/end")
     before = run(machine, BOOT)

@@ -11,26 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.model.errors import RunInterrupted, StepFailed, UntrustedHost
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
+from provision.agent.words import Kind
+from provision.bundle import program
+from provision.model.errors import BadInput, RunInterrupted, StepFailed, UntrustedHost
 from provision.screen.progress import PlainView, Progress
 from provision.transport.session import Session
+from provision.work.runs import Runs
 from tests.kit.box import quiet, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provision.bundle.render import Bundle
-    from provision.transport.wire import Event
+    from provision.bundle.step import Bundle
     from tests.kit.box import Machine
     from tests.kit.recipes import RecipeFolder
 
+Event = dict[str, Any]
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 
 
 def apply(machine: Machine, bundle: Bundle, *, fresh: bool = False) -> list[Event]:
     """Bring the box to a bundle and return the events."""
     with Session(machine.host, tell=quiet) as session:
-        return list(session.apply(bundle, fresh=fresh))
+        return [dict(event) for event in session.apply(bundle, fresh=fresh)]
 
 
 def states(events: list[Event]) -> list[tuple[str, str]]:
@@ -56,7 +61,7 @@ def test_cloud_init_of_the_box_finds_the_user_data_valid(machine: Machine) -> No
 
 def test_the_host_key_comes_from_the_console_and_is_pinned(machine: Machine, here: Path) -> None:
     with Session(machine.host, tell=quiet) as session:
-        assert session.one("facts")["os"].startswith(("ubuntu-", "debian-"))
+        assert session.facts()["os"].startswith(("ubuntu-", "debian-"))
     seen = run(machine, "cat /etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
     assert " ".join([machine.host.instance_id, *seen]) in (here / ".gpurig" / "known_hosts").read_text().splitlines()
 
@@ -67,7 +72,7 @@ def test_another_key_than_the_pinned_one_is_refused(machine: Machine, here: Path
     other = machine.key.with_suffix(".pub").read_text().split()[:2]
     pins.write_text(" ".join([machine.host.instance_id, *other]) + "\n")
     with Session(machine.host, tell=quiet) as session, pytest.raises(UntrustedHost, match="another host key"):
-        session.one("facts")
+        session.facts()
 
 
 def test_a_machine_that_known_hosts_does_not_know_is_refused(
@@ -76,7 +81,7 @@ def test_a_machine_that_known_hosts_does_not_know_is_refused(
     monkeypatch.setenv("HOME", str(here))
     host = dataclasses.replace(machine.host, instance_id="")
     with Session(host, tell=quiet) as session, pytest.raises(UntrustedHost, match="is not known") as refused:
-        session.one("facts")
+        session.facts()
     assert f"ssh -p 22 ubuntu@{host.address}" in str(refused.value)
 
 
@@ -91,27 +96,37 @@ def test_no_op_sends_the_digest_and_not_the_bundle(machine: Machine) -> None:
     apply(machine, machine.booted_with)
     with Session(machine.host, tell=quiet) as session:
         before = session.connection.transport.packetizer._Packetizer__sent_bytes
-        assert next(iter(session.apply(machine.booted_with)))["event"] == "unchanged"
+        assert next(iter(session.apply(machine.booted_with)))["event"] == Kind.UNCHANGED
         sent = session.connection.transport.packetizer._Packetizer__sent_bytes - before
     assert sent < len(machine.booted_with.to_bytes()) / 5
 
 
-def test_no_op_is_answered_by_the_runner_that_was_sent_compiled_once(machine: Machine) -> None:
-    runner, look = "/var/lib/gpurig/runner.py", "stat -c '%n %Y' /var/lib/gpurig/__pycache__/runner.*.pyc"
+def ask_all(machine: Machine) -> None:
+    """Ask what `fab ps`, `fab logs` and `fab status` ask."""
+    with Session(machine.host, tell=quiet) as session:
+        Runs(session).all()
+        session.one({"verb": Verb.OVERVIEW, "units": []}, answers.Overview)
+        with pytest.raises(BadInput):
+            Runs(session).log("no-such-run")
+
+
+def test_no_op_is_answered_by_the_program_that_was_sent_compiled_once(machine: Machine) -> None:
+    folder = f"/var/lib/gpurig/agent/{program.digest()}/provision/agent"
+    look = f"stat -c '%n %Y' {folder}/__pycache__/*.pyc"
     apply(machine, machine.booted_with)
+    ask_all(machine)
     compiled = run(machine, look)
     run(machine, "sleep 1.1")
     assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
+    ask_all(machine)
     assert run(machine, look) == compiled
-    # A disk that was full may have cut it short.
-    run(machine, "truncate --size=-9000 /var/lib/gpurig/__pycache__/runner.*.pyc")
+    # A power cut may have cut it short.
+    run(machine, f"truncate --size=-900 {folder}/__pycache__/*.pyc")
     assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
-    # What somebody made of the file there is nothing that answers.
-    run(machine, f"cp -p {runner} /srv/kept; echo 'raise SystemExit(9)' >{runner}")
-    try:
-        assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
-    finally:
-        run(machine, f"cp -p /srv/kept {runner}")
+    # What somebody made of a file there is nothing that answers.
+    run(machine, f"echo 'raise SystemExit(9)' >{folder}/serve.py")
+    assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
+    assert "SystemExit(9)" not in run(machine, f"cat {folder}/serve.py")
 
 
 def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: RecipeFolder) -> None:
@@ -120,7 +135,7 @@ def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: Rec
     with Session(machine.host, tell=said.append) as session:
         events: list[Event] = []
         for event in session.apply(kitchen.bundle("slow")):
-            events.append(event)
+            events.append(dict(event))
             if event.get("state") == "installing":
                 # The cable is pulled: no goodbye, both ends find out by themselves.
                 session.connection.transport.sock.shutdown(socket.SHUT_RDWR)
@@ -134,7 +149,7 @@ def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, 
     kitchen.recipe("first", install="echo x >> /srv/first", verify="test -e /srv/first")
     kitchen.recipe("second", install="echo half > /srv/second; sleep 20", verify="test -e /srv/second", needs=["first"])
     with Session(machine.host, tell=quiet) as session, pytest.raises(RunInterrupted, match="killed in step second"):
-        for event in session.apply(kitchen.bundle("second")):
+        for event in map(dict[str, Any], session.apply(kitchen.bundle("second"))):
             if event.get("state") == "installing" and event["step"] == "second":
                 deadline = time.monotonic() + 10
                 while "half" not in run(machine, "cat /srv/second 2>/dev/null || true"):
@@ -171,7 +186,9 @@ def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
     kitchen.recipe("after", install="touch /srv/after", verify="test -e /srv/after", needs=["bad"])
     bundle = kitchen.bundle("after")
     with Session(machine.host, tell=quiet) as session, pytest.raises(StepFailed) as failed:
-        Progress(machine.host, bundle, PlainView()).show(session.apply(bundle))
+        Progress(machine.host, bundle.name, [step.name for step in bundle.steps], PlainView()).show(
+            session.apply(bundle)
+        )
     message = str(failed.value)
     for part in (
         'step "bad" failed on box',
@@ -211,10 +228,10 @@ def test_another_bundle_waits_for_the_one_that_runs(machine: Machine, kitchen: R
     with Session(machine.host, tell=quiet) as session:
         stream = session.apply(kitchen.bundle("long"))
         while not first or first[-1].get("state") != "installing":
-            first.append(next(stream))
+            first.append(dict(next(stream)))
         events = apply(machine, kitchen.bundle("next"))
         rest = list(stream)
-    assert rest[-1]["event"] == "ready"
+    assert rest[-1]["event"] == Kind.READY
     assert events[0]["event"] == "waiting"
     assert events[-1]["event"] == "ready"
     assert events[-1]["name"] == "next"
@@ -231,7 +248,7 @@ def test_a_step_that_needs_more_disk_than_there_is_does_not_begin(machine: Machi
 def test_status_tells_what_is_installed(machine: Machine) -> None:
     apply(machine, machine.booted_with)
     with Session(machine.host, tell=quiet) as session:
-        answer = session.one("status")
+        answer = session.one({"verb": Verb.STATUS}, answers.Status)
     assert answer["marks"]["greeting"]["version"] == "1"
     assert answer["gpus"] == []
     assert not answer["running"]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from provision.bundle import program
 from provision.bundle.render import render
 from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
@@ -81,7 +82,7 @@ def test_a_step_is_the_same_in_whatever_company(folder: Path) -> None:
         assert step_of(folder, "tool", *names) == alone
 
 
-def test_the_bundle_carries_its_digest_and_the_runner(folder: Path) -> None:
+def test_the_bundle_carries_its_digest(folder: Path) -> None:
     bundle = render(["top", "aside"], Target(), Catalogue(folder))
     document = json.loads(bundle.to_bytes())
     digest = document.pop("digest")
@@ -91,14 +92,11 @@ def test_the_bundle_carries_its_digest_and_the_runner(folder: Path) -> None:
     assert document["name"] == "top+aside"
 
 
-@pytest.mark.parametrize("name", ["runner", "kept_parts", "kept_store", "kept_scan", "kept_host"])
-def test_what_travels_does_what_its_file_says(folder: Path, name: str) -> None:
-    source = (ROOT / "provision" / "agent" / f"{name}.py").read_text(encoding="utf-8")
-    bundle = render(["tool", "aside"], Target(), Catalogue(folder))
-    assert bundle.kept
-    lean = dict(bundle.kept["modules"], runner=bundle.runner)[name]
+@pytest.mark.parametrize("path", sorted(program.boot_files()))
+def test_what_travels_in_user_data_does_what_its_file_says(path: str) -> None:
+    source, lean = program.files()[path], program.boot_files()[path]
     assert ast.dump(without_texts(ast.parse(source))) == ast.dump(ast.parse(lean, feature_version=(3, 8)))
-    assert len(lean) < len(source) * 0.8
+    assert len(lean) < len(source) * 0.9
 
 
 def test_the_library_holds_what_the_scripts_use_and_what_that_uses(folder: Path) -> None:
@@ -112,7 +110,8 @@ def test_the_library_holds_what_the_scripts_use_and_what_that_uses(folder: Path)
 
 
 def without_texts(tree: ast.Module) -> ast.Module:
-    """Take the docstrings out of a module."""
+    """Take the docstrings out of a module, and what only type checkers read."""
+    tree.body = [s for s in tree.body if not (isinstance(s, ast.If) and ast.unparse(s.test) == "TYPE_CHECKING")]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             texts = [s for s in node.body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)]

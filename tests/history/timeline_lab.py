@@ -45,11 +45,19 @@ def journal_of(
 ) -> Journal:
     """Return the journal of a host that told this."""
     rows = [[NOON + begin, NOON + end] for begin, end in boots]
-    document = {"now": NOON + now, "boots": rows, "events": list(events), "alive": alive, "runs": list(runs)}
-    tails = [
-        {"kind": kind, "name": name, "lines": lines, "whole": True, "size": 9, "why": ""} for kind, name, lines in logs
+    document: Any = {
+        "event": "journal",
+        "now": NOON + now,
+        "boots": rows,
+        "events": list(events),
+        "alive": alive,
+        "runs": [{"asked": "", "recipe": "", "folder": "", **row} for row in runs],
+    }
+    tails: Any = [
+        {"event": "tail", "kind": kind, "name": name, "lines": lines, "whole": True, "size": 9, "why": ""}
+        for kind, name, lines in logs
     ]
-    return Journal.from_document(HOST, document, tails)
+    return Journal.from_events(HOST, document, tails)
 
 
 def page_of(*journals: Journal, silent: Sequence[Any] = ()) -> Element:

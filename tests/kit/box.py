@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from provision.bundle.render import Bundle
+    from provision.bundle.step import Bundle
 
 LACK = why_not()
 

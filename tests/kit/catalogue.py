@@ -19,7 +19,7 @@ from provision.model.target import Target
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from provision.bundle.render import Bundle
+    from provision.bundle.step import Bundle
     from provision.catalogue.recipe import Recipe
 
     Rendered = tuple[tuple[str, Target, Bundle], ...]

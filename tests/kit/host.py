@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import signal
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
+from provision.agent.service import SETUP_MODULE
+from provision.bundle import program
 from provision.bundle.render import render
 from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
@@ -26,17 +27,17 @@ from tests.kit.wait import PATIENCE, until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.bundle.render import Bundle
+    from provision.bundle.step import Bundle
 
 Event = dict[str, Any]
 
-RUNNER = Path(__file__).parents[2] / "provision" / "agent" / "runner.py"
 # What a client runs on the host over SSH, and an end to it should it never end.
-BOOT = (
-    f"import signal;signal.alarm({2 * PATIENCE});"
-    "import sys,json,zlib;r=json.loads(zlib.decompress(sys.stdin.buffer.read()));n={};"
-    'exec(compile(r["runner"],"gpurig-runner","exec"),n);n["main"](r)'
+LAUNCHER = (
+    f"import signal; signal.alarm({2 * PATIENCE})\n"
+    "import json, sys, zlib\nsys.path.insert(0, sys.argv[1])\nfrom provision.agent import serve\n"
+    "serve.main({}, json.loads(zlib.decompress(sys.stdin.buffer.read())))"
 )
+ACCOUNT = {"user": "nobody", "mount_point": "/nowhere", "volume_id": ""}
 
 
 class Client:
@@ -92,11 +93,15 @@ class Lab:
         self.recipes = folder / "recipes"
         self.bin = folder / "bin"
         self.python = sys.executable
+        self.program = folder / "program"
         self.target = Target()
         self.more: dict[str, str] = {}
         """Environment that a test adds."""
         for path in (self.world, self.recipes, self.bin):
             path.mkdir()
+        for name, text in program.files().items():
+            (self.program / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.program / name).write_text(text, encoding="utf-8")
 
     # -- recipes and bundles
 
@@ -111,14 +116,16 @@ class Lab:
             **files,
         )
 
-    def bundle(self, *names: str, edits: dict[str, str] | None = None) -> Bundle:
-        """Render recipes of this lab; `edits` are made in the runner's text, so that a test need not wait."""
-        bundle = render(names, self.target, Catalogue(self.recipes))
-        text = bundle.runner
-        for old, new in (edits or {}).items():
-            assert old in text, f"the runner has no {old!r} any more"
-            text = text.replace(old, new)
-        return dataclasses.replace(bundle, runner=text)
+    def bundle(self, *names: str) -> Bundle:
+        """Render recipes of this lab."""
+        return render(names, self.target, Catalogue(self.recipes))
+
+    def edit(self, module: str, old: str, new: str) -> None:
+        """Change the text of the program on this host, so that a test need not wait."""
+        path = self.program / "provision" / "agent" / f"{module}.py"
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{module} has no {old!r} any more"
+        path.write_text(text.replace(old, new), encoding="utf-8")
 
     def runs(self, name: str) -> int:
         """Return how often a recipe's install began."""
@@ -143,13 +150,12 @@ class Lab:
     def client(self, verb: str, bundle: Bundle | None = None, *, bundle_text: str = "", **fields: Any) -> Client:
         """Start a client; its request is what goes over SSH."""
         text = bundle.to_bytes().decode() if bundle else bundle_text
-        runner = bundle.runner if bundle else RUNNER.read_text()
-        request = {"runner": runner, "verb": verb, "bundle": text, **fields}
+        request = {"verb": verb, "bundle": text, "fresh": False, "position": 0, **fields}
         with tempfile.TemporaryFile() as file:
-            file.write(zlib.compress(json.dumps(request).encode()))
+            file.write(zlib.compress(json.dumps({"request": request, "account": ACCOUNT}).encode()))
             file.seek(0)
             pipe = subprocess.PIPE
-            command = [self.python, "-c", BOOT]
+            command = [self.python, "-IS", "-c", LAUNCHER, str(self.program)]
             return Client(subprocess.Popen(command, stdin=file, stdout=pipe, stderr=pipe, text=True, env=self.env))
 
     def ask(self, verb: str, bundle: Bundle | None = None, **fields: Any) -> list[Event]:
@@ -157,10 +163,14 @@ class Lab:
         with self.client(verb, bundle, **fields) as client:
             return client.rest()
 
-    def boot(self, *, check: bool = True) -> int:
-        """Do what the service does at a boot: carry what is pending to its end."""
-        done = subprocess.run([self.python, self.home / "runner.py"], env=self.env, check=check, timeout=PATIENCE)
-        return done.returncode
+    def begin_boot(self) -> subprocess.Popen[bytes]:
+        """Begin to do what the service does at a boot: carry what is pending to its end."""
+        place = self.home / "agent" / "current"
+        return subprocess.Popen([self.python, "-m", SETUP_MODULE], cwd=place, env=self.env)
+
+    def boot(self) -> int:
+        """Boot; returns the service's exit code."""
+        return self.begin_boot().wait(PATIENCE)
 
     def processes(self, *, script: str = "") -> list[int]:
         """Return the ids of this host's processes, or of those whose command line holds `script`."""
@@ -174,11 +184,11 @@ class Lab:
 
     def kill_runner(self) -> None:
         """Kill the run's own process and nothing else, as the kernel would when memory is short."""
-        runner = self.processes(script=f"{self.home}/runner.py")
-        assert runner, "there is no run to kill"
-        for pid in runner:
+        running = self.processes(script=SETUP_MODULE)
+        assert running, "there is no run to kill"
+        for pid in running:
             os.kill(pid, signal.SIGKILL)
-        until(lambda: not self.processes(script=f"{self.home}/runner.py"))
+        until(lambda: not self.processes(script=SETUP_MODULE))
 
     def clean_up(self) -> None:
         """End whatever still runs on this host."""

@@ -12,7 +12,7 @@ from provision.model.target import Target
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provision.bundle.render import Bundle
+    from provision.bundle.step import Bundle
 
 TRIAL = """\
 summary = "A recipe of a user's own"

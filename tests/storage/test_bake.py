@@ -12,8 +12,9 @@ import yaml
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.ec2 import ec2_backends
 
+from provision.agent.paths import VOLUME_SCRIPT
 from provision.bundle import baked
-from provision.bundle.cloud_init import VOLUME_SCRIPT, cloud_config
+from provision.bundle.cloud_init import cloud_config
 from provision.bundle.render import render
 from provision.model.errors import BadInput, GpurigError
 from provision.model.target import Target

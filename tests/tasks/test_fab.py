@@ -45,7 +45,7 @@ def test_render_writes_user_data_that_holds_the_bundle(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     text = gzip.decompress((tmp_path / "user-data.gz").read_bytes()).decode()
     assert text.startswith("#cloud-config\n")
-    [file] = yaml.safe_load(text)["write_files"]
+    file = yaml.safe_load(text)["write_files"][0]
     assert [step["name"] for step in json.loads(file["content"])["steps"]] == ["base"]
     assert fab(tmp_path, "render", "--recipe", "base", "--gpu", "none", "--text", "--out", "plain").returncode == 0
     assert (tmp_path / "plain").read_text() == text

@@ -16,7 +16,8 @@ from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 
 if TYPE_CHECKING:
-    from provision.bundle.render import Step, Variables
+    from provision.bundle.render import Variables
+    from provision.bundle.step import Step
     from provision.catalogue.recipe import Catalogue, Recipe
     from provision.model.target import Target
 

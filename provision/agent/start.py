@@ -1,7 +1,4 @@
-"""The host's side of starting a run: its name, its folder, its service.
-
-It travels with the runner and the host's side of runs: Python 3.8, standard library only.
-"""
+"""A run is started: its name, its folder, its service."""
 
 from __future__ import annotations
 
@@ -10,16 +7,24 @@ import pwd
 import re
 import shlex
 import shutil
-import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.agent.runner import load, lock, say, write
-from provision.agent.runs_host import Refused, check_mounted, looks, make, serve, unit
+from provision.agent.accounts import give, make_folder
+from provision.agent.files import lock, write
+from provision.agent.mount import need_mounted
+from provision.agent.paths import run_unit
+from provision.agent.processes import run
+from provision.agent.reply import Refused, say
+from provision.agent.runs import LOCK, looks
+from provision.agent.service import has_systemd
+from provision.agent.steps import mark_of
+from provision.agent.words import Kind
 
 if TYPE_CHECKING:
-    from provision.agent.runner import Json
+    from provision.agent.wire import requests
+    from provision.agent.wire.documents import Account, RunFile
 
 GRACE = 10
 """Seconds from the request to end to the kill."""
@@ -30,19 +35,19 @@ ENDED = 'echo "$SERVICE_RESULT,$EXIT_CODE,$EXIT_STATUS,$(systemctl is-system-run
 INTERPRETERS = re.compile(r"(python|pypy|lua|ruby|perl)[0-9.]*|th|luajit|node|bash|sh|env|exec|nohup|nice|time|sudo")
 
 
-def start(request: Json) -> None:
+def start(request: requests.Start, account: Account) -> None:
     """Start a run and answer with it."""
-    place = Path(request["mount_point"])
-    if not Path("/run/systemd/system").is_dir():
+    place = Path(account["mount_point"])
+    if not has_systemd():
         raise Refused("this host has no systemd, and a run is a systemd service")
-    check_mounted(request)
+    need_mounted(account)
     recipe = request["recipe"]
-    if recipe and load(f"marks/{recipe}.json") is None:
+    if recipe and mark_of(recipe) is None:
         raise Refused(f'recipe "{recipe}" is not installed on this host', f"install it: fab setup-{recipe}")
-    with lock("runs.lock"):
+    with lock(LOCK):
         name = request["name"] or free_name(place / "runs", request["command"])
         folder = place / "runs" / name
-        make(folder.parent, request["user"])
+        make_folder(folder.parent, account["user"])
         try:
             folder.mkdir()
         except FileExistsError:
@@ -51,11 +56,11 @@ def start(request: Json) -> None:
                 f"take another name, or none; see it: fab logs {name}; or forget it: rm -r {folder} on the host",
             ) from None
         try:
-            launch(request, folder)
+            _launch(request, account, folder)
         except BaseException:
             shutil.rmtree(folder)
             raise
-    say("started", **looks([folder])[0])
+    say({"event": Kind.RUN, **looks([folder])[0]})
 
 
 def free_name(runs: Path, command: str) -> str:
@@ -71,21 +76,29 @@ def free_name(runs: Path, command: str) -> str:
     return f"{stem}-{1 + max((int(end) for end in taken if end.isdecimal()), default=0)}"
 
 
-def launch(request: Json, folder: Path) -> None:
+def _launch(request: requests.Start, account: Account, folder: Path) -> None:
     """Fill a run's folder and start its service."""
-    user, command = request["user"], request["command"]
-    work = working_folder(request, folder)
+    user, command = account["user"], request["command"]
+    work = _working_folder(request, account, folder)
     exports = [f'export {name}="{value}"' for name, value in request["exports"]]
     exports += [f"export {name}={shlex.quote(value)}" for name, value in request["env"].items()]
     (folder / "script").write_text("\n".join(["#!/bin/bash", *exports, command, ""]), encoding="utf-8")
     (folder / "log").touch()
     (folder / "end").write_text(" " * (BLANK - 1) + "\n", encoding="ascii")
     (folder / "results").mkdir()
-    asked = {"name": folder.name, "folder": str(work), **{key: request[key] for key in ("command", "asked", "recipe")}}
     for path in (folder, *folder.iterdir()):
-        shutil.chown(path, user, pwd.getpwnam(user).pw_gid)
-    write(folder / "run.json", json.dumps({**asked, "user": user, "since": round(time.time(), 3)}), 0o644)
-    settings = {
+        give(path, user)
+    about: RunFile = {
+        "name": folder.name,
+        "folder": str(work),
+        "command": command,
+        "asked": request["asked"],
+        "recipe": request["recipe"],
+        "user": user,
+        "since": round(time.time(), 3),
+    }
+    write(folder / "run.json", json.dumps(about), 0o644)
+    properties = {
         "Type": "exec",  # a service that cannot even begin fails here and now
         "User": user,
         "WorkingDirectory": str(work),
@@ -98,21 +111,20 @@ def launch(request: Json, folder: Path) -> None:
     }
     # Python keeps what it prints back where no terminal reads it: a log that is followed shows it at once.
     env = {"GPURIG_RESULTS": f"{folder}/results", "GPURIG_RUN": str(folder), "PYTHONUNBUFFERED": "1"}
-    name = folder.name
-    words = ["systemd-run", "--quiet", "--collect", f"--unit={unit(name)}", f"--description=gpurig run {name}"]
-    words += [f"--property={key}={value}" for key, value in settings.items()]
+    words = ["systemd-run", "--quiet", "--collect", f"--unit={run_unit(folder.name)}"]
+    words += [f"--description=gpurig run {folder.name}"]
+    words += [f"--property={key}={value}" for key, value in properties.items()]
     words += [f"--setenv={key}={value}" for key, value in env.items()]
-    words += ["/bin/bash", "--login", f"{folder}/script"]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = run(*words, "/bin/bash", "--login", f"{folder}/script")
     if done.returncode:
         raise OSError(f"systemd did not start the run: {done.stderr.strip()}")
 
 
-def working_folder(request: Json, folder: Path) -> Path:
+def _working_folder(request: requests.Start, account: Account, folder: Path) -> Path:
     """Return where the command runs: in the folder asked for, the synced one beside it, or the run's own."""
-    work = Path(request["mount_point"]) / "work"
+    work = Path(account["mount_point"]) / "work"
     if request["folder"]:
-        home = pwd.getpwnam(request["user"]).pw_dir
+        home = pwd.getpwnam(account["user"]).pw_dir
         asked = work / re.sub(r"^~(?=/|$)", home, request["folder"])
         if not asked.is_dir():
             there = ", ".join(sorted(path.name for path in work.glob("*"))) or "none yet"
@@ -120,8 +132,3 @@ def working_folder(request: Json, folder: Path) -> Path:
         return asked
     beside = work / request["beside"] if request["beside"] else folder
     return beside if beside.is_dir() else folder
-
-
-def main(request: Json) -> None:
-    """Answer {"verb": "start", ...}."""
-    serve({"start": start}, request)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.agent import journal_host
+from provision.agent import overview
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 def test_the_last_lines_of_a_log(tmp_path: Path, data: bytes, lines: list[str], *, whole: bool) -> None:
     log = tmp_path / "log"
     log.write_bytes(data)
-    tail = journal_host.tail(log, 3)
+    tail = overview.tail("run", "train-1", log, 3)
     assert (tail["lines"], tail["whole"], tail["size"]) == (lines, whole, len(data))
 
 
 def test_of_megabytes_on_a_line_little_is_told(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"begin\n" + b"x" * 5_000_000 + b"\n" + b"y" * 2000 + b"\nend\n")
-    first, second = journal_host.tail(log, 3)["lines"]
+    first, second = overview.tail("run", "train-1", log, 3)["lines"]
     assert (first[:3], second) == ("yyy", "end")
     assert "1500 characters more" in first
     assert len(first) < 600
     log.write_bytes(b"z" * 5_000_000)
-    [line] = journal_host.tail(log, 3)["lines"]
+    [line] = overview.tail("run", "train-1", log, 3)["lines"]
     assert line.endswith("zzz")
     assert len(line) < 600
 
@@ -54,16 +54,16 @@ def test_what_is_no_log_is_not_read_and_stops_nobody(tmp_path: Path, kind: str) 
         os.mkfifo(log)
     else:
         log.mkdir()
-    tail = journal_host.tail(log, 3)
+    tail = overview.tail("run", "train-1", log, 3)
     assert (tail["lines"], tail["whole"]) == ([], False)
     assert str(log) in tail["why"]
 
 
 def test_a_manifest_that_is_none_has_no_counts(tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.json"
-    assert journal_host.counts(manifest) == {}
+    assert overview.counts(manifest) == {}
     for text in ("{", "[]", "{}", '{"counts": 3}', '{"counts": {"train": 9' + " " * 2**20 + "}}"):
         manifest.write_text(text)
-        assert journal_host.counts(manifest) == {}, text[:20]
+        assert overview.counts(manifest) == {}, text[:20]
     manifest.write_text('{"counts": {"pictures": 10, "train": {"pictures": 9, "files": 36}, "labels": ["a"]}}')
-    assert journal_host.counts(manifest) == {"pictures": 10, "train": 9}
+    assert overview.counts(manifest) == {"pictures": 10, "train": 9}

@@ -1,7 +1,4 @@
-"""The host's side of transfers: what a run has written, what a pattern matches, what a synced folder holds.
-
-It travels with the runner and the host's side of runs: Python 3.8, standard library only.
-"""
+"""Files that a client fetches or sends: what a run has written, what a pattern matches, what a synced folder holds."""
 
 from __future__ import annotations
 
@@ -12,33 +9,37 @@ import re
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from provision.agent.runner import say
-from provision.agent.runs_host import Refused, check_mounted, folder_of, folders, looks, make, serve
+from provision.agent.accounts import hash_on, make_folder
+from provision.agent.mount import need_mounted
+from provision.agent.reply import Refused, say
+from provision.agent.runs import folder_of, folders, looks
+from provision.agent.words import Kind, RunState
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import Dict, Tuple
 
-    from provision.agent.runner import Json
+    from provision.agent.wire import requests
+    from provision.agent.wire.documents import Account
 
 SETTLED = 1
 """Seconds without a change after which a file of a run that goes on counts as whole."""
 
 
-def files(request: Json) -> None:
+def files(request: requests.Files, account: Account) -> None:
     """Answer with every file of a run, or of a pattern, and its checksum.
 
     `watch`: as they appear, until the run has ended; of a pattern, until no run goes on.
     """
-    seen: dict[str, tuple[int, int]] = {}
+    seen: Dict[str, Tuple[int, int]] = {}
     named = re.fullmatch(r"[a-z0-9-]+", request["what"])
-    folder = folder_of(request, request["what"]) if named else None
+    folder = folder_of(account, request["what"]) if named else None
     while True:
-        places = [folder] if folder else folders(request)
-        going = request["watch"] and any(run["state"] == "running" for run in looks(places))
+        places = [folder] if folder else folders(account)
+        going = request["watch"] and any(run["state"] == RunState.RUNNING for run in looks(places))
         try:
-            found = of_run(folder) if folder else matching(request)
+            found = _of_run(folder) if folder else _matching(request, account)
         except FileNotFoundError:  # a folder went while it was looked through
             continue
         for goal, path in sorted(found.items()):
@@ -51,14 +52,14 @@ def files(request: Json) -> None:
                 fresh = going and abs(time.time() - state.st_mtime) < SETTLED
                 if seen.get(goal) != key and not fresh:
                     seen[goal] = key
-                    tell_file(goal, path, state.st_size, request["parts"].get(goal, 0))
+                    _tell_file(goal, path, state.st_size, request["parts"].get(goal, 0))
         if not going:
-            say("whole")
+            say({"event": Kind.WHOLE})
             return
         time.sleep(0.5)
 
 
-def tell_file(goal: str, path: Path, size: int, part: int) -> None:
+def _tell_file(goal: str, path: Path, size: int, part: int) -> None:
     """Answer with the checksum of a file's first `size` bytes, and of those that the client has in part."""
     digest, prefix, left = hashlib.sha256(), "", size
     with path.open("rb") as file:
@@ -66,19 +67,21 @@ def tell_file(goal: str, path: Path, size: int, part: int) -> None:
             left -= hash_on(digest, file, part)
             prefix = digest.hexdigest()
         hash_on(digest, file, left)
-    say("file", goal=goal, path=str(path), size=size, sha256=digest.hexdigest(), part=part, prefix=prefix)
+    whole = digest.hexdigest()
+    say(
+        {
+            "event": Kind.FILE,
+            "goal": goal,
+            "path": str(path),
+            "size": size,
+            "sha256": whole,
+            "part": part,
+            "prefix": prefix,
+        }
+    )
 
 
-def hash_on(digest: Any, file: BinaryIO, size: int) -> int:
-    """Feed up to `size` bytes of a file to a digest; returns how many there were."""
-    left = size
-    while left and (data := file.read(min(left, 2**20))):
-        digest.update(data)
-        left -= len(data)
-    return size - left
-
-
-def of_run(folder: Path) -> dict[str, Path]:
+def _of_run(folder: Path) -> Dict[str, Path]:
     """Return the files of a run by their place on the client."""
     results = folder / "results"
     found = {"run.log": folder / "log"}
@@ -89,9 +92,9 @@ def of_run(folder: Path) -> dict[str, Path]:
     return found
 
 
-def matching(request: Json) -> dict[str, Path]:
+def _matching(request: requests.Files, account: Account) -> Dict[str, Path]:
     """Return the files that a pattern matches by their path below the mount point."""
-    place = Path(request["mount_point"])
+    place = Path(account["mount_point"])
     found = {}
     for path in place.glob(request["what"]):
         for file in path.rglob("*") if path.is_dir() else (path,):
@@ -102,12 +105,12 @@ def matching(request: Json) -> dict[str, Path]:
     return found
 
 
-def tree(request: Json) -> None:
+def tree(request: requests.Tree, account: Account) -> None:
     """Make a synced folder if there is none, and answer with what is in it: size, time and mode of each file."""
-    check_mounted(request)
+    need_mounted(account)
     top = Path(request["path"])
-    make(top, request["user"])
-    there: dict[str, list[Any]] = {}
+    make_folder(top, account["user"])
+    there: Dict[str, Tuple[int, int, int, str]] = {}
     for folder, names, plain in os.walk(top):
         links = [name for name in names if Path(folder, name).is_symlink()]
         for name in (*plain, *links):
@@ -116,11 +119,6 @@ def tree(request: Json) -> None:
             with contextlib.suppress(FileNotFoundError):
                 state = path.lstat()
                 link = os.readlink(path) if path.is_symlink() else ""  # noqa: PTH115 - pathlib's is 3.9's
-                row = [state.st_size, int(state.st_mtime), state.st_mode & 0o7777, link]
+                row = (state.st_size, int(state.st_mtime), state.st_mode & 0o7777, link)
                 there[str(path.relative_to(top))] = row
-    say("tree", files=there, rsync=bool(shutil.which("rsync")))
-
-
-def main(request: Json) -> None:
-    """Answer {"verb": "files" | "tree", ...}."""
-    serve({"files": files, "tree": tree}, request)
+    say({"event": Kind.TREE, "files": there, "rsync": bool(shutil.which("rsync"))})

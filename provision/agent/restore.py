@@ -1,7 +1,4 @@
-"""The host's side of a restore: copy a path from the volume that was made of a snapshot.
-
-It travels with the runner and the host's sides of runs and of the job volume: Python 3.8, standard library only.
-"""
+"""A restore: a path is copied from the volume that was made of a snapshot."""
 
 from __future__ import annotations
 
@@ -13,64 +10,59 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.agent.runner import lock, say
-from provision.agent.runs_host import Refused, make, serve
-from provision.agent.volume_host import (
-    LOCK,
-    MOUNTS,
-    PATIENCE,
-    command,
-    device_of,
-    drop_parts,
-    need_mounted,
-    unmount,
-    working_in,
-)
+from provision.agent.accounts import make_folder
+from provision.agent.files import lock
+from provision.agent.mount import device_of, need_mounted
+from provision.agent.processes import run
+from provision.agent.reply import Refused, say
+from provision.agent.volume import LOCK, MOUNTS, PATIENCE, drop_parts, unmount, working_in
+from provision.agent.words import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from typing import Iterator, List
 
-    from provision.agent.runner import Json
+    from provision.agent.wire.documents import Account
+    from provision.agent.wire.requests import Restore
 
 NOT_RESTORED = ("lost+found", "restored", ".gpurig")
 """What a restore of everything leaves out: restores themselves, and builds that are kept to be made again faster."""
 
 
-def check(request: Json) -> None:
+def check(request: Restore, account: Account) -> None:
     """Refuse at once what `restore` would refuse after a volume was made."""
-    need_mounted(request)
-    goal_of(request)
+    need_mounted(account)
+    _goal_of(request, account)
     if request["in_place"]:
-        nobody_in(Path(request["mount_point"]) / request["path"])
-    say("checked")
+        _nobody_in(Path(account["mount_point"]) / request["path"])
+    say({"event": Kind.CHECKED})
 
 
-def restore(request: Json) -> None:
-    """Copy a path from the volume made of a snapshot; answers with {"event": "copying"} and {"event": "restored"}."""
+def restore(request: Restore, account: Account) -> None:
+    """Copy a path from the volume made of a snapshot; answers with how far it is, and where it is."""
     with lock(LOCK, wait=False) as ours:
         if not ours:
             raise Refused("another restore goes on on this box", "wait for it")
-        need_mounted(request)
-        with mounted_source(request["source"]) as source:
-            goal = goal_of(request)
-            names = sources(source, request)
-            part = Path(request["mount_point"]) / "restored" / f".{request['snapshot']}.part"
-            drop_parts(request)  # of one that ended with the box, whose volume is gone
-            make(part, request["user"])
+        need_mounted(account)
+        with _mounted_source(request["source"]) as source:
+            goal = _goal_of(request, account)
+            names = _sources(source, request)
+            part = Path(account["mount_point"]) / "restored" / f".{request['snapshot']}.part"
+            drop_parts(account)  # of one that ended with the box, whose volume is gone
+            make_folder(part, account["user"])
             try:
-                copy(names, part)
-                aside = put(part, goal, request)
+                _copy(names, part)
+                aside = _put(part, goal, request, account)
             finally:
                 shutil.rmtree(part, ignore_errors=True)  # what stays is dropped by the next command's `release`
-    say("restored", path=str(goal), aside=aside)
+    say({"event": Kind.RESTORED, "path": str(goal), "aside": aside})
 
 
 # -- the steps of a restore
 
 
-def goal_of(request: Json) -> Path:
+def _goal_of(request: Restore, account: Account) -> Path:
     """Return where what comes back goes. Refuses what is there already."""
-    place = Path(request["mount_point"])
+    place = Path(account["mount_point"])
     if request["in_place"]:
         return place.joinpath(request["path"])
     goal = place.joinpath("restored", request["snapshot"], request["path"])
@@ -80,7 +72,7 @@ def goal_of(request: Json) -> Path:
 
 
 @contextlib.contextmanager
-def mounted_source(volume_id: str) -> Iterator[Path]:
+def _mounted_source(volume_id: str) -> Iterator[Path]:
     """Have a volume mounted so that nothing changes what is on it: for reading, and no program of it runs."""
     deadline = time.monotonic() + PATIENCE
     while device_of(volume_id) is None:
@@ -89,7 +81,7 @@ def mounted_source(volume_id: str) -> Iterator[Path]:
         time.sleep(0.5)
     place = MOUNTS / volume_id
     place.mkdir(parents=True, exist_ok=True)
-    done = command("mount", "-t", "ext4", "-o", "ro,nosuid,nodev,noexec", str(device_of(volume_id)), str(place))
+    done = run("mount", "-t", "ext4", "-o", "ro,nosuid,nodev,noexec", str(device_of(volume_id)), str(place))
     if done.returncode:
         raise Refused(f"what the snapshot holds cannot be mounted: {done.stderr.strip()}")
     try:
@@ -98,7 +90,7 @@ def mounted_source(volume_id: str) -> Iterator[Path]:
         unmount(place)
 
 
-def sources(source: Path, request: Json) -> list[Path]:
+def _sources(source: Path, request: Restore) -> List[Path]:
     """Return what is to be copied. Refuses a path that the snapshot does not have, and a link that leads off it."""
     if not request["path"]:
         return [path for path in sorted(source.iterdir()) if path.name not in NOT_RESTORED]
@@ -112,13 +104,13 @@ def sources(source: Path, request: Json) -> list[Path]:
     return [path]
 
 
-def copy(names: list[Path], part: Path) -> None:
+def _copy(names: List[Path], part: Path) -> None:
     """Copy with owners, times, links and holes, if there is room for all of it; says how far it is."""
-    need = sum(map(used, names))
+    need = sum(map(_used, names))
     free = shutil.disk_usage(part).free
     if need > free:
         more = -((free - need) // 2**30)
-        problem = f"{mib(need)} are to come back and {mib(free)} are free on the job volume"
+        problem = f"{_mib(need)} are to come back and {_mib(free)} are free on the job volume"
         raise Refused(problem, f"`fab volume-grow` by {more} GiB or more, or a smaller --path")
     # Killed with this program: what goes on copying when the client is gone would be in nobody's hands.
     words = ["setpriv", "--pdeathsig", "KILL", "cp", "--archive", "--", *map(str, names), str(part)]
@@ -127,24 +119,25 @@ def copy(names: list[Path], part: Path) -> None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 error = process.communicate(timeout=1)[1]
                 break
-            say("copying", done=min(need, max(0, free - shutil.disk_usage(part).free)), total=need)
+            done = min(need, max(0, free - shutil.disk_usage(part).free))
+            say({"event": Kind.COPYING, "done": done, "total": need})
     if names and process.returncode:
         raise Refused(f"not all could be copied: {(error.strip() or 'cp was killed').splitlines()[-1]}")
     os.sync()
-    say("copying", done=need, total=need)
+    say({"event": Kind.COPYING, "done": need, "total": need})
 
 
-def put(part: Path, goal: Path, request: Json) -> str:
+def _put(part: Path, goal: Path, request: Restore, account: Account) -> str:
     """Move what was copied to its place; returns where what had been there is now, "" where there was nothing."""
     if not request["path"]:
         part.rename(goal)
         return ""
-    make(goal.parent, request["user"])
+    make_folder(goal.parent, account["user"])
     fresh = part / goal.name
     if not os.path.lexists(goal):
         fresh.rename(goal)
         return ""
-    nobody_in(goal)
+    _nobody_in(goal)
     aside = goal.with_name(f"{goal.name}.before-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}")
     goal.rename(aside)
     try:
@@ -155,14 +148,14 @@ def put(part: Path, goal: Path, request: Json) -> str:
     return str(aside)
 
 
-def nobody_in(folder: Path) -> None:
+def _nobody_in(folder: Path) -> None:
     """Refuse to swap what a process works in: it would go on writing to what was moved aside."""
     if user := next(working_in(folder), ""):
         problem = f"{user} works in {folder}"
         raise Refused(problem, "end it first (fab stop, or its service), or restore without --in-place")
 
 
-def used(path: Path) -> int:
+def _used(path: Path) -> int:
     """Return the bytes that a file or folder takes on its disk; a file of several names counts once."""
     found = [path]
     if path.is_dir() and not path.is_symlink():
@@ -171,11 +164,6 @@ def used(path: Path) -> int:
     return sum({state.st_ino: state.st_blocks * 512 for state in states}.values())
 
 
-def mib(size: int) -> str:
+def _mib(size: int) -> str:
     """Return bytes as a message has them."""
     return f"{size / 2**20:,.0f} MiB"
-
-
-def main(request: Json) -> None:
-    """Answer {"verb": "check" | "restore", ...}."""
-    serve({"check": check, "restore": restore}, request)

@@ -1,6 +1,6 @@
 """Keep on the job volume what a step's install made, and put it back on the next box instead of making it again.
 
-It travels in the bundle and works inside the runner: Python 3.8, standard library only. Three kinds of entries, all of
+Three kinds of entries, all of
 one step on one image and compute capability. "built": the folders that its recipe names. "whole": all else that its
 install changed on the root file system, for a box whose packages, accounts and other steps are the very same; with it
 nothing is left to install, and `verify` decides. "packages": what apt downloaded, for where there is no "whole".
@@ -14,40 +14,39 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from provision.agent.kept_parts import TAR, beside, run
+from provision.agent.files import write
+from provision.agent.kept_parts import TAR, beside
 from provision.agent.kept_scan import ROOT, below, changed, downloaded, packages, state, why_not_whole
 from provision.agent.kept_store import NO_ROOM, Store
-from provision.agent.runner import HOME, MACHINE_HOME, output, write
+from provision.agent.mount import is_mounted
+from provision.agent.paths import HOME, MACHINE_HOME
+from provision.agent.processes import must, output
+from provision.agent.words import Kept
 
 if TYPE_CHECKING:
-    from provision.agent.runner import Json
+    from provision.agent.wire.documents import Index, KeptAbout, Step
 
-CHECK = ("/usr/local/sbin/gpurig-volume", "check")
 KINDS = ("built", "whole", "packages")
 
 
 class Keeper:
     """What one run keeps and puts back. `fresh`: nothing is put back."""
 
-    def __init__(self, about: Json, *, fresh: bool) -> None:
+    def __init__(self, about: KeptAbout, *, fresh: bool) -> None:
         self.mount = Path(about["mount"])
-        self.volume: str = about["volume"]
+        self.volume = about["volume"]
         self.store = Store(self.mount / ".gpurig" / "kept")
-        self.apart: list[str] = about["apart"]
+        self.apart = about["apart"]
         self.fresh = fresh
 
     def usable(self) -> bool:
         """Return whether our volume is mounted there, with a folder that nobody but us can write to."""
-        null = subprocess.DEVNULL
         try:
-            if self.volume and subprocess.run(CHECK, stdout=null, stderr=null, check=False).returncode:
-                return False
-            if not shutil.which("zstd") or not self.mount.is_dir():
+            if not is_mounted(str(self.mount), self.volume) or not shutil.which("zstd"):
                 return False
             for path in (self.store.folder.parent, self.store.folder):
                 with contextlib.suppress(FileExistsError):
@@ -62,7 +61,7 @@ class Keeper:
             return False
         return True
 
-    def build(self, step: Json, log: BinaryIO) -> Build:
+    def build(self, step: Step, log: BinaryIO) -> Build:
         """Begin a step's install."""
         return Build(self, step, log)
 
@@ -70,12 +69,12 @@ class Keeper:
 class Build:
     """One step's install: what was kept of it, and what will be."""
 
-    def __init__(self, keeper: Keeper, step: Json, log: BinaryIO) -> None:
+    def __init__(self, keeper: Keeper, step: Step, log: BinaryIO) -> None:
         self.keeper = keeper
         self.store = keeper.store
         self.step = step
         self.log = log
-        self.trees: list[str] = step["keeps"]
+        self.trees = step["keeps"]
         self.back: set[str] = set()
         self.full = False
         # An entry that is there stays as it was made, on a box that had nothing before: unless it did not do.
@@ -145,7 +144,7 @@ class Build:
         """Return the folder with what it takes to undo a kind; there until what was put back is safely on the disk."""
         return HOME / "kept" / f"{self.step['name']}.{kind}"
 
-    def _remember(self, kind: str, index: Json) -> None:
+    def _remember(self, kind: str, index: Index) -> None:
         """Write down what putting an entry back will change."""
         folder = self._undone(kind)
         shutil.rmtree(folder, ignore_errors=True)
@@ -155,7 +154,7 @@ class Build:
         there = [path for path in made if os.path.lexists(path)]
         (folder / "names").write_bytes(b"\0".join(map(os.fsencode, there)))
         words = ["--create", "--no-recursion", "--null", f"--files-from={folder / 'names'}"]
-        run([*TAR, f"--file={folder / 'before'}", *words])
+        must(*TAR, f"--file={folder / 'before'}", *words)
         write(folder / "made.json", json.dumps(sorted(set(made) - set(there))))
 
     def undo(self, *kinds: str) -> bool:
@@ -169,21 +168,18 @@ class Build:
                 for path in sorted(made, reverse=True):
                     with contextlib.suppress(OSError):
                         (os.rmdir if stat.S_ISDIR(os.lstat(path).st_mode) else os.unlink)(path)
-                run([*TAR, f"--file={folder / 'before'}", "--extract", "--preserve-permissions"])
+                must(*TAR, f"--file={folder / 'before'}", "--extract", "--preserve-permissions")
             shutil.rmtree(folder, ignore_errors=True)
             self.back.discard(kind)
         return found
 
     # -- keeping
 
-    def done(self, *, whole: bool) -> str:
-        """Settle what was put back, keep what was not.
-
-        Returns what there was of the step: "whole", "built", "", or "full" where there was no room to keep all of it.
-        """
+    def done(self, *, whole: bool) -> Kept:
+        """Settle what was put back, keep what was not; returns what there was of the step."""
         if self.back:
             with contextlib.suppress(OSError):
-                run(["sync", "--file-system", str(HOME)])
+                must("sync", "--file-system", str(HOME))
             for kind in KINDS:
                 shutil.rmtree(self._undone(kind), ignore_errors=True)
         for kind in KINDS if self.usable else ():
@@ -191,7 +187,9 @@ class Build:
                 self._keep(kind)
         with contextlib.suppress(OSError):
             self.store.make_room()  # downloads were put there without a look at it
-        return "whole" if whole else "full" if self.full else "built" if self.back - {"packages"} else ""
+        if whole:
+            return Kept.WHOLE
+        return Kept.FULL if self.full else Kept.BUILT if self.back - {"packages"} else Kept.NOTHING
 
     def _keep(self, kind: str) -> None:
         began = time.monotonic()
