@@ -16,7 +16,7 @@ from rehearsal.boxes import roots
 from rehearsal.site import ROOT, open_site
 from rehearsal.user import User
 from tests.kit.box import mark
-from tests.recipes.web_lab import Lab
+from tests.kit.web_lab import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kit.archives import PICTURES, tarred
 from tests.kit.page import Reader, rows
 from tests.kit.recipes import write_trial
 from tests.kit.terminal import on_a_terminal
 from tests.kit.wait import until
+from tests.kit.web_lab import Lab
 from tests.life.fleet import NAMES, SECONDS, begin, fab, hosts_file
-from tests.recipes.archives import PICTURES, tarred
-from tests.recipes.web_lab import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

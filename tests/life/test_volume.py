@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.kit.disk import Disk, digest_of
 from tests.kit.wait import until
 from tests.life.volumes import answers, job_volume, settled
-from tests.recipes.disk import Disk, digest_of
 
 if TYPE_CHECKING:
     from rehearsal.user import User

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kit.web_lab import Lab
 from tests.recipes.shell import Shell
-from tests.recipes.web_lab import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

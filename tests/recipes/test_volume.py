@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kit.catalogue import VOLUME
+from tests.kit.disk import MIB, PATH, SIZE, blank, lack
 from tests.kit.programs import write_program
-from tests.recipes.disk import MIB, PATH, SIZE, blank, lack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.recipes.disk import Disk
+    from tests.kit.disk import Disk
 
 pytestmark = pytest.mark.skipif(bool(lack()), reason=lack())
 
