@@ -12,14 +12,6 @@ if TYPE_CHECKING:
     from provision.catalogue.recipe import Catalogue
     from provision.model.target import Target
 
-PROJECT, STACK = "gpurig:project", "gpurig:stack"
-IMAGE = "gpurig:image"
-"""The image that it began as, by its name here ("ubuntu-22.04"): its rules still hold."""
-RECIPE = "gpurig:recipe"
-DIGEST = "gpurig:digest"
-ROOT_GIB = "gpurig:root-gib"
-"""What a root volume must hold at least."""
-
 
 def digest(recipe: str, target: Target, catalogue: Catalogue | None = None) -> str:
     """Return the SHA-256 over all that a recipe installs, the same for every box of these settings.

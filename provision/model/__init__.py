@@ -1,1 +1,1 @@
-"""Plain data that every other room uses: errors, targets, platforms. Imports nothing of gpurig."""
+"""Plain data that every other room uses: errors, targets, platforms, tags. Imports nothing of gpurig."""

@@ -6,8 +6,8 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from provision.bundle import baked
 from provision.model.errors import BadInput, GpurigError
+from provision.model.tags import DIGEST, IMAGE, NAME, PROJECT, RECIPE, ROOT_GIB, STACK
 from provision.storage.volumes import answers, client
 
 if TYPE_CHECKING:
@@ -73,15 +73,15 @@ class Bakery:
             found = self.ec2.describe_instances(InstanceIds=[host.instance_id])
             self.instance = found["Reservations"][0]["Instances"][0]
         tags = {tag["Key"]: tag["Value"] for tag in self.instance.get("Tags", ())}
-        if missing := [key for key in (baked.PROJECT, baked.STACK) if key not in tags]:
+        if missing := [key for key in (PROJECT, STACK) if key not in tags]:
             message = f"{host.instance_id} of {host} has lost its tags {', '.join(missing)}"
             raise GpurigError(
                 f"{message}, which tell whose image it is", hint="pulumi refresh && pulumi up puts them back"
             )
         self.identity = {
-            **{key: tags[key] for key in (baked.PROJECT, baked.STACK)},
-            baked.IMAGE: host.target.image,
-            baked.RECIPE: host.recipe,
+            **{key: tags[key] for key in (PROJECT, STACK)},
+            IMAGE: host.target.image,
+            RECIPE: host.recipe,
         }
 
     def images(self) -> list[Image]:
@@ -101,12 +101,12 @@ class Bakery:
         with answers(f"cannot ask EC2 about {disks[root]}, the root volume of {self.host}"):
             gib = self.ec2.describe_volumes(VolumeIds=[disks[root]])["Volumes"][0]["Size"]
         for image in self.images():
-            mine = image.source == self.host.instance_id and image.tags.get(baked.DIGEST) == digest
+            mine = image.source == self.host.instance_id and image.tags.get(DIGEST) == digest
             if mine and image.state == "pending":
                 return image, gib
-        said = (self.identity[key] for key in (baked.PROJECT, baked.STACK, baked.RECIPE))
+        said = (self.identity[key] for key in (PROJECT, STACK, RECIPE))
         name = "-".join([*said, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())])
-        tags = {"Name": name, **self.identity, baked.DIGEST: digest, baked.ROOT_GIB: str(gib)}
+        tags = {NAME: name, **self.identity, DIGEST: digest, ROOT_GIB: str(gib)}
         self._create(name, tags, [device for device in disks if device != root])
         return self._named(name), gib
 
@@ -116,7 +116,7 @@ class Bakery:
             self.ec2.create_image(
                 InstanceId=self.host.instance_id,
                 Name=name,
-                Description=f"gpurig: {self.host.recipe} on {self.identity[baked.IMAGE]}",
+                Description=f"gpurig: {self.host.recipe} on {self.identity[IMAGE]}",
                 NoReboot=True,
                 # Without this the job volume would be in it, and be paid for twice.
                 BlockDeviceMappings=[{"DeviceName": device, "NoDevice": ""} for device in others],

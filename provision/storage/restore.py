@@ -12,6 +12,7 @@ from provision.agent.verbs import Verb
 from provision.agent.wire import answers as told
 from provision.agent.words import Kind
 from provision.model.errors import BadInput, GpurigError
+from provision.model.tags import NAME, TEMPORARY, VOLUME
 from provision.storage.volumes import COMPLETED, answers, pairs
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from provision.storage.volumes import JobVolume, Snapshot
     from provision.transport.session import Session
 
-TEMPORARY = "restore"
-"""What the tag gpurig:volume says of a volume that is there for a restore only."""
 DEVICES = tuple(f"/dev/sd{letter}" for letter in "ghijklmnop")
 """The names that EC2 takes for another disk; the box itself finds it by its serial."""
 FRESH = 900
@@ -57,7 +56,7 @@ def chosen(volume: JobVolume, name: str) -> Snapshot:
 
 def leftovers(volume: JobVolume) -> list[dict[str, Any]]:
     """Return what EC2 says of the temporary volumes of restores to a host, of those that go on too."""
-    tags = {**volume.identity(), "gpurig:volume": TEMPORARY}
+    tags = {**volume.identity(), VOLUME: TEMPORARY}
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
     with answers(f"cannot ask EC2 about the volumes of {volume.host}"):
         found: list[dict[str, Any]] = volume.ec2.describe_volumes(Filters=filters)["Volumes"]
@@ -112,7 +111,7 @@ class Restore:
     def _attached(self, snapshot: Snapshot) -> Iterator[str]:
         """Have a volume of a snapshot attached to the box; it is deleted however that ends."""
         ec2, instance = self.volume.ec2, self.volume.attached_to
-        tags = {"Name": f"{self.volume.host.name}-restore", **self.volume.identity(), "gpurig:volume": TEMPORARY}
+        tags = {NAME: f"{self.volume.host.name}-restore", **self.volume.identity(), VOLUME: TEMPORARY}
         with answers(f"cannot make a volume of {snapshot.id}"):
             source: str = ec2.create_volume(
                 SnapshotId=snapshot.id,

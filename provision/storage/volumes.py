@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from provision.model.errors import BadInput, GpurigError
+from provision.model.tags import FROM, HOST, NAME, PROJECT, STACK, VOLUME
 from provision.transport import ec2
 
 if TYPE_CHECKING:
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
     from provision.transport.inventory import Host
 
 COMPLETED = "completed"
-IDENTITY = ("gpurig:project", "gpurig:stack", "gpurig:host", "gpurig:volume")
+IDENTITY = (PROJECT, STACK, HOST, VOLUME)
 """The tags by which a job volume's snapshots are found; each carries its volume's own."""
-FROM = "gpurig:from"
-"""The tag that says of which snapshot the volume was made that a snapshot is of."""
 COPIED = "vol-ffffffff"
 """The volume that EC2 names for every copy of a snapshot, whichever it was."""
 LOOK = 2.0
@@ -124,7 +123,7 @@ class JobVolume:
 
         Raises `GpurigError` where EC2 refuses it or gives it up. Stopped from outside, EC2 goes on copying.
         """
-        tags = {"Name": self.tags.get("Name", self.id), **self.identity(), FROM: self.source}
+        tags = {NAME: self.tags.get(NAME, self.id), **self.identity(), FROM: self.source}
         with answers(f"cannot take a snapshot of {self.id}"):
             row = self.ec2.create_snapshot(
                 VolumeId=self.id,

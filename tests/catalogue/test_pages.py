@@ -12,7 +12,7 @@ from fabric.main import make_program
 from invoke.exceptions import ParseError
 from invoke.parser import Parser
 
-from infra import keys
+from infra.settings.load import SETTINGS
 from provision.catalogue import pages
 from provision.catalogue.recipe import TEMPLATES, Catalogue
 from provision.model.platforms import instance_types
@@ -76,7 +76,7 @@ def test_every_link_and_every_key_on_a_page_exists(page: Path) -> None:
     for words in _commands(page, "pulumi"):
         for word in words:
             if word.startswith("gpurig:"):
-                assert word.removeprefix("gpurig:") in keys.KEYS, shlex.join(words)
+                assert word.removeprefix("gpurig:") in SETTINGS, shlex.join(words)
 
 
 def test_prices_on_the_documents_pages_are_those_of_the_table() -> None:

@@ -28,13 +28,13 @@ class Stack:
         (folder / ".venv").symlink_to(sys.prefix)
         engine.install_shim(folder / "bin")
         provider.install_shim(folder / "bin")
-        own = {
+        environment = {
             "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PULUMI_BACKEND_URL": f"file://{folder}",
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "of a test",
         }
-        self.env = {**os.environ, **cloud.env, **own}
+        self.env = {**os.environ, **cloud.env, **environment}
         self.ec2 = cloud.client("ec2")
         self._cloud = cloud
 

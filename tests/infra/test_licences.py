@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.infra.lab import GOOD, LICENCES, run
-from tests.infra.test_refusals import refused
+from tests.infra.lab import GOOD, LICENCES, refused, run
 from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:

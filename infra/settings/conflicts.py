@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra import keys
-from infra.network import room
-from infra.ranges import too_broad
+from infra.network import hosts_per_zone
+from infra.settings import NEWEST, NO_SNAPSHOT
+from infra.settings.ranges import too_broad
 from provision.model.platforms import BAKED, images
 
 if TYPE_CHECKING:
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 def problems(settings: Settings, region: str) -> list[str]:
     """Return everything in the settings that contradicts something else in them."""
-    found = [*_place(settings, region), *_reach(settings), *_image(settings), *_jobs(settings)]
+    found = [*_region(settings, region), *_ranges(settings), *_image(settings), *_jobs(settings)]
     return [*found, *_spot(settings), *_budget(settings)]
 
 
-def _place(settings: Settings, region: str) -> list[str]:
+def _region(settings: Settings, region: str) -> list[str]:
     if not region:
         return ["aws:region: not set; for example: pulumi config set aws:region us-east-1"]
     found = []
     if settings.zone and not settings.zone.startswith(region):
         found.append(f'gpurig:zone: "{settings.zone}" is not in the region {region}: pulumi config rm gpurig:zone')
-    if settings.hosts > (most := room(settings.vpc_cidr)):
+    if settings.hosts > (most := hosts_per_zone(settings.vpc_cidr)):
         wrong = f"a zone's part of {settings.vpc_cidr} has room for {most} boxes, and gpurig:hosts is {settings.hosts}"
         found.append(f"gpurig:vpcCidr: {wrong}: take a broader range, up to /16")
     return found
 
 
-def _reach(settings: Settings) -> list[str]:
+def _ranges(settings: Settings) -> list[str]:
     if settings.allow_public:
         return []
     return [
@@ -59,7 +59,7 @@ def _jobs(settings: Settings) -> list[str]:
     named = len(settings.job_volume) if settings.looks_for_volumes else 0
     if named > settings.hosts:
         return [f"gpurig:jobVolume: {named} volumes for {settings.hosts} boxes: a box has one"]
-    if named == settings.hosts and settings.job_snapshot not in (keys.NEWEST, keys.NO_SNAPSHOT):
+    if named == settings.hosts and settings.job_snapshot not in (NEWEST, NO_SNAPSHOT):
         unused = f"gpurig:jobSnapshot: {settings.job_snapshot} has no effect where gpurig:jobVolume names the volume"
         return [f"{unused}: pulumi config rm gpurig:jobSnapshot (or gpurig:jobVolume)"]
     return []

@@ -6,12 +6,9 @@ import ipaddress
 import os
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
 
+from infra.settings.setting import read_names
 from provision.model.target import BROADEST
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 AUTO = "auto"
 ADDRESS_URL = "https://checkip.amazonaws.com"
@@ -24,14 +21,21 @@ def network(text: str) -> ipaddress.IPv4Network:
     return ipaddress.IPv4Network(text)
 
 
-def ranges(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return ranges in their canonical form, "auto" as it is. Raises `ValueError`.
+def read_vpc_range(text: str) -> str:
+    """Return an IPv4 range from /16 to /24 in its canonical form. Raises `ValueError`."""
+    if not 16 <= network(text).prefixlen <= 24:
+        raise ValueError(text)
+    return str(network(text))
+
+
+def read_ranges(text: str) -> tuple[str, ...]:
+    """Read a list of ranges into their canonical form, "auto" as it is. Raises `ValueError`.
 
     IPv6 ranges are refused: the box has an IPv4 address only, so that a rule for one would let nobody in.
     """
-    found = tuple(text if text == AUTO else str(network(text)) for text in texts)
+    found = tuple(name if name == AUTO else str(network(name)) for name in read_names(text))
     if not found:
-        raise ValueError(texts)
+        raise ValueError(text)
     return tuple(dict.fromkeys(found))
 
 
@@ -40,7 +44,19 @@ def too_broad(cidr: str) -> bool:
     return cidr != AUTO and network(cidr).prefixlen < BROADEST[4]
 
 
-def own_address() -> str:
+def with_caller_address(cidrs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return ranges with the caller's own in place of "auto". Raises `ValueError` with the way out."""
+    if AUTO not in cidrs:
+        return cidrs
+    try:
+        address = caller_address()
+    except ValueError as error:
+        way_out = "pulumi config set gpurig:allowedCidrs 203.0.113.7/32"
+        raise ValueError(f'"auto" cannot find your address: {error}; set it yourself: {way_out}') from error
+    return tuple(dict.fromkeys(address if cidr == AUTO else cidr for cidr in cidrs))
+
+
+def caller_address() -> str:
     """Return the caller's public IPv4 address as a /32 range, asked of `$GPURIG_CALLER_ADDRESS_URL` or checkip.
 
     Raises `ValueError` with the reason when there is no answer within 5 s, or none that is an IPv4 address.
@@ -48,10 +64,10 @@ def own_address() -> str:
     url = os.environ.get(ADDRESS_URL_VARIABLE, ADDRESS_URL)
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - http for a stand-in, if the user says so
-            said = answer.read(64).decode("ascii", "replace").strip()
+            text = answer.read(64).decode("ascii", "replace").strip()
     except (OSError, urllib.error.URLError, ValueError) as error:
         raise ValueError(f"{url} does not answer ({error})") from error
     try:
-        return f"{ipaddress.IPv4Address(said)}/32"
+        return f"{ipaddress.IPv4Address(text)}/32"
     except ValueError as error:
-        raise ValueError(f'{url} answered "{said}", which is no IPv4 address') from error
+        raise ValueError(f'{url} answered "{text}", which is no IPv4 address') from error

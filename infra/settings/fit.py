@@ -57,7 +57,7 @@ def _unknown_licences(settings: Settings) -> list[str]:
     unknown = settings.catalogue.unknown_licences(words)
     others = ",".join(word for word in words if word not in unknown)
     without = f"pulumi config set {key} {others}" if others else f"pulumi config rm {key}"
-    return [f'{key}: "{word}": {said}; to go on without it: {without}' for word, said in unknown.items()]
+    return [f'{key}: "{word}": {reason}; to go on without it: {without}' for word, reason in unknown.items()]
 
 
 def _size_problems(settings: Settings, wanted: tuple[str, ...]) -> list[str]:
