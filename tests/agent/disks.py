@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.agent.lab import Lab
+    from tests.kit.host import Lab
 
 
 @contextlib.contextmanager

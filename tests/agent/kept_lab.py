@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from provision.model.target import Target
 
 if TYPE_CHECKING:
-    from tests.agent.lab import Lab
+    from tests.kit.host import Lab
 
 BUILD = """
 mkdir -p opt/tool/bin usr/share/tool etc

@@ -12,12 +12,13 @@ import pytest
 
 from provision.model.errors import BadInput
 from tests.agent.kept_lab import BUILD, NEEDED, entry, kept, next_box, program, recipe, said, setup, tree
-from tests.agent.lab import gate, until
+from tests.kit.host import gate
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.agent.lab import Lab
+    from tests.kit.host import Lab
 
 
 def test_a_second_box_installs_nothing_and_has_the_same_files(box: Lab) -> None:

@@ -13,7 +13,7 @@ from tests.agent.disks import mounted
 from tests.agent.kept_lab import BUILD, kept, next_box, program, recipe, said, setup
 
 if TYPE_CHECKING:
-    from tests.agent.lab import Lab
+    from tests.kit.host import Lab
 
 
 def test_a_volume_without_room_never_fails_an_install(box: Lab) -> None:

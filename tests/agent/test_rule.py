@@ -15,10 +15,10 @@ import pytest
 from provision.agent.serve import ACCOUNT, SETUP
 from provision.agent.verbs import Verb
 from provision.bundle import program
-from tests.agent.lab import names
+from tests.kit.host import names
 
 if TYPE_CHECKING:
-    from tests.agent.lab import Lab
+    from tests.kit.host import Lab
 
 FILES = program.files()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.agent.lab import gate
+from tests.kit.host import gate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.agent.lab import Lab
+    from tests.kit.host import Lab
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.agent import files, setup
-from tests.agent.lab import gate, names, states, until
+from tests.kit.host import gate, names, states
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
-    from tests.agent.lab import Event, Lab
+    from tests.kit.host import Event, Lab
 
 
 def timeless(events: list[Event]) -> list[Event]:

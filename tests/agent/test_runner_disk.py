@@ -10,7 +10,7 @@ from tests.agent.disks import mounted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.agent.lab import Lab
+    from tests.kit.host import Lab
 
 
 @contextlib.contextmanager

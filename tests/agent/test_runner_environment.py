@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.agent.lab import names
+from tests.kit.host import names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.agent.lab import Lab
+    from tests.kit.host import Lab
 
 FILE = 'files."{path}" = {{ template = "tool.conf", mode = "0640" }}'
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.agent.service import SETUP, SETUP_MODULE
-from tests.agent.lab import gate, names, states, until
+from tests.kit.host import gate, names, states
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.bundle.step import Bundle
-    from tests.agent.lab import Client, Lab
+    from tests.kit.host import Client, Lab
 
 
 def fake_systemctl(lab: Lab, body: str = "") -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.lab import gate, names, states, until
+from tests.kit.host import gate, names, states
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.agent.lab import Event, Lab
+    from tests.kit.host import Event, Lab
 
 
 def failure(events: list[Event]) -> Event:

@@ -7,7 +7,6 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,14 +15,15 @@ from provision.model.errors import RunInterrupted, Unreachable
 from provision.model.target import Target
 from provision.transport.session import Session
 from provision.work.runs import Runs
-from tests.box.test_session import quiet, run
-from tests.box.test_tasks import FAB
+from tests.kit.box import quiet, run
+from tests.kit.fab import FAB, fab_ends, write_hosts
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 SECONDS = 30
@@ -41,8 +41,7 @@ class User:
 
     def fab(self, *words: str, code: int = 0) -> str:
         """Run `fab` and return both its outputs; it has to end with `code`."""
-        done = subprocess.run([*FAB, *words], cwd=self.folder, capture_output=True, text=True, check=False, timeout=120)
-        assert done.returncode == code, done.stdout + done.stderr
+        done = fab_ends(code, *words, cwd=self.folder)
         return done.stdout + done.stderr
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
@@ -56,14 +55,12 @@ class User:
 
 
 @pytest.fixture
-def user(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
+def user(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
     """A user with a hosts file and a project; the box forgets the runs and work of the test."""
-    monkeypatch.setenv("HOME", str(here))
-    monkeypatch.setenv("GPURIG_HOSTS", str(here / "hosts.toml"))
-    machine.known_at(here)
-    (here / "hosts.toml").write_text(f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\n')
-    (here / "project").mkdir()
-    yield User(machine, here / "project")
+    monkeypatch.setenv("GPURIG_HOSTS", str(home / "hosts.toml"))
+    write_hosts(home, "box", address=machine.host.address, port=22)
+    (home / "project").mkdir()
+    yield User(machine, home / "project")
     run(machine, "systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/work")
 
 
@@ -74,14 +71,6 @@ def wait_for(program: subprocess.Popen[str], text: str) -> None:
         if text in line:
             return
     pytest.fail(f"it ended and never said {text}")
-
-
-def until(condition: Any) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_a_command_runs_with_its_words_its_folder_and_its_exit_code(user: User) -> None:
@@ -196,7 +185,7 @@ def test_stop_asks_then_kills_and_is_the_same_twice(machine: Machine, user: User
     with Session(machine.host, tell=quiet) as session:
         for name, text in (("kind", kind), ("deaf", deaf)):
             Runs(session).start(text, name=name)
-            until(lambda name=name: Runs(session).log(name) == ["ready"])
+        until(lambda: all(Runs(session).log(name) == ["ready"] for name in ("kind", "deaf")))
     first = user.fab("stop", "kind")
     assert "stopped" in first
     assert user.fab("stop", "kind") == first

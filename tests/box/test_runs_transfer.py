@@ -18,14 +18,14 @@ from provision.transport.session import Session
 from provision.work.runs import Runs
 from provision.work.sync import sync
 from provision.work.transfer import fetch
-from tests.box.test_session import quiet, run
+from tests.kit.box import quiet, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from provision.work.transfer import Fetched
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 REMOTE = "/jobs/work/project"

@@ -19,33 +19,23 @@ from provision.model.errors import BadInput, RunInterrupted, StepFailed, Untrust
 from provision.screen.progress import PlainView, Progress
 from provision.transport.session import Session
 from provision.work.runs import Runs
+from tests.kit.box import quiet, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.bundle.step import Bundle
-    from tests.box.conftest import Kitchen, Machine
+    from tests.kit.box import Machine
+    from tests.kit.recipes import RecipeFolder
 
 Event = dict[str, Any]
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
-
-
-def quiet(_message: str) -> None:
-    """Hear nothing."""
 
 
 def apply(machine: Machine, bundle: Bundle, *, fresh: bool = False) -> list[Event]:
     """Bring the box to a bundle and return the events."""
     with Session(machine.host, tell=quiet) as session:
         return [dict(event) for event in session.apply(bundle, fresh=fresh)]
-
-
-def run(machine: Machine, command: str) -> str:
-    """Run a command as root on the box, which has to work."""
-    with Session(machine.host, tell=quiet) as session:
-        result = session.root(command)
-        assert result.ok, result.stderr
-        return str(result.stdout)
 
 
 def states(events: list[Event]) -> list[tuple[str, str]]:
@@ -140,7 +130,7 @@ def test_no_op_is_answered_by_the_program_that_was_sent_compiled_once(machine: M
     assert "SystemExit(9)" not in run(machine, f"cat {folder}/serve.py")
 
 
-def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("slow", install="sleep 6; echo done > /srv/slow", verify="test -e /srv/slow")
     said: list[str] = []
     with Session(machine.host, tell=said.append) as session:
@@ -156,7 +146,7 @@ def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: Kit
     assert len([1 for event in events if event["event"] == "started"]) == 1
 
 
-def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("first", install="echo x >> /srv/first", verify="test -e /srv/first")
     kitchen.recipe("second", install="echo half > /srv/second; sleep 20", verify="test -e /srv/second", needs=["first"])
     with Session(machine.host, tell=quiet) as session, pytest.raises(RunInterrupted, match="killed in step second"):
@@ -174,7 +164,7 @@ def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, 
     assert run(machine, "cat /srv/first /srv/second") == "x\nwhole\n"
 
 
-def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: RecipeFolder) -> None:
     boot = "systemctl show --property=UserspaceTimestampMonotonic --value"
     before = run(machine, boot)
     kitchen.recipe(
@@ -191,7 +181,7 @@ def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: Kitchen) -
 
 
 def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
-    machine: Machine, kitchen: Kitchen, capsys: pytest.CaptureFixture[str]
+    machine: Machine, kitchen: RecipeFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kitchen.recipe("bad", install="echo about to; false; echo never", verify="false", undo="rm -rf /srv/bad")
     kitchen.recipe("after", install="touch /srv/after", verify="test -e /srv/after", needs=["bad"])
@@ -214,7 +204,7 @@ def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
     assert "bad    installing" in capsys.readouterr().out
 
 
-def test_two_users_at_once_share_one_run(machine: Machine, kitchen: Kitchen) -> None:
+def test_two_users_at_once_share_one_run(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("shared", install="echo x >> /srv/shared; sleep 4", verify="test -e /srv/shared")
     bundle = kitchen.bundle("shared")
     answers: dict[int, list[Event]] = {}
@@ -232,7 +222,7 @@ def test_two_users_at_once_share_one_run(machine: Machine, kitchen: Kitchen) -> 
     assert run(machine, "cat /srv/shared") == "x\n"
 
 
-def test_another_bundle_waits_for_the_one_that_runs(machine: Machine, kitchen: Kitchen) -> None:
+def test_another_bundle_waits_for_the_one_that_runs(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("long", install="sleep 4; touch /srv/long", verify="test -e /srv/long")
     kitchen.recipe("next", install="test -e /srv/long && touch /srv/next", verify="test -e /srv/next")
     first: list[Any] = []
@@ -248,7 +238,7 @@ def test_another_bundle_waits_for_the_one_that_runs(machine: Machine, kitchen: K
     assert events[-1]["name"] == "next"
 
 
-def test_a_step_that_needs_more_disk_than_there_is_does_not_begin(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_step_that_needs_more_disk_than_there_is_does_not_begin(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("huge", install="touch /srv/huge", verify="test -e /srv/huge", disk_gib=100000)
     events = apply(machine, kitchen.bundle("huge"))
     assert events[-1]["event"] == "failed"

@@ -10,11 +10,11 @@ import pytest
 
 from provision.model.errors import Unreachable
 from provision.transport.session import Session
-from tests.box.test_session import quiet, run
+from tests.kit.box import quiet, run
 
 if TYPE_CHECKING:
     from provision.transport.inventory import Host
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 PASSWORD = "correct horse"

@@ -18,7 +18,7 @@ from provision.bundle.render import render
 from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.target import Target
-from tests.agent.lab import write_recipe
+from tests.kit.recipes import write_recipe
 
 ROOT = Path(__file__).parents[2]
 

@@ -19,11 +19,11 @@ from provision.bundle.cloud_init import BOOT, LIMIT, cloud_config, user_data
 from provision.bundle.render import render
 from provision.model.errors import BadInput
 from provision.model.target import Target
-from tests.agent.lab import until
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from provision.bundle.step import Bundle
-    from tests.agent.lab import Lab
+    from tests.kit.host import Lab
 
 HOME = str(MACHINE_HOME)
 AIR = 1024

@@ -14,7 +14,7 @@ from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
 from provision.tasks.verbs.recipes import known_place
-from tests.agent.lab import write_recipe
+from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import instance_types
 from provision.model.target import Target
-from tests.agent.lab import write_recipe
+from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

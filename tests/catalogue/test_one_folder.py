@@ -10,9 +10,9 @@ from provision.bundle.render import render
 from provision.catalogue.pages import pages, write
 from provision.catalogue.recipe import TEMPLATES, Catalogue
 from provision.model.target import Target
-from tests.agent.lab import write_recipe
-from tests.recipes import kitchen
-from tests.tasks.test_fab import fab
+from tests.kit import catalogue as checks
+from tests.kit.fab import fab
+from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,12 +114,12 @@ def test_it_has_its_page_and_its_lines_in_the_tables(catalogue: Catalogue, tmp_p
 def test_the_checks_over_the_whole_catalogue_look_at_it(catalogue: Catalogue, folder: Path, tmp_path: Path) -> None:
     def check(name: str) -> tuple[str, list[str], list[str]]:
         fresh = Catalogue(TEMPLATES / "recipes", folder)
-        texts = kitchen.scripts(kitchen.rendered(fresh, ["counter"]))
+        texts = checks.scripts(checks.rendered(fresh, ["counter"]))
         (tmp_path / name).mkdir()
         own = {stem: text for stem, text in texts.items() if stem.startswith("counter.")}
-        return kitchen.shellcheck(tmp_path / name, own), kitchen.writes(own), kitchen.addresses(fresh)
+        return checks.shellcheck(tmp_path / name, own), checks.writes(own), checks.addresses(fresh)
 
-    assert {goal.image for _, goal, _ in kitchen.rendered(catalogue, ["counter"])} == {"ubuntu-22.04"}
+    assert {goal.image for _, goal, _ in checks.rendered(catalogue, ["counter"])} == {"ubuntu-22.04"}
     assert check("sound") == ("", [], [])
     write_recipe(folder / "counter", TOML, install="cd $1\ncurl https://elsewhere.example/x\n", verify="touch /seen\n")
     found, written, elsewhere = check("unsound")

@@ -9,7 +9,7 @@ import pytest
 
 from provision.catalogue.recipe import Catalogue, File, Recipe
 from provision.model.errors import BadInput
-from tests.agent.lab import write_recipe
+from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,12 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.history.timeline_lab import Reader
+from tests.kit.page import Reader
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.history.timeline_lab import Element
+    from tests.kit.page import Element
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 # It runs as root, where its sandbox cannot; no name leads anywhere, for what Chromium itself would like to ask.

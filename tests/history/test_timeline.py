@@ -12,13 +12,14 @@ import pytest
 
 from provision.model.errors import Unreachable
 from provision.transport.inventory import Host
-from tests.history.timeline_lab import HOST, NOON, event, ran, read, rows, step, told
-from tests.tasks.test_fab import fab
+from tests.history.timeline_lab import HOST, NOON, event, journal_of, page_of, ran, step
+from tests.kit.fab import refused, write_hosts
+from tests.kit.page import rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.history.timeline_lab import Element
+    from tests.kit.page import Element
 
 CUDA = [event(0, "start", name="caffe", steps=["base", "cuda"]), step(0, "base", "present", seconds=0.1)]
 BEGUN = [*CUDA, step(1, "cuda", "checking"), step(2, "cuda", "installing")]
@@ -39,13 +40,13 @@ FAILED = event(90, "failed", step="cuda", why="exit code 4", tail=["no such mirr
     ],
 )
 def test_a_step_says_how_it_ended(events: list[Any], alive: str, states: str) -> None:
-    assert rows(read(told(events, alive=alive))) == {"base": "present", "cuda": states}
+    assert rows(page_of(journal_of(events, alive=alive))) == {"base": "present", "cuda": states}
 
 
 def test_a_setup_that_goes_on_after_a_power_cut_has_both_attempts() -> None:
     again = [event(600, "start", name="caffe", steps=["cuda"]), step(601, "cuda", "installing", was="interrupted")]
     whole = [*again, step(700, "cuda", "installed", seconds=99), event(700, "ready", name="caffe")]
-    [setup] = told([*BEGUN, *whole], boots=[(-60, 50), (500, 5000)]).setups
+    [setup] = journal_of([*BEGUN, *whole], boots=[(-60, 50), (500, 5000)]).setups
     assert [(one.name, one.state) for one in setup.steps][1:] == [("cuda", "cut off"), ("cuda", "installed")]
     # The box was gone at 50: no later can it have worked.
     assert setup.steps[1].end == NOON + 50
@@ -54,7 +55,7 @@ def test_a_setup_that_goes_on_after_a_power_cut_has_both_attempts() -> None:
 
 def test_what_was_cut_off_is_not_said_to_have_gone_on_until_now() -> None:
     other = [event(300, "start", "r2", name="base", steps=["base"]), step(301, "base", "present", "r2", seconds=0.1)]
-    first, second = told([*BEGUN, *other, event(301, "ready", "r2", name="base")]).setups
+    first, second = journal_of([*BEGUN, *other, event(301, "ready", "r2", name="base")]).setups
     assert (first.state, first.end, second.state) == ("cut off", NOON + 300, "ready")
 
 
@@ -67,12 +68,12 @@ def test_a_log_stands_at_the_install_that_wrote_it() -> None:
         step(400, "cuda", "installed", "r2", seconds=99),
         event(400, "ready", "r2", name="caffe"),
     ]
-    page = read(told(events, logs=[("step", "cuda", ["all is well"])]))
+    page = page_of(journal_of(events, logs=[("step", "cuda", ["all is well"])]))
     assert [log.text.strip() for log in page.all("pre")] == ["no such mirror", "all is well"]
 
 
 def test_what_came_from_the_job_volume_is_said() -> None:
-    [_, row] = read(told([*BEGUN, step(4, "cuda", "installed", seconds=3, kept="whole")])).all("li")
+    [_, row] = page_of(journal_of([*BEGUN, step(4, "cuda", "installed", seconds=3, kept="whole")])).all("li")
     assert row.all(_class="note")[0].text == "taken from the job volume"
 
 
@@ -94,8 +95,8 @@ SHOWN = [
 
 def test_nothing_that_a_host_tells_becomes_html_or_moves_the_text() -> None:
     runs = [ran("train-1", 0, 9, command=HOSTILE[0], why="<i>why</i>", state="failed", code=1)]
-    journal = told(runs=runs, logs=[("run", "train-1", HOSTILE)])
-    page = read(journal, silent=[(HOST, Unreachable("<u>down</u>"))])
+    journal = journal_of(runs=runs, logs=[("run", "train-1", HOSTILE)])
+    page = page_of(journal, silent=[(HOST, Unreachable("<u>down</u>"))])
     assert page.all("pre")[-1].text.splitlines() == SHOWN
     assert HOSTILE[0] in page.all("dd")[0].text
     assert "<u>down</u>" in page.all(_class="silent")[0].text
@@ -108,7 +109,7 @@ def test_a_run_of_gpurigs_own_is_shown_as_the_command_that_the_user_typed() -> N
     run = ran(
         "get-eyes-1", 0, 9, command="/opt/x/python /opt/x/get order.json", asked="fab dataset-get https://h/eyes.zip"
     )
-    page = read(told(runs=[run]))
+    page = page_of(journal_of(runs=[run]))
     [row] = page.all("li")
     assert row.all(_class="note")[0].text == "fab dataset-get https://h/eyes.zip"
     assert page.all("a", _class="bar")[0].attributes["title"].endswith("fab dataset-get https://h/eyes.zip")
@@ -116,7 +117,7 @@ def test_a_run_of_gpurigs_own_is_shown_as_the_command_that_the_user_typed() -> N
 
 
 def test_the_page_loads_nothing_and_runs_only_its_own_script() -> None:
-    page = read(told(BEGUN, [ran("train-1", 0, 9)]))
+    page = page_of(journal_of(BEGUN, [ran("train-1", 0, 9)]))
     ids = [found.attributes["id"] for found in page.all() if "id" in found.attributes]
     assert len(ids) == len(set(ids))
     bars = page.all("a", _class="bar")
@@ -134,7 +135,7 @@ def test_the_page_loads_nothing_and_runs_only_its_own_script() -> None:
 
 def test_a_host_that_does_not_answer_and_one_that_did_nothing_are_said() -> None:
     gone = Host(name="box-2", address="192.0.2.8")
-    page = read(told(boots=()), silent=[(gone, Unreachable("box-2 does not answer", hint="is it on?"))])
+    page = page_of(journal_of(boots=()), silent=[(gone, Unreachable("box-2 does not answer", hint="is it on?"))])
     [note] = page.all(_class="silent")
     assert "box-2 is not on this page" in note.text
     assert "is it on?" in note.text
@@ -156,7 +157,7 @@ def test_bars_lie_in_the_order_of_time_and_idle_hours_take_no_room() -> None:
         ran("beside", 2 * day + 60, 30),
         ran("early", 0, 300),
     ]
-    page = read(told(runs=runs, now=3 * day + 700, boots=[(-60, day), (2 * day - 60, 4 * day)]))
+    page = page_of(journal_of(runs=runs, now=3 * day + 700, boots=[(-60, day), (2 * day - 60, 4 * day)]))
     places = {bar.text: edges(bar) for bar in page.all("a", _class="bar")}
     assert sorted(places, key=places.__getitem__) == ["early", "long", "beside", "late"]
     widths = {name: right - left for name, (left, right) in places.items()}
@@ -170,7 +171,7 @@ def test_bars_lie_in_the_order_of_time_and_idle_hours_take_no_room() -> None:
 
 
 def test_at_every_zoom_labels_are_apart_and_say_their_time() -> None:
-    page = read(told(runs=[ran("a", 0, 100_000), ran("b", 900_000, 5)], now=1_000_000))
+    page = page_of(journal_of(runs=[ran("a", 0, 100_000), ran("b", 900_000, 5)], now=1_000_000))
     for zoom in (1, 2, 4, 8, 16, 32):
         places = [float(tick.attributes["style"][5:-1]) for tick in page.all("div", _class=f"z{zoom}")]
         assert len(places) > 1
@@ -181,16 +182,12 @@ def test_at_every_zoom_labels_are_apart_and_say_their_time() -> None:
 
 
 def test_lines_are_a_number_within_reason(tmp_path: Path) -> None:
-    done = fab(tmp_path, "timeline", "--lines", "1001")
-    assert done.returncode == 2
-    assert "--lines 1001" in done.stderr
+    assert "--lines 1001" in refused(tmp_path, "timeline", "--lines", "1001")
 
 
 def test_where_no_host_answers_the_page_of_before_stays(tmp_path: Path) -> None:
-    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n')
+    write_hosts(tmp_path, "a")
     (tmp_path / "timeline.html").write_text("of before")
-    done = fab(tmp_path, "timeline")
-    assert done.returncode == 4
-    assert "does not answer" in done.stderr
+    assert "does not answer" in refused(tmp_path, "timeline", code=4)
     assert (tmp_path / "timeline.html").read_text() == "of before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hosts.toml", "timeline.html"]

@@ -14,14 +14,14 @@ from PIL import Image
 from provision.history.timeline import FOLDER, Page
 from provision.transport.inventory import Host
 from tests.history.browser import PROGRAM, SIZE, show
-from tests.history.timeline_lab import event, ran, step, told
+from tests.history.timeline_lab import event, journal_of, ran, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.history.browser import Shown
-    from tests.history.timeline_lab import Element
+    from tests.kit.page import Element
 
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="there is no Chromium here to open the page with")
 
@@ -42,9 +42,9 @@ OUTSIDE = "http://outside.example/picture.png"
 def html() -> str:
     """The page: on one host a setup that failed, on the other two runs."""
     second = dataclasses.replace(
-        told(runs=RUNS, logs=[("run", "train-1", ["epoch 1"])]), host=Host(name="box-2", address="192.0.2.8")
+        journal_of(runs=RUNS, logs=[("run", "train-1", ["epoch 1"])]), host=Host(name="box-2", address="192.0.2.8")
     )
-    return Page([told(SETUP), second], []).html()
+    return Page([journal_of(SETUP), second], []).html()
 
 
 @pytest.fixture(scope="module")

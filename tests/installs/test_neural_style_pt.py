@@ -12,7 +12,7 @@ import pytest
 from provision.catalogue.recipe import Catalogue
 
 if TYPE_CHECKING:
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 FOLDER, NAME = Catalogue().recipes["vgg19"].sources["oxford"]["url"].rsplit("/", 1)
 HOST = f"""\

@@ -11,7 +11,7 @@ import pytest
 from provision.catalogue.recipe import Catalogue
 
 if TYPE_CHECKING:
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 URL = Catalogue().recipes["vgg19"].sources["oxford"]["url"]
 FOLDER, NAME = URL.rsplit("/", 1)

@@ -17,7 +17,7 @@ from provision.catalogue.compatibility import State, cell, oldest_driver
 from provision.catalogue.recipe import TEMPLATES
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
-from tests.recipes.kitchen import (
+from tests.kit.catalogue import (
     CATALOGUE,
     GPUS,
     LICENCES,

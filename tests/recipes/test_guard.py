@@ -12,7 +12,8 @@ import pytest
 
 from provision.bundle import render as bundle
 from provision.model.target import Target
-from tests.recipes.kitchen import CATALOGUE
+from tests.kit.catalogue import CATALOGUE
+from tests.kit.programs import write_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,11 +57,17 @@ class Box:
         text = bundle._render(CATALOGUE.recipes["base"].folder / "guard.sh.j2", target=target)
         (self.folder / "guard").write_text(text, encoding="utf-8")
         for name, body in PROGRAMS.items():
-            path = self.folder / "bin" / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
-            path.chmod(0o755)
-        signs = {"MINUTES": "", "LOGGED_IN": "", "INSTALLING": "", "BOOTED": "0", "UP": "60", **signs}
+            write_program(self.folder / "bin" / name, body)
+        signs = {
+            "MINUTES": "",
+            "LOGGED_IN": "",
+            "INSTALLING": "",
+            "BOOTED": "0",
+            "UP": "60",
+            "LOAD": "",
+            "GPU_USE": "",
+            **signs,
+        }
         env = {**os.environ, **signs, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
         command = ["unshare", "--mount", "bash", "-ec", HOST]
         done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)

@@ -15,7 +15,7 @@ from provision.model.target import Target
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.recipes.conftest import Shell
+    from tests.recipes.shell import Shell
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.tasks.test_fab import fab
+from tests.kit.fab import fab, refused, write_hosts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_a_host_that_fails_keeps_no_other_waiting(tmp_path: Path) -> None:
-    bad = "".join(f'[host.{name}]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n' for name in ("a", "b"))
-    (tmp_path / "hosts.toml").write_text(bad)
+    write_hosts(tmp_path, "a", "b")
     for words in (("status",), ("-H", "a,b", "status"), ("plan", "--recipe", "base"), ("-H", "a,b", "setup-base")):
         done = fab(tmp_path, *words)
         assert done.returncode == 4, words
@@ -22,9 +21,7 @@ def test_a_host_that_fails_keeps_no_other_waiting(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_on_every_host_is_told_once_and_counted(tmp_path: Path) -> None:
-    (tmp_path / "hosts.toml").write_text(
-        "".join(f'[host.{name}]\naddress = "127.0.0.1"\nport = 9\ngpu = "T4"\n' for name in ("a", "b", "c"))
-    )
+    write_hosts(tmp_path, "a", "b", "c", gpu="T4")
     for words, count in ((("setup-cudnn",), 3), (("-H", "a,c", "plan", "--recipe", "cudnn"), 2)):
         done = fab(tmp_path, *words)
         assert done.returncode == 2, words
@@ -47,6 +44,5 @@ def test_limit_takes_names_and_addresses_and_knows_what_there_is(tmp_path: Path)
     # One host needs neither its name before each line nor a summary.
     assert "hosts failed" not in one
     for words in (("setup-base",), ("run", "--command=ls"), ("fetch", "x"), ("render",)):
-        wrong = fab(tmp_path, *words, "--limit", "x,w")
-        assert wrong.returncode == 2, words
-        assert wrong.stderr == "error: --limit w: no host has that name or address\n       there are: x, y, z\n", words
+        wrong = refused(tmp_path, *words, "--limit", "x,w")
+        assert wrong == "error: --limit w: no host has that name or address\n       there are: x, y, z\n", words

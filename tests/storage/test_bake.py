@@ -24,14 +24,14 @@ from provision.storage.bake import Bakery
 from provision.transport import ec2
 from provision.transport.inventory import Host
 from rehearsal.errors import RehearsalError
-from tests.recipes.kitchen import shellcheck
-from tests.rehearsal.cloud.helpers import run, serve
+from tests.kit.catalogue import shellcheck
+from tests.kit.cloud import run, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.rehearsal.cloud.helpers import Wired
+    from tests.kit.cloud import Wired
 
 TARGET = Target(volume_id="vol-0123456789abcdef0", idle_stop_minutes=60, lifetime_hours=4)
 DISKS = [

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from provision.catalogue.recipe import Catalogue
 from provision.tasks.target import gpu_model
+from tests.kit.fab import ROOT, fab, pulumi_that_says
 
-ROOT = Path(__file__).parents[2]
-FAB = Path(sys.executable).with_name("fab")
+if TYPE_CHECKING:
+    from pathlib import Path
+
 LICENCES = ("--accept", "nvidia-cuda", "--accept", "nvidia-cudnn")
-
-
-def fab(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run `fab` in a folder of its own, with no `pulumi` on PATH unless the test gives one."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("GPURIG_", "PULUMI_", "AWS_"))}
-    environment = {**clean, "PATH": "/usr/bin:/bin", **env}
-    command = [str(FAB), "--search-root", str(ROOT), *words]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-
-
-def pulumi_that_says(folder: Path, stdout: str = "", stderr: str = "", code: int = 0) -> str:
-    """Put a `pulumi` in `folder` that answers `stack output`; returns a PATH with it."""
-    program = folder / "pulumi"
-    (folder / "stdout").write_text(stdout)
-    (folder / "stderr").write_text(stderr)
-    program.write_text(f'#!/bin/sh\ncat "{folder}/stdout"; cat "{folder}/stderr" >&2; exit {code}\n')
-    program.chmod(0o755)
-    return f"{folder}:/usr/bin:/bin"
 
 
 def test_every_recipe_has_its_task(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from provision.transport.session import Session
 from provision.work.sync import sync
 from provision.work.transfer import fetch
 from provision.work.worktree import ignored, listed
-from tests.tasks.test_fab import fab
+from tests.kit.fab import fab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

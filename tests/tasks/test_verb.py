@@ -12,7 +12,7 @@ from provision.model.errors import GpurigError, Unreachable
 from provision.tasks.verb import verb
 from provision.transport import inventory
 from provision.transport.inventory import Host
-from tests.tasks.test_fab import fab
+from tests.kit.fab import fab
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import http.server
-import json
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from provision.model.errors import BadInput
-from provision.model.target import MIRROR_KINDS, Target
+from provision.model.target import MIRROR_KINDS
 from provision.transport import host_keys, inventory
-from tests.tasks.test_fab import fab, pulumi_that_says
+from tests.kit.fab import fab, host_row, outputs, pulumi_that_says, refused
+from tests.kit.servers import Handler, serving
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -33,36 +31,6 @@ def key(kind: str = "ssh-ed25519", *, fill: int = 7) -> str:
 def block(*lines: str) -> str:
     """Return what cloud-init prints on a console."""
     return "\r\n".join([host_keys.BEGIN, *lines, host_keys.END, ""])
-
-
-def row(**changes: object) -> dict[str, object]:
-    """Return one host of the stack's output document; nothing answers at its address."""
-    return {
-        "name": "box",
-        "address": "127.0.0.1",
-        "user": "ubuntu",
-        "port": 9,
-        "recipe": "digits",
-        "ports": {},
-        "instanceId": "i-0a1",
-        "instanceType": "g4dn.xlarge",
-        "region": "us-east-1",
-        "pricePerHour": None,
-        "target": Target().to_document(),
-        **changes,
-    }
-
-
-def document(*rows: dict[str, object]) -> str:
-    return json.dumps({"version": inventory.VERSION, "hosts": rows})
-
-
-def refused(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what `fab` said as it refused its input."""
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stderr.startswith("error: ")
-    assert "Traceback" not in done.stderr
-    return done.stderr
 
 
 @pytest.mark.parametrize(
@@ -87,7 +55,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 )
 def test_a_wrong_hosts_file_is_refused_by_file_and_key(tmp_path: Path, text: str, said: tuple[str, ...]) -> None:
     (tmp_path / "hosts.toml").write_text(text)
-    stderr = refused(fab(tmp_path, "plan"))
+    stderr = refused(tmp_path, "plan")
     assert "hosts.toml: " in stderr
     for part in said:
         assert part in stderr
@@ -95,12 +63,12 @@ def test_a_wrong_hosts_file_is_refused_by_file_and_key(tmp_path: Path, text: str
 
 def test_a_hosts_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "hosts.toml").write_bytes(f"# caf\xe9\n{GOOD}".encode("latin-1"))
-    assert "hosts.toml: 'utf-8' codec can't decode byte 0xe9" in refused(fab(tmp_path, "plan"))
+    assert "hosts.toml: 'utf-8' codec can't decode byte 0xe9" in refused(tmp_path, "plan")
 
 
 def test_the_problems_of_all_tables_come_at_once(tmp_path: Path) -> None:
     (tmp_path / "hosts.toml").write_text(f'sources = "x"\n{HEAD}port = "22"\n[host.b]\naddress = 5\n')
-    stderr = refused(fab(tmp_path, "plan"))
+    stderr = refused(tmp_path, "plan")
     for part in ('"sources" has', '[host.a] "port" has', '[host.b] "address" has', "[host.b] needs gpu"):
         assert part in stderr
 
@@ -122,14 +90,12 @@ def test_what_was_given_goes_before_the_hosts_file(tmp_path: Path, monkeypatch: 
 
 def test_a_port_on_the_command_line_is_the_one_that_is_tried(tmp_path: Path) -> None:
     (tmp_path / "hosts.toml").write_text(GOOD)
-    done = fab(tmp_path, "-H", "eve@a:10", "status")
-    assert done.returncode == 4, done.stderr
-    assert "a (127.0.0.1) does not answer on port 10" in done.stderr
+    assert "a (127.0.0.1) does not answer on port 10" in refused(tmp_path, "-H", "eve@a:10", "status", code=4)
 
 
 def test_a_hosts_file_that_is_named_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for words in (("status",), ("-H", "a", "status")):
-        assert "gone.toml: " in refused(fab(tmp_path, *words, GPURIG_HOSTS="gone.toml"))
+        assert "gone.toml: " in refused(tmp_path, *words, GPURIG_HOSTS="gone.toml")
     monkeypatch.setenv("GPURIG_HOSTS", str(tmp_path / "gone.toml"))
     with pytest.raises(BadInput, match=r"gone\.toml"):
         inventory.named("a", user=None, port=None)
@@ -151,9 +117,7 @@ def test_the_project_is_found_from_a_folder_in_it(tmp_path: Path, monkeypatch: p
 def test_fab_reads_the_hosts_file_of_the_project_from_a_folder_in_it(tmp_path: Path) -> None:
     (tmp_path / "hosts.toml").write_text(GOOD)
     (tmp_path / "notes").mkdir()
-    done = fab(tmp_path / "notes", "status")
-    assert done.returncode == 4, done.stderr
-    assert "a (127.0.0.1) does not answer on port 9" in done.stderr
+    assert "a (127.0.0.1) does not answer on port 9" in refused(tmp_path / "notes", "status", code=4)
 
 
 def test_keys_are_read_from_the_last_whole_block_of_a_console() -> None:
@@ -188,7 +152,7 @@ class Console(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answer)
 
 
-class _Answer(http.server.BaseHTTPRequestHandler):
+class _Answer(Handler):
     server: Console
 
     def do_POST(self) -> None:
@@ -197,23 +161,14 @@ class _Answer(http.server.BaseHTTPRequestHandler):
         text = self.server.texts.pop(0) if len(self.server.texts) > 1 else self.server.texts[0]
         output = base64.b64encode(text.encode()).decode()
         body = f"<GetConsoleOutputResponse><output>{output}</output></GetConsoleOutputResponse>".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the tests' output clean."""
+        self.answer(200, body)
 
 
 @pytest.fixture
 def console() -> Iterator[Console]:
-    with Console(block(key()[:40]), block(key()[:40], key())) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    server = Console(block(key()[:40]), block(key()[:40], key()))
+    with serving(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_keys_are_pinned_once_they_are_whole_with_the_stacks_profile(tmp_path: Path, console: Console) -> None:
@@ -222,7 +177,7 @@ def test_keys_are_pinned_once_they_are_whole_with_the_stacks_profile(tmp_path: P
     pins.parent.mkdir()
     pins.write_text(f"i-0b2 {key(fill=1)}\ni-0a1 {key()[:40]}\n")
     env = {
-        "PATH": pulumi_that_says(tmp_path, stdout=document(row(profile="lab"))),
+        "PATH": pulumi_that_says(tmp_path, stdout=outputs(host_row(profile="lab"))),
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{console.server_port}",
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "aws"),
         "AWS_CONFIG_FILE": str(tmp_path / "none"),
@@ -239,11 +194,8 @@ def test_keys_are_pinned_once_they_are_whole_with_the_stacks_profile(tmp_path: P
 
 def test_credentials_that_are_not_there_are_asked_for_by_profile(tmp_path: Path) -> None:
     env = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
-    path = pulumi_that_says(tmp_path, stdout=document(row(profile="lab")))
-    done = fab(tmp_path, "status", PATH=path, **env)
-    assert done.returncode == 5, done.stderr
-    assert 'the profile "lab" (aws:profile)' in done.stderr
-    path = pulumi_that_says(tmp_path, stdout=document(row()))
-    done = fab(tmp_path, "status", PATH=path, AWS_EC2_METADATA_DISABLED="true", **env)
-    assert done.returncode == 5, done.stderr
-    assert "$AWS_PROFILE" in done.stderr
+    path = pulumi_that_says(tmp_path, stdout=outputs(host_row(profile="lab")))
+    assert 'the profile "lab" (aws:profile)' in refused(tmp_path, "status", code=5, PATH=path, **env)
+    path = pulumi_that_says(tmp_path, stdout=outputs(host_row()))
+    env["AWS_EC2_METADATA_DISABLED"] = "true"
+    assert "$AWS_PROFILE" in refused(tmp_path, "status", code=5, PATH=path, **env)

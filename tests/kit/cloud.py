@@ -1,16 +1,16 @@
-"""What the tests of the cloud share: a recording hypervisor and short ways to common things."""
+"""A cloud in the process of the test, with a recording hypervisor, and short ways to common things in it."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import os
-import threading
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.handle import Cloud
 from rehearsal.hypervisor import NoMachines
+from tests.kit.servers import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,14 +84,15 @@ def serve(state: Path) -> Iterator[Wired]:
 
     hypervisor = Recorder()
     server = listen(build(state, hypervisor, caller="198.18.0.1"), 0)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    endpoint = f"http://127.0.0.1:{server.server_port}"
-    yield Wired(Cloud(state=state, endpoint=endpoint, pid=os.getpid()), hypervisor)
-    urllib.request.urlopen(f"{endpoint}/moto-api/reset", data=b"", timeout=10).close()  # noqa: S310 - http, on this machine
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server) as endpoint:
+        yield Wired(Cloud(state=state, endpoint=endpoint, pid=os.getpid()), hypervisor)
+        urllib.request.urlopen(f"{endpoint}/moto-api/reset", data=b"", timeout=10).close()  # noqa: S310 - http, on this machine
+
+
+def tagged(kind: str, *, stack: str = "dev", host: str = "box", **more: str) -> list[dict[str, Any]]:
+    """Return the tags of a stack's job volume for what is made of this kind, with others or more of them."""
+    tags = {"project": "gpurig", "stack": stack, "host": host, "volume": "jobs", **more}
+    return [{"ResourceType": kind, "Tags": [{"Key": f"gpurig:{key}", "Value": tags[key]} for key in tags]}]
 
 
 def run(ec2: Any, **more: Any) -> dict[str, Any]:

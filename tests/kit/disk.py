@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from provision.bundle import render as bundle
 from provision.model.target import Target
-from tests.recipes.kitchen import CATALOGUE, VOLUME
+from tests.kit.catalogue import CATALOGUE, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

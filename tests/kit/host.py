@@ -14,22 +14,23 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import pytest
+
 from provision.agent.service import SETUP_MODULE
 from provision.bundle import program
 from provision.bundle.render import render
 from provision.catalogue.recipe import Catalogue
 from provision.model.target import Target
+from tests.kit.recipes import write_recipe
+from tests.kit.wait import PATIENCE, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from provision.bundle.step import Bundle
 
 Event = dict[str, Any]
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 60
-"""Seconds after which a test gives up on something that has to happen: far more than it takes."""
 # What a client runs on the host over SSH, and an end to it should it never end.
 LAUNCHER = (
     f"import signal; signal.alarm({2 * PATIENCE})\n"
@@ -37,25 +38,6 @@ LAUNCHER = (
     "serve.main({}, json.loads(zlib.decompress(sys.stdin.buffer.read())))"
 )
 ACCOUNT = {"user": "nobody", "mount_point": "/nowhere", "volume_id": ""}
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that has to happen."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "what the test waits for did not happen"
-        time.sleep(0.02)
-
-
-def write_recipe(folder: Path, toml: str = "", *, install: str = "", verify: str = "", **files: str) -> None:
-    """Write a recipe's folder; `toml` comes after a summary and a version unless it brings its own."""
-    folder.mkdir(parents=True, exist_ok=True)
-    head = "" if "summary =" in toml else f'summary = "{folder.name}"\nversion = "1"\n'
-    (folder / "recipe.toml").write_text(head + toml, encoding="utf-8")
-    (folder / "install.sh.j2").write_text(install, encoding="utf-8")
-    (folder / "verify.sh.j2").write_text(verify, encoding="utf-8")
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
 
 
 class Client:
@@ -248,3 +230,24 @@ def states(events: list[Event]) -> dict[str, str]:
 def names(events: list[Event]) -> list[str]:
     """Return the kinds of events, in order."""
     return [event["event"] for event in events]
+
+
+@pytest.fixture
+def templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Templates with an empty library: what these tests render needs no functions."""
+    folder = tmp_path / "templates"
+    (folder / "host").mkdir(parents=True)
+    (folder / "recipes").mkdir()
+    (folder / "host" / "lib.sh.j2").write_text("# no functions\n")
+    monkeypatch.setattr("provision.bundle.render.TEMPLATES", folder)
+    return folder
+
+
+@pytest.fixture
+def lab(tmp_path: Path, templates: Path) -> Iterator[Lab]:  # noqa: ARG001 - it renders with them
+    """One host that no other test knows; its processes end with the test."""
+    shm = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+    with tempfile.TemporaryDirectory(dir=shm if os.access(shm, os.W_OK) else tmp_path) as memory:
+        host = Lab(tmp_path, Path(memory))
+        yield host
+        host.clean_up()
