@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from provision.bundle.render import render
 
 if TYPE_CHECKING:
-    from provision.catalogue.recipe import Catalogue
+    from provision.catalogue.catalogue import Catalogue
     from provision.model.target import Target
 
 

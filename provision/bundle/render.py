@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from provision.agent.paths import MACHINE_HOME, PREFIX
 from provision.bundle import kept, slim
 from provision.bundle.step import Bundle, Step
-from provision.catalogue.recipe import TEMPLATES, Catalogue
+from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.recipes import TEMPLATES
 from provision.model.errors import BadInput
 
 if TYPE_CHECKING:

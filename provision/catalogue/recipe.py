@@ -1,25 +1,20 @@
-"""Recipes: load the catalogue, order what is asked for, say what cannot work on a host before anything is billed."""
+"""A recipe, as its recipe.toml describes it."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import graphlib
-import os
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision.catalogue import compatibility, recipe_file
+from provision.catalogue import recipe_file
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, images
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from provision.model.target import Target
-
-TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,7 +119,7 @@ class Recipe:
         return (*table.get("licences", self.licences), *on_gpu)
 
 
-def _load(folder: Path) -> Recipe:
+def load_recipe(folder: Path) -> Recipe:
     """Read a recipe's folder. Raises `BadInput` with everything that is wrong in it."""
     path = folder / "recipe.toml"
     try:
@@ -139,100 +134,3 @@ def _load(folder: Path) -> Recipe:
         fields[key] = Trial(**table[key]) if key in table else None
     fields["files"] = tuple(File(path=target, **row) for target, row in table.get("files", {}).items())
     return Recipe(name=folder.name, folder=folder, **fields)
-
-
-def _folders() -> tuple[Path, ...]:
-    """Return gpurig's own folder of recipes, then those that $GPURIG_RECIPES names, separated as in $PATH."""
-    others = os.environ.get("GPURIG_RECIPES", "").split(os.pathsep)
-    return (TEMPLATES / "recipes", *(Path(word).expanduser() for word in others if word))
-
-
-class Catalogue:
-    """All recipes by name, from one or more folders of recipe folders; a later folder's recipe wins."""
-
-    def __init__(self, *folders: Path) -> None:
-        self.recipes: dict[str, Recipe] = {}
-        problems: list[str] = []
-        for parent in folders or _folders():
-            if not parent.is_dir():
-                problems.append(f"{parent}: there is no such folder of recipes")
-            for path in sorted(parent.glob("*/recipe.toml")):
-                try:
-                    self.recipes[path.parent.name] = _load(path.parent)
-                except BadInput as error:
-                    problems += error.problems
-        if problems:
-            raise BadInput(problems)
-        self._order = self._sorted()
-
-    def ordered(self) -> tuple[Recipe, ...]:
-        """Return all recipes, each after what it needs."""
-        return tuple(self.recipes[name] for name in self._order)
-
-    def _sorted(self) -> tuple[str, ...]:
-        """Return all names, each after what it needs. Raises `BadInput` where that cannot be."""
-        unknown = [
-            f'{recipe.folder / "recipe.toml"}: {key} "{name}", which is no recipe'
-            for recipe in self.recipes.values()
-            for key in ("needs", "needs_on_gpu", "conflicts")
-            for name in getattr(recipe, key)
-            if name not in self.recipes
-        ]
-        if unknown:
-            raise BadInput(unknown)
-        try:
-            sorter = graphlib.TopologicalSorter({r.name: r.needs + r.needs_on_gpu for r in self.recipes.values()})
-            return tuple(sorter.static_order())
-        except graphlib.CycleError as error:
-            names = error.args[1][::-1]  # graphlib goes from what is needed to what needs it
-            path = self.recipes[names[0]].folder / "recipe.toml"
-            raise BadInput([f"{path}: needs goes round in a circle: {' → '.join(names)}"]) from error
-
-    def unknown_licences(self, words: Iterable[str]) -> dict[str, str]:
-        """Return what there is to say, by word, of those that are no licence which some recipe comes under."""
-        known = compatibility.licences(self)
-        said: dict[str, str] = {}
-        for word in words:
-            if word not in known:
-                near = difflib.get_close_matches(word.lower(), known)
-                hint = f"; near it: {', '.join(near)}" if near else ""
-                said[word] = f"there is no licence of that name{hint}; there are: {', '.join(known)}"
-        return said
-
-    def closure(self, names: Iterable[str], gpu: str = "") -> set[str]:
-        """Return these recipes and all that they need, at any depth; `gpu` is the host's ("none"), "" one unknown."""
-        found: set[str] = set()
-        todo = list(names)
-        while todo:
-            name = todo.pop()
-            if name not in found:
-                found.add(name)
-                recipe = self.recipes[name]
-                todo += recipe.needs if gpu == NO_GPU else recipe.needs + recipe.needs_on_gpu
-        return found
-
-    def order(self, names: Iterable[str], target: Target) -> tuple[Recipe, ...]:
-        """Return what has to run for `names` on `target`, each recipe after what it needs.
-
-        Raises `BadInput` with every reason why it cannot work there.
-        """
-        names = tuple(names)
-        if problems := self.problems(names, target):
-            raise BadInput(problems)
-        wanted = self.closure(names, target.gpu)
-        return tuple(r for r in self.ordered() if r.name in wanted and not (r.needs_gpu and target.gpu == NO_GPU))
-
-    def problems(self, names: Iterable[str], target: Target) -> list[str]:
-        """Return every reason why `names` cannot be installed on `target`; an empty list when they can."""
-        names = tuple(names)
-        known = ", ".join(sorted(self.recipes))
-        problems = [f'there is no recipe "{name}"; there are: {known}' for name in names if name not in self.recipes]
-        problems += [
-            f'{key}: there is no recipe "{name}"; there are: {known}'
-            for key in ("sources", "unpinned")
-            for name in getattr(target, key)
-            if name not in self.recipes
-        ]
-        if target.image not in images():
-            problems.append(f'there is no image "{target.image}"; there are: {", ".join(sorted(images()))}')
-        return problems or compatibility.problems(self, names, target)

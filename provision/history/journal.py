@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from provision.agent.wire import answers, setups
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
     from provision.transport.session import Session
 
 CHECKED = (StepState.CHECKING, StepState.PRESENT, StepState.FOUND)

@@ -9,7 +9,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from provision.catalogue.recipe import TEMPLATES
+from provision.catalogue.recipes import TEMPLATES
 from provision.history.axis import Axis
 from provision.history.rows import sections
 from provision.model.words import amount, took
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from provision.history.journal import Journal
     from provision.history.rows import Row, Section
     from provision.model.errors import GpurigError
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
 
 FOLDER = TEMPLATES / "timeline"
 ZOOMS = (1, 2, 4, 8, 16, 32)

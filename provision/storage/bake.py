@@ -13,8 +13,8 @@ from provision.storage.volumes import answers, client
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provision.model.host import Host
     from provision.screen.progress import View
-    from provision.transport.inventory import Host
 
 POLL_SECONDS = 2
 ALIVE = ("pending", "running", "shutting-down", "stopping", "stopped")

@@ -14,7 +14,7 @@ from provision.transport import ec2
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
 
 COMPLETED = "completed"
 IDENTITY = (PROJECT, STACK, HOST, VOLUME)

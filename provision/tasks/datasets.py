@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePosixPath
 
+    from provision.model.host import Host
     from provision.model.run import Run
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
     Prepare = Callable[[Session, PurePosixPath, View], "Job"]
     """What is to be done on a host before its run: gets the folder of all data sets, and gives the job."""

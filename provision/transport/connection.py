@@ -20,7 +20,7 @@ from provision.transport import host_keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
 
 # paramiko's threads log what went wrong, with a traceback; what reaches the user is the error that comes of it.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from provision.agent.wire.events import Event
     from provision.agent.wire.requests import Place, Request
     from provision.bundle.step import Bundle
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
 
 Answer = TypeVar("Answer", bound="Mapping[str, object]")
 Item = TypeVar("Item")

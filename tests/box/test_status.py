@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.bundle import render as bundle
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 from tests.kit.box import nvidia_smi, run
 from tests.kit.fab import fab_ends

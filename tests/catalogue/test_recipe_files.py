@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.catalogue.recipe import Catalogue, File, Recipe
+from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.recipe import File, Recipe
 from provision.model.errors import BadInput
 from tests.kit.recipes import write_recipe
 

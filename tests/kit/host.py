@@ -19,7 +19,7 @@ import pytest
 from provision.agent.service import SETUP_MODULE
 from provision.bundle import program
 from provision.bundle.render import render
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 from tests.kit.recipes import write_recipe
 from tests.kit.wait import PATIENCE, until

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from provision.catalogue.recipe import TEMPLATES
+from provision.catalogue.recipes import TEMPLATES
 from provision.tasks.verbs.dataset_build import DEFAULTS
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ from provision.work.upload import upload
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
     from provision.tasks.datasets import Job
-    from provision.transport.inventory import Host
 
 OPTIONS = {
     "path": "a folder, or one file: an archive is unpacked on the host",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 from provision.agent.verbs import Verb
 from provision.agent.wire.answers import Overview
 from provision.agent.words import Kind
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.errors import GpurigError
 from provision.model.platforms import NO_GPU
 from provision.model.run import Run
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provision.agent.wire.documents import DataSet, Mark, RunRow
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 
 class Snapshot(TypedDict):

@@ -13,9 +13,9 @@ from provision.tasks.verb import verb
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 STOPPED = "stopped watching; EC2 goes on copying the snapshot, and nothing was pruned"
 OPTIONS = {

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 
 from provision.bundle.render import activation, render
 from provision.catalogue.compatibility import State, best_target, cell, oldest_driver
-from provision.catalogue.pages import matrix
-from provision.catalogue.pages.markdown import bullets, commands, section, table
-from provision.catalogue.pages.origin import origins
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
+from provision.pages import matrix
+from provision.pages.markdown import bullets, commands, section, table
+from provision.pages.origin import origins
 
 if TYPE_CHECKING:
     from provision.bundle.render import Variables
     from provision.bundle.step import Step
-    from provision.catalogue.recipe import Catalogue, Recipe
+    from provision.catalogue.catalogue import Catalogue
+    from provision.catalogue.recipe import Recipe
     from provision.model.target import Target
 
-DOCUMENTS = Path(__file__).parents[3] / "docs" / "documents"
+DOCUMENTS = Path(__file__).parents[2] / "docs" / "documents"
 
 
 @functools.cache

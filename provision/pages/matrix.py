@@ -6,14 +6,14 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from provision.catalogue.compatibility import State, capabilities, oldest_driver, row
-from provision.catalogue.pages.markdown import bullets, table
 from provision.model.platforms import NO_GPU, cheapest, images
+from provision.pages.markdown import bullets, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provision.catalogue.catalogue import Catalogue
     from provision.catalogue.compatibility import Cell
-    from provision.catalogue.recipe import Catalogue
 
 _HEAD = """# What works where
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.catalogue.pages import matrix, recipe
-from provision.catalogue.pages.markdown import table
+from provision.pages import matrix, recipe
+from provision.pages.markdown import table
 
 if TYPE_CHECKING:
-    from provision.catalogue.recipe import Catalogue
+    from provision.catalogue.catalogue import Catalogue
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def pages(catalogue: Catalogue) -> dict[str, str]:
