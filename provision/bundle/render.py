@@ -109,14 +109,14 @@ def _values(recipe: Recipe, target: Target) -> dict[str, Any]:
     }
 
 
-def _own(recipe: Recipe, target: Target, key: str, text: str) -> str:
+def _expand_key(recipe: Recipe, target: Target, key: str, text: str) -> str:
     """Return the template that a recipe's recipe.toml has under `key`, rendered."""
     return _expand(text, f"{recipe.folder / 'recipe.toml'}: {key}", **_values(recipe, target))
 
 
 def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     values = _values(recipe, target)
-    own = {name: _own(recipe, target, f"env.{name}", value) for name, value in recipe.env.items()}
+    env_of_recipe = {name: _expand_key(recipe, target, f"env.{name}", value) for name, value in recipe.env.items()}
     files = tuple(
         {"path": file.path, "mode": file.mode, "content": _render(recipe.folder / file.template, **values)}
         for file in recipe.files
@@ -126,15 +126,15 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
         # A source that carries another release than the recipe names says so itself.
         version=str(values["source"].get("release", recipe.version)) or "as found",
         install=_script(_render(recipe.folder / "install.sh.j2", **values), env),
-        verify=_script(_render(recipe.folder / "verify.sh.j2", **values), [*env, *own.items()]),
+        verify=_script(_render(recipe.folder / "verify.sh.j2", **values), [*env, *env_of_recipe.items()]),
         files=files,
-        env=own,
+        env=env_of_recipe,
         timeout=int(recipe.minutes * 600) + 300,
         disk_gib=recipe.disk_gib,
         reboot=recipe.reboot,
         undo=recipe.undo,
         notes=_notes(recipe, target, values["source"]),
-        keeps=kept.folders(recipe, [_own(recipe, target, "keeps", text) for text in recipe.keeps]),
+        keeps=kept.folders(recipe, [_expand_key(recipe, target, "keeps", text) for text in recipe.keeps]),
     )
 
 
@@ -166,9 +166,9 @@ def activation(name: str, target: Target, catalogue: Catalogue | None = None) ->
     recipe = (catalogue or Catalogue()).recipes.get(name)
     if recipe is None:
         raise BadInput([f'there is no recipe "{name}"; `fab recipes` lists those that there are'])
-    return [(key, _own(recipe, target, f"activate.{key}", value)) for key, value in recipe.activate.items()]
+    return [(key, _expand_key(recipe, target, f"activate.{key}", value)) for key, value in recipe.activate.items()]
 
 
 def command_of(recipe: Recipe, kind: Literal["example", "bench"], target: Target) -> str:
     """Return the shell command of a recipe's trial. Raises `BadInput` with the key when it does not render."""
-    return _own(recipe, target, f"{kind}.command", getattr(recipe, kind).command)
+    return _expand_key(recipe, target, f"{kind}.command", getattr(recipe, kind).command)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 CUDA = "cuda"
 DRIVER = "nvidia-driver"
-"""The recipes that the others' CUDA and driver come from."""
 PRESENT = "present"
 """The source of what an image, or the user, has installed already."""
 
@@ -32,7 +31,7 @@ class State(enum.StrEnum):
     TRIED = "tried"
     """It was seen to install and verify there."""
     EXPECTED = "expected"
-    """Nothing speaks against it; nobody has seen it yet."""
+    """Nothing speaks against it; nobody has seen it."""
     NO = "no"
 
 
@@ -184,8 +183,8 @@ def driver_problems(catalogue: Recipes, name: str, target: Target, driver: Calla
     The host is asked only where it matters: not where the same setup brings the driver.
     """
     oldest, recipe = oldest_driver(catalogue, name), catalogue.recipes.get(DRIVER)
-    brought = recipe and DRIVER in catalogue.closure([name]) and recipe.source_for(target) != PRESENT
-    if target.gpu == NO_GPU or brought or not oldest or not 0 < _branch(there := driver()) < oldest:
+    installed = recipe and DRIVER in catalogue.closure([name]) and recipe.source_for(target) != PRESENT
+    if target.gpu == NO_GPU or installed or not oldest or not 0 < _branch(there := driver()) < oldest:
         return []
     what = f'recipe "{name}" needs NVIDIA\'s driver {oldest} or newer, and this host has {there}'
     # One that is there already stays: the recipe alone would change nothing.
@@ -243,9 +242,9 @@ def _images(recipe: Recipe, source: str) -> list[str]:
 def _cuda_release(catalogue: Recipes, name: str, target: Target) -> str:
     """Return the release of the CUDA that a recipe uses there: its own, or what the CUDA recipe brings."""
     recipe = catalogue.recipes[name]
-    own = recipe.sources.get(recipe.source_for(target), {}).get(CUDA)
-    if own or CUDA not in catalogue.closure([name], target.gpu):
-        return str(own or "")
+    bundled = recipe.sources.get(recipe.source_for(target), {}).get(CUDA)
+    if bundled or CUDA not in catalogue.closure([name], target.gpu):
+        return str(bundled or "")
     cuda = catalogue.recipes[CUDA]
     table = cuda.sources.get(cuda.source_for(target), {})
     return str(table.get("release", cuda.version)) or "as found"

@@ -149,8 +149,8 @@ def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> 
     user = row.get("user", images()[image].user)
     model = row["gpu"]
     compute = row.get("compute", gpus()[model].compute if model != NO_GPU else Target.compute)
-    own = {key: row[key] for key in ("mount_point", "allow", "ui_port") if key in row}
-    target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **own, **shared})
+    given = {key: row[key] for key in ("mount_point", "allow", "ui_port") if key in row}
+    target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **given, **shared})
     recipe = row.get("recipe", Host.recipe)
     return Host(name=name, address=row["address"], user=user, port=row.get("port", 22), target=target, recipe=recipe)
 

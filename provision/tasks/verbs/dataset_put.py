@@ -76,7 +76,7 @@ def _folder(session: Session, folder: Path, names: list[str], name: str, out: Vi
     """Send a folder, and give it its name once it is whole; of one that was sent before, what has changed."""
     goal = session.mount_point / "datasets" / name
     began = session.one({"verb": Verb.BEGIN, "goal": str(goal)}, answers.Begun)
-    sent = send(session, folder, began["path"], names, out, goes=lambda extra: extra)
+    sent = send(session, folder, began["path"], names, out, deletes=lambda extra: extra)
     at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     session.one({"verb": Verb.FINISH, "goal": str(goal), "at": at}, answers.Finished)
     deleted = f", {sent.deleted} deleted" if sent.deleted else ""
