@@ -13,7 +13,7 @@ import shlex
 import traceback
 from typing import TYPE_CHECKING, Any, Literal
 
-from provision import kept, slim
+from provision import kept, recipe_file, slim
 from provision.errors import BadInput
 from provision.recipe import TEMPLATES, Catalogue
 
@@ -131,7 +131,7 @@ def _expand(text: str, where: str, **values: object) -> str:
 
 
 def _render(path: Path, **values: object) -> str:
-    return _expand(path.read_text(encoding="utf-8"), str(path), **values)
+    return _expand(recipe_file.read(path), str(path), **values)
 
 
 def _mirrored(value: object, target: Target) -> Any:
@@ -185,17 +185,18 @@ def _own(recipe: Recipe, target: Target, key: str, text: str) -> str:
 def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     values = _values(recipe, target)
     own = {name: _own(recipe, target, f"env.{name}", value) for name, value in recipe.env.items()}
-    files = tuple(
-        {"path": file.path, "mode": file.mode, "content": _render(recipe.folder / file.template, **values)}
-        for file in recipe.files
-    )
+    files = []
+    for file in (*recipe.files, *(file for folder in recipe.folders for file in folder.files(recipe.folder))):
+        path = recipe.folder / file.template
+        content = recipe_file.read(path) if file.verbatim else _render(path, **values)
+        files.append({"path": file.path, "mode": file.mode, "content": content})
     return Step(
         name=recipe.name,
         # A source that carries another release than the recipe names says so itself.
         version=str(values["source"].get("release", recipe.version)) or "as found",
         install=_script(_render(recipe.folder / "install.sh.j2", **values), env),
         verify=_script(_render(recipe.folder / "verify.sh.j2", **values), [*env, *own.items()]),
-        files=files,
+        files=tuple(files),
         env=own,
         timeout=int(recipe.minutes * 600) + 300,
         disk_gib=recipe.disk_gib,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from provision import compatibility, recipe_file
 from provision.errors import BadInput
 from provision.platforms import NO_GPU, images
+from provision.recipe_file import File, Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
     from provision.target import Target
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class File:
-    """A file that a recipe puts on the host: rendered from `template` in the recipe's folder."""
-
-    path: str
-    template: str
-    mode: str = "0644"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,6 +86,7 @@ class Recipe:
     bench: Trial | None = None
     """What `fab bench-<name>` runs, on the CPU and on the GPU; writes `bench.json` into its results."""
     files: tuple[File, ...] = ()
+    folders: tuple[Folder, ...] = ()
     images: tuple[str, ...] = ()
     """Images that it supports; empty: all."""
     compute: tuple[str, ...] = ()
@@ -137,7 +130,8 @@ def _load(folder: Path) -> Recipe:
     fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in {**table, **supports}.items()}
     for key in ("example", "bench"):
         fields[key] = Trial(**table[key]) if key in table else None
-    fields["files"] = tuple(File(path=target, **row) for target, row in table.get("files", {}).items())
+    for key, kind in (("files", File), ("folders", Folder)):
+        fields[key] = tuple(kind(path=target, **row) for target, row in table.get(key, {}).items())
     return Recipe(name=folder.name, folder=folder, **fields)
 
 
