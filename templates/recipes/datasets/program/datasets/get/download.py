@@ -9,15 +9,15 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from disk import FULL, full
-from sources import Changed, Temporary
-from words import Stop, pause, say
+from datasets.get.disk import FULL, full
+from datasets.get.sources import Changed, Temporary
+from datasets.get.words import Stop, pause, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from part import Part
+    from datasets.get.part import Part
 
 PIECE = 2**26
 """Bytes that are asked for at once."""

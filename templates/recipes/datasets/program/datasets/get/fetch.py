@@ -13,24 +13,24 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import sums
-from disk import Ballast, free, settle
-from download import KEPT, Downloads
-from feed import check
-from look import look
-from meter import Meter
-from part import Part
-from sets import group
-from sources import Changed, shown
-from unpack import unpack
-from words import Stop, amount, refuse, say
+from datasets.get import sums
+from datasets.get.disk import Ballast, free, settle
+from datasets.get.download import KEPT, Downloads
+from datasets.get.feed import check
+from datasets.get.look import look
+from datasets.get.meter import Meter
+from datasets.get.part import Part
+from datasets.get.sets import group
+from datasets.get.sources import Changed, shown
+from datasets.get.unpack import unpack
+from datasets.get.words import Stop, amount, refuse, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sets import Set
-    from sources import Source
-    from sums import Sum
+    from datasets.get.sets import Set
+    from datasets.get.sources import Source
+    from datasets.get.sums import Sum
 
 AHEAD = 2**28
 """Bytes that --frugal lets lie unread."""

@@ -7,16 +7,16 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from words import amount, say
+from datasets.get.words import amount, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
-    from download import Downloads
-    from feed import Feed
-    from part import Part
-    from tree import Tree
+    from datasets.get.download import Downloads
+    from datasets.get.feed import Feed
+    from datasets.get.part import Part
+    from datasets.get.tree import Tree
 
 EVERY = 3
 """Seconds between two lines."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sources import Sources
+    from datasets.build.sources import Sources
 
 SIDES = ("train", "val", "test")
 

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from words import Stop
+from datasets.get.words import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,16 +6,16 @@ import shlex
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from s3 import objects
-from sources import Put, Temporary, shown
-from web import Web
-from words import Stop, pause, refuse
+from datasets.get.s3 import objects
+from datasets.get.sources import Put, Temporary, shown
+from datasets.get.web import Web
+from datasets.get.words import Stop, pause, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from sources import Source
+    from datasets.get.sources import Source
 
 Answer = TypeVar("Answer")
 LOOKS = 4

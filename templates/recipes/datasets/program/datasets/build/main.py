@@ -20,17 +20,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from output import MANIFEST, Output, Row, differs, stems
-from picture import FITS, FORMATS, VARIANTS, Job, Shape
-from sources import SHOWN, Refused, by_folders, found, same, some
-from split import SIDES, split
-from table import by_table
-from work import Place, run
+from datasets.build.output import MANIFEST, Output, Row, differs, stems
+from datasets.build.picture import FITS, FORMATS, VARIANTS, Job, Shape
+from datasets.build.sources import SHOWN, Refused, by_folders, found, same, some
+from datasets.build.split import SIDES, split
+from datasets.build.table import by_table
+from datasets.build.work import Place, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sources import Sources
+    from datasets.build.sources import Sources
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -230,7 +230,3 @@ def fail(problems: Sequence[str], hint: str, code: int = 1) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.write("".join(f"gpurig: {line}\n" for line in (*problems, hint) if line))
     raise SystemExit(code)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

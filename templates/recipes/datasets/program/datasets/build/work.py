@@ -12,15 +12,15 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
-from picture import make
-from sources import Refused
+from datasets.build.picture import make
+from datasets.build.sources import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
     from typing import Self
 
-    from picture import Job, Made
+    from datasets.build.picture import Job, Made
 
 CHUNK = 8
 """Pictures that a process takes at a time."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from disk import FULL, full, settle
-from feed import Feed, Joined
-from tree import Bad, Short, Tree
-from untar import untar
-from unzip import Whole, unzip, unzip_whole
-from words import Stop, amount
+from datasets.get.disk import FULL, full, settle
+from datasets.get.feed import Feed, Joined
+from datasets.get.tree import Bad, Short, Tree
+from datasets.get.untar import untar
+from datasets.get.unzip import Whole, unzip, unzip_whole
+from datasets.get.words import Stop, amount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from download import Downloads
-    from meter import Meter
-    from part import Part
-    from sets import Set
-    from sums import Sum
+    from datasets.get.download import Downloads
+    from datasets.get.meter import Meter
+    from datasets.get.part import Part
+    from datasets.get.sets import Set
+    from datasets.get.sums import Sum
 
 KEPT = "what has arrived is kept, and what was unpacked has been deleted"
 

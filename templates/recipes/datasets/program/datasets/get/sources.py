@@ -9,7 +9,7 @@ import re
 import urllib.parse
 from typing import TYPE_CHECKING, Protocol
 
-from words import Stop, refuse
+from datasets.get.words import Stop, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,14 +13,14 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
-from tree import LINKS, Bad, Short
+from datasets.get.tree import LINKS, Bad, Short
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Iterator
 
-    from feed import Feed
-    from tree import Tree
+    from datasets.get.feed import Feed
+    from datasets.get.tree import Tree
 
 LOCAL, CENTRAL, DESCRIPTOR, SPANNED = b"PK\3\4", b"PK\1\2", b"PK\7\b", (b"PK\7\b", b"PK00")
 ENCRYPTED, STREAMED, UTF8 = 1, 8, 0x800

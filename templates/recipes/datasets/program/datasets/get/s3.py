@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from sources import BLOCK, Changed, Facts, Temporary, checked_name
-from words import Stop, refuse
+from datasets.get.sources import BLOCK, Changed, Facts, Temporary, checked_name
+from datasets.get.words import Stop, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

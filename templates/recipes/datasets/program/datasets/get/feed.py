@@ -6,15 +6,15 @@ import hashlib
 import io
 from typing import TYPE_CHECKING, Any
 
-from tree import Bad
-from words import Stop
+from datasets.get.tree import Bad
+from datasets.get.words import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from download import Downloads
-    from part import Part
-    from sums import Sum
+    from datasets.get.download import Downloads
+    from datasets.get.part import Part
+    from datasets.get.sums import Sum
 
 DROP = 2**24
 """Bytes that are given back to the disk at once."""

@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from look import look, patiently
-from words import Stop, refuse
+from datasets.get.look import look, patiently
+from datasets.get.words import Stop, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sets import Set
+    from datasets.get.sets import Set
 
 KINDS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 """Hexadecimal digits → the function that gives so many."""

@@ -6,14 +6,14 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from disk import punch
-from words import say
+from datasets.get.disk import punch
+from datasets.get.words import say
 
 if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
-    from sources import Source
+    from datasets.get.sources import Source
 
 DROPPED = "dropped"
 """A line that says of a file that pieces of it are not here any more."""

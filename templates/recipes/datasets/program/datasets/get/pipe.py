@@ -10,11 +10,11 @@ import tempfile
 import threading
 from typing import IO, TYPE_CHECKING
 
-from tree import Bad, Short
-from words import Stop
+from datasets.get.tree import Bad, Short
+from datasets.get.words import Stop
 
 if TYPE_CHECKING:
-    from feed import Feed
+    from datasets.get.feed import Feed
 
 PROGRAMS = {
     "tar.gz": ("gzip", "-dc"),

@@ -6,13 +6,13 @@ import os
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sources import Refused, files_below, is_picture, some, sources_of
+from datasets.build.sources import Refused, files_below, is_picture, some, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sources import Sources
+    from datasets.build.sources import Sources
 
 
 def by_table(folder: Path, table: Path, labels: Path, *, partial: bool) -> Sources:

@@ -12,8 +12,8 @@ import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from sources import BLOCK, Changed, Facts, Temporary, file_name, page, shown
-from words import Stop, refuse
+from datasets.get.sources import BLOCK, Changed, Facts, Temporary, file_name, page, shown
+from datasets.get.words import Stop, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import PIL
 from PIL import features
-from sources import some
-from split import SIDES, order
+
+from datasets.build.sources import some
+from datasets.build.split import SIDES, order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from picture import Made
-    from sources import Picture, Sources
+    from datasets.build.picture import Made
+    from datasets.build.sources import Picture, Sources
 
 SUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"

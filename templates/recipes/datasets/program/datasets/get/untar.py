@@ -6,14 +6,14 @@ import contextlib
 import tarfile
 from typing import IO, TYPE_CHECKING
 
-from pipe import PROGRAMS, Pipe
-from tree import Bad, Short
+from datasets.get.pipe import PROGRAMS, Pipe
+from datasets.get.tree import Bad, Short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from feed import Feed
-    from tree import Tree
+    from datasets.get.feed import Feed
+    from datasets.get.tree import Tree
 
 BLOCK = 2**20
 

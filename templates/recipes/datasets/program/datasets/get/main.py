@@ -1,4 +1,4 @@
-"""Fetch a data set: `python get ORDER.json`, as `fab dataset-get` starts it.
+"""Fetch a data set as an order says.
 
 An order: name, place (the folder of all data sets), urls, headers, sums (null, {"single"} or {"text", "origin"}),
 unpack, frugal, parallel, endpoint (of S3; "" for Amazon's own). It is a file as headers may hold a password.
@@ -10,14 +10,14 @@ import json
 import sys
 from pathlib import Path
 
-from disk import FULL, full
-from fetch import Fetch
-from words import Stop
+from datasets.get.disk import FULL, full
+from datasets.get.fetch import Fetch
+from datasets.get.words import Stop
 
 
-def main() -> int:
+def main(path: str) -> int:
     """Fetch; returns the exit code: 1 for what went wrong, 2 for what is wrong with the order."""
-    order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    order = json.loads(Path(path).read_text(encoding="utf-8"))
     fetch = Fetch(order)
     try:
         fetch.run()
@@ -32,7 +32,3 @@ def main() -> int:
     fetch.ballast.drop()
     print("\n".join(f"gpurig: {line}" for text in problem.lines for line in text.splitlines()), file=sys.stderr)
     return problem.code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,7 +8,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from words import Stop, amount
+from datasets.get.words import Stop, amount
 
 if TYPE_CHECKING:
     from pathlib import Path

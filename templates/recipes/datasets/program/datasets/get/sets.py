@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
-from words import refuse
+from datasets.get.words import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
