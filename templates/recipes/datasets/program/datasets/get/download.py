@@ -1,4 +1,4 @@
-"""Fetch the files of a data set: several connections at once, each piece in the order in which it is wanted."""
+"""Fetch what is missing of the parts: several connections at once, each piece in the order in which it is wanted."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from datasets.get.disk import FULL, full
-from datasets.get.sources import Changed, Temporary
-from datasets.get.words import Stop, pause, say
+from datasets.disk import DISK_FULL, full
+from datasets.get.sources import SourceChanged, Transient
+from datasets.messages import Failure, back_off, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from io import FileIO
     from typing import Self
 
     from datasets.get.part import Part
@@ -28,26 +29,51 @@ TRIES = int(os.environ.get("GPURIG_GET_TRIES", "8"))
 KEPT = "what has arrived is kept; the same command goes on from there"
 
 
-class Downloads:
-    """The parts on their way. Whoever waits for bytes holds `changed` and calls `check`."""
+class Window:
+    """So many bytes of the archives may lie here unread (--frugal), counted through all parts in their order.
 
-    def __init__(
-        self, parts: Sequence[Part], changed: threading.Condition, *, parallel: int, ahead: int | None
-    ) -> None:
-        self.parts, self.changed = parts, changed
-        self.ahead = ahead
-        """Bytes that may lie here unread."""
-        self.read = 0
-        """Bytes of the parts, in their order, that have been read and need no room any more."""
-        self.error: Exception | None = None
-        self.came = 0
+    Files that stay as they are make no room again and are not counted.
+    """
+
+    def __init__(self, parts: Sequence[Part], size: int) -> None:
+        sizes = [0 if part.stays else part.size or 0 for part in parts]
+        self._begins = dict(zip(parts, itertools.accumulate([0, *sizes]), strict=False))
+        self._end = size
+        self._closed = False
+        self._moved = threading.Condition()
+
+    def wait(self, part: Part, position: int) -> None:
+        """Wait until this byte of a part may arrive, or nobody waits for it any more."""
+        with self._moved:
+            while not (part.stays or self._closed or self._begins[part] + position < self._end):
+                self._moved.wait()
+
+    def move(self, size: int) -> None:
+        """Note that so many bytes have been read and need no room any more."""
+        with self._moved:
+            self._end += size
+            self._moved.notify_all()
+
+    def close(self) -> None:
+        """Let everybody go on."""
+        with self._moved:
+            self._closed = True
+            self._moved.notify_all()
+
+
+class Downloads:
+    """The connections that fetch the parts, each a thread. Use as a context manager."""
+
+    def __init__(self, parts: Sequence[Part], *, parallel: int, ahead: int = sys.maxsize) -> None:
+        self.window = Window(parts, ahead)
+        self.received = 0
         """Bytes that have come in this run."""
-        self._number = 0
-        """The part that is taken from."""
-        room = [0 if part.stays else part.size or 0 for part in parts]
-        self._begins = dict(zip(parts, itertools.accumulate([0, *room]), strict=False))
-        """Part → the bytes of those before it that make room again."""
-        self._over = False
+        self._pieces = ((part, start, end) for part in parts for start, end in part.missing(PIECE))
+        self._taking = threading.Lock()
+        self._arrival = threading.Condition()
+        """Told of each piece that has come, and of the error that ends the downloads."""
+        self._error: Exception | None = None
+        self._over = threading.Event()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(parallel)]
 
     def __enter__(self) -> Self:
@@ -56,110 +82,105 @@ class Downloads:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self.changed:
-            self._over = True
-            self.changed.notify_all()
+        self._end(None)
         for thread in self._threads:
             thread.join()
 
-    def check(self) -> None:
-        """Raise what has ended the downloads, if anything has."""
-        if self.error:
-            raise self.error
+    def wait_for(self, arrived: Callable[[], bool]) -> None:
+        """Wait until something has arrived. Raises what has ended the downloads before it did."""
+        with self._arrival:
+            while not arrived():
+                if self._error:
+                    raise self._error
+                self._arrival.wait()
 
-    def free(self, size: int) -> None:
-        """Note that so many bytes have been read and need no room any more."""
-        with self.changed:
-            self.read += size
-            self.changed.notify_all()
-
-    def wait(self, part: Part) -> None:
-        """Wait until a part is whole."""
-        with self.changed:
-            while not part.whole:
-                self.check()
-                self.changed.wait(1)
+    def _end(self, error: Exception | None) -> None:
+        """Let no thread take a piece any more, and none wait."""
+        with self._arrival:
+            self._error = self._error or error
+            self._over.set()
+            self._arrival.notify_all()
+        self.window.close()
 
     def _work(self) -> None:
-        try:
-            while (piece := self._next()) is not None:
-                part, start, end = piece
-                self._bring(part, start, end)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the thread that waits says it
-            with self.changed:
-                self.error = self.error or _meaning(error, piece[0])
-                self._over = True
-                self.changed.notify_all()
+        """Fetch piece after piece: what each connection does."""
+        while not self._over.is_set():
+            with self._taking:
+                piece = next(self._pieces, None)
+            if piece is None:
+                return
+            try:
+                self._fetch(*piece)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the thread that waits says it
+                self._end(_meaning(error, piece[0]))
 
-    def _next(self) -> tuple[Part, int, int | None] | None:
-        """Return the piece that is wanted next; None where all is on its way."""
-        with self.changed:
-            while not self._over and self._number < len(self.parts):
-                part = self.parts[self._number]
-                if (piece := part.take(PIECE)) is not None:
-                    return part, *piece
-                self._number += 1
-            return None
-
-    def _wait_for_room(self, part: Part, position: int) -> None:
-        """Wait until so much has been read before this byte that it may lie here."""
-        with self.changed:
-            while not self._over and not part.stays and self._begins[part] + position >= self.read + self.ahead:
-                self.changed.wait(1)
-
-    def _bring(self, part: Part, start: int, end: int | None) -> None:
+    def _fetch(self, part: Part, start: int, end: int | None) -> None:
         """Fetch one piece, with as many tries as it takes while any of them brings something."""
         tries = 0
-        while not self._over:
-            why, wanted, before = f"{part.source.address}: the connection ended early", 0.0, part.here
+        while not self._over.is_set():
+            failure, before = Transient(f"{part.source.address}: the connection ended early"), part.held.size
             try:
-                self._fill(part, start, end)
-            except Temporary as error:
-                why, wanted = str(error), error.after
-            if not part.streams:
-                start = part.until(start)
+                self._receive(part, start, end)
+            except Transient as error:
+                failure = error
+            if not part.sequential:
+                start = part.held.end_from(start)
             if part.whole or (end is not None and start >= end):
                 return
-            tries = 0 if part.here > before else tries + 1
+            tries = 0 if part.held.size > before else tries + 1
             if tries == TRIES:
-                raise Stop(f"{why} ({TRIES} tries)", KEPT)
-            if tries and not self._over:
-                say(f"{why}; trying again")
-                pause(tries, wanted)
+                raise Failure(f"{failure} ({TRIES} tries)", KEPT)
+            if tries and not self._over.is_set():
+                say(f"{failure}; trying again")
+                back_off(tries, failure.after)
 
-    def _fill(self, part: Part, start: int, end: int | None) -> None:
-        """Take what one connection gives; of a file that only comes from its beginning, pass over what is here."""
-        position, here = start, part.until(start)
-        noted = here
-        try:
-            with contextlib.closing(part.source.read(start, end)) as blocks:
+    def _receive(self, part: Part, start: int, end: int | None) -> None:
+        """Take what one connection gives; what is here already, of a file that cannot be begun later, is compared."""
+        position, held = start, part.held.end_from(start)
+        noted = held
+        with part.open() as file, contextlib.closing(part.source.read(start, end)) as blocks:
+            try:
                 for block in blocks:
-                    old = max(0, min(len(block), here - position))
-                    if (old and part.bytes(position, old) != block[:old]) or position + len(block) > (
-                        end or sys.maxsize
-                    ):
-                        raise Changed(part.source.address)
-                    self._wait_for_room(part, position)
-                    part.write(position + old, block[old:])
+                    old = max(0, min(len(block), held - position))
+                    same = not old or os.pread(file.fileno(), old, position) == block[:old]
+                    if not same or position + len(block) > (end or sys.maxsize):
+                        raise SourceChanged(part.source.address)
+                    self.window.wait(part, position)
+                    _write(file, position + old, block[old:])
                     position += len(block)
-                    self.came += len(block) - old
+                    self.received += len(block) - old
                     if position - noted >= NOTE:
-                        part.note(noted, position)
+                        self._note(part, file, noted, position)
                         noted = position
-                    if self._over:
+                    if self._over.is_set():
                         return
-        finally:
-            part.note(noted, position)
+            finally:
+                self._note(part, file, noted, position)
         if part.size is None:
-            part.ends(position)
+            with self._arrival:
+                part.size = position
+                self._arrival.notify_all()
+
+    def _note(self, part: Part, file: FileIO, start: int, end: int) -> None:
+        part.note(file, start, end)
+        with self._arrival:
+            self._arrival.notify_all()
+
+
+def _write(file: FileIO, offset: int, data: bytes) -> None:
+    """Write all of the bytes at a place."""
+    view = memoryview(data)
+    while view:
+        done = os.pwrite(file.fileno(), view, offset)
+        view, offset = view[done:], offset + done
 
 
 def _meaning(error: Exception, part: Part) -> Exception:
     """Return what an error means to the user; what is here of a file that is another one now is deleted."""
-    if isinstance(error, Changed):
+    if isinstance(error, SourceChanged):
         part.forget()
-    if isinstance(error, OSError) and error.errno in FULL:
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         return full(part.path.parent, KEPT)
     if isinstance(error, OSError):
-        return Stop(f"{part.path} cannot be written: {error}", KEPT)
+        return Failure(f"{part.path} cannot be written: {error}", KEPT)
     return error

@@ -7,12 +7,11 @@ unpack, frugal, parallel, endpoint (of S3; "" for Amazon's own). It is a file as
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
-from datasets.get.disk import FULL, full
+from datasets.disk import DISK_FULL, full
 from datasets.get.fetch import Fetch
-from datasets.get.words import Stop
+from datasets.messages import Failure, print_failure
 
 
 def main(path: str) -> int:
@@ -21,14 +20,14 @@ def main(path: str) -> int:
     fetch = Fetch(order)
     try:
         fetch.run()
-    except Stop as stop:
+    except Failure as stop:
         problem = stop
     except OSError as error:
-        problem = full(order["place"], "what has arrived is kept") if error.errno in FULL else Stop(str(error))
+        problem = full(order["place"], "what has arrived is kept") if error.errno in DISK_FULL else Failure(str(error))
     except KeyboardInterrupt:
         return 130
     else:
         return 0
-    fetch.ballast.drop()
-    print("\n".join(f"gpurig: {line}" for text in problem.lines for line in text.splitlines()), file=sys.stderr)
+    fetch.ballast.unlink(missing_ok=True)
+    print_failure(*problem.lines)
     return problem.code

@@ -7,21 +7,21 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from datasets.get.words import amount, say
+from datasets.messages import human_size, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
     from datasets.get.download import Downloads
-    from datasets.get.feed import Feed
+    from datasets.get.output import OutputFolder
     from datasets.get.part import Part
-    from datasets.get.tree import Tree
+    from datasets.get.stream import ArrivingArchive
 
 EVERY = 3
 """Seconds between two lines."""
 WINDOW = 10
-"""Looks that the rate is taken over."""
+"""Samples that the rate is taken over."""
 
 
 class Meter(threading.Thread):
@@ -30,11 +30,12 @@ class Meter(threading.Thread):
     def __init__(self, parts: Sequence[Part], downloads: Downloads) -> None:
         super().__init__(daemon=True)
         self.parts, self.downloads = parts, downloads
-        self.reads: tuple[Feed, Tree] | None = None
         self.unpacked = 0
         """Files of the archives before this one."""
+        self._unpacking: tuple[ArrivingArchive, OutputFolder] | None = None
         self._over = threading.Event()
-        self._looks = [(time.monotonic(), 0)]
+        self._samples = [(time.monotonic(), 0)]
+        """When, and how many bytes had come in this run."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -52,22 +53,33 @@ class Meter(threading.Thread):
             with contextlib.suppress(OSError):
                 say(f"{share * 100:3.0f} %  {text}")
 
+    def unpacks(self, archive: ArrivingArchive, output: OutputFolder) -> None:
+        """Take note of the archive that is unpacked now."""
+        self._unpacking = archive, output
+
     def _state(self) -> tuple[float, str]:
         """Return the share that is done, and the words beside it."""
-        came = self.downloads.came
-        self._looks = [*self._looks[-WINDOW:], (time.monotonic(), came)]
-        (then, before), (now, _) = self._looks[0], self._looks[-1]
-        rate = (came - before) / max(now - then, 0.1)
-        here, whole = sum(part.here for part in self.parts), sum(part.size or 0 for part in self.parts)
+        held, whole = sum(part.held.size for part in self.parts), sum(part.size or 0 for part in self.parts)
         known = all(part.size is not None for part in self.parts)
-        files = f"  {self.unpacked + self.reads[1].files:,} files unpacked" if self.reads else ""
-        if known and here == whole and self.reads:
-            feed = self.reads[0]
-            total = sum(part.size or 0 for part in feed.parts)
-            return feed.position / max(total, 1), f"unpacking {amount(feed.position)} of {amount(total)}{files}"
-        left = f"  {duration((whole - here) / rate)} left" if known and rate > 0 else ""
-        of = f" of {amount(whole)}" if known else ""
-        return here / max(whole, here, 1) if known else 0.0, f"{amount(here)}{of}  {amount(rate)}/s{left}{files}"
+        rate, files = self._rate(), ""
+        if self._unpacking:
+            archive, output = self._unpacking
+            files = f"  {self.unpacked + output.files:,} files unpacked"
+            if known and held == whole:
+                total = sum(part.size or 0 for part in archive.parts)
+                done = f"unpacking {human_size(archive.position)} of {human_size(total)}"
+                return archive.position / max(total, 1), f"{done}{files}"
+        left = f"  {duration((whole - held) / rate)} left" if known and rate > 0 else ""
+        of = f" of {human_size(whole)}" if known else ""
+        return held / max(
+            whole, held, 1
+        ) if known else 0.0, f"{human_size(held)}{of}  {human_size(rate)}/s{left}{files}"
+
+    def _rate(self) -> float:
+        """Return bytes per second over the last samples."""
+        self._samples = [*self._samples[-WINDOW:], (time.monotonic(), self.downloads.received)]
+        (then, before), (now, received) = self._samples[0], self._samples[-1]
+        return (received - before) / max(now - then, 0.1)
 
 
 def duration(seconds: float) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from datasets.get.sources import BLOCK, Changed, Facts, Temporary, checked_name
-from datasets.get.words import Stop, refuse
+from datasets.get.sources import BLOCK, FileInfo, SourceChanged, Transient, checked_name
+from datasets.messages import Failure, bad_input
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
-class _Denied(Stop):
+class _Denied(Failure):
     """The credentials do not reach this."""
 
 
@@ -40,12 +40,12 @@ def _clients(endpoint: str) -> list[Any]:
 class Object:
     """One object of a bucket."""
 
-    def __init__(self, client: Any, bucket: str, key: str, facts: Facts) -> None:
+    def __init__(self, client: Any, bucket: str, key: str, info: FileInfo) -> None:
         self._client, self._bucket, self._key = client, bucket, key
         self.address = f"s3://{bucket}/{key}"
-        self.facts = facts
+        self.info = info
 
-    def read(self, start: int, end: int | None) -> Iterator[bytes]:
+    def read(self, start: int, end: int | None) -> Generator[bytes, None, None]:
         """Yield the bytes from `start` to `end`."""
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
@@ -56,18 +56,18 @@ class Object:
                 self._client.get_object,
                 Bucket=self._bucket,
                 Key=self._key,
-                IfMatch=self.facts.etag,
+                IfMatch=self.info.etag,
                 **span,
             )
             yield from answer["Body"].iter_chunks(BLOCK)
         except FileNotFoundError as error:
-            raise Stop(f"{self.address} is gone") from error
+            raise Failure(f"{self.address} is gone") from error
         except (BotoCoreError, OSError) as error:
-            raise Temporary(f"{self.address}: {error}") from error
+            raise Transient(f"{self.address}: {error}") from error
 
 
 def objects(url: str, endpoint: str) -> list[Object]:
-    """Return the object of an address, or all below a prefix. Raises `Temporary`, and `Stop` where there is none."""
+    """Return the object of an address, or all below a prefix. Raises `Transient`, and `Failure` where there is none."""
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
     # Not unquoted: a key may hold a "%", and nothing is quoted in an address of this kind.
@@ -75,9 +75,9 @@ def objects(url: str, endpoint: str) -> list[Object]:
     try:
         found = _first(bucket, key, endpoint)
     except (BotoCoreError, OSError) as error:
-        raise Temporary(f"{url}: {error}") from error
+        raise Transient(f"{url}: {error}") from error
     if not found:
-        raise refuse(f"{url}: there is no such object, and nothing below it")
+        raise bad_input(f"{url}: there is no such object, and nothing below it")
     return found
 
 
@@ -101,29 +101,26 @@ def _one(client: Any, bucket: str, key: str) -> list[Object]:
         head = _ask(f"s3://{bucket}/{key}", client.head_object, Bucket=bucket, Key=key)
     except FileNotFoundError:
         return []
-    facts = Facts(name=checked_name(key.rpartition("/")[2], key), size=head["ContentLength"], etag=head["ETag"])
-    return [Object(client, bucket, key, facts)]
+    info = FileInfo(name=checked_name(key.rpartition("/")[2], key), size=head["ContentLength"], etag=head["ETag"])
+    return [Object(client, bucket, key, info)]
 
 
 def _below(client: Any, bucket: str, key: str) -> list[Object]:
     """Return all objects below a prefix."""
     prefix = f"{key}/" if key and not key.endswith("/") else key
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     found = []
-    more: dict[str, str] = {}
-    while True:
-        answer = _ask(f"s3://{bucket}/{prefix}", client.list_objects_v2, Bucket=bucket, Prefix=prefix, **more)
-        for row in answer.get("Contents", ()):
-            # A "folder" that a console made: an object without bytes.
-            if not row["Key"].endswith("/"):
-                name = checked_name(row["Key"][len(prefix) :], row["Key"])
-                found.append(Object(client, bucket, row["Key"], Facts(name=name, size=row["Size"], etag=row["ETag"])))
-        if not answer.get("IsTruncated"):
-            return found
-        more = {"ContinuationToken": answer["NextContinuationToken"]}
+    for row in _ask(f"s3://{bucket}/{prefix}", lambda: list(pages.search("Contents[]"))):
+        # A "folder" that a console made: an object without bytes.
+        if row and not row["Key"].endswith("/"):
+            name = checked_name(row["Key"][len(prefix) :], row["Key"])
+            info = FileInfo(name=name, size=row["Size"], etag=row["ETag"])
+            found.append(Object(client, bucket, row["Key"], info))
+    return found
 
 
 def _ask(address: str, call: Any, **fields: str) -> Any:
-    """Return S3's answer. Raises `FileNotFoundError`, `Changed`, `Temporary` or `Stop`."""
+    """Return S3's answer. Raises `FileNotFoundError`, `SourceChanged`, `Transient` or `Failure`."""
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:
@@ -132,12 +129,12 @@ def _ask(address: str, call: Any, **fields: str) -> Any:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         said = error.response["Error"].get("Message") or error.response["Error"].get("Code")
         if status == 412:
-            raise Changed(address) from error
+            raise SourceChanged(address) from error
         if status >= 500 or status == 429:
-            raise Temporary(f"{address}: {status} {said}") from error
+            raise Transient(f"{address}: {status} {said}") from error
         if status == 404 and error.response["Error"].get("Code") != "NoSuchBucket":
             raise FileNotFoundError(address) from error
         if status in (401, 403):
             hint = "the box reads the buckets that its role may: add this one to gpurig:s3Buckets, then `pulumi up`"
             raise _Denied(f"{address}: {status} {said}", hint, code=2) from error
-        raise refuse(f"{address}: {status} {said}") from error
+        raise bad_input(f"{address}: {status} {said}") from error

@@ -9,10 +9,10 @@ import re
 import urllib.parse
 from typing import TYPE_CHECKING, Protocol
 
-from datasets.get.words import Stop, refuse
+from datasets.messages import Failure, bad_input
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
 BLOCK = 2**18
@@ -21,7 +21,7 @@ PAGES = (".html", ".htm", ".xhtml")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Facts:
+class FileInfo:
     """What a source says of a file before it is fetched."""
 
     name: str
@@ -39,11 +39,11 @@ class Facts:
         return [self.name, self.size, self.etag, self.modified]
 
 
-class Changed(Exception):
+class SourceChanged(Exception):
     """The file at the source is not the one any more that was begun."""
 
 
-class Temporary(Exception):
+class Transient(Exception):
     """What another try may mend. `after`: seconds that the server wants to be left alone."""
 
     def __init__(self, why: str, after: float = 0) -> None:
@@ -56,37 +56,37 @@ class Source(Protocol):
 
     address: str
     """For messages: no credentials and no signature in it."""
-    facts: Facts
+    info: FileInfo
 
-    def read(self, start: int, end: int | None) -> Iterator[bytes]:
-        """Yield the bytes from `start` to `end`. Raises `Temporary`, `Changed` and `Stop`; may end too early."""
+    def read(self, start: int, end: int | None) -> Generator[bytes, None, None]:
+        """Yield the bytes from `start` to `end`, or fewer. Raises `Transient`, `SourceChanged` and `Failure`."""
         ...
 
 
-class Put:
+class Uploaded:
     """A file that has been uploaded already: its part is whole."""
 
     def __init__(self, journal: Path) -> None:
         about = json.loads(journal.read_text(encoding="utf-8").splitlines()[0])
-        self.facts = Facts(name=about[0], size=about[1], etag=about[2], modified=about[3])
-        self.address = self.facts.name
+        self.info = FileInfo(name=about[0], size=about[1], etag=about[2], modified=about[3])
+        self.address = self.info.name
 
-    def read(self, start: int, end: int | None) -> Iterator[bytes]:
+    def read(self, start: int, end: int | None) -> Generator[bytes, None, None]:
         """Have nothing that is not here."""
-        raise Stop(f"{self.facts.name} did not arrive whole: bytes {start} to {end} are missing", "send it again")
+        raise Failure(f"{self.info.name} did not arrive whole: bytes {start} to {end} are missing", "send it again")
 
 
-def shown(url: str) -> str:
+def redacted(url: str) -> str:
     """Return an address without what nobody else is to read: a password, a signature."""
     words = urllib.parse.urlsplit(url)
     return f"{words.scheme}://{words.netloc.rpartition('@')[2]}{words.path}"
 
 
 def checked_name(name: str, address: str) -> str:
-    """Return a name or path as it goes below a folder. Raises `Stop` for one that leads anywhere else."""
+    """Return a name or path as it goes below a folder. Raises `Failure` for one that leads anywhere else."""
     words = [word for word in name.split("/") if word not in ("", ".")]
     if not words or ".." in words or name.startswith("/") or any(ord(c) < 32 for c in name):
-        raise refuse(f"{address}: {name!r} cannot be a file's name")
+        raise bad_input(f"{address}: {name!r} cannot be a file's name")
     return "/".join(words)
 
 
@@ -99,8 +99,8 @@ def file_name(given: str | None, *urls: str) -> str:
     return checked_name(next((word for word in words if "." in word), words[0] if words else "file"), urls[0])
 
 
-def page(address: str, name: str, kind: str, begins: bytes) -> None:
-    """Raise `Stop` where a web page came in place of a file: a login, a notice, an error that says "OK"."""
+def refuse_page(address: str, name: str, kind: str, begins: bytes) -> None:
+    """Raise `Failure` where a web page came in place of a file: a login, a notice, an error that says "OK"."""
     if name.lower().endswith(PAGES):
         return
     text = begins.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -110,4 +110,4 @@ def page(address: str, name: str, kind: str, begins: bytes) -> None:
         hint = (
             "take the link of the file itself; one that wants a login takes --header 'Cookie: …' of a browser's session"
         )
-        raise Stop(f"{address} answers a web page{words} instead of {name}: nothing was kept of it", hint)
+        raise Failure(f"{address} answers a web page{words} instead of {name}: nothing was kept of it", hint)

@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datasets.get.look import look, patiently
-from datasets.get.words import Stop, refuse
+from datasets.get.probe import probe, with_retries
+from datasets.messages import Failure, bad_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from datasets.get.sets import Set
+    from datasets.get.groups import Group
+    from datasets.get.part import Part
 
 KINDS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 """Hexadecimal digits → the function that gives so many."""
@@ -30,15 +31,15 @@ Sum = tuple[str, str]
 
 
 def single(word: str) -> Sum:
-    """Return what "sha256:…" says. Raises `Stop`."""
+    """Return what "sha256:…" says. Raises `Failure`."""
     kind, _, digest = word.partition(":")
     if KINDS.get(len(digest)) != kind or not re.fullmatch("[0-9a-fA-F]+", digest):
-        raise refuse(f"--sums {word}: write {' or '.join(KINDS.values())}, a colon and the hexadecimal digest")
+        raise bad_input(f"--sums {word}: write {' or '.join(KINDS.values())}, a colon and the hexadecimal digest")
     return kind, digest.lower()
 
 
 def table(text: str, origin: str) -> dict[str, Sum]:
-    """Return file name → checksum as a file of checksums has them. Raises `Stop` where it holds none."""
+    """Return file name → checksum as a file of checksums has them. Raises `Failure` where it holds none."""
     found: dict[str, Sum] = {}
     for line in text.splitlines():
         kind, digest, name = "", "", ""
@@ -53,7 +54,7 @@ def table(text: str, origin: str) -> dict[str, Sum]:
         if kind:
             found[name.removeprefix("./")] = kind, digest.lower()
     if not found:
-        raise refuse(
+        raise bad_input(
             f"{origin} holds no checksums",
             "each line is a digest, two spaces and a file's name, as sha256sum writes it",
         )
@@ -75,34 +76,36 @@ def matching(sums: Mapping[str, Sum], names: Iterable[str]) -> dict[str, Sum]:
     return found
 
 
-def wanted(order: Mapping[str, Any], sets: Sequence[Set]) -> dict[Set, dict[str, Sum]]:
+def wanted(order: Mapping[str, Any], groups: Sequence[Group]) -> dict[Group, dict[str, Sum]]:
     """Return the checksums of each set's files; under "" that of its parts joined.
 
-    Raises `Stop` where a file has none.
+    Raises `Failure` where a file has none.
     """
     given = order["sums"]
     if not given:
-        return {one: {} for one in sets}
+        return {group: {} for group in groups}
     if "single" in given:
-        if len(sets) > 1:
-            raise refuse("--sums with one digest is for one file or archive", "give a file of checksums")
-        files = sets[0].files
-        return {sets[0]: {"" if len(files) > 1 else files[0]: single(given["single"])}}
+        if len(groups) > 1:
+            raise bad_input("--sums with one digest is for one file or archive", "give a file of checksums")
+        files = groups[0].files
+        return {groups[0]: {"" if len(files) > 1 else files[0]: single(given["single"])}}
     sums = table(_text(order), given["origin"])
-    found: dict[Set, dict[str, Sum]] = {}
+    found: dict[Group, dict[str, Sum]] = {}
     problems: list[str] = []
-    for one in sets:
-        joined = matching(sums, [one.name]).get(one.name) if len(one.files) > 1 else None
-        found[one] = matching(sums, one.files)
-        lacking = [name for name in one.files if name not in found[one]]
+    for group in groups:
+        joined = matching(sums, [group.name]).get(group.name) if len(group.files) > 1 else None
+        found[group] = matching(sums, group.files)
+        lacking = [name for name in group.files if name not in found[group]]
         if lacking and joined:
-            found[one] = {"": joined}
+            found[group] = {"": joined}
         else:
             problems += [f"{given['origin']} has no checksum of {name}" for name in lacking]
     if problems:
         more = f" and {len(sums) - SHOWN} more" if len(sums) > SHOWN else ""
         names = ", ".join(list(sums)[:SHOWN]) + more
-        raise refuse("\n".join(problems), f"it has those of {names}: take the list of these files, or leave --sums out")
+        raise bad_input(
+            "\n".join(problems), f"it has those of {names}: take the list of these files, or leave --sums out"
+        )
     return found
 
 
@@ -113,18 +116,39 @@ def _text(order: Mapping[str, Any]) -> str:
         return str(given["text"])
     origin = given["origin"]
     try:
-        source = look({**order, "urls": [origin]}, Path())[0]
-        if (source.facts.size or 0) > LARGEST:
-            raise refuse(f"{origin} has {source.facts.size} bytes: that is no file of checksums")
-        return patiently(lambda: b"".join(source.read(0, source.facts.size)), origin).decode("utf-8", "replace")
-    except Stop as stop:
-        raise Stop(f"--sums: {stop.lines[0]}", *stop.lines[1:], code=stop.code) from stop
+        source = probe({**order, "urls": [origin]}, Path())[0]
+        if (source.info.size or 0) > LARGEST:
+            raise bad_input(f"{origin} has {source.info.size} bytes: that is no file of checksums")
+        return with_retries(lambda: b"".join(source.read(0, source.info.size)), origin).decode("utf-8", "replace")
+    except Failure as stop:
+        raise Failure(f"--sums: {stop.lines[0]}", *stop.lines[1:], code=stop.code) from stop
 
 
-def digest_of(path: Path, kind: str) -> str:
-    """Return the digest of a file."""
-    digest = hashlib.new(kind, usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+def started(sums: Mapping[str, Sum], name: str) -> hashlib._Hash | None:
+    """Return a digest to be fed with the bytes of a file, where it has a checksum."""
+    return hashlib.new(sums[name][0], usedforsecurity=False) if name in sums else None
+
+
+def check(shown: str, sums: Mapping[str, Sum], name: str, digest: hashlib._Hash | None, parts: Sequence[Part]) -> None:
+    """Raise `Failure` unless a file, `shown` in messages, has its checksum; its parts are deleted then."""
+    kind, wanted = sums.get(name, ("", ""))
+    if digest is None or digest.hexdigest() == wanted:
+        return
+    for part in parts:
+        part.forget()
+    what = parts[0].source.address if len(parts) == 1 else "all of it"
+    hint = (
+        f"deleted here; the same command fetches {what} again\n"
+        "where that does not match either, the checksums are another version's: look for those that belong to it"
+    )
+    got = digest.hexdigest()
+    raise Failure(f"{shown} does not match its checksum: its {kind} is {got}, and was to be {wanted}", hint)
+
+
+def check_file(part: Part, sums: Mapping[str, Sum]) -> None:
+    """Raise `Failure` unless a file that is here whole has its checksum, if there is one."""
+    if digest := started(sums, part.info.name):
+        with part.path.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+        check(part.info.name, sums, part.info.name, digest, [part])

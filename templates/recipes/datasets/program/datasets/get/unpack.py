@@ -2,86 +2,116 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import io
+import json
 import shutil
 from typing import TYPE_CHECKING
 
-from datasets.get.disk import FULL, full, settle
-from datasets.get.feed import Feed, Joined
-from datasets.get.tree import Bad, Short, Tree
+from datasets.disk import DISK_FULL, full, sync_filesystem
+from datasets.get.output import BadArchive, OutputFolder, TruncatedArchive
+from datasets.get.stream import ArrivingArchive, WholeArchive
 from datasets.get.untar import untar
-from datasets.get.unzip import Whole, unzip, unzip_whole
-from datasets.get.words import Stop, amount
+from datasets.get.unzip import NotStreamable, unzip, unzip_whole
+from datasets.messages import Failure, human_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from datasets.get.download import Downloads
+    from datasets.get.groups import Group
     from datasets.get.meter import Meter
     from datasets.get.part import Part
-    from datasets.get.sets import Set
+    from datasets.get.sources import Source
     from datasets.get.sums import Sum
 
 KEPT = "what has arrived is kept, and what was unpacked has been deleted"
+READ = "what has been read of it has been deleted"
 
 
-def unpack(
-    one: Set,
-    parts: Sequence[Part],
-    downloads: Downloads,
-    meter: Meter,
-    wanted: Mapping[str, Sum],
-    folder: Path,
-    *,
-    frugal: bool,
-) -> Tree:
-    """Unpack an archive into a folder that is there only once all of it is. Raises `Stop`."""
-    new = folder.with_suffix(".new")
-    for path in (folder, new):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Job:
+    """A group of files: what is to become of it, and where."""
+
+    group: Group
+    sources: Sequence[Source]
+    sums: Mapping[str, Sum]
+    folder: Path
+    """Where its archive is unpacked to: there only once all of it is."""
+
+    @property
+    def _state(self) -> object:
+        """What is another thing as soon as one of the files or checksums is another one."""
+        return json.loads(json.dumps([[source.info.state for source in self.sources], self.sums]))
+
+    @property
+    def done(self) -> bool:
+        """Return whether it has been unpacked already, from these very files."""
+        note = self.folder.with_suffix(".json")
+        return note.exists() and bool(json.loads(note.read_text(encoding="utf-8")) == self._state)
+
+    def note_done(self) -> None:
+        """Write down what it was unpacked from."""
+        note = self.folder.with_suffix(".json.new")
+        note.write_text(json.dumps(self._state), encoding="utf-8")
+        note.replace(self.folder.with_suffix(".json"))
+
+
+def unpack(job: Job, parts: Sequence[Part], downloads: Downloads, meter: Meter, *, frugal: bool) -> OutputFolder:
+    """Unpack a job's archive into its folder. Raises `Failure`."""
+    new = job.folder.with_suffix(".new")
+    for path in (job.folder, new):
         shutil.rmtree(path, ignore_errors=True)
-    feed = Feed(parts, downloads, wanted, frugal=frugal)
     try:
-        tree = _into(new, one, feed, meter)
-        tree.finish()
+        with contextlib.closing(ArrivingArchive(parts, downloads, job.sums, frugal=frugal)) as archive:
+            output = _unpack_into(new, job, archive, meter)
+        output.finish()
     except BaseException as error:
         shutil.rmtree(new, ignore_errors=True)
-        if isinstance(error, Bad):
+        if isinstance(error, BadArchive):
             for part in parts:
                 part.forget()
-        if isinstance(error, OSError) and error.errno in FULL:
-            raise full(folder.parent, KEPT if not frugal else "what has been read of it has been deleted") from error
-        if isinstance(error, Short):
-            raise _too_early(one, parts, str(error)) from error
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise full(job.folder.parent, READ if frugal else KEPT) from error
+        if isinstance(error, TruncatedArchive):
+            raise _truncated(job, str(error)) from error
         raise
-    settle(new)
-    new.replace(folder)
-    return tree
+    sync_filesystem(new)
+    new.replace(job.folder)
+    job.note_done()
+    return output
 
 
-def _too_early(one: Set, parts: Sequence[Part], why: str) -> Stop:
-    """Return the error of an archive that ends too early: its parts stay, for one more may be all that it lacks."""
-    problem = f"{one.name} ends too early{f' ({why})' if why else ''}"
-    if untold := [part.source.address for part in parts if part.facts.size is None]:
-        where = ", ".join(untold)
-        return Stop(f"{problem}: the connection ended, and nobody says how long {where} is", "the same command goes on")
-    last = parts[-1]
-    hint = "see whether it is whole there; where a part comes after it, the same command with that one too goes on"
-    return Stop(f"{problem}, and all {amount(last.facts.size or 0)} of {last.source.address} are here", hint)
-
-
-def _into(new: Path, one: Set, feed: Feed, meter: Meter) -> Tree:
-    tree = Tree(new, one.name)
-    meter.reads = feed, tree
-    if one.kind != "zip":
-        untar(feed, one.kind, tree, one.name)
-        return tree
+def _unpack_into(new: Path, job: Job, archive: ArrivingArchive, meter: Meter) -> OutputFolder:
+    name = job.group.name
+    output = OutputFolder(new, name)
+    meter.unpacks(archive, output)
+    if job.group.kind != "zip":
+        untar(archive, job.group.kind, output, name)
+        return output
     try:
-        unzip(feed, tree, one.name)
-    except Whole:
-        feed.keep()
-        feed.finish()
+        unzip(archive, output, name)
+    except NotStreamable:
+        archive.keep()
+        archive.finish()
         shutil.rmtree(new)
-        tree = Tree(new, one.name)
-        meter.reads = feed, tree
-        unzip_whole(Joined(feed.parts), tree, one.name)
-    return tree
+        output = OutputFolder(new, name)
+        meter.unpacks(archive, output)
+        with WholeArchive(archive.parts) as whole, io.BufferedReader(whole, 2**18) as file:
+            unzip_whole(file, output, name)
+    return output
+
+
+def _truncated(job: Job, why: str) -> Failure:
+    """Return the error of an archive that ends too early: its parts stay, for one more may be all that it lacks."""
+    problem = f"{job.group.name} ends too early{f' ({why})' if why else ''}"
+    if endless := [source.address for source in job.sources if source.info.size is None]:
+        where = ", ".join(endless)
+        return Failure(
+            f"{problem}: the connection ended, and nobody says how long {where} is", "the same command goes on"
+        )
+    last = job.sources[-1]
+    hint = "see whether it is whole there; where a part comes after it, the same command with that one too goes on"
+    return Failure(f"{problem}, and all {human_size(last.info.size or 0)} of {last.address} are here", hint)

@@ -12,11 +12,11 @@ import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from datasets.get.sources import BLOCK, Changed, Facts, Temporary, file_name, page, shown
-from datasets.get.words import Stop, refuse
+from datasets.get.sources import BLOCK, FileInfo, SourceChanged, Transient, file_name, redacted, refuse_page
+from datasets.messages import Failure, bad_input
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
 TIMEOUT = 30
 """Seconds without a byte after which a connection counts as dead."""
@@ -45,12 +45,12 @@ class Web:
         # What is not ASCII in an address is sent as a browser would.
         path, query = (urllib.parse.quote(part, safe="/%:=&?~#+!$,;'@()*[]|") for part in (words.path, words.query))
         self.url = words._replace(path=path, query=query, fragment="").geturl()
-        self.address = shown(url)
+        self.address = redacted(url)
         self.headers = dict(headers)
         self._opener = urllib.request.build_opener(_Redirects)
-        self.facts = self._look()
+        self.info = self._probe()
 
-    def read(self, start: int, end: int | None) -> Iterator[bytes]:
+    def read(self, start: int, end: int | None) -> Generator[bytes, None, None]:
         """Yield the bytes from `start` to `end`."""
         with self._open(start, end) as response:
             self._same(response, start)
@@ -58,19 +58,19 @@ class Web:
                 try:
                     data = response.read1(BLOCK)
                 except (OSError, http.client.HTTPException) as error:
-                    raise Temporary(f"{self.address}: {_why(error)}") from error
+                    raise Transient(f"{self.address}: {_why(error)}") from error
                 if not data:
                     return
                 yield data
 
-    def _look(self) -> Facts:
+    def _probe(self) -> FileInfo:
         """Ask for the first bytes: whether ranges work, how long it is, and that it is no web page."""
         # Not by HEAD: an address that is signed for GET allows nothing else.
         with self._open(0, BEGINS) as response:
             begins = response.read(BEGINS)
             heads = response.headers
             name = file_name(heads.get_filename(), self.url, response.url)
-            page(self.address, name, heads.get_content_type() if heads.get("Content-Type") else "", begins)
+            refuse_page(self.address, name, heads.get_content_type() if heads.get("Content-Type") else "", begins)
             size = heads.get("Content-Length")
             ranges = response.status == 206
             if ranges:
@@ -79,23 +79,23 @@ class Web:
             if response.status == 416:
                 length, ranges = 0, True
             etag, modified = heads.get("ETag") or "", heads.get("Last-Modified") or ""
-            return Facts(name=name, size=length, ranges=ranges and length is not None, etag=etag, modified=modified)
+            return FileInfo(name=name, size=length, ranges=ranges and length is not None, etag=etag, modified=modified)
 
     def _open(self, start: int, end: int | None) -> Any:
         request = urllib.request.Request(self.url, headers={"Accept-Encoding": "identity", "User-Agent": "gpurig"})  # noqa: S310 - http and https only: the caller looks
         for name, value in self.headers.items():
             request.add_unredirected_header(name, value)
-        facts = getattr(self, "facts", None)
-        if facts is None or facts.ranges:
+        info = getattr(self, "info", None)
+        if info is None or info.ranges:
             request.add_header("Range", f"bytes={start}-{'' if end is None else end - 1}")
             # A weak tag (W/…) says "much the same", which is not enough to join two halves.
-            same = facts and (facts.etag if facts.etag and not facts.etag.startswith("W/") else facts.modified)
+            same = info and (info.etag if info.etag and not info.etag.startswith("W/") else info.modified)
             if same:
                 request.add_header("If-Range", same)
         try:
             return self._opener.open(request, timeout=TIMEOUT)
         except urllib.error.HTTPError as error:
-            if error.code == 416 and facts is None:
+            if error.code == 416 and info is None:
                 return error
             raise self._refusal(error) from error
         except ssl.SSLCertVerificationError as error:
@@ -103,47 +103,47 @@ class Web:
         except urllib.error.URLError as error:
             if isinstance(error.reason, ssl.SSLCertVerificationError):
                 raise self._untrusted(error.reason) from error
-            raise Temporary(f"{self.address} cannot be reached: {_why(error.reason)}") from error
+            raise Transient(f"{self.address} cannot be reached: {_why(error.reason)}") from error
         except (OSError, http.client.HTTPException) as error:
-            raise Temporary(f"{self.address}: {_why(error)}") from error
+            raise Transient(f"{self.address}: {_why(error)}") from error
 
-    def _untrusted(self, error: ssl.SSLCertVerificationError) -> Stop:
+    def _untrusted(self, error: ssl.SSLCertVerificationError) -> Failure:
         """Return the error of a server that cannot show that it is the one of its address."""
         hint = "fetch it where you can look at the certificate, and send it: fab dataset-put FILE"
-        return Stop(f"{self.address}: its certificate is not trusted: {error.verify_message}", hint)
+        return Failure(f"{self.address}: its certificate is not trusted: {error.verify_message}", hint)
 
     def _same(self, response: Any, start: int) -> None:
-        """Raise `Changed` where an answer is about another file than the one that was begun."""
-        heads, facts = response.headers, self.facts
-        size = facts.size
-        if facts.ranges:
+        """Raise `SourceChanged` where an answer is about another file than the one that was begun."""
+        heads, info = response.headers, self.info
+        size = info.size
+        if info.ranges:
             said = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", heads.get("Content-Range") or "")
             if response.status == 206 and (not said or int(said[1]) != start):
-                raise Temporary(f"{self.address} answers other bytes than were asked for")
+                raise Transient(f"{self.address} answers other bytes than were asked for")
             size = int(said[2]) if said else int(heads.get("Content-Length") or -1)
-        elif facts.size is not None:
+        elif info.size is not None:
             size = int(heads.get("Content-Length") or -1)
         # A tag says it all; servers behind one name may well disagree about the time.
-        mark = "ETag" if facts.etag and heads.get("ETag") else "Last-Modified"
-        was = facts.etag if mark == "ETag" else facts.modified
-        if size != facts.size or (was and (heads.get(mark) or was) != was):
-            raise Changed(self.address)
-        if facts.ranges and response.status != 206:
-            raise Temporary(f"{self.address} gives no bytes from the middle any more")
+        mark = "ETag" if info.etag and heads.get("ETag") else "Last-Modified"
+        was = info.etag if mark == "ETag" else info.modified
+        if size != info.size or (was and (heads.get(mark) or was) != was):
+            raise SourceChanged(self.address)
+        if info.ranges and response.status != 206:
+            raise Transient(f"{self.address} gives no bytes from the middle any more")
 
     def _refusal(self, error: urllib.error.HTTPError) -> Exception:
         """Return what an HTTP status means: a try later, another file, or the end."""
         if error.code in WAITS:
-            return Temporary(f"{self.address}: {error.code} {error.reason}", _seconds(error.headers.get("Retry-After")))
+            return Transient(f"{self.address}: {error.code} {error.reason}", _seconds(error.headers.get("Retry-After")))
         if error.code == 416:
-            return Changed(self.address)
+            return SourceChanged(self.address)
         hint = {
             401: "it wants a login: --header 'Authorization: …'",
             403: "a signed address may have run out; a login goes as --header 'Cookie: …'",
             404: "look at the address in a browser",
             410: "look at the address in a browser",
         }.get(error.code, "")
-        return refuse(f"{self.address}: {error.code} {error.reason}", hint)
+        return bad_input(f"{self.address}: {error.code} {error.reason}", hint)
 
 
 def _why(error: object) -> str:

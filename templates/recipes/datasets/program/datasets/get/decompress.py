@@ -10,11 +10,11 @@ import tempfile
 import threading
 from typing import IO, TYPE_CHECKING
 
-from datasets.get.tree import Bad, Short
-from datasets.get.words import Stop
+from datasets.get.output import BadArchive, TruncatedArchive
+from datasets.messages import Failure
 
 if TYPE_CHECKING:
-    from datasets.get.feed import Feed
+    from datasets.get.stream import ArrivingArchive
 
 PROGRAMS = {
     "tar.gz": ("gzip", "-dc"),
@@ -26,28 +26,28 @@ GARBAGE = 2
 """What gzip ends with when something that is no gzip follows: zeros of a tape's last block."""
 
 
-class Pipe:
-    """The bytes of a feed, decompressed."""
+class Decompressor:
+    """The bytes of a compressed archive, decompressed. A context manager: gives a pipe to read from."""
 
-    def __init__(self, feed: Feed, kind: str, archive: str) -> None:
-        self.feed, self.archive = feed, archive
-        self.words = PROGRAMS[kind]
-        if shutil.which(self.words[0]) is None:
-            raise Stop(f"there is no {self.words[0]} on this host", "fab setup-datasets installs it")
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+    def __init__(self, archive: ArrivingArchive, kind: str, name: str) -> None:
+        self._archive, self._name = archive, name
+        self._command = PROGRAMS[kind]
+        if shutil.which(self._command[0]) is None:
+            raise Failure(f"there is no {self._command[0]} on this host", "fab setup-datasets installs it")
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self._error: BaseException | None = None
 
     def __enter__(self) -> IO[bytes]:
         self._process = subprocess.Popen(
-            self.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, bufsize=2**20
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, bufsize=2**20
         )
-        self._feeder = threading.Thread(target=self._pour, daemon=True)
-        self._feeder.start()
+        self._writer = threading.Thread(target=self._feed, daemon=True)
+        self._writer.start()
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
         return self._process.stdout
 
     def __exit__(self, kind: object, *_: object) -> None:
-        """End it. Raises what ended the feed, else `Bad` where the program was not content."""
+        """End it. Raises what ended the archive, else `BadArchive` where the program was not content."""
         process = self._process
         process.stdout.close()  # type: ignore[union-attr]
         try:
@@ -57,22 +57,26 @@ class Pipe:
             process.kill()
             process.wait()
             code = 0
-        self._feeder.join()
-        self._said.seek(0)
-        said = self._said.read(2000).decode("utf-8", "replace").strip().splitlines()
-        self._said.close()
+        self._writer.join()
+        self._stderr.seek(0)
+        words = self._stderr.read(2000).decode("utf-8", "replace").strip().splitlines()
+        self._stderr.close()
         if self._error is not None:
             raise self._error
-        if code > 0 and not (self.words[0] == "gzip" and code == GARBAGE):
-            why = said[-1] if said else f"{self.words[0]} ends with {code}"
+        if code > 0 and not (self._command[0] == "gzip" and code == GARBAGE):
+            why = words[-1] if words else f"{self._command[0]} ends with {code}"
             # "unexpected end of file", "ends unexpectedly", "Unexpected end of input", "premature end"
-            raise Short(why) if re.search(r"\bends?\b", why) else Bad(self.archive, f"it is damaged: {why}")
+            raise (
+                TruncatedArchive(why)
+                if re.search(r"\bends?\b", why)
+                else BadArchive(self._name, f"it is damaged: {why}")
+            )
 
-    def _pour(self) -> None:
-        """Write the feed into the program; a program that has ended says why itself."""
+    def _feed(self) -> None:
+        """Write the archive into the program; a program that has ended says why itself."""
         try:
             with contextlib.suppress(BrokenPipeError), self._process.stdin as goal:  # type: ignore[union-attr]
-                while data := self.feed.read(2**18):
+                while data := self._archive.read():
                     goal.write(data)
         except Exception as error:  # noqa: BLE001 - raised where the stream is read
             self._error = error

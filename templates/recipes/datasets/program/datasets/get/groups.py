@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
-from datasets.get.words import refuse
+from datasets.messages import bad_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +26,7 @@ ZIPPED = re.compile(r"(.+)\.z(\d{2,3})", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
-class Set:
+class Group:
     """One archive, or one plain file (kind "")."""
 
     name: str
@@ -57,14 +57,14 @@ def _place(name: str) -> tuple[str, int] | None:
     return None
 
 
-def group(names: Iterable[str], *, unpack: bool) -> list[Set]:
-    """Return the sets in the order of their first file. Raises `Stop` with every part that is missing."""
+def group_files(names: Iterable[str], *, unpack: bool) -> list[Group]:
+    """Return the groups in the order of their first file. Raises `Failure` with every part that is missing."""
     names = list(names)
     if not unpack:
-        return [Set(name, "", (name,)) for name in names]
+        return [Group(name, "", (name,)) for name in names]
     members: dict[str, dict[int, str]] = {}
     problems: list[str] = []
-    found: dict[str, Set] = {}
+    found: dict[str, Group] = {}
     for name in names:
         whole, number = _place(name) or ("", 0)
         if whole and (other := members.setdefault(whole, {}).setdefault(number, name)) != name:
@@ -78,9 +78,9 @@ def group(names: Iterable[str], *, unpack: bool) -> list[Set]:
         # The last part of a split zip has the archive's own name.
         ends = [whole] if whole in names else []
         problems += _missing(whole, parts, ends)
-        found[whole] = Set(whole, kind_of(whole), tuple(files + ends))
+        found[whole] = Group(whole, kind_of(whole), tuple(files + ends))
     if problems:
-        raise refuse("\n".join(problems), "name all parts; their order does not matter")
+        raise bad_input("\n".join(problems), "name all parts; their order does not matter")
     return list(found.values())
 
 

@@ -8,12 +8,12 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from datasets.get.words import Stop, amount
+from datasets.messages import Failure, human_size
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a volume, or of an account's share of it, that takes no more."""
 BALLAST = 2**20
 """Bytes."""
@@ -28,29 +28,19 @@ def free(path: str | os.PathLike[str]) -> int:
     return state.f_bavail * state.f_frsize
 
 
-def full(path: str | os.PathLike[str], kept: str) -> Stop:
+def full(path: str | os.PathLike[str], kept: str) -> Failure:
     """Return the error of a volume that is full in the middle; `kept`: what of it stays, in words."""
-    problem = f"the volume is full: {amount(free(path))} left at {path}"
-    return Stop(problem, f"{kept}\nmake room, or: fab volume-grow --size GIB; then the same command again")
+    problem = f"the volume is full: {human_size(free(path))} left at {path}"
+    return Failure(problem, f"{kept}\nmake room, or: fab volume-grow --size GIB; then the same command again")
 
 
-class Ballast:
-    """Room for last words: where the log is on the volume that is full, nothing else could be said."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def take(self) -> None:
-        """Take the room, as far as there is any."""
-        with contextlib.suppress(OSError), self._path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, BALLAST)
-
-    def drop(self) -> None:
-        """Give it back."""
-        self._path.unlink(missing_ok=True)
+def take_ballast(path: Path) -> None:
+    """Take room for last words, as far as there is any: a log on a volume that is full would take no more."""
+    with contextlib.suppress(OSError), path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, BALLAST)
 
 
-def settle(path: str | os.PathLike[str]) -> None:
+def sync_filesystem(path: str | os.PathLike[str]) -> None:
     """Wait until all that was written to the file system of `path` is on its disk, as before a rename it has to be."""
     folder = os.open(path, os.O_RDONLY)
     try:
@@ -61,6 +51,6 @@ def settle(path: str | os.PathLike[str]) -> None:
         os.close(folder)
 
 
-def punch(file: int, start: int, end: int) -> None:
+def punch_hole(file: int, start: int, end: int) -> None:
     """Give the disk these bytes of a file back, where its file system can do that."""
     _libc.fallocate(file, PUNCH, ctypes.c_long(start), ctypes.c_long(end - start))
