@@ -13,6 +13,7 @@ from provision.bundle import render
 from provision.recipe import Catalogue
 from provision.target import Target
 from tests.provision.lab import write_recipe
+from tests.recipes.build_lab import Workshop
 from tests.recipes.web_lab import Lab
 
 if TYPE_CHECKING:
@@ -58,6 +59,13 @@ def shell(tmp_path: Path) -> Shell:
     folder = tmp_path / "host"
     folder.mkdir()
     return Shell(folder)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """A job volume without data sets, and the program that builds them."""
+    (tmp_path / "datasets").mkdir()
+    return Workshop(tmp_path)
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ class Meter(threading.Thread):
         self.parts, self.downloads = parts, downloads
         self.unpacked = 0
         """Files of the archives before this one."""
-        self._unpacking: tuple[ArrivingArchive, OutputFolder] | None = None
+        self.unpacking: tuple[ArrivingArchive, OutputFolder] | None = None
+        """The archive that is unpacked now, and where to."""
         self._over = threading.Event()
         self._samples = [(time.monotonic(), 0)]
         """When, and how many bytes had come in this run."""
@@ -53,17 +54,13 @@ class Meter(threading.Thread):
             with contextlib.suppress(OSError):
                 say(f"{share * 100:3.0f} %  {text}")
 
-    def unpacks(self, archive: ArrivingArchive, output: OutputFolder) -> None:
-        """Take note of the archive that is unpacked now."""
-        self._unpacking = archive, output
-
     def _state(self) -> tuple[float, str]:
         """Return the share that is done, and the words beside it."""
         held, whole = sum(part.held.size for part in self.parts), sum(part.size or 0 for part in self.parts)
         known = all(part.size is not None for part in self.parts)
         rate, files = self._rate(), ""
-        if self._unpacking:
-            archive, output = self._unpacking
+        if self.unpacking:
+            archive, output = self.unpacking
             files = f"  {self.unpacked + output.files:,} files unpacked"
             if known and held == whole:
                 total = sum(part.size or 0 for part in archive.parts)

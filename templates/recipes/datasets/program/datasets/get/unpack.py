@@ -87,7 +87,7 @@ def unpack(job: Job, parts: Sequence[Part], downloads: Downloads, meter: Meter, 
 def _unpack_into(new: Path, job: Job, archive: ArrivingArchive, meter: Meter) -> OutputFolder:
     name = job.group.name
     output = OutputFolder(new, name)
-    meter.unpacks(archive, output)
+    meter.unpacking = archive, output
     if job.group.kind != "zip":
         untar(archive, job.group.kind, output, name)
         return output
@@ -98,7 +98,7 @@ def _unpack_into(new: Path, job: Job, archive: ArrivingArchive, meter: Meter) ->
         archive.finish()
         shutil.rmtree(new)
         output = OutputFolder(new, name)
-        meter.unpacks(archive, output)
+        meter.unpacking = archive, output
         with WholeArchive(archive.parts) as whole, io.BufferedReader(whole, 2**18) as file:
             unzip_whole(file, output, name)
     return output

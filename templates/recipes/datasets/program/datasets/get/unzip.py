@@ -9,20 +9,9 @@ import zlib
 from collections import Counter
 from typing import IO, TYPE_CHECKING
 
+from datasets.get import zip_records
 from datasets.get.output import LINKS, BadArchive
-from datasets.get.zip_records import (
-    BLOCK,
-    CENTRAL,
-    DEFLATED,
-    DESCRIPTOR,
-    ENCRYPTED,
-    LOCAL,
-    SPANNED,
-    STORED,
-    STREAMED,
-    UNIX,
-    Reader,
-)
+from datasets.get.zip_records import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,15 +35,15 @@ def unzip(archive: ArrivingArchive, output: OutputFolder, name: str) -> None:
     mark = reader.exactly(4)
     if not mark.startswith(b"PK"):
         raise BadArchive(name, "it is no zip archive, whatever its name says")
-    if mark in SPANNED:
+    if mark in zip_records.SPANNED:
         mark = reader.exactly(4)
-    while mark == LOCAL:
+    while mark == zip_records.LOCAL:
         member = reader.member()
         members[member.name] += 1
         _unpack(reader, member, output, name)
         mark = reader.exactly(4)
     listed: Counter[str] = Counter()
-    while mark == CENTRAL:
+    while mark == zip_records.CENTRAL:
         entry, mode = reader.entry()
         listed[entry] += 1
         if entry in members:
@@ -67,23 +56,23 @@ def unzip(archive: ArrivingArchive, output: OutputFolder, name: str) -> None:
 
 def _unpack(reader: Reader, member: Member, output: OutputFolder, archive: str) -> None:
     """Unpack one member."""
-    if member.flags & ENCRYPTED:
+    if member.flags & zip_records.ENCRYPTED:
         raise BadArchive(archive, f"{member.name} is encrypted", ELSEWHERE)
-    if member.method not in (STORED, DEFLATED):
+    if member.method not in (zip_records.STORED, zip_records.DEFLATED):
         kind = UNKNOWN.get(member.method, f"method {member.method}")
         raise BadArchive(archive, f"{member.name} is packed by {kind}", ELSEWHERE)
-    folder, streamed = member.name.endswith("/"), bool(member.flags & STREAMED)
-    if member.method == STORED and streamed and not folder:
+    folder, streamed = member.name.endswith("/"), bool(member.flags & zip_records.STREAMED)
+    if member.method == zip_records.STORED and streamed and not folder:
         raise NotStreamable
     blocks = _checked(reader, member, archive)
     if not folder:
         output.file(member.name, blocks, modified=member.modified)
         return
     output.folder(member.name)
-    if member.method == STORED and streamed and not member.packed:
+    if member.method == zip_records.STORED and streamed and not member.packed:
         # Some that stream write a descriptor behind nothing, and some do not.
         reader.put_back(first := reader.exactly(4))
-        if first != DESCRIPTOR:
+        if first != zip_records.DESCRIPTOR:
             return
     for _ in blocks:
         pass
@@ -92,7 +81,7 @@ def _unpack(reader: Reader, member: Member, output: OutputFolder, archive: str) 
 def _checked(reader: Reader, member: Member, archive: str) -> Iterator[bytes]:
     """Yield a member's bytes. Raises `BadArchive` where their checksum or number is not what the archive says."""
     crc = packed = size = 0
-    if member.method == DEFLATED:
+    if member.method == zip_records.DEFLATED:
         source = _inflated(reader)
     else:
         source = ((block, len(block)) for block in reader.blocks(member.packed))
@@ -103,7 +92,7 @@ def _checked(reader: Reader, member: Member, archive: str) -> Iterator[bytes]:
     except zlib.error as error:
         raise BadArchive(archive, f"{member.name} is damaged: {error}") from error
     wanted = (member.crc, member.packed, member.size)
-    if member.flags & STREAMED:
+    if member.flags & zip_records.STREAMED:
         wanted = reader.descriptor(member, max(packed, size))
     if wanted != (crc, packed, size):
         raise BadArchive(archive, f"{member.name} is damaged: it does not match its checksum")
@@ -115,7 +104,7 @@ def _inflated(reader: Reader) -> Iterator[tuple[bytes, int]]:
     while not inflate.eof:
         block = data = reader.some()
         while data and not inflate.eof:
-            yield inflate.decompress(data, BLOCK * 4), 0
+            yield inflate.decompress(data, zip_records.BLOCK * 4), 0
             data = inflate.unconsumed_tail
         reader.put_back(inflate.unused_data)
         yield b"", len(block) - len(inflate.unused_data)
@@ -144,11 +133,12 @@ def unzip_whole(file: IO[bytes], output: OutputFolder, name: str) -> None:
                     continue
                 with archive.open(row) as member:
                     output.file(row.filename, _blocks(member), modified=calendar.timegm(row.date_time))
-                _set_mode(output, row.filename, row.external_attr >> 16 if row.create_system == UNIX else 0, name)
+                if row.create_system == zip_records.UNIX:
+                    _set_mode(output, row.filename, row.external_attr >> 16, name)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise BadArchive(name, f"it is damaged, or cannot be unpacked: {error}") from error
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    while block := file.read(BLOCK):
+    while block := file.read(zip_records.BLOCK):
         yield block
