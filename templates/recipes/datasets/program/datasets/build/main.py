@@ -14,11 +14,11 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
 from datasets.build.options import checked, parsed
-from datasets.build.output import MANIFEST, Output, Row, differs, stems
+from datasets.build.output import MANIFEST, Output, Row, difference, target_stems
 from datasets.build.picture import VARIANTS, Job, Shape
 from datasets.build.place import Place
 from datasets.build.pool import run
-from datasets.build.sources import SHOWN, Refused, same, some
+from datasets.build.sources import SHOWN, Refused, find_copies, first_few
 from datasets.build.split import SIDES, split
 from datasets.disk import DISK_FULL
 from datasets.messages import print_failure
@@ -37,7 +37,7 @@ def build(asked: argparse.Namespace) -> None:
     wanted = checked(asked)
     with Place(asked.datasets, asked.name) as place:
         if place.final.exists():
-            why = differs(place.final, wanted.sources, wanted.settings)
+            why = difference(place.final, wanted.sources, wanted.settings)
             if not why:
                 print(f"{asked.name}: nothing to do, it was built from the same pictures with the same settings")
                 return
@@ -55,10 +55,10 @@ def build(asked: argparse.Namespace) -> None:
 def fill(place: Place, asked: argparse.Namespace, wanted: Request) -> dict[str, Any]:
     """Build everything of a data set into its folder in the making; returns the manifest."""
     sources = wanted.sources
-    copies = same(sources)
+    copies = find_copies(sources)
     sides = split(sources, copies, wanted.shares, asked.seed)
     shape = Shape(asked.size, asked.fit, asked.grey, asked.format)
-    names = stems(sources, sides)
+    names = target_stems(sources, sides)
     jobs = []
     for picture, stem in zip(sources.pictures, names, strict=True):
         augment = asked.augment == "all" or (asked.augment == "train" and sides[picture.name] == "train")
@@ -84,7 +84,9 @@ def check(sources: Sources, rows: Sequence[Row]) -> None:
     there = {row.picture.label for row in rows if row.side == "train" and row.files}
     lost = [label for number, label in enumerate(sources.labels) if number not in there]
     if lost:
-        raise Refused([f"no picture to train with can be read of {some(lost)}"], "see the pictures, or their copies")
+        raise Refused(
+            [f"no picture to train with can be read of {first_few(lost)}"], "see the pictures, or their copies"
+        )
 
 
 def report(folder: Path, counts: dict[str, Any], settings: dict[str, Any], seconds: float) -> None:

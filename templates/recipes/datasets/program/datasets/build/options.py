@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from datasets.build.picture import FITS, FORMATS
-from datasets.build.sources import Refused, by_folders, found
+from datasets.build.sources import Refused, from_class_folders, locate
 from datasets.build.split import SIDES
-from datasets.build.table import by_table
+from datasets.build.table import from_table
 from datasets.messages import print_failure
 
 if TYPE_CHECKING:
@@ -112,9 +112,9 @@ def _share(side: str, text: str, problems: list[str]) -> Fraction:
 def _read(asked: argparse.Namespace) -> Sources:
     """Return the pictures and their classes. Raises `Refused`."""
     roots = (asked.datasets, asked.datasets.parent / "work")
-    folder = found(asked.folder, *roots, option="from")
+    folder = locate(asked.folder, *roots, option="from")
     if not asked.table:
-        return by_folders(folder)
-    table = found(asked.table, folder, *roots, option="table")
-    labels = found(asked.labels, folder, *roots, option="labels")
-    return by_table(folder, table, labels, partial=asked.partial)
+        return from_class_folders(folder)
+    table = locate(asked.table, folder, *roots, option="table")
+    labels = locate(asked.labels, folder, *roots, option="labels")
+    return from_table(folder, table, labels, partial=asked.partial)

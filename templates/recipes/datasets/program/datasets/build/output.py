@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import PIL
 from PIL import features
 
-from datasets.build.sources import some
+from datasets.build.sources import first_few
 from datasets.build.split import SIDES, order
 
 if TYPE_CHECKING:
@@ -47,33 +47,33 @@ class Row:
         return [(f"{folder}/{name}", digest) for name, digest in self.made.files]
 
 
-def plain(word: str) -> str:
+def plain_name(word: str) -> str:
     """Return a name that every list, shell and file system takes: ASCII without spaces, slashes and dots."""
     return re.sub(r"[^A-Za-z0-9_+-]+", "_", word).lstrip("-") or "_"
 
 
-def unlike(words: Iterable[str]) -> list[str]:
+def unique_names(words: Iterable[str]) -> list[str]:
     """Return the plain names of words, numbered from the second on where two would be the same."""
     taken: set[str] = set()
     names = []
     for word in words:
-        name, number = plain(word), 1
+        name, number = plain_name(word), 1
         while name in taken:
             number += 1
-            name = f"{plain(word)}_{number}"
+            name = f"{plain_name(word)}_{number}"
         taken.add(name)
         names.append(name)
     return names
 
 
-def stems(sources: Sources, sides: Mapping[str, str]) -> list[str]:
+def target_stems(sources: Sources, sides: Mapping[str, str]) -> list[str]:
     """Return for each picture where its files go: side, folder of its class, name; in the order of the sources."""
-    folders = unlike(sources.labels)
+    folders = unique_names(sources.labels)
     classes: dict[int, list[str]] = defaultdict(list)
     for picture in sources.pictures:
-        own = picture.name.removeprefix(f"{sources.labels[picture.label]}/")
-        classes[picture.label].append(os.path.splitext(own)[0])  # noqa: PTH122
-    names = {label: iter(unlike(words)) for label, words in classes.items()}
+        below_class = picture.name.removeprefix(f"{sources.labels[picture.label]}/")
+        classes[picture.label].append(os.path.splitext(below_class)[0])  # noqa: PTH122
+    names = {label: iter(unique_names(words)) for label, words in classes.items()}
     return [f"{sides[p.name]}/{folders[p.label]}/{next(names[p.label])}" for p in sources.pictures]
 
 
@@ -149,7 +149,7 @@ def counts(sources: Sources, rows: Sequence[Row], copies: int) -> dict[str, Any]
     return {"pictures": len(rows) - broken, "broken": broken, "copies": copies, "no pictures": sources.others, **sides}
 
 
-def differs(folder: Path, sources: Sources, settings: Mapping[str, Any]) -> str:
+def difference(folder: Path, sources: Sources, settings: Mapping[str, Any]) -> str:
     """Return in what a data set that is there is another than the one asked for; "" where it is the same and whole."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -160,11 +160,11 @@ def differs(folder: Path, sources: Sources, settings: Mapping[str, Any]) -> str:
         return "it has no manifest of a build"
     changes = [f"{key} was {was.get(key)}, is {settings[key]}" for key in settings if was.get(key) != settings[key]]
     if changes:
-        return some(changes)
+        return first_few(changes)
     if stamped != stamp(sources, settings):
         return "its pictures, or their classes, have changed since"
     if hashlib.sha256(sums).hexdigest() != manifest["checksums"][SUMS]:
         return f"its {SUMS} is not the one that was written"
     wanted = (line.split("  ", 1)[1] for line in sums.decode().splitlines())
     lost = [name for name in wanted if not (folder / name).is_file()]
-    return f"{len(lost)} of its files are missing: {some(lost)}" if lost else ""
+    return f"{len(lost)} of its files are missing: {first_few(lost)}" if lost else ""

@@ -103,7 +103,7 @@ def decode(data: bytes, shape: Shape) -> Image.Image:
         least = int(shape.size * MARGIN)
         image.draft("L" if shape.grey else None, (least, least))
         ImageOps.exif_transpose(image, in_place=True)
-        plain = flat(image).convert("L" if shape.grey else "RGB")
+        plain = eight_bit(image).convert("L" if shape.grey else "RGB")
     # What is written is pixels alone: no profile, no camera, no place.
     plain.info.clear()
     size, lanczos = (shape.size, shape.size), Image.Resampling.LANCZOS
@@ -114,7 +114,7 @@ def decode(data: bytes, shape: Shape) -> Image.Image:
     return plain.resize(size, lanczos)
 
 
-def flat(image: Image.Image) -> Image.Image:
+def eight_bit(image: Image.Image) -> Image.Image:
     """Return a picture without transparency, which becomes black, and with 8 bits a channel."""
     if image.mode.startswith("I;16"):
         return image.convert("I").point(lambda value: value / 257).convert("L")

@@ -26,15 +26,15 @@ def run(jobs: Sequence[Job], workers: int) -> Generator[Made, None, None]:
     """
     for folder in {job.stem.parent for job in jobs}:
         folder.mkdir(parents=True, exist_ok=True)
-    began = said = time.monotonic()
+    began = last_line = time.monotonic()
     # What ends the main process in order ends these at once.
     pool = ProcessPoolExecutor(workers, initializer=signal.signal, initargs=(signal.SIGTERM, signal.SIG_DFL))
     try:
         for done, made in enumerate(pool.map(make, jobs, chunksize=CHUNK), 1):
             yield made
             now = time.monotonic()
-            if now - said >= PROGRESS_SECONDS:
-                said = now
+            if now - last_line >= PROGRESS_SECONDS:
+                last_line = now
                 print(progress(done, len(jobs), now - began), flush=True)
     finally:
         pool.shutdown(cancel_futures=True)

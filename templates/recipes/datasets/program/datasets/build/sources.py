@@ -52,13 +52,13 @@ class Sources:
     """Files of the folder that are no pictures by their names."""
 
 
-def some(words: Sequence[str], most: int = 5) -> str:
+def first_few(words: Sequence[str], most: int = 5) -> str:
     """Return words with commas, the first few of many."""
     more = f" and {len(words) - most} more" if len(words) > most else ""
     return ", ".join(words[:most]) + more
 
 
-def found(word: str, *roots: Path, option: str) -> Path:
+def locate(word: str, *roots: Path, option: str) -> Path:
     """Return the file or folder that a word of the command line means: a path, or one below `roots`."""
     path = Path(word).expanduser()
     places = [path] if path.is_absolute() else [root / path for root in roots]
@@ -92,10 +92,10 @@ def files_below(folder: Path) -> dict[str, os.stat_result]:
         for name in names if inode not in seen else ():
             path = os.path.join(place, name)  # noqa: PTH118
             if not name.startswith("."):
-                found_now = _stat(path)
+                about = _stat(path)
                 # Of a pipe or a device nobody knows an end.
-                if stat.S_ISREG(found_now.st_mode) or stat.S_ISLNK(found_now.st_mode):
-                    files[os.path.relpath(path, folder)] = found_now
+                if stat.S_ISREG(about.st_mode) or stat.S_ISLNK(about.st_mode):
+                    files[os.path.relpath(path, folder)] = about
         seen.add(inode)
     return dict(sorted(files.items()))
 
@@ -118,7 +118,7 @@ def sources_of(
     return Sources(folder, tuple(labels), tuple(pictures), others)
 
 
-def by_folders(folder: Path) -> Sources:
+def from_class_folders(folder: Path) -> Sources:
     """Read a folder per class: the classes are the folders' names in order. Raises `Refused`."""
     files = files_below(folder)
     pictures = [name for name in files if is_picture(name)]
@@ -127,7 +127,7 @@ def by_folders(folder: Path) -> Sources:
     loose = [name for name in pictures if "/" not in name]
     problems = [f"{folder / label} holds no picture" for label in labels if label not in holding]
     if loose:
-        problems.append(f"{folder} holds pictures beside the classes' folders, which have no class: {some(loose)}")
+        problems.append(f"{folder} holds pictures beside the classes' folders, which have no class: {first_few(loose)}")
     if len(labels) < 2:
         problems.append(f"{folder} holds {len(labels)} folders; a class is a folder of pictures, and two are the least")
     if problems:
@@ -136,7 +136,7 @@ def by_folders(folder: Path) -> Sources:
     return sources_of(folder, labels, {name: index[name.split("/")[0]] for name in pictures}, files)
 
 
-def same(sources: Sources) -> dict[str, str]:
+def find_copies(sources: Sources) -> dict[str, str]:
     """Return, for each picture that is byte for byte another's copy, the name of the first of them.
 
     Raises `Refused` where copies have different classes. Only files of one size are read.

@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from datasets.build.sources import Refused, files_below, is_picture, some, sources_of
+from datasets.build.sources import Refused, files_below, first_few, is_picture, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from datasets.build.sources import Sources
 
 
-def by_table(folder: Path, table: Path, labels: Path, *, partial: bool) -> Sources:
+def from_table(folder: Path, table: Path, labels: Path, *, partial: bool) -> Sources:
     """Read a table of two tab-separated columns, picture and class, and the list of the classes. Raises `Refused`.
 
     `partial`: the folder may hold pictures that the table does not name.
     """
-    own = {os.path.relpath(path, folder) for path in (table, labels)}
-    files = {name: about for name, about in files_below(folder).items() if name not in own}
+    tables = {os.path.relpath(path, folder) for path in (table, labels)}
+    files = {name: about for name, about in files_below(folder).items() if name not in tables}
     problems: list[str] = []
     names = _read_labels(labels, problems)
     if problems:
@@ -37,7 +37,7 @@ def by_table(folder: Path, table: Path, labels: Path, *, partial: bool) -> Sourc
         problems += sorted(unused)
         missing = [name for name in files if is_picture(name) and name not in rows.labelled]
         if missing and not partial:
-            problems.append(f"{table} has no row for {len(missing)} pictures of {folder}: {some(missing)}")
+            problems.append(f"{table} has no row for {len(missing)} pictures of {folder}: {first_few(missing)}")
             hint = "to leave them out: --partial"
     if problems:
         raise Refused(problems, hint)
@@ -91,7 +91,7 @@ class _Rows:
         if len(there) == 1:
             return there[0]
         if there:
-            self._problem(number, f'"{word}" may be each of {some(there)}: write it with its suffix')
+            self._problem(number, f'"{word}" may be each of {first_few(there)}: write it with its suffix')
         else:
             self._problem(number, f'there is no picture "{word}" in {self.folder}')
         return ""
@@ -102,7 +102,7 @@ class _Rows:
         if label < 0 and self.numbers and word.isdecimal() and int(word) < len(self.labels):
             label = int(word)
         if label < 0:
-            self._problem(number, f'there is no class "{word}"; there are: {some(self.labels, 10)}')
+            self._problem(number, f'there is no class "{word}"; there are: {first_few(self.labels, 10)}')
         else:
             self.used.add(self.labels[label])
         return label

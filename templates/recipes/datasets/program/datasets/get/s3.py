@@ -73,7 +73,7 @@ def objects(url: str, endpoint: str) -> list[Object]:
     # Not unquoted: a key may hold a "%", and nothing is quoted in an address of this kind.
     bucket, _, key = url.partition("://")[2].partition("/")
     try:
-        found = _first(bucket, key, endpoint)
+        found = _readable(bucket, key, endpoint)
     except (BotoCoreError, OSError) as error:
         raise Transient(f"{url}: {error}") from error
     if not found:
@@ -81,19 +81,19 @@ def objects(url: str, endpoint: str) -> list[Object]:
     return found
 
 
-def _first(bucket: str, key: str, endpoint: str) -> list[Object]:
+def _readable(bucket: str, key: str, endpoint: str) -> list[Object]:
     """Return what the first client that may look finds. Raises `_Denied` where none may."""
     *others, last = _clients(endpoint)
     for client in others:
         try:
-            return _one(client, bucket, key) or _below(client, bucket, key)
+            return _object(client, bucket, key) or _objects_below(client, bucket, key)
         except _Denied:
             # A role that may read nothing is refused what anybody may read: it is asked for again without one.
             continue
-    return _one(last, bucket, key) or _below(last, bucket, key)
+    return _object(last, bucket, key) or _objects_below(last, bucket, key)
 
 
-def _one(client: Any, bucket: str, key: str) -> list[Object]:
+def _object(client: Any, bucket: str, key: str) -> list[Object]:
     """Return the object of that very key, if there is one."""
     if key.endswith("/") or not key:
         return []
@@ -105,7 +105,7 @@ def _one(client: Any, bucket: str, key: str) -> list[Object]:
     return [Object(client, bucket, key, info)]
 
 
-def _below(client: Any, bucket: str, key: str) -> list[Object]:
+def _objects_below(client: Any, bucket: str, key: str) -> list[Object]:
     """Return all objects below a prefix."""
     prefix = f"{key}/" if key and not key.endswith("/") else key
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -127,14 +127,14 @@ def _ask(address: str, call: Any, **fields: str) -> Any:
         return call(**fields)
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        said = error.response["Error"].get("Message") or error.response["Error"].get("Code")
+        reason = error.response["Error"].get("Message") or error.response["Error"].get("Code")
         if status == 412:
             raise SourceChanged(address) from error
         if status >= 500 or status == 429:
-            raise Transient(f"{address}: {status} {said}") from error
+            raise Transient(f"{address}: {status} {reason}") from error
         if status == 404 and error.response["Error"].get("Code") != "NoSuchBucket":
             raise FileNotFoundError(address) from error
         if status in (401, 403):
             hint = "the box reads the buckets that its role may: add this one to gpurig:s3Buckets, then `pulumi up`"
-            raise _Denied(f"{address}: {status} {said}", hint, code=2) from error
-        raise bad_input(f"{address}: {status} {said}") from error
+            raise _Denied(f"{address}: {status} {reason}", hint, code=2) from error
+        raise bad_input(f"{address}: {status} {reason}") from error

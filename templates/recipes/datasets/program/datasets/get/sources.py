@@ -92,8 +92,8 @@ def checked_name(name: str, address: str) -> str:
 
 def file_name(given: str | None, *urls: str) -> str:
     """Return a file's name: the one that the server gives, else the first address' last word that looks like one."""
-    if given and (said := posixpath.basename(given.replace("\\", "/"))):
-        return checked_name(said, urls[0])
+    if given and (base := posixpath.basename(given.replace("\\", "/"))):
+        return checked_name(base, urls[0])
     words = [posixpath.basename(urllib.parse.unquote(urllib.parse.urlsplit(url).path)) for url in urls]
     words = [word for word in words if word not in ("", ".", "..")]
     return checked_name(next((word for word in words if "." in word), words[0] if words else "file"), urls[0])

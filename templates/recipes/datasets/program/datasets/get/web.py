@@ -89,9 +89,9 @@ class Web:
         if info is None or info.ranges:
             request.add_header("Range", f"bytes={start}-{'' if end is None else end - 1}")
             # A weak tag (W/…) says "much the same", which is not enough to join two halves.
-            same = info and (info.etag if info.etag and not info.etag.startswith("W/") else info.modified)
-            if same:
-                request.add_header("If-Range", same)
+            validator = info and (info.etag if info.etag and not info.etag.startswith("W/") else info.modified)
+            if validator:
+                request.add_header("If-Range", validator)
         try:
             return self._opener.open(request, timeout=TIMEOUT)
         except urllib.error.HTTPError as error:
@@ -117,10 +117,10 @@ class Web:
         heads, info = response.headers, self.info
         size = info.size
         if info.ranges:
-            said = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", heads.get("Content-Range") or "")
-            if response.status == 206 and (not said or int(said[1]) != start):
+            content_range = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", heads.get("Content-Range") or "")
+            if response.status == 206 and (not content_range or int(content_range[1]) != start):
                 raise Transient(f"{self.address} answers other bytes than were asked for")
-            size = int(said[2]) if said else int(heads.get("Content-Length") or -1)
+            size = int(content_range[2]) if content_range else int(heads.get("Content-Length") or -1)
         elif info.size is not None:
             size = int(heads.get("Content-Length") or -1)
         # A tag says it all; servers behind one name may well disagree about the time.
