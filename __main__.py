@@ -6,16 +6,16 @@ from infra.box import Box, BoxArgs
 from infra.cloud import Cloud
 from infra.guardrails import Guardrails, GuardrailsArgs
 from infra.network import Network, NetworkArgs
-from infra.outputs import export_document, export_for_people
+from infra.outputs import export_document, export_summary
 from infra.placement import Placement
 from infra.refusal import refusals
-from infra.settings import Account, Settings
+from infra.settings.load import load_settings
 
 
 def main() -> None:
     """Check everything, then declare everything."""
-    cloud = Cloud(Account.load())
-    settings = Settings.load(cloud)
+    cloud = Cloud()
+    settings = load_settings(cloud)
     placement = Placement.find(settings, cloud)
 
     network = Network(
@@ -24,15 +24,15 @@ def main() -> None:
         cloud.options,
     )
     boxes = [
-        Box(each.host_name, BoxArgs(settings=each, placement=placement, network=network), cloud.options)
-        for each in settings.each()
+        Box(host.host_name, BoxArgs(settings=host, placement=placement, network=network), cloud.options)
+        for host in settings.per_host()
     ]
     if settings.budget_monthly_usd is not None:
         wanted = GuardrailsArgs(monthly_usd=settings.budget_monthly_usd, email=settings.budget_email)
         Guardrails("guardrails", wanted, cloud.options)
 
     export_document(cloud, boxes)
-    export_for_people(boxes)
+    export_summary(boxes)
 
 
 with refusals():

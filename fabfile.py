@@ -2,7 +2,7 @@
 
 from invoke.exceptions import Exit
 
-from provision.errors import BadInput
+from provision.model.errors import BadInput
 from provision.tasks import collection
 
 try:

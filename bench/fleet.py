@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.peers.work import COMMANDS, PACKAGES, UNITS
 from bench.rig import seconds, spread
-from provision.bundle import render
-from provision.connection import ssh_command
-from provision.inventory import Host
+from provision.bundle.render import render
+from provision.transport.connection import ssh_command
+from provision.transport.inventory import Host
 from rehearsal.errors import RehearsalError
 from rehearsal.site import ROOT
 

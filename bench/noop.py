@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from bench.delay import delayed
 from bench.rig import seconds, spread
-from provision.bundle import render
-from provision.connection import ssh_command
-from provision.inventory import Host
-from provision.session import Session
+from provision.bundle.render import render
+from provision.transport.connection import ssh_command
+from provision.transport.inventory import Host
+from provision.transport.session import Session
 
 if TYPE_CHECKING:
-    from provision.bundle import Bundle
+    from provision.bundle.step import Bundle
     from rehearsal.user import User
 
 RUNS = 15

@@ -11,10 +11,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # gpurig is run from its folder, not installed
 
-from provision.bundle import render
-from provision.inventory import Host
-from provision.session import Session
-from provision.target import Target
+from provision.agent.words import Kind
+from provision.bundle.render import render
+from provision.model.target import Target
+from provision.transport.inventory import Host
+from provision.transport.session import Session
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
     with Session(host) as session:
         for event in session.apply(bundle):
             print(event["event"], event.get("step", ""), event.get("state", event.get("line", "")))
-            if event["event"] == "failed":
+            if event["event"] == Kind.FAILED:
                 sys.exit(event["why"])
 
 

@@ -10,7 +10,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.network import ANYWHERE
-from infra.ranges import too_broad
+from infra.settings.ranges import too_broad
+from provision.model import tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ _TRUST = {
 # come with its user-data, and it stops itself by shutting down. Even "describe my own volume" would be more, as EC2's
 # Describe calls know no single resource and would show the whole account. The refusal is explicit, so that a policy
 # that an organisation attaches to every role gives a stolen session nothing either.
-_NOTHING = [{"Effect": "Deny", "Action": "*", "Resource": "*"}]
+_DENY_ALL = [{"Effect": "Deny", "Action": "*", "Resource": "*"}]
 _LIST, _READ = "s3:ListBucket", "s3:GetObject"
 
 
@@ -37,7 +38,7 @@ def _policy(buckets: Sequence[str]) -> dict[str, object]:
         {"Effect": "Deny", "NotAction": [_LIST, _READ], "Resource": "*"},
         {"Effect": "Deny", "Action": "*", "NotResource": [*places, *objects]},
     ]
-    return {"Version": "2012-10-17", "Statement": reading if buckets else _NOTHING}
+    return {"Version": "2012-10-17", "Statement": reading if buckets else _DENY_ALL}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,18 +67,18 @@ class Access(pulumi.ComponentResource):
             f"{name}-group",
             vpc_id=args.vpc_id,
             description="SSH and the services of a gpurig box, from named addresses",
-            tags={"Name": name},
+            tags={tags.NAME: name},
             opts=self._options,
         )
         for service, port in args.ports.items():
             for cidr in args.cidrs:
-                self._let_in(service, port, cidr)
-        self._let_out()
+                self._allow_ingress(service, port, cidr)
+        self._allow_egress()
         self.key_pair = aws.ec2.KeyPair(f"{name}-key", public_key=args.public_key, opts=self._options)
         self.profile = self._profile(args.buckets)
         self.register_outputs({"group_id": self.group.id, "profile": self.profile.name})
 
-    def _let_in(self, service: str, port: int, cidr: str) -> None:
+    def _allow_ingress(self, service: str, port: int, cidr: str) -> None:
         if too_broad(cidr):
             pulumi.log.warn(f"{service} (port {port}) is open to {cidr}, as allowPublic says", self)
         aws.vpc.SecurityGroupIngressRule(
@@ -91,7 +92,7 @@ class Access(pulumi.ComponentResource):
             opts=self._options,
         )
 
-    def _let_out(self) -> None:
+    def _allow_egress(self) -> None:
         """Let the box reach package archives and git servers, whose addresses nobody can list."""
         aws.vpc.SecurityGroupEgressRule(
             f"{self._name}-out",

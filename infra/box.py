@@ -11,11 +11,11 @@ import pulumi
 from infra.access import Access, AccessArgs
 from infra.host import Host, HostArgs
 from infra.price import Price
-from infra.refusal import refusing
+from infra.refusal import refusals
 from infra.storage import JobVolume, JobVolumeArgs
-from infra.volumes import job_tags
-from provision import cloud_init
-from provision.bundle import render
+from infra.volumes import job_volume_tags
+from provision.bundle import cloud_init
+from provision.bundle.render import render
 
 if TYPE_CHECKING:
     from infra.network import Network
@@ -39,15 +39,15 @@ class Box(pulumi.ComponentResource):
     def __init__(self, name: str, args: BoxArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpurig:infra:Box", name, None, opts)
         self.settings = args.settings
-        self.price = Price.of(args.settings, args.placement.jobs[name].size_gib)
+        plan = args.placement.volume_plans[name]
+        self.price = Price.of(args.settings, plan.size_gib)
         self.access = self._access(name, args)
-        self.jobs = self._jobs(name, args)
+        self.job_volume = self._job_volume(name, args)
         self.host = self._host(name, args)
         pulumi.log.info(f"{name}: {args.settings.machine.name}, {self.price}", self)
-        beginning = args.placement.jobs[name].beginning
-        if beginning and args.settings.looks_for_volumes:
-            pulumi.log.info(f"{name}: its job volume is {beginning}", self)
-        for warning in args.placement.jobs[name].warnings:
+        if plan.new_content and args.settings.looks_for_volumes:
+            pulumi.log.info(f"{name}: its job volume is {plan.new_content}", self)
+        for warning in plan.warnings:
             pulumi.log.warn(f"{name}: {warning}", self)
         self.register_outputs({"address": self.host.instance.public_ip})
 
@@ -61,26 +61,26 @@ class Box(pulumi.ComponentResource):
         )
         return Access(name, wanted, pulumi.ResourceOptions(parent=self))
 
-    def _jobs(self, name: str, args: BoxArgs) -> JobVolume:
+    def _job_volume(self, name: str, args: BoxArgs) -> JobVolume:
         wanted = JobVolumeArgs(
-            jobs=args.placement.jobs[name],
+            plan=args.placement.volume_plans[name],
             on_destroy=args.settings.job_volume_on_destroy,
-            tags=job_tags(name),
+            tags=job_volume_tags(name),
         )
         return JobVolume(f"{name}-jobs", wanted, pulumi.ResourceOptions(parent=self))
 
     def _host(self, name: str, args: BoxArgs) -> Host:
-        zone = self.jobs.volume.availability_zone
+        zone = self.job_volume.volume.availability_zone
         wanted = HostArgs(
             ami=args.placement.ami,
             instance_type=args.settings.machine.name,
             # Where the volume is, not where a new one would be: a volume cannot follow the box.
-            subnet_id=zone.apply(refusing(args.network.subnet_in)),
+            subnet_id=zone.apply(refusals()(args.network.subnet_in)),
             group_id=self.access.group.id,
             key_name=self.access.key_pair.key_name,
             profile=self.access.profile.name,
-            user_data=self.jobs.id.apply(refusing(self._user_data)),
-            volume_id=self.jobs.id,
+            user_data=self.job_volume.id.apply(refusals()(self._user_data)),
+            volume_id=self.job_volume.id,
             root_gib=args.settings.root_volume_gib,
             generation=args.settings.generation,
             spot=args.settings.spot,

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 import pulumi_aws as aws
 
-from provision.errors import BadInput
-from provision.platforms import NO_GPU, InstanceType
+from provision.model import tags
+from provision.model.errors import BadInput
+from provision.model.platforms import NO_GPU, InstanceType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from infra.settings import Account
 
     Filters = Mapping[str, Sequence[str]]
     """Names of EC2's own filters, each with the values that will do."""
@@ -30,15 +30,20 @@ Answer = TypeVar("Answer")
 def stack_tags() -> dict[str, str]:
     """Return the tags of everything that this stack makes, by which it also finds its own snapshots again."""
     return {
-        "gpurig:project": pulumi.get_project(),
-        "gpurig:stack": pulumi.get_stack(),
-        "gpurig:managed-by": "pulumi",
+        tags.PROJECT: pulumi.get_project(),
+        tags.STACK: pulumi.get_stack(),
+        tags.MANAGED_BY: "pulumi",
     }
 
 
-def tagged(tags: Mapping[str, str]) -> dict[str, list[str]]:
+def tagged(wanted: Mapping[str, str]) -> dict[str, list[str]]:
     """Return EC2's filters for what carries these tags."""
-    return {f"tag:{key}": [tags[key]] for key in sorted(tags)}
+    return {f"tag:{key}": [wanted[key]] for key in sorted(wanted)}
+
+
+def _filters(wanted: Filters) -> list[dict[str, object]]:
+    """Return filters as every look-up takes them."""
+    return [{"name": name, "values": values} for name, values in wanted.items()]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,11 +73,14 @@ class Snapshot:
 
 
 class Cloud:
-    """An AWS region through one explicit provider."""
+    """An AWS region through one explicit provider: of `aws:region` and `aws:profile`, else of the environment."""
 
-    def __init__(self, account: Account) -> None:
-        self.region = account.region
-        self.profile = account.profile
+    def __init__(self) -> None:
+        config = pulumi.Config("aws")
+        environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+        self.region = config.get("region") or environment
+        """As the AWS provider reads it; empty where neither says, which `load_settings` refuses."""
+        self.profile = config.get("profile")
 
     @functools.cached_property
     def provider(self) -> aws.Provider:
@@ -121,15 +129,15 @@ class Cloud:
             aws.ec2.get_instance_type_offerings,
             f'gpurig:instanceType: "{instance_type}"',
             location_type="availability-zone",
-            filters=[aws.ec2.GetInstanceTypeOfferingsFilterArgs(name="instance-type", values=[instance_type])],
+            filters=_filters({"instance-type": [instance_type]}),
         )
         return set(found.locations)
 
     def snapshots(self, tags: Mapping[str, str]) -> list[str]:
         """Return the ids of the account's snapshots with these tags, completed or pending, the newest first."""
         wanted = {"status": ["completed", "pending"], **tagged(tags)}
-        filters = [aws.ebs.GetSnapshotIdsFilterArgs(name=name, values=wanted[name]) for name in wanted]
-        return list(self.ask(aws.ebs.get_snapshot_ids, "snapshots", owners=["self"], filters=filters).ids)
+        found = self.ask(aws.ebs.get_snapshot_ids, "snapshots", owners=["self"], filters=_filters(wanted))
+        return list(found.ids)
 
     def snapshot(self, snapshot_id: str, wrong: str) -> Snapshot:
         """Return a snapshot. Raises `BadInput` that begins with `wrong` when there is none."""
@@ -139,16 +147,16 @@ class Cloud:
     def volumes(self, filters: Filters) -> list[Volume]:
         """Return the volumes of the region that are there to stay and match."""
         wanted = {"status": ["creating", "available", "in-use"], **filters}
-        found = [aws.ebs.GetEbsVolumesFilterArgs(name=name, values=wanted[name]) for name in wanted]
-        return [self._volume(one) for one in sorted(self.ask(aws.ebs.get_ebs_volumes, "volumes", filters=found).ids)]
+        found = self.ask(aws.ebs.get_ebs_volumes, "volumes", filters=_filters(wanted))
+        return [self._volume(volume_id) for volume_id in sorted(found.ids)]
 
     def _volume(self, volume_id: str) -> Volume:
-        filters = [aws.ebs.GetVolumeFilterArgs(name="volume-id", values=[volume_id])]
+        filters = _filters({"volume-id": [volume_id]})
         found = self.ask(aws.ebs.get_volume, f'volume "{volume_id}"', filters=filters)
         return Volume(id=volume_id, zone=found.availability_zone, size_gib=found.size, tags=found.tags)
 
     def instances(self, tags: Mapping[str, str]) -> list[str]:
         """Return the ids of the instances with these tags that are not terminated."""
-        filters = [aws.ec2.GetInstancesFilterArgs(name=name, values=values) for name, values in tagged(tags).items()]
+        filters = _filters(tagged(tags))
         states = ["pending", "running", "stopping", "stopped", "shutting-down"]
         return list(self.ask(aws.ec2.get_instances, "instances", filters=filters, instance_state_names=states).ids)

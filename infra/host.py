@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
+from provision.model import tags
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -80,11 +82,11 @@ class Host(pulumi.ComponentResource):
                 volume_size=args.root_gib,
                 encrypted=True,
                 delete_on_termination=True,
-                tags={"Name": f"{name}-root"},
+                tags={tags.NAME: f"{name}-root"},
             ),
             instance_initiated_shutdown_behavior="terminate" if args.spot else "stop",
             instance_market_options=_spot(args) if args.spot else None,
-            tags={"Name": name, "gpurig:host": name, "gpurig:generation": str(args.generation)},
+            tags={tags.NAME: name, tags.HOST: name, tags.GENERATION: str(args.generation)},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.needs,

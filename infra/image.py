@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from provision import baked
-from provision.errors import BadInput
-from provision.platforms import BAKED, images
+from provision.bundle import baked
+from provision.model import tags
+from provision.model.errors import BadInput
+from provision.model.platforms import BAKED, images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,28 +46,28 @@ def _newest(cloud: Cloud, wrong: str, owner: str, having: Mapping[str, str]) -> 
 def _find_baked(cloud: Cloud, settings: Settings) -> str:
     """Return the newest image of the project's own that has the recipe as it is rendered now."""
     wanted = baked.digest(settings.recipe, settings.target(), settings.catalogue)
-    tags = {
-        f"tag:{baked.PROJECT}": pulumi.get_project(),
-        f"tag:{baked.RECIPE}": settings.recipe,
-        f"tag:{baked.IMAGE}": settings.system.name,
+    having = {
+        f"tag:{tags.PROJECT}": pulumi.get_project(),
+        f"tag:{tags.RECIPE}": settings.recipe,
+        f"tag:{tags.IMAGE}": settings.system.name,
     }
     system, recipe = settings.system.name, settings.recipe
     wrong = f'gpurig:image: there is no baked image of "{recipe}" on {system} in {cloud.region}'
     otherwise = f"pulumi config set gpurig:image {system} && pulumi config rm gpurig:imageOs"
     try:
-        found = _newest(cloud, wrong, "self", {**tags, f"tag:{baked.DIGEST}": wanted})
+        found = _newest(cloud, wrong, "self", {**having, f"tag:{tags.DIGEST}": wanted})
     except BadInput:
         hint = f"make one of a box that is set up: fab bake; to begin without: {otherwise}"
         try:
-            stale = _newest(cloud, wrong, "self", tags)
+            stale = _newest(cloud, wrong, "self", having)
         except BadInput as error:
             problems = [wrong] if "returned no results" in str(error) else error.problems
             raise BadInput(problems, hint=hint) from error
-        made = stale.tags.get(baked.DIGEST, "unknown")
+        made = stale.tags.get(tags.DIGEST, "unknown")
         message = f'gpurig:image: the baked image {stale.id} is stale: "{recipe}" in it is {made[:12]}'
         again = f"make it again on a box of this stack: fab setup-{recipe} && fab bake; or begin without: {otherwise}"
         raise BadInput([f"{message}, and would be {wanted[:12]} now"], hint=again) from None
-    least = int(found.tags.get(baked.ROOT_GIB, "0"))
+    least = int(found.tags.get(tags.ROOT_GIB, "0"))
     if settings.root_volume_gib < least:
         wrong = f"{settings.root_volume_gib} GiB cannot hold the baked image {found.id}, which was made of {least}"
         raise BadInput([f"gpurig:rootVolumeGib: {wrong}: pulumi config set gpurig:rootVolumeGib {least}"])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from provision.errors import BadInput
+from provision.model import tags
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,16 +18,16 @@ if TYPE_CHECKING:
 ANYWHERE = "0.0.0.0/0"
 _SUBNET_BITS = 4
 """A subnet is a sixteenth of the VPC: room for more zones than any region has."""
-_AWSS_OWN = 5
+_RESERVED_ADDRESSES = 5
 """Addresses of a subnet that AWS keeps for itself."""
 
 
-def room(cidr: str) -> int:
+def hosts_per_zone(cidr: str) -> int:
     """Return how many boxes have an address in one zone of a VPC with this range."""
-    return (ipaddress.IPv4Network(cidr).num_addresses >> _SUBNET_BITS) - _AWSS_OWN
+    return (ipaddress.IPv4Network(cidr).num_addresses >> _SUBNET_BITS) - _RESERVED_ADDRESSES
 
 
-def ways_to_move(zone: str) -> str:
+def zone_hint(zone: str) -> str:
     """Return what to do about a job volume in a zone where the box would not be."""
     return (
         f"to stay there: pulumi config set gpurig:zone {zone}\n"
@@ -58,22 +59,22 @@ class Network(pulumi.ComponentResource):
             cidr_block=args.cidr,
             enable_dns_support=True,
             enable_dns_hostnames=True,
-            tags={"Name": name},
+            tags={tags.NAME: name},
             opts=self._options,
         )
         # Whatever is put into the VPC without a group of its own gets this one: it must let nothing in or out.
         aws.ec2.DefaultSecurityGroup(
-            f"{name}-default", vpc_id=self.vpc.id, ingress=[], egress=[], tags={"Name": name}, opts=self._options
+            f"{name}-default", vpc_id=self.vpc.id, ingress=[], egress=[], tags={tags.NAME: name}, opts=self._options
         )
-        table = self._way_out(args.region)
+        table = self._routes(args.region)
         self._subnets = {zone: self._subnet(zone, args.cidr, table) for zone in dict.fromkeys(args.zones)}
         self.register_outputs({"vpc_id": self.vpc.id})
 
-    def _way_out(self, region: str) -> aws.ec2.RouteTable:
+    def _routes(self, region: str) -> aws.ec2.RouteTable:
         """Make the gateway, the route to it, and the shorter way to S3, which costs no traffic."""
-        tags = {"Name": self._name}
-        gateway = aws.ec2.InternetGateway(f"{self._name}-gateway", vpc_id=self.vpc.id, tags=tags, opts=self._options)
-        table = aws.ec2.RouteTable(f"{self._name}-routes", vpc_id=self.vpc.id, tags=tags, opts=self._options)
+        named = {tags.NAME: self._name}
+        gateway = aws.ec2.InternetGateway(f"{self._name}-gateway", vpc_id=self.vpc.id, tags=named, opts=self._options)
+        table = aws.ec2.RouteTable(f"{self._name}-routes", vpc_id=self.vpc.id, tags=named, opts=self._options)
         aws.ec2.Route(
             f"{self._name}-out",
             route_table_id=table.id,
@@ -87,7 +88,7 @@ class Network(pulumi.ComponentResource):
             vpc_endpoint_type="Gateway",
             service_name=f"com.amazonaws.{region}.s3",
             route_table_ids=[table.id],
-            tags=tags,
+            tags=named,
             opts=self._options,
         )
         return table
@@ -103,7 +104,7 @@ class Network(pulumi.ComponentResource):
             cidr_block=str(block),
             # A box asks for its public address itself; nothing else gets one by accident.
             map_public_ip_on_launch=False,
-            tags={"Name": f"{self._name}-{zone}"},
+            tags={tags.NAME: f"{self._name}-{zone}"},
             opts=self._options,
         )
         aws.ec2.RouteTableAssociation(
@@ -115,5 +116,5 @@ class Network(pulumi.ComponentResource):
         """Return the id of the subnet in an availability zone. Raises `BadInput` when there is none."""
         if zone not in self._subnets:
             wrong = f"the job volume is in {zone}, and the box would be in {', '.join(self._subnets)}"
-            raise BadInput([f"{wrong}: it must not move"], hint=ways_to_move(zone))
+            raise BadInput([f"{wrong}: it must not move"], hint=zone_hint(zone))
         return self._subnets[zone].id

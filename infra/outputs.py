@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra.price import Price
-from provision.inventory import OUTPUT, VERSION
-from provision.platforms import NO_GPU, gpus
+from provision.model.platforms import NO_GPU, gpus
+from provision.transport.inventory import OUTPUT, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,24 +18,26 @@ if TYPE_CHECKING:
 
 
 def export_document(cloud: Cloud, boxes: Sequence[Box]) -> None:
-    """Export the stack output `gpurig`, which `provision.inventory` reads."""
+    """Export the stack output `gpurig`, which `provision.transport.inventory` reads."""
     stack = {"version": VERSION, "project": pulumi.get_project(), "stack": pulumi.get_stack(), "region": cloud.region}
     pulumi.export(OUTPUT, {**stack, "hosts": [_host(cloud, box) for box in boxes]})
 
 
-def export_for_people(boxes: Sequence[Box]) -> None:
+def export_summary(boxes: Sequence[Box]) -> None:
     """Export what a user looks for after `pulumi up`: of several boxes, each by its name."""
     addresses = {box.settings.host_name: box.host.instance.public_ip for box in boxes}
     user = boxes[0].settings.system.user
-    ways_in = {name: pulumi.Output.concat("ssh ", user, "@", address) for name, address in addresses.items()}
-    pulumi.export("address", _alone(addresses))
-    pulumi.export("ssh", _alone(ways_in))
+    ssh_commands = {name: pulumi.Output.concat("ssh ", user, "@", address) for name, address in addresses.items()}
+    pulumi.export("address", _single_or_by_name(addresses))
+    pulumi.export("ssh", _single_or_by_name(ssh_commands))
     pulumi.export("price", str(Price.total([box.price for box in boxes])))
     pulumi.export("nextStep", f"fab setup-{boxes[0].settings.recipe}")
 
 
-def _alone(by_name: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str] | Mapping[str, pulumi.Output[str]]:
-    """Return the only value without its name."""
+def _single_or_by_name(
+    by_name: Mapping[str, pulumi.Output[str]],
+) -> pulumi.Output[str] | Mapping[str, pulumi.Output[str]]:
+    """Return the only value without its name; several with theirs."""
     values = list(by_name.values())
     return values[0] if len(values) == 1 else by_name
 
@@ -63,7 +65,7 @@ def _host(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
         instanceId=instance.id,
         instanceType=instance.instance_type,
         zone=instance.availability_zone,
-        volumeId=box.jobs.id,
+        volumeId=box.job_volume.id,
     )
     return known.apply(lambda values: {**fixed, **values, "target": settings.target(values["volumeId"]).to_document()})
 

@@ -6,15 +6,15 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from infra.image import find_image
-from infra.jobs import find_jobs
-from provision.errors import BadInput
+from infra.volume_plan import plan_job_volumes
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.cloud import Cloud
-    from infra.jobs import Jobs
     from infra.settings import Settings
+    from infra.volume_plan import VolumePlan
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Placement:
     ami: str
     zones: tuple[str, ...]
     """Where a subnet is needed: in the zone to use, another one of the region, and wherever a job volume is."""
-    jobs: Mapping[str, Jobs]
+    volume_plans: Mapping[str, VolumePlan]
     """What each box starts from, by its name."""
 
     @classmethod
@@ -32,12 +32,12 @@ class Placement:
         """Ask AWS. Raises `BadInput` where it does not have what the settings want."""
         available, usable = cloud.zones(), _usable(settings, cloud)
         zone = _zone(settings, available, usable)
-        jobs = find_jobs(settings, cloud, zone, usable)
+        plans = plan_job_volumes(settings, cloud, zone, usable)
         other = available[(available.index(zone) + 1) % len(available)]
         return cls(
             ami=find_image(cloud, settings),
-            zones=(zone, other, *(found.zone for found in jobs.values())),
-            jobs=jobs,
+            zones=(zone, other, *(plan.zone for plan in plans.values())),
+            volume_plans=plans,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from provision.platforms import SNAPSHOT_GIB_MONTH
+from provision.model.platforms import SNAPSHOT_GIB_MONTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ class Price:
     def __str__(self) -> str:
         """Return the price as the preview shows it."""
         several = f"{self.boxes} boxes, " if self.boxes > 1 else ""
-        return f"{several}{self._running()}; {self._resting()} (list prices of us-east-1)"
+        return f"{several}{self._running()}; {self._not_running()} (list prices of us-east-1)"
 
     def _running(self) -> str:
         if self.running_hour is None:
@@ -77,7 +77,7 @@ class Price:
         most = "at most " if self.spot else ""
         return f"running: {most}${self.running_hour:.3f} an hour, ${self.running_hour * 24:.2f} a day"
 
-    def _resting(self) -> str:
+    def _not_running(self) -> str:
         stopped = "" if self.spot else f"stopped: ${self.disks_month:.2f} a month; "
         jobs, snapshot = ("job volume", "its snapshot") if self.boxes == 1 else ("job volumes", "their snapshots")
         kept = f"{jobs} alone: ${self.jobs_month:.2f} a month; {snapshot}: ${self.snapshot_month:.2f} or less"

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import pulumi
 
-from provision.errors import GpurigError
+from provision.model.errors import GpurigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+    from collections.abc import Iterator
 
 
 @contextlib.contextmanager
 def refusals() -> Iterator[None]:
-    """Turn a `GpurigError` into what Pulumi shows as a plain error, every problem on a line of its own."""
+    """Turn a `GpurigError` into what Pulumi shows as a plain error, every problem on a line of its own.
+
+    Around what an apply calls too, `refusals()(function)`: its errors do not pass through the program's own `with`.
+    """
     try:
         yield
     except GpurigError as error:
         raise pulumi.RunError(str(error)) from error
-
-
-def refusing(make: Callable[[Given], Made]) -> Callable[[Given], Made]:
-    """Return `make` for use in an apply, where an error passes by the program's own `refusals`."""
-
-    def made(given: Given) -> Made:
-        with refusals():
-            return make(given)
-
-    return made

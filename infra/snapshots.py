@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.volumes import host_of, job_tags, of_any_host
-from provision.errors import BadInput
+from infra.volumes import job_volume_tags, stack_volume_tags
+from provision.model.errors import BadInput
+from provision.model.tags import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 
-def look_up(cloud: Cloud, snapshot: str) -> Snapshot:
+def find_snapshot(cloud: Cloud, snapshot: str) -> Snapshot:
     """Return a snapshot. Raises `BadInput` where there is none."""
     return cloud.snapshot(snapshot, f'gpurig:jobSnapshot: "{snapshot}" is not to be had in {cloud.region}')
 
@@ -22,30 +23,30 @@ def look_up(cloud: Cloud, snapshot: str) -> Snapshot:
 def newest_completed(cloud: Cloud, host: str) -> tuple[Snapshot | None, list[str]]:
     """Return the newest completed snapshot of a box, and the ids of those that are newer and still pending."""
     pending: list[str] = []
-    for name in cloud.snapshots(job_tags(host)):
-        snapshot = look_up(cloud, name)
+    for name in cloud.snapshots(job_volume_tags(host)):
+        snapshot = find_snapshot(cloud, name)
         if snapshot.state == "completed":
             return snapshot, pending
         pending.append(name)
     return None, pending
 
 
-def of_pending(host: str, snapshot: Snapshot | None, pending: str) -> str:
-    """Say that a newer snapshot is passed over. Raises `BadInput` where there is no other: that would be blank."""
-    far = f"aws ec2 describe-snapshots --snapshot-ids {pending} (Progress) tells how far it is"
+def pending_warning(host: str, snapshot: Snapshot | None, pending: str) -> str:
+    """Return that a newer snapshot is left out. Raises `BadInput` where there is no other: that would be blank."""
+    progress = f"aws ec2 describe-snapshots --snapshot-ids {pending} (Progress) tells how far it is"
     if snapshot is None:
         problem = f'the only snapshot of "{host}", {pending}, is still pending, and its job volume would be blank'
-        hint = f"wait for it: {far}\nto begin blank all the same: pulumi config set gpurig:jobSnapshot none"
+        hint = f"wait for it: {progress}\nto begin blank all the same: pulumi config set gpurig:jobSnapshot none"
         raise BadInput([f"gpurig:jobSnapshot: {problem}"], hint=hint)
-    passed = f"{snapshot.id} is not its newest snapshot: {pending} is newer, and left out as it is still pending"
-    return f"{passed}\nto begin with that one, wait with `pulumi up` until it is completed: {far}"
+    skipped = f"{snapshot.id} is not its newest snapshot: {pending} is newer, and left out as it is still pending"
+    return f"{skipped}\nto begin with that one, wait with `pulumi up` until it is completed: {progress}"
 
 
-def of_former_hosts(
-    cloud: Cloud, blank: Sequence[str], volumes: Mapping[str, Sequence[Volume]], own: Collection[str]
+def former_host_warnings(
+    cloud: Cloud, blank: Sequence[str], volumes: Mapping[str, Sequence[Volume]], current: Collection[str]
 ) -> list[str]:
-    """Warn of jobs of hosts that the stack does not have any more, if it has some; `volumes`: theirs."""
-    snapshots = _newest_of_others(cloud, own)
+    """Return warnings of jobs of hosts that the stack had before `current`; `volumes`: theirs, by host."""
+    snapshots = _newest_of_former_hosts(cloud, current)
     hosts = sorted(name for name in {*volumes, *snapshots} if name)
     if not hosts:
         return []
@@ -62,20 +63,20 @@ def of_former_hosts(
     return ["\n".join(lines)]
 
 
-def _newest_of_others(cloud: Cloud, own: Collection[str]) -> dict[str, str]:
+def _newest_of_former_hosts(cloud: Cloud, current: Collection[str]) -> dict[str, str]:
     """Return the newest snapshot of each host that the stack had and does not have, by its name."""
     found = {}
-    left = cloud.snapshots(of_any_host())
+    left = cloud.snapshots(stack_volume_tags())
     while left:
-        host = host_of(look_up(cloud, left[0]).tags)
-        if host not in own:
+        host = find_snapshot(cloud, left[0]).tags.get(HOST, "")
+        if host not in current:
             found[host] = left[0]
-        others = cloud.snapshots(job_tags(host))
+        others = cloud.snapshots(job_volume_tags(host))
         left = [name for name in left[1:] if name not in others]
     return found
 
 
-def refuse_unfit(settings: Settings, host: str, snapshot: Snapshot) -> None:
+def refuse_unfit_snapshot(settings: Settings, host: str, snapshot: Snapshot) -> None:
     """Raise `BadInput` for a snapshot that no volume, or none of this size, can be made from."""
     if snapshot.state != "completed":
         wrong = f'"{snapshot.id}" is not completed, but {snapshot.state}'

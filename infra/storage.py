@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from infra.refusal import refusing
-from infra.volumes import from_tags
-from provision.errors import BadInput
+from infra.refusal import refusals
+from provision.model import tags
+from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from infra.jobs import Jobs
+    from infra.volume_plan import VolumePlan
 
 _SNAPSHOT_TIME = "2h"
 """The provider gives up after 10 minutes; the first snapshot of a full volume of some 100 GiB takes longer."""
@@ -25,7 +25,7 @@ _SNAPSHOT_TIME = "2h"
 class JobVolumeArgs:
     """What a `JobVolume` is made of."""
 
-    jobs: Jobs
+    plan: VolumePlan
     """What it starts from. A volume that is there already stays where it is, and keeps what is on it."""
     on_destroy: str = "snapshot"
     """"snapshot", "retain" or "delete"; one that the user names is never deleted."""
@@ -38,34 +38,34 @@ class JobVolume(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: JobVolumeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpurig:infra:JobVolume", name, None, opts)
-        if args.jobs.named:
+        if args.plan.named:
             # Only read, but under the same name: so the engine lets go of this very volume if it was managed before.
             parent = pulumi.ResourceOptions(parent=self)
-            self.volume = aws.ebs.Volume.get(name, args.jobs.named, opts=parent)
+            self.volume = aws.ebs.Volume.get(name, args.plan.named, opts=parent)
         else:
-            self.volume = self._own(name, args)
-        self.id = self._the_only_one(args.jobs)
+            self.volume = self._managed(name, args)
+        self.id = self._checked_id(args.plan)
         """Of the volume, once it is sure that no other one has this box's jobs."""
         self.register_outputs({"volume_id": self.id})
 
-    def _the_only_one(self, jobs: Jobs) -> pulumi.Output[str]:
+    def _checked_id(self, plan: VolumePlan) -> pulumi.Output[str]:
         def check(volume_id: object) -> pulumi.Output[str]:
-            _refuse_another(jobs, volume_id)
+            _refuse_another(plan, volume_id)
             return self.volume.id
 
         # Also where the id is not known: in a preview that is the volume that would be made.
-        return self.volume.id.apply(refusing(check), run_with_unknowns=True)
+        return self.volume.id.apply(refusals()(check), run_with_unknowns=True)
 
-    def _own(self, name: str, args: JobVolumeArgs) -> aws.ebs.Volume:
+    def _managed(self, name: str, args: JobVolumeArgs) -> aws.ebs.Volume:
         return aws.ebs.Volume(
             name,
-            availability_zone=args.jobs.zone,
-            size=args.jobs.size_gib,
+            availability_zone=args.plan.zone,
+            size=args.plan.size_gib,
             type="gp3",
             encrypted=True,
-            snapshot_id=args.jobs.snapshot,
+            snapshot_id=args.plan.snapshot,
             final_snapshot=args.on_destroy == "snapshot",
-            tags={"Name": name, **args.tags, **from_tags(args.jobs.source)},
+            tags={tags.NAME: name, **args.tags, **({tags.FROM: args.plan.source} if args.plan.source else {})},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # Either of these would replace the volume, and with it all that is on it.
@@ -76,9 +76,9 @@ class JobVolume(pulumi.ComponentResource):
         )
 
 
-def _refuse_another(jobs: Jobs, volume_id: object) -> None:
+def _refuse_another(plan: VolumePlan, volume_id: object) -> None:
     """Raise `BadInput` where the box would get `volume_id` while its jobs may be on another volume."""
-    others = [volume for volume in jobs.present if volume.id != volume_id]
+    others = [volume for volume in plan.tagged if volume.id != volume_id]
     if not others:
         return
     names = ", ".join(map(str, others))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.cloud import stack_tags, tagged
-from infra.network import ways_to_move
-from provision.errors import BadInput
+from infra.network import zone_hint
+from provision.model.errors import BadInput
+from provision.model.tags import HOST, JOBS, PROJECT, STACK, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -14,36 +15,16 @@ if TYPE_CHECKING:
     from infra.cloud import Cloud, Volume
     from infra.settings import Settings
 
-_HOST = "gpurig:host"
-_PART = "gpurig:volume"
-_JOBS = "jobs"
-_FROM = "gpurig:from"
 
-
-def job_tags(host_name: str) -> dict[str, str]:
+def job_volume_tags(host_name: str) -> dict[str, str]:
     """Return the tags by which a box's job volume and its snapshots are told from those of other boxes and stacks."""
-    return {**of_any_host(), _HOST: host_name}
+    return {**stack_volume_tags(), HOST: host_name}
 
 
-def of_any_host() -> dict[str, str]:
+def stack_volume_tags() -> dict[str, str]:
     """Return the tags that the job volumes and snapshots of all boxes of the stack share, also of those long gone."""
-    own = stack_tags()
-    return {**{key: own[key] for key in ("gpurig:project", "gpurig:stack")}, _PART: _JOBS}
-
-
-def host_of(tags: Mapping[str, str]) -> str:
-    """Return which box a volume or a snapshot is of; "" where its tags do not say."""
-    return tags.get(_HOST, "")
-
-
-def source_of(tags: Mapping[str, str]) -> str:
-    """Return the snapshot that a volume was made from by its tags; "" where they do not say."""
-    return tags.get(_FROM, "")
-
-
-def from_tags(snapshot: str) -> dict[str, str]:
-    """Return the tags of a volume that was made from a snapshot ("": of none), which its snapshots then carry too."""
-    return {_FROM: snapshot} if snapshot else {}
+    tags = stack_tags()
+    return {**{key: tags[key] for key in (PROJECT, STACK)}, VOLUME: JOBS}
 
 
 def named_volumes(settings: Settings, cloud: Cloud) -> dict[str, Volume]:
@@ -55,8 +36,8 @@ def named_volumes(settings: Settings, cloud: Cloud) -> dict[str, Volume]:
     problems = []
     for volume_id in settings.job_volume if settings.looks_for_volumes else ():
         volumes = cloud.volumes({"volume-id": [volume_id]})
-        wrong = _why_not(settings, cloud, volumes[0]) if volumes else f"is not in {cloud.region}"
-        host = "" if wrong else _host(settings, volumes[0])
+        wrong = _refusal(settings, cloud, volumes[0]) if volumes else f"is not in {cloud.region}"
+        host = "" if wrong else _host_for(settings, volumes[0])
         if host in found:
             wrong = f'is for "{host}", as {found[host].id} is: name one of them'
         if wrong:
@@ -68,25 +49,25 @@ def named_volumes(settings: Settings, cloud: Cloud) -> dict[str, Volume]:
     return found
 
 
-def _host(settings: Settings, volume: Volume) -> str:
+def _host_for(settings: Settings, volume: Volume) -> str:
     """Return which host a volume is for by its tag; without one, the only host."""
-    return volume.tags.get(_HOST, settings.host_name)
+    return volume.tags.get(HOST, settings.host_name)
 
 
-def _why_not(settings: Settings, cloud: Cloud, volume: Volume) -> str:
+def _refusal(settings: Settings, cloud: Cloud, volume: Volume) -> str:
     """Return why a named volume must not be used; empty text where it may."""
-    names = [box.host_name for box in settings.each()]
-    host = _host(settings, volume)
-    if _HOST not in volume.tags and settings.hosts > 1:
-        return f"has no tag {_HOST}, which says whose it is: one of {', '.join(names)}"
-    for key, own in job_tags(host).items():
-        if volume.tags.get(key, own) != own:
-            return f'belongs to another: its tag {key} is "{volume.tags[key]}", and here it would be "{own}"'
+    names = [box.host_name for box in settings.per_host()]
+    host = _host_for(settings, volume)
+    if HOST not in volume.tags and settings.hosts > 1:
+        return f"has no tag {HOST}, which says whose it is: one of {', '.join(names)}"
+    for key, expected in job_volume_tags(host).items():
+        if volume.tags.get(key, expected) != expected:
+            return f'belongs to another: its tag {key} is "{volume.tags[key]}", and here it would be "{expected}"'
     if host not in names:
-        return f'belongs to another: its tag {_HOST} is "{host}", and this stack has {", ".join(names)}'
+        return f'belongs to another: its tag {HOST} is "{host}", and this stack has {", ".join(names)}'
     if cloud.volumes({"volume-id": [volume.id], "status": ["available"]}):
         return ""
-    holders = cloud.instances({key: tag for key, tag in job_tags(host).items() if key != _PART})
+    holders = cloud.instances({key: tag for key, tag in job_volume_tags(host).items() if key != VOLUME})
     if holders and cloud.volumes({"volume-id": [volume.id], "attachment.instance-id": holders}):
         return ""
     return f'is not available, and not attached to "{host}" either: detach it where it is in use'
@@ -97,10 +78,10 @@ def tagged_volumes(settings: Settings, cloud: Cloud) -> dict[str, list[Volume]]:
 
     Those of hosts that the stack does not have any more come after its own.
     """
-    found: dict[str, list[Volume]] = {box.host_name: [] for box in settings.each()}
+    found: dict[str, list[Volume]] = {box.host_name: [] for box in settings.per_host()}
     if settings.looks_for_volumes:
-        for volume in cloud.volumes(tagged(of_any_host())):
-            found.setdefault(host_of(volume.tags), []).append(volume)
+        for volume in cloud.volumes(tagged(stack_volume_tags())):
+            found.setdefault(volume.tags.get(HOST, ""), []).append(volume)
     return found
 
 
@@ -108,7 +89,7 @@ def refuse_moves(settings: Settings, volumes: Mapping[str, Volume], usable: Coll
     """Raise `BadInput` where a volume is not in the zone that its box would be in; `usable` zones offer its type."""
     problems = list(_moves(settings, volumes, usable))
     if problems:
-        raise BadInput(problems, hint=ways_to_move(next(iter(volumes.values())).zone))
+        raise BadInput(problems, hint=zone_hint(next(iter(volumes.values())).zone))
 
 
 def _moves(settings: Settings, volumes: Mapping[str, Volume], usable: Collection[str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from infra.network import Network, NetworkArgs
 from infra.outputs import export_document
 from infra.placement import Placement
 from infra.refusal import refusals
-from infra.settings import Account, Settings
+from infra.settings.load import load_settings
 
 BOXES = (
     {"hostName": "trainer", "recipe": "digits", "instanceType": "g4dn.xlarge"},
@@ -24,8 +24,8 @@ BOXES = (
 
 def main() -> None:
     """Check both boxes, then declare one network and both boxes in it."""
-    cloud = Cloud(Account.load())
-    wanted = [Settings.load(cloud, overrides=overrides) for overrides in BOXES]
+    cloud = Cloud()
+    wanted = [load_settings(cloud, overrides=overrides) for overrides in BOXES]
     placements = [Placement.find(settings, cloud) for settings in wanted]
 
     zones = [zone for placement in placements for zone in placement.zones]

@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.box.test_session import run
-from tests.box.test_tasks import FAB
-from tests.provision.lab import write_recipe
+from tests.kit.box import nvidia_smi, run
+from tests.kit.fab import fab_ends
+from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = pytest.mark.xdist_group("box")
-PROGRAM = "/usr/local/bin/nvidia-smi"
 
 
 @pytest.fixture
-def home(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user whose box brings its own driver, and a recipe that needs one of branch 550."""
-    monkeypatch.setenv("HOME", str(here))
-    monkeypatch.setenv("GPURIG_RECIPES", str(here / "recipes"))
-    machine.known_at(here)
+    monkeypatch.setenv("GPURIG_RECIPES", str(home / "recipes"))
     sources = '[sources]\nnvidia-driver = "present"\n'
-    (here / "hosts.toml").write_text(f'{sources}[host.desk]\naddress = "{machine.host.address}"\ngpu = "T4"\n')
+    (home / "hosts.toml").write_text(f'{sources}[host.desk]\naddress = "{machine.host.address}"\ngpu = "T4"\n')
     install, verify = "touch /srv/wheels\n", "test -e /srv/wheels\n"
-    write_recipe(here / "recipes" / "wheels", "supports = { driver = 550 }", install=install, verify=verify)
-    return here
+    write_recipe(home / "recipes" / "wheels", "supports = { driver = 550 }", install=install, verify=verify)
+    return home
 
 
 @pytest.mark.usefixtures("home")
 def test_an_old_driver_is_refused_and_a_newer_one_is_not(machine: Machine) -> None:
-    # The box has no GPU: a driver's program that says otherwise.
-    run(machine, f"printf '#!/bin/sh\\necho Tesla T4, 7.5, 535.183.01' >{PROGRAM} && chmod +x {PROGRAM}")
-    try:
-        refused = subprocess.run([*FAB, "setup-wheels"], capture_output=True, text=True, check=False)
-        assert refused.returncode == 2, refused.stdout
+    with nvidia_smi(machine, "echo Tesla T4, 7.5, 535.183.01") as program:
+        refused = fab_ends(2, "setup-wheels")
         assert 'recipe "wheels" needs NVIDIA\'s driver 550 or newer, and this host has 535.183.01' in refused.stderr
         assert "setup-nvidia-driver" in refused.stderr
-        run(machine, "test ! -e /srv/wheels && sed -i s/535/580/ " + PROGRAM)
-        done = subprocess.run([*FAB, "setup-wheels"], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert "wheels  installed" in done.stdout
-    finally:
-        run(machine, f"rm {PROGRAM}")
+        run(machine, f"test ! -e /srv/wheels && sed -i s/535/580/ {program}")
+        assert "wheels  installed" in fab_ends(0, "setup-wheels").stdout

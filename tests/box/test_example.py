@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "provision_from_python.py"
 
 
-def test_the_example_installs_base_on_a_machine_that_known_hosts_knows(machine: Machine, here: Path) -> None:
-    machine.known_at(here)
+def test_the_example_installs_base_on_a_machine_that_known_hosts_knows(machine: Machine, home: Path) -> None:
     command = [sys.executable, str(EXAMPLE), f"ubuntu@{machine.host.address}", "base"]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    done = subprocess.run(
-        command, env={**clean, "HOME": str(here)}, cwd=here, capture_output=True, text=True, check=False, timeout=300
-    )
+    done = subprocess.run(command, env=clean, cwd=home, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "step base installed" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("ready")

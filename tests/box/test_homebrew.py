@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.box.test_session import run
-from tests.box.test_tasks import FAB
+from tests.kit.box import run
+from tests.kit.fab import fab_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.box.conftest import Kitchen, Machine
+    from tests.kit.box import Machine
+    from tests.kit.recipes import RecipeFolder
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 CLOUD = ("boto3", "botocore", "pulumi", "pulumi_aws", "infra", "rehearsal")
@@ -49,10 +49,7 @@ class Owner:
 
     def fab(self, *words: str, code: int = 0) -> str:
         """Run `fab` and return both its outputs; it has to end with `code`."""
-        done = subprocess.run(
-            [*FAB, *words], cwd=self.folder, env=self.env, capture_output=True, text=True, check=False, timeout=120
-        )
-        assert done.returncode == code, done.stdout + done.stderr
+        done = fab_ends(code, *words, cwd=self.folder, env=self.env)
         return done.stdout + done.stderr
 
     @contextlib.contextmanager
@@ -75,15 +72,14 @@ class Owner:
 
 
 @pytest.fixture
-def owner(machine: Machine, here: Path) -> Owner:
-    machine.known_at(here)
-    (here / "python").mkdir()
-    (here / "python" / "sitecustomize.py").write_text(NOT_THERE)
+def owner(machine: Machine, home: Path) -> Owner:
+    (home / "python").mkdir()
+    (home / "python" / "sitecustomize.py").write_text(NOT_THERE)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
-    return Owner(machine, here, {**env, "HOME": str(here), "PYTHONPATH": str(here / "python")})
+    return Owner(machine, home, {**env, "PYTHONPATH": str(home / "python")})
 
 
-def test_nothing_of_the_cloud_is_needed_configured_or_imported(owner: Owner, kitchen: Kitchen) -> None:
+def test_nothing_of_the_cloud_is_needed_configured_or_imported(owner: Owner, kitchen: RecipeFolder) -> None:
     kitchen.recipe("hello", install="echo hello >/srv/hello", verify='test "$(cat /srv/hello)" = hello')
     owner.env["GPURIG_RECIPES"] = str(kitchen.folder)
     (owner.folder / "hosts.toml").write_text(

@@ -7,23 +7,23 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.errors import RunInterrupted, Unreachable
-from provision.runs import Runs
-from provision.session import Session
-from provision.target import Target
-from tests.box.test_session import quiet, run
-from tests.box.test_tasks import FAB
+from provision.model.errors import RunInterrupted, Unreachable
+from provision.model.target import Target
+from provision.transport.session import Session
+from provision.work.runs import Runs
+from tests.kit.box import quiet, run
+from tests.kit.fab import FAB, fab_ends, write_hosts
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 SECONDS = 30
@@ -41,8 +41,7 @@ class User:
 
     def fab(self, *words: str, code: int = 0) -> str:
         """Run `fab` and return both its outputs; it has to end with `code`."""
-        done = subprocess.run([*FAB, *words], cwd=self.folder, capture_output=True, text=True, check=False, timeout=120)
-        assert done.returncode == code, done.stdout + done.stderr
+        done = fab_ends(code, *words, cwd=self.folder)
         return done.stdout + done.stderr
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
@@ -56,14 +55,12 @@ class User:
 
 
 @pytest.fixture
-def user(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
+def user(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
     """A user with a hosts file and a project; the box forgets the runs and work of the test."""
-    monkeypatch.setenv("HOME", str(here))
-    monkeypatch.setenv("GPURIG_HOSTS", str(here / "hosts.toml"))
-    machine.known_at(here)
-    (here / "hosts.toml").write_text(f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\n')
-    (here / "project").mkdir()
-    yield User(machine, here / "project")
+    monkeypatch.setenv("GPURIG_HOSTS", str(home / "hosts.toml"))
+    write_hosts(home, "box", address=machine.host.address, port=22)
+    (home / "project").mkdir()
+    yield User(machine, home / "project")
     run(machine, "systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/work")
 
 
@@ -74,14 +71,6 @@ def wait_for(program: subprocess.Popen[str], text: str) -> None:
         if text in line:
             return
     pytest.fail(f"it ended and never said {text}")
-
-
-def until(condition: Any) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_a_command_runs_with_its_words_its_folder_and_its_exit_code(user: User) -> None:
@@ -113,7 +102,8 @@ def test_with_a_recipe_its_environment_comes_along_where_it_is_installed(machine
     with Session(machine.host, tell=quiet) as session:
         runs = Runs(session, Target())
         started = runs.start('echo "$PATH for $WHO"', recipe="pytorch", env={"WHO": "it's $me"})
-        lines = [event["line"] for event in runs.follow(started.name) if event["event"] == "log"]
+        lines: list[str] = []
+        runs.follow(started.name, lines.append)
     run(machine, "rm /var/lib/gpurig/marks/pytorch.json")
     [line] = lines
     assert line.startswith("/opt/gpurig/pytorch/")
@@ -177,13 +167,15 @@ def test_a_connection_that_drops_is_bridged_with_no_line_lost_or_twice(machine: 
     with Session(machine.host, tell=told.append) as session:
         runs = Runs(session)
         runs.start("for i in $(seq 30); do echo line $i; sleep 0.1; done", name="drops")
-        for event in runs.follow("drops"):
-            if event["event"] == "log":
-                lines.append(event["line"])
-                if len(lines) == 5:
-                    session.connection.transport.sock.shutdown(socket.SHUT_RDWR)
+
+        def show(line: str) -> None:
+            lines.append(line)
+            if len(lines) == 5:
+                session.connection.transport.sock.shutdown(socket.SHUT_RDWR)
+
+        ended = runs.follow("drops", show)
     assert lines == [f"line {number}" for number in range(1, 31)]
-    assert (event["event"], event["code"]) == ("ended", 0)
+    assert (ended.state, ended.code) == ("done", 0)
     assert any("connecting again" in line for line in told)
 
 
@@ -193,7 +185,7 @@ def test_stop_asks_then_kills_and_is_the_same_twice(machine: Machine, user: User
     with Session(machine.host, tell=quiet) as session:
         for name, text in (("kind", kind), ("deaf", deaf)):
             Runs(session).start(text, name=name)
-            assert next(Runs(session).follow(name))["line"] == "ready"
+        until(lambda: all(Runs(session).log(name) == ["ready"] for name in ("kind", "deaf")))
     first = user.fab("stop", "kind")
     assert "stopped" in first
     assert user.fab("stop", "kind") == first
@@ -216,7 +208,7 @@ def test_a_run_that_is_killed_or_goes_down_with_the_box_is_lost(machine: Machine
             Runs(session).start("echo begun; sleep 1000", name=name)
         session.root("systemctl kill --signal=KILL gpurig-run-killed.service")
         with pytest.raises(RunInterrupted, match="KILL"):
-            list(Runs(session).follow("killed"))
+            Runs(session).follow("killed", quiet)
     # What is there after a power cut: nobody wrote down how the run ended.
     run(machine, "cp -p /jobs/runs/cut/end /jobs/end")
     before = run(machine, BOOT)

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.errors import BadInput, GpurigError
-from provision.progress import PlainView
-from provision.runs import RUNNING, Runs
-from provision.session import Session
-from provision.sync import sync
-from provision.transfer import fetch
-from tests.box.test_session import quiet, run
+from provision.model.errors import BadInput, GpurigError
+from provision.screen.progress import PlainView
+from provision.transport.session import Session
+from provision.work.runs import Runs
+from provision.work.sync import sync
+from provision.work.transfer import fetch
+from tests.kit.box import quiet, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from provision.transfer import Fetched
-    from tests.box.conftest import Machine
+    from provision.work.transfer import Fetched
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 REMOTE = "/jobs/work/project"
@@ -131,7 +131,9 @@ def big(machine: Machine, session: Session) -> str:
     """A run with one large result; returns its checksum."""
     runs = Runs(session)
     runs.start('head -c 48M /dev/urandom >"$GPURIG_RESULTS/weights"', name="big")
-    assert [event["event"] for event in runs.follow("big")] == ["ended"]
+    lines: list[str] = []
+    assert runs.follow("big", lines.append).state == "done"
+    assert lines == []
     return run(machine, "sha256sum /jobs/runs/big/results/weights").split()[0]
 
 
@@ -212,7 +214,7 @@ def test_a_pattern_brings_files_by_their_place_below_the_mount_point(
 
 def test_one_file_that_cannot_be_read_keeps_no_other_back(machine: Machine, session: Session, here: Path) -> None:
     started = Runs(session).start("touch $GPURIG_RESULTS/a $GPURIG_RESULTS/z", name="mixed")
-    list(Runs(session).follow("mixed"))
+    Runs(session).follow("mixed", print)
     run(machine, f"install -m 600 /dev/null {started.path}/results/m")
     with pytest.raises(GpurigError, match=r"results/m on box .* cannot be read") as caught:
         list(fetch(session, "mixed", here / "in"))
@@ -233,4 +235,4 @@ def test_two_terminals_at_once_start_two_runs(machine: Machine, session: Session
     for terminal in terminals:
         terminal.join(60)
     assert sorted(names) == ["sleep-1", "sleep-2"]
-    assert [one.state for one in Runs(session).all()] == [RUNNING, RUNNING]
+    assert [one.state for one in Runs(session).all()] == ["running", "running"]

@@ -11,36 +11,31 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.errors import RunInterrupted, StepFailed, UntrustedHost
-from provision.progress import PlainView, Progress
-from provision.session import Session
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
+from provision.agent.words import Kind
+from provision.bundle import program
+from provision.model.errors import BadInput, RunInterrupted, StepFailed, UntrustedHost
+from provision.screen.progress import PlainView, Progress
+from provision.transport.session import Session
+from provision.work.runs import Runs
+from tests.kit.box import quiet, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from provision.bundle import Bundle
-    from provision.wire import Event
-    from tests.box.conftest import Kitchen, Machine
+    from provision.bundle.step import Bundle
+    from tests.kit.box import Machine
+    from tests.kit.recipes import RecipeFolder
 
+Event = dict[str, Any]
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
-
-
-def quiet(_message: str) -> None:
-    """Hear nothing."""
 
 
 def apply(machine: Machine, bundle: Bundle, *, fresh: bool = False) -> list[Event]:
     """Bring the box to a bundle and return the events."""
     with Session(machine.host, tell=quiet) as session:
-        return list(session.apply(bundle, fresh=fresh))
-
-
-def run(machine: Machine, command: str) -> str:
-    """Run a command as root on the box, which has to work."""
-    with Session(machine.host, tell=quiet) as session:
-        result = session.root(command)
-        assert result.ok, result.stderr
-        return str(result.stdout)
+        return [dict(event) for event in session.apply(bundle, fresh=fresh)]
 
 
 def states(events: list[Event]) -> list[tuple[str, str]]:
@@ -66,7 +61,7 @@ def test_cloud_init_of_the_box_finds_the_user_data_valid(machine: Machine) -> No
 
 def test_the_host_key_comes_from_the_console_and_is_pinned(machine: Machine, here: Path) -> None:
     with Session(machine.host, tell=quiet) as session:
-        assert session.one("facts")["os"].startswith(("ubuntu-", "debian-"))
+        assert session.facts()["os"].startswith(("ubuntu-", "debian-"))
     seen = run(machine, "cat /etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
     assert " ".join([machine.host.instance_id, *seen]) in (here / ".gpurig" / "known_hosts").read_text().splitlines()
 
@@ -77,7 +72,7 @@ def test_another_key_than_the_pinned_one_is_refused(machine: Machine, here: Path
     other = machine.key.with_suffix(".pub").read_text().split()[:2]
     pins.write_text(" ".join([machine.host.instance_id, *other]) + "\n")
     with Session(machine.host, tell=quiet) as session, pytest.raises(UntrustedHost, match="another host key"):
-        session.one("facts")
+        session.facts()
 
 
 def test_a_machine_that_known_hosts_does_not_know_is_refused(
@@ -86,7 +81,7 @@ def test_a_machine_that_known_hosts_does_not_know_is_refused(
     monkeypatch.setenv("HOME", str(here))
     host = dataclasses.replace(machine.host, instance_id="")
     with Session(host, tell=quiet) as session, pytest.raises(UntrustedHost, match="is not known") as refused:
-        session.one("facts")
+        session.facts()
     assert f"ssh -p 22 ubuntu@{host.address}" in str(refused.value)
 
 
@@ -97,40 +92,51 @@ def test_nagle_is_off_and_the_keepalive_on(machine: Machine) -> None:
         assert transport.packetizer._Packetizer__keepalive_interval > 0
 
 
-def test_no_op_sends_the_digest_and_not_the_bundle(machine: Machine) -> None:
+def test_no_op_sends_digests_and_neither_the_bundle_nor_the_program(machine: Machine) -> None:
     apply(machine, machine.booted_with)
     with Session(machine.host, tell=quiet) as session:
         before = session.connection.transport.packetizer._Packetizer__sent_bytes
-        assert next(iter(session.apply(machine.booted_with)))["event"] == "unchanged"
+        assert next(iter(session.apply(machine.booted_with)))["event"] == Kind.UNCHANGED
         sent = session.connection.transport.packetizer._Packetizer__sent_bytes - before
-    assert sent < len(machine.booted_with.to_bytes()) / 5
+    whole = len(machine.booted_with.to_bytes()) + sum(map(len, program.files().values()))
+    assert sent < whole / 20
 
 
-def test_no_op_is_answered_by_the_runner_that_was_sent_compiled_once(machine: Machine) -> None:
-    runner, look = "/var/lib/gpurig/runner.py", "stat -c '%n %Y' /var/lib/gpurig/__pycache__/runner.*.pyc"
+def ask_all(machine: Machine) -> None:
+    """Ask what `fab ps`, `fab logs` and `fab status` ask."""
+    with Session(machine.host, tell=quiet) as session:
+        Runs(session).all()
+        session.one({"verb": Verb.OVERVIEW, "units": []}, answers.Overview)
+        with pytest.raises(BadInput):
+            Runs(session).log("no-such-run")
+
+
+def test_no_op_is_answered_by_the_program_that_was_sent_compiled_once(machine: Machine) -> None:
+    folder = f"/var/lib/gpurig/agent/{program.digest()}/provision/agent"
+    look = f"stat -c '%n %Y' {folder}/__pycache__/*.pyc"
     apply(machine, machine.booted_with)
+    ask_all(machine)
     compiled = run(machine, look)
     run(machine, "sleep 1.1")
     assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
+    ask_all(machine)
     assert run(machine, look) == compiled
-    # A disk that was full may have cut it short.
-    run(machine, "truncate --size=-9000 /var/lib/gpurig/__pycache__/runner.*.pyc")
+    # A power cut may have cut it short.
+    run(machine, f"truncate --size=-900 {folder}/__pycache__/*.pyc")
     assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
-    # What somebody made of the file there is nothing that answers.
-    run(machine, f"cp -p {runner} /srv/kept; echo 'raise SystemExit(9)' >{runner}")
-    try:
-        assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
-    finally:
-        run(machine, f"cp -p /srv/kept {runner}")
+    # What somebody made of a file there is nothing that answers.
+    run(machine, f"echo 'raise SystemExit(9)' >{folder}/serve.py")
+    assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
+    assert "SystemExit(9)" not in run(machine, f"cat {folder}/serve.py")
 
 
-def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("slow", install="sleep 6; echo done > /srv/slow", verify="test -e /srv/slow")
     said: list[str] = []
     with Session(machine.host, tell=said.append) as session:
         events: list[Event] = []
         for event in session.apply(kitchen.bundle("slow")):
-            events.append(event)
+            events.append(dict(event))
             if event.get("state") == "installing":
                 # The cable is pulled: no goodbye, both ends find out by themselves.
                 session.connection.transport.sock.shutdown(socket.SHUT_RDWR)
@@ -140,11 +146,11 @@ def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: Kit
     assert len([1 for event in events if event["event"] == "started"]) == 1
 
 
-def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("first", install="echo x >> /srv/first", verify="test -e /srv/first")
     kitchen.recipe("second", install="echo half > /srv/second; sleep 20", verify="test -e /srv/second", needs=["first"])
     with Session(machine.host, tell=quiet) as session, pytest.raises(RunInterrupted, match="killed in step second"):
-        for event in session.apply(kitchen.bundle("second")):
+        for event in map(dict[str, Any], session.apply(kitchen.bundle("second"))):
             if event.get("state") == "installing" and event["step"] == "second":
                 deadline = time.monotonic() + 10
                 while "half" not in run(machine, "cat /srv/second 2>/dev/null || true"):
@@ -158,7 +164,7 @@ def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, 
     assert run(machine, "cat /srv/first /srv/second") == "x\nwhole\n"
 
 
-def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: RecipeFolder) -> None:
     boot = "systemctl show --property=UserspaceTimestampMonotonic --value"
     before = run(machine, boot)
     kitchen.recipe(
@@ -175,13 +181,15 @@ def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: Kitchen) -
 
 
 def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
-    machine: Machine, kitchen: Kitchen, capsys: pytest.CaptureFixture[str]
+    machine: Machine, kitchen: RecipeFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kitchen.recipe("bad", install="echo about to; false; echo never", verify="false", undo="rm -rf /srv/bad")
     kitchen.recipe("after", install="touch /srv/after", verify="test -e /srv/after", needs=["bad"])
     bundle = kitchen.bundle("after")
     with Session(machine.host, tell=quiet) as session, pytest.raises(StepFailed) as failed:
-        Progress(machine.host, bundle, PlainView()).show(session.apply(bundle))
+        Progress(machine.host, bundle.name, [step.name for step in bundle.steps], PlainView()).show(
+            session.apply(bundle)
+        )
     message = str(failed.value)
     for part in (
         'step "bad" failed on box',
@@ -196,7 +204,7 @@ def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
     assert "bad    installing" in capsys.readouterr().out
 
 
-def test_two_users_at_once_share_one_run(machine: Machine, kitchen: Kitchen) -> None:
+def test_two_users_at_once_share_one_run(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("shared", install="echo x >> /srv/shared; sleep 4", verify="test -e /srv/shared")
     bundle = kitchen.bundle("shared")
     answers: dict[int, list[Event]] = {}
@@ -214,23 +222,23 @@ def test_two_users_at_once_share_one_run(machine: Machine, kitchen: Kitchen) -> 
     assert run(machine, "cat /srv/shared") == "x\n"
 
 
-def test_another_bundle_waits_for_the_one_that_runs(machine: Machine, kitchen: Kitchen) -> None:
+def test_another_bundle_waits_for_the_one_that_runs(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("long", install="sleep 4; touch /srv/long", verify="test -e /srv/long")
     kitchen.recipe("next", install="test -e /srv/long && touch /srv/next", verify="test -e /srv/next")
     first: list[Any] = []
     with Session(machine.host, tell=quiet) as session:
         stream = session.apply(kitchen.bundle("long"))
         while not first or first[-1].get("state") != "installing":
-            first.append(next(stream))
+            first.append(dict(next(stream)))
         events = apply(machine, kitchen.bundle("next"))
         rest = list(stream)
-    assert rest[-1]["event"] == "ready"
+    assert rest[-1]["event"] == Kind.READY
     assert events[0]["event"] == "waiting"
     assert events[-1]["event"] == "ready"
     assert events[-1]["name"] == "next"
 
 
-def test_a_step_that_needs_more_disk_than_there_is_does_not_begin(machine: Machine, kitchen: Kitchen) -> None:
+def test_a_step_that_needs_more_disk_than_there_is_does_not_begin(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("huge", install="touch /srv/huge", verify="test -e /srv/huge", disk_gib=100000)
     events = apply(machine, kitchen.bundle("huge"))
     assert events[-1]["event"] == "failed"
@@ -241,7 +249,7 @@ def test_a_step_that_needs_more_disk_than_there_is_does_not_begin(machine: Machi
 def test_status_tells_what_is_installed(machine: Machine) -> None:
     apply(machine, machine.booted_with)
     with Session(machine.host, tell=quiet) as session:
-        answer = session.one("status")
+        answer = session.one({"verb": Verb.STATUS}, answers.Status)
     assert answer["marks"]["greeting"]["version"] == "1"
     assert answer["gpus"] == []
     assert not answer["running"]

@@ -4,38 +4,36 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision import bundle
-from provision.recipe import Catalogue
-from provision.target import Target
-from tests.box.test_session import run
-from tests.box.test_tasks import FAB
+from provision.bundle import render as bundle
+from provision.catalogue.recipe import Catalogue
+from provision.model.target import Target
+from tests.kit.box import nvidia_smi, run
+from tests.kit.fab import fab_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.box.conftest import Kitchen, Machine
+    from tests.kit.box import Machine
+    from tests.kit.recipes import RecipeFolder
 
 pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.xdist_group("box")]
 OURS = ("cake", "icing")
 
 
 @pytest.fixture
-def home(machine: Machine, here: Path, kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(machine: Machine, home: Path, kitchen: RecipeFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A user whose host is for a recipe of a catalogue of his own; the box forgets what the test does."""
-    monkeypatch.setenv("HOME", str(here))
-    machine.known_at(here)
     host = f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\nrecipe = "cake"\n'
-    (here / "hosts.toml").write_text(host)
+    (home / "hosts.toml").write_text(host)
     monkeypatch.setenv("GPURIG_RECIPES", str(kitchen.folder))
     kitchen.recipe("cake", install="touch /srv/cake", verify="test -e /srv/cake")
     kitchen.recipe("icing", install="echo no sugar; exit 4", verify="false", needs=["cake"])
-    yield here
+    yield home
     here_and_there = " ".join(f"/srv/{name} /var/lib/gpurig/*/{name}.*" for name in OURS)
     run(machine, f"systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/datasets {here_and_there}")
     run(machine, "rm -f /var/lib/gpurig/begun/icing /var/lib/gpurig/bundle.json /var/lib/gpurig/pending.json")
@@ -43,9 +41,7 @@ def home(machine: Machine, here: Path, kitchen: Kitchen, monkeypatch: pytest.Mon
 
 def fab(*words: str, code: int = 0) -> str:
     """Run `fab` and return its standard output; it has to end with `code`."""
-    done = subprocess.run([*FAB, *words], capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
+    return fab_ends(code, *words).stdout
 
 
 def screen() -> dict[str, list[str]]:
@@ -93,15 +89,11 @@ def test_one_screen_says_what_is_there_and_what_is_not_known(machine: Machine) -
 
 def test_what_the_driver_tells_of_the_gpus_is_shown_and_what_it_cannot_is_left_out(machine: Machine) -> None:
     program = (
-        "#!/bin/sh\ncase $1 in *utilization*) echo '37, 2150, 15360, 61'; echo '[N/A], 10, 40960, [Not Supported]';;"
-        "*) echo 'Tesla T4, 7.5, 550.54'; echo 'NVIDIA A100-SXM4-40GB, 8.0, 550.54';; esac\n"
+        "case $1 in *utilization*) echo '37, 2150, 15360, 61'; echo '[N/A], 10, 40960, [Not Supported]';;"
+        "*) echo 'Tesla T4, 7.5, 550.54'; echo 'NVIDIA A100-SXM4-40GB, 8.0, 550.54';; esac"
     )
-    there = "/usr/local/bin/nvidia-smi"
-    run(machine, f"printf %s {shlex.quote(program)} > {there}; chmod +x {there}")
-    try:
+    with nvidia_smi(machine, program):
         first, second = screen()["GPU"]
-    finally:
-        run(machine, f"rm {there}")
     assert first == "Tesla T4 (compute 7.5, driver 550.54), 37 % busy, 2.1 of 15.0 GiB in use, 61 °C"
     assert second == "NVIDIA A100-SXM4-40GB (compute 8.0, driver 550.54), 0.0 of 40.0 GiB in use"
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import fabric
 import pytest
 
-from provision.errors import Unreachable
-from provision.session import Session
-from tests.box.test_session import quiet, run
+from provision.model.errors import Unreachable
+from provision.transport.session import Session
+from tests.kit.box import quiet, run
 
 if TYPE_CHECKING:
-    from provision.inventory import Host
-    from tests.box.conftest import Machine
+    from provision.transport.inventory import Host
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 PASSWORD = "correct horse"
@@ -37,7 +37,7 @@ def with_password(password: str) -> fabric.Config:
 
 def test_a_password_is_sent_and_the_request_after_it(asked: Host) -> None:
     with Session(asked, with_password(PASSWORD), tell=quiet) as session:
-        assert session.one("facts")["os"].startswith(("ubuntu-", "debian-"))
+        assert session.facts()["os"].startswith(("ubuntu-", "debian-"))
 
 
 def test_without_or_with_a_wrong_password_the_way_out_is_named(asked: Host) -> None:
@@ -46,10 +46,10 @@ def test_without_or_with_a_wrong_password_the_way_out_is_named(asked: Host) -> N
             Session(asked, config, tell=quiet) as session,
             pytest.raises(Unreachable, match="password for sudo") as refused,
         ):
-            session.one("facts")
+            session.facts()
         assert "--prompt-for-sudo-password" in str(refused.value)
 
 
 def test_a_password_that_nobody_asked_for_does_no_harm(machine: Machine) -> None:
     with Session(machine.host, with_password(PASSWORD), tell=quiet) as session:
-        assert session.one("facts")["gpus"] == []
+        assert session.facts()["gpus"] == []

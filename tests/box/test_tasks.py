@@ -8,37 +8,28 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.errors import GpurigError
-from provision.progress import PlainView
-from provision.session import Session
-from provision.tasks.setup import _send
-from tests.box.test_session import quiet, run
+from provision.model.errors import GpurigError
+from provision.screen.progress import PlainView
+from provision.tasks.setting_up import _send
+from provision.transport.session import Session
+from tests.kit.box import quiet, run
+from tests.kit.fab import FAB, fab_ends
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
-ROOT = Path(__file__).parents[2]
-FAB = [str(Path(sys.executable).with_name("fab")), "--search-root", str(ROOT)]
 PORT = 5017
 """A port of the box that nothing else of these tests uses."""
-
-
-@pytest.fixture
-def home(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user whose known_hosts knows the machine."""
-    monkeypatch.setenv("HOME", str(here))
-    machine.known_at(here)
-    return here
 
 
 def free_port() -> int:
@@ -83,10 +74,7 @@ def test_a_tunnel_survives_refused_connections_and_ends_on_ctrl_c(machine: Machi
         assert get(local) == b""
         run(machine, f"systemd-run --unit=tunnelled python3 -m http.server {PORT} --directory /etc/ssh")
         try:
-            deadline = time.monotonic() + 60
-            while not (answer := get(local)):
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
+            answer = until(lambda: get(local))
             assert b"200 OK" in answer
             assert b"sshd_config" in answer
             big = urllib.request.urlopen(f"http://127.0.0.1:{local}/moduli", timeout=60).read()
@@ -147,10 +135,8 @@ def test_an_alias_of_ssh_config_brings_its_proxy_command(machine: Machine, home:
         f"  ProxyCommand {sys.executable} {home}/proxy.py %h %p\n"
     )
     (home / "proxy.py").write_text("import pathlib, sys\npathlib.Path('came-by').write_text(sys.argv[1])\n")
-    done = subprocess.run([*FAB, "-H", "rig", "status"], capture_output=True, text=True, check=False, timeout=120)
     # The proxy hangs up: what counts is that it was asked, for the machine behind the alias.
-    assert done.returncode == 4, done.stderr
-    assert "rig does not answer" in done.stderr
+    assert "rig does not answer" in fab_ends(4, "-H", "rig", "status").stderr
     assert (home / "came-by").read_text() == machine.host.address
 
 

@@ -6,20 +6,20 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
-from provision.errors import RunInterrupted
-from tests.box.test_session import run
-from tests.box.test_tasks import FAB
-from tests.tasks.test_trial import recipe
+from provision.model.errors import RunInterrupted
+from tests.kit.box import nvidia_smi, run
+from tests.kit.fab import FAB, fab_ends, write_hosts
+from tests.kit.recipes import write_trial
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
-    from tests.box.conftest import Machine
+    from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 WORK = "/jobs/work/example-tiny"
@@ -48,32 +48,18 @@ END
 
 
 @pytest.fixture
-def home(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user with a hosts file and a recipe of their own, whose picture is red."""
-    monkeypatch.setenv("HOME", str(here))
-    monkeypatch.setenv("GPURIG_RECIPES", str(here / "recipes"))
-    machine.known_at(here)
-    (here / "hosts.toml").write_text(f'[host.tester]\naddress = "{machine.host.address}"\ngpu = "none"\n')
-    folder = recipe(here / "recipes", paint=PAINT, time=TIME)
+    monkeypatch.setenv("GPURIG_RECIPES", str(home / "recipes"))
+    write_hosts(home, "tester", address=machine.host.address, port=22)
+    folder = write_trial(home / "recipes", paint=PAINT, time=TIME)
     Image.new("RGB", (64, 64), "red").save(folder / "example" / "style.png")
-    return here
-
-
-def fab(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run `fab`, which has to end with that exit code."""
-    done = subprocess.run([*FAB, *words], capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
+    return home
 
 
 def arrived(pattern: str) -> Path:
     """Return a file of this machine as soon as it is there."""
-    deadline = time.monotonic() + 60
-    while not (found := list(Path().glob(pattern))):
-        assert time.monotonic() < deadline, pattern
-        time.sleep(0.1)
-    return found[0]
+    return until(lambda: list(Path().glob(pattern)))[0]
 
 
 def test_results_arrive_while_the_example_runs_and_end_on_a_contact_sheet(machine: Machine, home: Path) -> None:
@@ -101,7 +87,7 @@ def test_results_arrive_while_the_example_runs_and_end_on_a_contact_sheet(machin
 @pytest.mark.usefixtures("home")
 def test_its_exit_code_is_that_of_fab(machine: Machine) -> None:
     run(machine, f"mkdir -p {WORK} && touch {WORK}/go && chown -R ubuntu: /jobs/work")
-    done = fab("example-tiny", "--args", "fails 5", "--into", "elsewhere", code=5)
+    done = fab_ends(5, "example-tiny", "--args", "fails 5", "--into", "elsewhere")
     assert "ended with exit code 5 on tester" in done.stderr
     log = arrived("elsewhere/example-tiny-tester-*/run.log")
     assert str(log) in done.stderr
@@ -130,22 +116,22 @@ def test_ctrl_c_leaves_it_running_and_a_second_one_is_refused(machine: Machine) 
     name = said.split("stopped watching; ")[1].split()[0]
     back = [f"fab logs {name} --follow", f"fab fetch {name} --watch", f"fab stop {name}"]
     assert all(line in said for line in back)
-    refused = fab("example-tiny", code=1)
+    refused = fab_ends(1, "example-tiny")
     assert f"{name} runs on tester" in refused.stderr
     assert all(line in refused.stderr for line in (*back, "--another"))
-    beside = fab("example-tiny", "--another", "--detach")
+    beside = fab_ends(0, "example-tiny", "--another", "--detach")
     [other] = {word for word in beside.stdout.split() if word.startswith("example-tiny-")}
     # What the first one reads must not change under it.
     assert run(machine, f"ls /jobs/work/{other}").split() == ["paint.sh", "style.png", "time.sh"]
     folder = next(Path("results").glob("example-tiny-tester-*"))
     run(machine, f"touch {WORK}/go /jobs/work/{other}/go")
-    fab("fetch", name, "--watch", "--into", str(folder))
+    fab_ends(0, "fetch", name, "--watch", "--into", str(folder))
     assert (folder / "out_30.png").exists()
-    fab("logs", other, "--follow")
+    fab_ends(0, "logs", other, "--follow")
 
 
 def test_a_bench_without_a_gpu_is_the_cpu_half_and_says_so(home: Path) -> None:
-    done = fab("bench-tiny")
+    done = fab_ends(0, "bench-tiny")
     assert "epoch 1" in done.stdout
     assert "this host has no GPU" in done.stdout
     row = next(line.split() for line in done.stdout.splitlines() if line.strip().startswith("cpu "))
@@ -157,7 +143,7 @@ def test_a_bench_without_a_gpu_is_the_cpu_half_and_says_so(home: Path) -> None:
     assert "no GPU" in document["verdict"]
     assert document["cpu"]["seconds"] == [9, 2, 2.5, 4]
     assert document["host"]["name"] == "tester"
-    assert document["host"]["cores"] == os.cpu_count()
+    assert document["host"]["cores"] == len(os.sched_getaffinity(0))
     with Image.open(folder / "bench.png") as picture:
         assert picture.format == "PNG"
         assert picture.width > 800
@@ -167,16 +153,11 @@ def test_a_bench_without_a_gpu_is_the_cpu_half_and_says_so(home: Path) -> None:
 def test_a_bench_computes_on_the_cpu_then_on_the_gpu(machine: Machine, home: Path) -> None:
     hosts = home / "hosts.toml"
     hosts.write_text(hosts.read_text().replace('"none"', '"T4"'))
-    refused = fab("bench-tiny", code=1)
+    refused = fab_ends(1, "bench-tiny")
     assert "has a T4, and no driver there that sees it" in refused.stderr
     assert "setup-nvidia-driver" in refused.stderr
-    # The box has no GPU: a driver's program that says otherwise.
-    program = "/usr/local/bin/nvidia-smi"
-    run(machine, f"printf '#!/bin/sh\\necho Tesla T4, 7.5, 580.1' >{program} && chmod +x {program}")
-    try:
-        done = fab("bench-tiny")
-    finally:
-        run(machine, f"rm {program}")
+    with nvidia_smi(machine, "echo Tesla T4, 7.5, 580.1"):
+        done = fab_ends(0, "bench-tiny")
     assert "the GPU is 10 times as fast as the CPU" in done.stdout
     [folder] = Path("results").glob("bench-tiny-tester-*")
     document = json.loads((folder / "bench.json").read_text())
@@ -187,7 +168,7 @@ def test_a_bench_computes_on_the_cpu_then_on_the_gpu(machine: Machine, home: Pat
 
 
 def test_a_bench_that_breaks_the_contract_is_told_by_key_and_script(home: Path) -> None:
-    done = fab("bench-tiny", "--args", "'\"seeds\": 0'", code=2)
+    done = fab_ends(2, "bench-tiny", "--args", "'\"seeds\": 0'")
     assert '"seed" is missing' in done.stderr
     assert "bash time.sh" in done.stderr
     assert not list(home.glob("results/*/bench.json"))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+import pytest
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, stack
 from pulumi.runtime.settings import SETTINGS
@@ -87,7 +88,7 @@ class Run:
         """Return the resources of a type, by the last part of its token."""
         return [resource for resource in self.declared if resource.type.endswith(f":{type_}")]
 
-    def one(self, type_: str) -> Declared:
+    def only(self, type_: str) -> Declared:
         """Return the only resource of a type."""
         (resource,) = self.all(type_)
         return resource
@@ -117,9 +118,9 @@ class _Messages(logging.Handler):
 def run(config: dict[str, str], *, aws: Aws | None = None, program: Path = PROGRAM, project: str = "gpurig") -> Run:
     """Run a program to its end with a configuration; raises what it raises, `pulumi.RunError` for a refusal."""
     aws = aws or Aws()
-    monitor, heard = Recorder(aws), _Messages()
+    monitor, messages = Recorder(aws), _Messages()
     logger = logging.Logger("pulumi program")  # noqa: LOG001 - of its own, so that no test hears another's messages
-    logger.addHandler(heard)
+    logger.addHandler(messages)
     settings = mocks.MockSettings(  # type: ignore[no-untyped-call]
         monitor=monitor,
         monitor_features=set(monitor.GetDeploymentInfo(None).supportedFeatures),  # type: ignore[no-untyped-call]
@@ -134,7 +135,20 @@ def run(config: dict[str, str], *, aws: Aws | None = None, program: Path = PROGR
     with unittest.mock.patch.dict(os.environ, {**environment, "PULUMI_CONFIG": json.dumps(config)}, clear=True):
         # A context of its own: the SDK keeps settings, root resource and configuration in context variables.
         contextvars.copy_context().run(_run, program, config, settings)
-    return Run(declared=monitor.declared, outputs=monitor.outputs, messages=heard.texts, asked=aws.asked)
+    return Run(declared=monitor.declared, outputs=monitor.outputs, messages=messages.texts, asked=aws.asked)
+
+
+def refused(changes: dict[str, str], *, aws: Aws | None = None) -> str:
+    """Return the message of a run that is refused with these changes of `GOOD`; their keys may leave out `gpurig:`."""
+    full = {key if ":" in key else f"gpurig:{key}": value for key, value in changes.items()}
+    with pytest.raises(pulumi.RunError) as caught:
+        run({**GOOD, **full}, aws=aws)
+    return str(caught.value)
+
+
+def as_given(value: object) -> str:
+    """Return a value of a YAML file as Pulumi hands it to the program: text as it is, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _run(program: Path, config: dict[str, str], settings: mocks.MockSettings) -> None:

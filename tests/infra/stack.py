@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal import engine, provider
 from rehearsal.cloud.handle import Cloud
 from tests.infra.lab import PUBLIC_KEY, ROOT
-from tests.tasks.test_fab import FAB
+from tests.kit.fab import FAB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,13 +28,13 @@ class Stack:
         (folder / ".venv").symlink_to(sys.prefix)
         engine.install_shim(folder / "bin")
         provider.install_shim(folder / "bin")
-        own = {
+        environment = {
             "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PULUMI_BACKEND_URL": f"file://{folder}",
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "of a test",
         }
-        self.env = {**os.environ, **cloud.env, **own}
+        self.env = {**os.environ, **cloud.env, **environment}
         self.ec2 = cloud.client("ec2")
         self._cloud = cloud
 
@@ -64,7 +64,7 @@ class Stack:
 
     def fab(self, *arguments: str, code: int) -> str:
         """Run `fab` in the stack's folder, and return what it said."""
-        words = [str(FAB), "--search-root", str(ROOT), *arguments]
+        words = [*FAB, *arguments]
         done = subprocess.run(words, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr

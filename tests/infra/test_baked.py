@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import pulumi
 import pytest
 
-from provision import baked
-from provision.target import Target
+from provision.bundle import baked
+from provision.model.target import Target
+from tests.infra import lab
 from tests.infra.aws import Aws, NotAnswered
 from tests.infra.lab import GOOD, LICENCES, run
 
@@ -40,22 +40,21 @@ class AwsWithImages(Aws):
 def image(id_: str, day: int, **changes: str) -> dict[str, Any]:
     """Return an image of the stack's default recipe as `fab bake` makes it."""
     tags = {
-        baked.PROJECT: "gpurig",
-        baked.STACK: "another",
-        baked.RECIPE: "digits",
-        baked.IMAGE: "ubuntu-22.04",
-        baked.DIGEST: baked.digest("digits", TARGET),
-        baked.ROOT_GIB: "100",
+        "gpurig:project": "gpurig",
+        "gpurig:stack": "another",
+        "gpurig:recipe": "digits",
+        "gpurig:image": "ubuntu-22.04",
+        "gpurig:digest": baked.digest("digits", TARGET),
+        "gpurig:root-gib": "100",
     }
     changed = {f"gpurig:{key}": value for key, value in changes.items() if key != "state"}
     state = changes.get("state", "available")
     return {"id": id_, "creationDate": f"2026-11-{day:02}", "state": state, "tags": {**tags, **changed}}
 
 
-def refused(*images: dict[str, Any], **config: str) -> str:
-    with pytest.raises(pulumi.RunError) as caught:
-        run({**BAKED, **{f"gpurig:{key}": value for key, value in config.items()}}, aws=AwsWithImages(images=images))
-    return str(caught.value)
+def refused(*images: dict[str, Any], **changes: str) -> str:
+    """Return the message of a run that wants a baked image of an account with these."""
+    return lab.refused({**BAKED, **changes}, aws=AwsWithImages(images=images))
 
 
 def test_the_box_is_made_of_the_newest_image_that_fits() -> None:
@@ -69,33 +68,33 @@ def test_the_box_is_made_of_the_newest_image_that_fits() -> None:
         image("ami-of-another-system", 9, image="debian-12"),
         image("ami-in-the-making", 9, state="pending"),
     )
-    assert run(BAKED, aws=AwsWithImages(images=images)).one("Instance").inputs["ami"] == "ami-new"
+    assert run(BAKED, aws=AwsWithImages(images=images)).only("Instance").inputs["ami"] == "ami-new"
 
 
 @pytest.mark.parametrize("limits", [{"idleStopMinutes": "5"}, {"maxLifetimeHours": "3"}, {"jobVolumeGib": "7"}])
 def test_what_each_box_gets_anew_makes_no_image_stale(limits: dict[str, str]) -> None:
     config = {**BAKED, **{f"gpurig:{key}": value for key, value in limits.items()}}
-    assert run(config, aws=AwsWithImages(images=(image("ami-1", 1),))).one("Instance").inputs["ami"] == "ami-1"
+    assert run(config, aws=AwsWithImages(images=(image("ami-1", 1),))).only("Instance").inputs["ami"] == "ami-1"
 
 
 def test_a_stale_one_is_refused_with_both_digests_and_the_way_out() -> None:
-    said = refused(image("ami-1", 1), image("ami-2", 2), instanceType="g5.xlarge")
+    message = refused(image("ami-1", 1), image("ami-2", 2), instanceType="g5.xlarge")
     now = baked.digest("digits", dataclasses.replace(TARGET, gpu="A10G", compute="8.6"))
     made = baked.digest("digits", TARGET)
     assert made != now
-    assert f'the baked image ami-2 is stale: "digits" in it is {made[:12]}, and would be {now[:12]} now' in said
-    assert "fab setup-digits && fab bake" in said
-    assert "pulumi config set gpurig:image ubuntu-22.04 && pulumi config rm gpurig:imageOs" in said
+    assert f'the baked image ami-2 is stale: "digits" in it is {made[:12]}, and would be {now[:12]} now' in message
+    assert "fab setup-digits && fab bake" in message
+    assert "pulumi config set gpurig:image ubuntu-22.04 && pulumi config rm gpurig:imageOs" in message
 
 
 def test_none_is_refused_with_the_way_out() -> None:
-    said = refused(image("ami-1", 1, project="other"))
-    assert 'there is no baked image of "digits" on ubuntu-22.04 in us-east-1\n' in said
-    assert "fab bake" in said
-    assert "returned no results" not in said
+    message = refused(image("ami-1", 1, project="other"))
+    assert 'there is no baked image of "digits" on ubuntu-22.04 in us-east-1\n' in message
+    assert "fab bake" in message
+    assert "returned no results" not in message
 
 
 def test_a_root_volume_that_cannot_hold_it_is_refused() -> None:
-    said = refused(image("ami-1", 1, **{"root-gib": "120"}))
-    assert "100 GiB cannot hold the baked image ami-1, which was made of 120" in said
-    assert "pulumi config set gpurig:rootVolumeGib 120" in said
+    message = refused(image("ami-1", 1, **{"root-gib": "120"}))
+    assert "100 GiB cannot hold the baked image ami-1, which was made of 120" in message
+    assert "pulumi config set gpurig:rootVolumeGib 120" in message

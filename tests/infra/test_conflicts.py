@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.infra.test_refusals import refused
+from tests.infra.lab import refused
 
 
 @pytest.mark.parametrize(

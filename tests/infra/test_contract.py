@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pulumi
 import pytest
 import yaml
 
-from infra.keys import KEYS, parse
-from provision import inventory
-from provision.recipe import Catalogue
+from provision.catalogue.recipe import Catalogue
+from provision.transport import inventory
 from rehearsal.standins.repositories import REPOSITORIES
 from tests.infra.aws import Aws
-from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, run
+from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, as_given, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
-DECLARED: dict[str, dict[str, Any]] = {
-    key.removeprefix("gpurig:"): value for key, value in PROJECT["config"].items() if key.startswith("gpurig:")
-}
-
-
-def as_given(value: object) -> str:
-    """Return a value of a YAML file as Pulumi hands it to the program: text as it is, the rest as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def stack_config(name: str) -> dict[str, str]:
@@ -106,45 +96,20 @@ def test_people_see_where_to_go_next() -> None:
     assert outputs["price"].startswith("running: $")
 
 
-def test_every_key_is_described_and_nothing_else_is() -> None:
-    assert DECLARED.keys() == KEYS.keys()
-    for name, declared in DECLARED.items():
-        assert declared["description"], name
-
-
-@pytest.mark.parametrize("name", KEYS)
-def test_a_documented_default_is_the_programs_own(name: str) -> None:
-    values, problems = parse({name: as_given(DECLARED[name]["default"])})
-    assert not problems
-    assert values[name] == KEYS[name].default
-
-
-@pytest.mark.parametrize("name", KEYS)
-def test_the_example_in_a_refusal_is_itself_accepted(name: str) -> None:
-    # What `pulumi config set --path …` makes of an empty object.
-    by_path = {
-        "sources": '{"cuda": "distribution"}',
-        "mirrors": '{"git": {"https://github.com/": "https://g.example/"}}',
-    }
-    values, problems = parse({name: by_path.get(name) or KEYS[name].example or str(KEYS[name].default)})
-    assert not problems
-    assert values[name] not in (None, "")
-
-
 @pytest.mark.parametrize("stack", ["rehearsal", "rehearsal-upstream", "rehearsal-debian"])
 def test_the_rehearsals_stacks_are_in_order(stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "key.pub").write_text(PUBLIC_KEY, encoding="ascii")
     monkeypatch.setenv("GPURIG_SSH_KEY", str(tmp_path / "key"))
     box = run({**stack_config(stack), "gpurig:allowedCidrs": "198.18.0.1/32"})
-    assert box.one("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]
+    assert box.only("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]
     (host,) = box.outputs["gpurig"]["hosts"]
     assert host["gpu"] is None
-    assert host["target"]["unpinned"] == ([] if stack == "rehearsal-upstream" else _stood_in_for())
+    assert host["target"]["unpinned"] == ([] if stack == "rehearsal-upstream" else _recipes_with_stand_ins())
     assert host["image"] == ("debian-12" if stack == "rehearsal-debian" else "ubuntu-22.04")
-    assert box.one("Volume").inputs["size"] == 2
+    assert box.only("Volume").inputs["size"] == 2
 
 
-def _stood_in_for() -> list[str]:
+def _recipes_with_stand_ins() -> list[str]:
     """Return the recipes whose git repository the rehearsal's server has a stand-in for."""
     addresses = {f"https://github.com/{repository.path}" for repository in REPOSITORIES}
     recipes = Catalogue().recipes.values()
@@ -158,11 +123,11 @@ def test_the_real_example_asks_for_the_licences_and_for_nothing_else() -> None:
     problems = str(caught.value).splitlines()
     assert len(problems) == 2
     assert all("acceptLicences" in problem for problem in problems)
-    assert run({**config, "gpurig:acceptLicences": LICENCES}).one("Instance").inputs["instanceType"] == "g4dn.xlarge"
+    assert run({**config, "gpurig:acceptLicences": LICENCES}).only("Instance").inputs["instanceType"] == "g4dn.xlarge"
 
 
 def test_the_first_boot_is_rendered_the_same_every_time() -> None:
-    first, second = (run(GOOD).one("Instance").inputs["userDataBase64"] for _ in range(2))
+    first, second = (run(GOOD).only("Instance").inputs["userDataBase64"] for _ in range(2))
     assert first == second
 
 

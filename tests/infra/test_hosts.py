@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pytest
 
-from provision import inventory
+from provision.transport import inventory
 from tests.infra.aws import OWN_TAGS, Aws, AwsSnapshot, AwsVolume
 from tests.infra.lab import GOOD, run
 
@@ -32,7 +32,7 @@ def test_hosts_are_named_after_the_first_and_known_to_fab(three: Run) -> None:
 
 def test_more_hosts_leave_the_first_one_as_it_is(three: Run) -> None:
     def by_name(found: Run) -> dict[tuple[str, str], object]:
-        return {(one.type, one.name): one.inputs for one in found.declared}
+        return {(resource.type, resource.name): resource.inputs for resource in found.declared}
 
     alone, together = by_name(run(GOOD)), by_name(three)
     assert {key: together[key] for key in alone} == alone
@@ -43,7 +43,7 @@ def test_each_host_has_a_volume_of_its_own_and_all_share_the_network(three: Run)
     assert {volume.name: volume.inputs["tags"]["gpurig:host"] for volume in three.all("Volume")} == {
         f"{name}-jobs": name for name in NAMES
     }
-    attached = {one.inputs["instanceId"]: one.inputs["volumeId"] for one in three.all("VolumeAttachment")}
+    attached = {r.inputs["instanceId"]: r.inputs["volumeId"] for r in three.all("VolumeAttachment")}
     assert attached == {f"i-{name}-g1": f"vol-{name}-jobs" for name in NAMES}
     assert len(three.all("Vpc")) == 1
     assert {box.inputs["subnetId"] for box in three.all("Instance")} == {"id-gpurig-us-east-1a"}
@@ -53,8 +53,8 @@ def test_each_host_has_a_volume_of_its_own_and_all_share_the_network(three: Run)
 
 
 def test_each_host_starts_from_its_own_snapshot() -> None:
-    own = {name: AwsSnapshot(id=f"snap-{name}", tags={**OWN_TAGS, "gpurig:host": name}) for name in NAMES}
-    found = run({**GOOD, "gpurig:hosts": "3"}, aws=Aws(snapshots=tuple(own.values())))
+    snapshots = {name: AwsSnapshot(id=f"snap-{name}", tags={**OWN_TAGS, "gpurig:host": name}) for name in NAMES}
+    found = run({**GOOD, "gpurig:hosts": "3"}, aws=Aws(snapshots=tuple(snapshots.values())))
     assert {volume.name: volume.inputs["snapshotId"] for volume in found.all("Volume")} == {
         f"{name}-jobs": f"snap-{name}" for name in NAMES
     }
@@ -66,8 +66,8 @@ def test_questions_that_all_hosts_share_are_asked_once(three: Run) -> None:
 
 
 def test_the_price_is_that_of_all_together(three: Run) -> None:
-    one = [message for message in three.messages if "running: $0.553 an hour" in message]
-    assert sorted(message.partition(":")[0] for message in one) == NAMES
+    prices = [message for message in three.messages if "running: $0.553 an hour" in message]
+    assert sorted(message.partition(":")[0] for message in prices) == NAMES
     # Three times 0.526 + 0.005 + 200 GiB at 0.08 / 730.
     assert three.outputs["price"].startswith("3 boxes, running: $1.659 an hour, $39.81 a day; stopped: $48.00 a month")
     assert "job volumes alone: $24.00 a month; their snapshots: $15.00 or less" in three.outputs["price"]
@@ -92,7 +92,7 @@ def test_volumes_that_are_named_go_to_the_hosts_of_their_tags() -> None:
     ids = {"box-2": "vol-0000000000000002a", "box": "vol-0000000000000001a"}
     there = tuple(AwsVolume(id=id_, tags={**OWN_TAGS, "gpurig:host": host}) for host, id_ in ids.items())
     found = run({**GOOD, "gpurig:hosts": "2", "gpurig:jobVolume": ",".join(ids.values())}, aws=Aws(volumes=there))
-    attached = {one.inputs["instanceId"]: one.inputs["volumeId"] for one in found.all("VolumeAttachment")}
+    attached = {r.inputs["instanceId"]: r.inputs["volumeId"] for r in found.all("VolumeAttachment")}
     assert attached == {"i-box-g1": ids["box"], "i-box-2-g1": ids["box-2"]}
 
 

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
-import pulumi
 import pytest
 
 from tests.infra.aws import OWN_TAGS, Aws, AwsSnapshot, AwsVolume
-from tests.infra.lab import GOOD, run
+from tests.infra.lab import GOOD, refused, run
 
 KEPT = AwsVolume(id="vol-0123456789abcdef0")
 NAMED = {"gpurig:jobVolume": KEPT.id}
 SNAPSHOT = AwsSnapshot(id="snap-0123456789abcdef0")
 PENDING = AwsSnapshot(id="snap-0123456789abcdef1", state="pending")
-
-
-def refused(changes: dict[str, str], aws: Aws) -> str:
-    """Return the message of a run that did not come as far as a box."""
-    with pytest.raises(pulumi.RunError) as caught:
-        run({**GOOD, **changes}, aws=aws)
-    return str(caught.value)
 
 
 def with_tags(**tags: str) -> AwsVolume:
@@ -31,7 +23,7 @@ def with_tags(**tags: str) -> AwsVolume:
 def test_a_named_volume_is_attached_and_not_managed() -> None:
     found = run({**GOOD, **NAMED}, aws=Aws(volumes=(dataclasses.replace(KEPT, gib=400),)))
     assert found.all("Volume") == []
-    assert found.one("VolumeAttachment").inputs["volumeId"] == KEPT.id
+    assert found.only("VolumeAttachment").inputs["volumeId"] == KEPT.id
     assert found.outputs["gpurig"]["hosts"][0]["volumeId"] == KEPT.id
     assert not [call for call in found.asked if "getSnapshot" in call.token]
     # 100 GiB of root and the 400 that the volume has, whatever jobVolumeGib says.
@@ -40,18 +32,18 @@ def test_a_named_volume_is_attached_and_not_managed() -> None:
 
 def test_a_named_volume_takes_the_box_to_its_zone() -> None:
     found = run({**GOOD, **NAMED}, aws=Aws(volumes=(dataclasses.replace(KEPT, zone="us-east-1c"),)))
-    assert found.one("Instance").inputs["subnetId"] == "id-gpurig-us-east-1c"
+    assert found.only("Instance").inputs["subnetId"] == "id-gpurig-us-east-1c"
 
 
 def test_a_volume_without_tags_may_be_named() -> None:
     found = run({**GOOD, **NAMED}, aws=Aws(volumes=(dataclasses.replace(KEPT, tags={"Name": "mine"}),)))
-    assert found.one("VolumeAttachment").inputs["volumeId"] == KEPT.id
+    assert found.only("VolumeAttachment").inputs["volumeId"] == KEPT.id
 
 
 def test_a_named_volume_may_be_attached_to_its_own_box_already() -> None:
     aws = Aws(volumes=(dataclasses.replace(KEPT, holder="i-box"),), instances=("i-box",))
     found = run({**GOOD, **NAMED}, aws=aws)
-    assert found.one("VolumeAttachment").inputs["volumeId"] == KEPT.id
+    assert found.only("VolumeAttachment").inputs["volumeId"] == KEPT.id
     (asked,) = [call.args for call in found.asked if "getInstances" in call.token]
     assert {part["name"]: part["values"] for part in asked["filters"]} == {
         "tag:gpurig:project": ["gpurig"],
@@ -73,20 +65,20 @@ def test_a_named_volume_may_be_attached_to_its_own_box_already() -> None:
     ],
 )
 def test_a_named_volume_that_must_not_be_used(volumes: tuple[AwsVolume, ...], expected: str) -> None:
-    message = refused(NAMED, Aws(volumes=volumes, instances=("i-box",)))
+    message = refused(NAMED, aws=Aws(volumes=volumes, instances=("i-box",)))
     assert message.startswith(f"gpurig:jobVolume: {KEPT.id} ")
     assert expected in message
 
 
 def test_a_named_volume_in_another_zone_than_wanted() -> None:
     aws = Aws(volumes=(dataclasses.replace(KEPT, zone="us-east-1b"),))
-    message = refused({**NAMED, "gpurig:zone": "us-east-1a"}, aws)
+    message = refused({**NAMED, "gpurig:zone": "us-east-1a"}, aws=aws)
     assert 'gpurig:zone: "us-east-1a", and the job volume of "box"' in message
     assert "pulumi config set gpurig:zone us-east-1b" in message
 
 
 def test_a_volume_that_an_earlier_stack_left_is_not_passed_over() -> None:
-    message = refused({}, Aws(volumes=(KEPT,), snapshots=(SNAPSHOT,)))
+    message = refused({}, aws=Aws(volumes=(KEPT,), snapshots=(SNAPSHOT,)))
     assert f"{KEPT.id} (100 GiB, us-east-1a) has jobs of this box" in message
     assert f"pulumi config set gpurig:jobVolume {KEPT.id}" in message
     assert "pulumi config set gpurig:jobVolume new" in message
@@ -94,17 +86,17 @@ def test_a_volume_that_an_earlier_stack_left_is_not_passed_over() -> None:
 
 def test_it_is_left_alone_where_the_user_says_so() -> None:
     found = run({**GOOD, "gpurig:jobVolume": "new"}, aws=Aws(volumes=(KEPT,), snapshots=(SNAPSHOT,)))
-    assert found.one("Volume").inputs["snapshotId"] == SNAPSHOT.id
+    assert found.only("Volume").inputs["snapshotId"] == SNAPSHOT.id
 
 
 def test_the_stacks_own_volume_is_no_reason_to_ask() -> None:
-    own = dataclasses.replace(KEPT, id="vol-box-jobs")
-    found = run(GOOD, aws=Aws(volumes=(own,)))
-    assert found.one("Instance").name == "box-g1"
+    managed = dataclasses.replace(KEPT, id="vol-box-jobs")
+    found = run(GOOD, aws=Aws(volumes=(managed,)))
+    assert found.only("Instance").name == "box-g1"
     assert not [message for message in found.messages if "its job volume is" in message]
-    both = refused({}, Aws(volumes=(own, KEPT)))
+    both = refused({}, aws=Aws(volumes=(managed, KEPT)))
     assert KEPT.id in both
-    assert own.id not in both
+    assert managed.id not in both
 
 
 def test_the_preview_says_what_a_new_volume_begins_as() -> None:
@@ -115,39 +107,39 @@ def test_the_preview_says_what_a_new_volume_begins_as() -> None:
 
 def test_a_volume_and_so_its_snapshots_say_what_it_was_made_from() -> None:
     snapshots = (SNAPSHOT,)
-    made = run(GOOD, aws=Aws(snapshots=snapshots)).one("Volume").inputs
+    made = run(GOOD, aws=Aws(snapshots=snapshots)).only("Volume").inputs
     assert made["snapshotId"] == made["tags"]["gpurig:from"] == SNAPSHOT.id
     # Later, with a newer snapshot of its own, what it was made from is what its tag says.
     there = AwsVolume(id="vol-box-jobs", tags={**OWN_TAGS, "gpurig:from": "snap-earlier"})
-    assert run(GOOD, aws=Aws(volumes=(there,), snapshots=snapshots)).one("Volume").inputs["tags"] == {
+    assert run(GOOD, aws=Aws(volumes=(there,), snapshots=snapshots)).only("Volume").inputs["tags"] == {
         **made["tags"],
         "gpurig:from": "snap-earlier",
     }
     # With "new" nobody looks whether it is there: the tag would follow the newest snapshot.
     for wanted in ({"gpurig:jobVolume": "new"}, {"gpurig:jobSnapshot": "none"}):
-        assert "gpurig:from" not in run({**GOOD, **wanted}, aws=Aws(snapshots=snapshots)).one("Volume").inputs["tags"]
+        assert "gpurig:from" not in run({**GOOD, **wanted}, aws=Aws(snapshots=snapshots)).only("Volume").inputs["tags"]
 
 
 def test_another_hosts_volume_is_nobodys_business() -> None:
     other = with_tags(host="lab")
-    assert run(GOOD, aws=Aws(volumes=(other,))).one("Instance").name == "box-g1"
+    assert run(GOOD, aws=Aws(volumes=(other,))).only("Instance").name == "box-g1"
 
 
 def test_a_volume_cannot_move_to_another_zone() -> None:
-    message = refused({"gpurig:zone": "us-east-1b"}, Aws(volumes=(KEPT,)))
+    message = refused({"gpurig:zone": "us-east-1b"}, aws=Aws(volumes=(KEPT,)))
     assert 'gpurig:zone: "us-east-1b", and the job volume of "box"' in message
     assert "pulumi config set gpurig:zone us-east-1a" in message
     assert "pulumi destroy, then pulumi up" in message
 
 
 def test_a_type_that_the_volumes_zone_lacks() -> None:
-    message = refused({}, Aws(volumes=(KEPT,), offered_in=("us-east-1b",)))
+    message = refused({}, aws=Aws(volumes=(KEPT,), offered_in=("us-east-1b",)))
     assert 'gpurig:instanceType: "g4dn.xlarge" is not offered in us-east-1a, and the job volume of "box"' in message
     assert "pulumi destroy, then pulumi up" in message
 
 
 def test_a_volume_cannot_shrink() -> None:
-    message = refused({"gpurig:jobVolumeGib": "50"}, Aws(volumes=(KEPT,)))
+    message = refused({"gpurig:jobVolumeGib": "50"}, aws=Aws(volumes=(KEPT,)))
     assert 'gpurig:jobVolumeGib: 50 is less than the job volume of "box" has' in message
     assert "pulumi config set gpurig:jobVolumeGib 100" in message
 
@@ -155,7 +147,7 @@ def test_a_volume_cannot_shrink() -> None:
 @pytest.mark.parametrize("wanted", ["snap-0123456789abcdef0", "newest"])
 def test_a_snapshot_larger_than_the_volume(wanted: str) -> None:
     aws = Aws(snapshots=(dataclasses.replace(SNAPSHOT, gib=120),))
-    message = refused({"gpurig:jobSnapshot": wanted}, aws)
+    message = refused({"gpurig:jobSnapshot": wanted}, aws=aws)
     assert "100 is less than the 120 GiB of snap-0123456789abcdef0" in message
     assert "pulumi config set gpurig:jobVolumeGib 120" in message
 
@@ -163,12 +155,12 @@ def test_a_snapshot_larger_than_the_volume(wanted: str) -> None:
 @pytest.mark.parametrize("state", ["pending", "error"])
 def test_a_snapshot_that_is_not_completed(state: str) -> None:
     aws = Aws(snapshots=(dataclasses.replace(SNAPSHOT, state=state),))
-    message = refused({"gpurig:jobSnapshot": "snap-0123456789abcdef0"}, aws)
+    message = refused({"gpurig:jobSnapshot": "snap-0123456789abcdef0"}, aws=aws)
     assert f'gpurig:jobSnapshot: "snap-0123456789abcdef0" is not completed, but {state}' in message
 
 
 def test_a_snapshot_that_nobody_knows() -> None:
-    message = refused({"gpurig:jobSnapshot": "snap-0123456789abcdef0"}, Aws())
+    message = refused({"gpurig:jobSnapshot": "snap-0123456789abcdef0"}, aws=Aws())
     assert 'gpurig:jobSnapshot: "snap-0123456789abcdef0" is not to be had in us-east-1' in message
     assert "does not exist" in message
 
@@ -178,32 +170,32 @@ def test_a_snapshot_that_nobody_knows() -> None:
 
 def warnings(config: dict[str, str], aws: Aws) -> str:
     """Return what a preview warns of, beside what it always says."""
-    said = run({**GOOD, **config}, aws=aws).messages
-    return "\n".join(text for text in said if " its job volume is " not in text and "running: $" not in text)
+    messages = run({**GOOD, **config}, aws=aws).messages
+    return "\n".join(text for text in messages if " its job volume is " not in text and "running: $" not in text)
 
 
 def test_a_newer_snapshot_that_is_pending_is_not_passed_over_silently() -> None:
     aws = Aws(snapshots=(PENDING, SNAPSHOT))
-    assert run(GOOD, aws=aws).one("Volume").inputs["snapshotId"] == SNAPSHOT.id
-    said = warnings({}, aws)
-    assert f"box: {SNAPSHOT.id} is not its newest snapshot: {PENDING.id} is newer" in said
-    assert f"aws ec2 describe-snapshots --snapshot-ids {PENDING.id}" in said
+    assert run(GOOD, aws=aws).only("Volume").inputs["snapshotId"] == SNAPSHOT.id
+    messages = warnings({}, aws)
+    assert f"box: {SNAPSHOT.id} is not its newest snapshot: {PENDING.id} is newer" in messages
+    assert f"aws ec2 describe-snapshots --snapshot-ids {PENDING.id}" in messages
     assert warnings({}, Aws(snapshots=(SNAPSHOT, PENDING))) == ""
 
 
 def test_a_box_is_not_made_blank_while_its_only_snapshot_is_pending() -> None:
     aws = Aws(snapshots=(PENDING,))
-    message = refused({}, aws)
+    message = refused({}, aws=aws)
     assert f'the only snapshot of "box", {PENDING.id}, is still pending' in message
     assert "pulumi config set gpurig:jobSnapshot none" in message
-    assert "snapshotId" not in run({**GOOD, "gpurig:jobSnapshot": "none"}, aws=aws).one("Volume").inputs
+    assert "snapshotId" not in run({**GOOD, "gpurig:jobSnapshot": "none"}, aws=aws).only("Volume").inputs
 
 
 def test_a_snapshot_that_is_being_taken_of_a_box_in_use_is_no_news() -> None:
-    own = dataclasses.replace(KEPT, id="vol-box-jobs")
-    assert warnings({}, Aws(volumes=(own,), snapshots=(PENDING, SNAPSHOT))) == ""
+    managed = dataclasses.replace(KEPT, id="vol-box-jobs")
+    assert warnings({}, Aws(volumes=(managed,), snapshots=(PENDING, SNAPSHOT))) == ""
     # With "new" nobody knows whether the box has its volume yet.
-    assert warnings({"gpurig:jobVolume": "new"}, Aws(volumes=(own,), snapshots=(PENDING,))) == ""
+    assert warnings({"gpurig:jobVolume": "new"}, Aws(volumes=(managed,), snapshots=(PENDING,))) == ""
 
 
 def test_jobs_of_a_host_that_has_another_name_now_are_not_left_behind_silently() -> None:
@@ -211,21 +203,21 @@ def test_jobs_of_a_host_that_has_another_name_now_are_not_left_behind_silently()
     second = dataclasses.replace(SNAPSHOT, id="snap-0123456789abcdef2", tags={**OWN_TAGS, "gpurig:host": "box-2"})
     stranger = dataclasses.replace(SNAPSHOT, id="snap-0123456789abcdef3", tags={**OWN_TAGS, "gpurig:stack": "prod"})
     aws = Aws(volumes=(KEPT,), snapshots=(newer, second, SNAPSHOT, stranger))
-    said = warnings({"gpurig:hostName": "lab"}, aws)
-    assert "lab: the job volume of lab begins blank" in said
-    assert f"  box: {KEPT.id} (100 GiB, us-east-1a), snapshot {newer.id}\n" in said
-    assert f"  box-2: snapshot {second.id}\n" in said
-    assert SNAPSHOT.id not in said
-    assert stranger.id not in said
+    messages = warnings({"gpurig:hostName": "lab"}, aws)
+    assert "lab: the job volume of lab begins blank" in messages
+    assert f"  box: {KEPT.id} (100 GiB, us-east-1a), snapshot {newer.id}\n" in messages
+    assert f"  box-2: snapshot {second.id}\n" in messages
+    assert SNAPSHOT.id not in messages
+    assert stranger.id not in messages
     for way in ("set gpurig:hostName", "pulumi config set gpurig:jobSnapshot snap-", "fab volume-snapshot"):
-        assert way in said
+        assert way in messages
 
 
 def test_hosts_that_begin_blank_are_told_once_and_together() -> None:
     aws = Aws(snapshots=(SNAPSHOT,))
-    said = warnings({"gpurig:hostName": "lab", "gpurig:hosts": "2"}, aws)
-    assert said.count("the job volume of lab, lab-2 begins blank") == 1
-    assert said.count(SNAPSHOT.id) == 1
+    messages = warnings({"gpurig:hostName": "lab", "gpurig:hosts": "2"}, aws)
+    assert messages.count("the job volume of lab, lab-2 begins blank") == 1
+    assert messages.count(SNAPSHOT.id) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.infra.lab import GOOD, LICENCES, run
-from tests.infra.test_refusals import refused
-from tests.provision.lab import write_recipe
+from tests.infra.lab import GOOD, LICENCES, refused, run
+from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,18 +8,11 @@ import pulumi
 import pytest
 
 from tests.infra.aws import Aws
-from tests.infra.lab import GOOD, PUBLIC_KEY, run
+from tests.infra.lab import GOOD, PUBLIC_KEY, refused, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-
-def refused(changes: dict[str, str], *, aws: Aws | None = None) -> str:
-    """Return the message of a run that must not declare anything of AWS."""
-    with pytest.raises(pulumi.RunError) as caught:
-        run({**GOOD, **{f"gpurig:{key}": value for key, value in changes.items()}}, aws=aws)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -216,9 +209,8 @@ def test_a_root_volume_too_small_for_the_recipe_names_the_needed_size() -> None:
     message = refused({"rootVolumeGib": "15"})
     assert '15 GiB is a volume too small for the recipe "digits", which needs ' in message
     needed = message.rpartition("gpurig:rootVolumeGib ")[2]
-    assert run({**GOOD, "gpurig:rootVolumeGib": needed}).one("Instance").inputs["rootBlockDevice"]["volumeSize"] == int(
-        needed
-    )
+    box = run({**GOOD, "gpurig:rootVolumeGib": needed}).only("Instance").inputs
+    assert box["rootBlockDevice"]["volumeSize"] == int(needed)
 
 
 def test_more_than_user_data_can_carry_is_refused_in_the_preview() -> None:

@@ -70,46 +70,46 @@ def test_the_public_is_let_in_only_on_demand_and_with_a_warning() -> None:
 
 
 def test_the_way_out_is_one_rule(box: Run) -> None:
-    rule = box.one("SecurityGroupEgressRule").inputs
+    rule = box.only("SecurityGroupEgressRule").inputs
     assert (rule["ipProtocol"], rule["cidrIpv4"]) == ("-1", "0.0.0.0/0")
 
 
 def test_the_default_security_group_is_emptied(box: Run) -> None:
-    group = box.one("DefaultSecurityGroup").inputs
+    group = box.only("DefaultSecurityGroup").inputs
     assert group["vpcId"] == "id-gpurig-vpc"
     assert not group.get("ingress")
     assert not group.get("egress")
 
 
 def test_the_instance_is_in_its_own_group_only(box: Run) -> None:
-    assert box.one("Instance").inputs["vpcSecurityGroupIds"] == ["id-box-group"]
+    assert box.only("Instance").inputs["vpcSecurityGroupIds"] == ["id-box-group"]
 
 
 def test_metadata_needs_a_token_and_is_one_hop_away(box: Run) -> None:
-    options = box.one("Instance").inputs["metadataOptions"]
+    options = box.only("Instance").inputs["metadataOptions"]
     assert options["httpTokens"] == "required"
     assert options["httpPutResponseHopLimit"] == 1
 
 
 def test_every_disk_is_encrypted(box: Run) -> None:
-    assert box.one("Instance").inputs["rootBlockDevice"]["encrypted"] is True
-    assert box.one("Volume").inputs["encrypted"] is True
+    assert box.only("Instance").inputs["rootBlockDevice"]["encrypted"] is True
+    assert box.only("Volume").inputs["encrypted"] is True
 
 
 def test_the_role_is_for_ec2_and_may_do_nothing(box: Run) -> None:
-    trust = json.loads(box.one("Role").inputs["assumeRolePolicy"])
+    trust = json.loads(box.only("Role").inputs["assumeRolePolicy"])
     assert [(s["Effect"], s["Principal"]) for s in trust["Statement"]] == [("Allow", {"Service": "ec2.amazonaws.com"})]
-    assert "managedPolicyArns" not in box.one("Role").inputs
-    policy = json.loads(box.one("RolePolicy").inputs["policy"])
+    assert "managedPolicyArns" not in box.only("Role").inputs
+    policy = json.loads(box.only("RolePolicy").inputs["policy"])
     assert [(s["Effect"], s["Action"], s["Resource"]) for s in policy["Statement"]] == [("Deny", "*", "*")]
-    role = box.one("InstanceProfile").inputs["role"]
-    assert role == box.one("RolePolicy").inputs["role"] == "box-role-1a2b3c4"
-    assert box.one("Instance").inputs["iamInstanceProfile"] == "box-profile-1a2b3c4"
+    role = box.only("InstanceProfile").inputs["role"]
+    assert role == box.only("RolePolicy").inputs["role"] == "box-role-1a2b3c4"
+    assert box.only("Instance").inputs["iamInstanceProfile"] == "box-profile-1a2b3c4"
 
 
 def test_the_role_may_read_the_named_buckets_and_nothing_else() -> None:
     box = run({**GOOD, "gpurig:s3Buckets": "my-datasets, our.pictures"})
-    statements = json.loads(box.one("RolePolicy").inputs["policy"])["Statement"]
+    statements = json.loads(box.only("RolePolicy").inputs["policy"])["Statement"]
     buckets = ["arn:aws:s3:::my-datasets", "arn:aws:s3:::our.pictures"]
     objects = [f"{bucket}/*" for bucket in buckets]
     allowed = [(s["Action"], s["Resource"]) for s in statements if s["Effect"] == "Allow"]
@@ -122,12 +122,12 @@ def test_the_role_may_read_the_named_buckets_and_nothing_else() -> None:
 
 def test_only_the_users_own_key_logs_in(box: Run) -> None:
     # Without the comment: it names the user's machine and is nobody's business.
-    assert box.one("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]
-    assert box.one("Instance").inputs["keyName"] == "box-key-1a2b3c4"
+    assert box.only("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]
+    assert box.only("Instance").inputs["keyName"] == "box-key-1a2b3c4"
 
 
 def test_everything_carries_the_stacks_tags(box: Run) -> None:
-    provider = box.one("aws").inputs
+    provider = box.only("aws").inputs
     tags: dict[str, Any] = json.loads(provider["defaultTags"])["tags"]
     assert tags == {"gpurig:project": "gpurig", "gpurig:stack": "test", "gpurig:managed-by": "pulumi"}
     for resource in box.declared:
@@ -144,4 +144,4 @@ def test_no_secret_travels_in_user_data(box: Run) -> None:
 
 def test_subnets_give_nothing_a_public_address_by_accident(box: Run) -> None:
     assert [subnet.inputs["mapPublicIpOnLaunch"] for subnet in box.all("Subnet")] == [False, False]
-    assert box.one("Instance").inputs["associatePublicIpAddress"] is True
+    assert box.only("Instance").inputs["associatePublicIpAddress"] is True

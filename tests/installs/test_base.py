@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 
 def test_base(box: Box) -> None:

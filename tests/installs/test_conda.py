@@ -8,19 +8,19 @@ import hashlib
 import http.server
 import os
 import shutil
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.errors import StepFailed
-from provision.recipe import TEMPLATES, Catalogue
+from provision.catalogue.recipe import TEMPLATES, Catalogue
+from provision.model.errors import StepFailed
+from tests.kit.servers import Handler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 RECIPE = Catalogue().recipes["conda"]
 SOURCE = RECIPE.sources["miniforge"]
@@ -38,9 +38,8 @@ echo 'channels: [defaults]' >"$3/.condarc"
 """
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        pass
+class _Quiet(Handler, http.server.SimpleHTTPRequestHandler):
+    """Serves a folder."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,8 +47,8 @@ def mirror(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A mirror of the address that the installer comes from; the box's hosts.toml names it."""
     folder = tmp_path_factory.mktemp("mirror")
     serve = functools.partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("0.0.0.0", 0), serve) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), serve)
+    with serving(server):
         prefix = SOURCE["url"].rsplit("/", 1)[0]
         there = f"http://rehearsal.internal:{server.server_port}"
         channels = f'[mirrors.conda]\n"https://channels.example" = "{there}/channels"'
@@ -57,7 +56,6 @@ def mirror(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         installer = folder / SOURCE["url"].rsplit("/", 1)[1]
         installer.write_text(INSTALLER.replace("VERSION", RECIPE.version.split("-")[0]), encoding="utf-8")
         yield folder
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 HOST = """\
 unpinned = ["caffe", "digits"]

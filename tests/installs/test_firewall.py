@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rehearsal.cloud.handle import Cloud
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 UI = 5000
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).close()"
@@ -67,9 +68,8 @@ def street(box: Box, state: Path) -> Street:
     web = "[Service]\\nExecStart=/usr/bin/python3 -m http.server 5000\\n[Install]\\nWantedBy=multi-user.target\\n"
     box.ssh(f"printf '{web}' | sudo tee /etc/systemd/system/web.service; sudo systemctl enable --now web.service")
     street = Street(box, cloud)
-    deadline = time.monotonic() + 60
-    while not street.admits(UI, stranger=True):
-        assert time.monotonic() < deadline, "the box's web interface cannot be reached before there is a firewall"
+    # Before there is a firewall, the box's web interface can be reached.
+    until(lambda: street.admits(UI, stranger=True))
     return street
 
 
@@ -128,14 +128,15 @@ def test_it_is_there_after_a_reboot(street: Street) -> None:
     booted = street.box.ssh("systemctl show -P UserspaceTimestamp")
     street.box.ssh("sudo systemd-run --on-active=1 systemctl reboot")
     question = "systemctl show -P UserspaceTimestamp; systemctl is-active web.service || true"
-    deadline = time.monotonic() + 120
-    while True:
-        assert time.monotonic() < deadline, "the box did not come back"
-        time.sleep(1)
-        if street.admits(22):
-            stamp, web, *_ = [*street.box.ssh(question).splitlines(), ""]
-            if stamp != booted.strip() and web == "active":
-                break
+
+    def is_back() -> bool:
+        if not street.admits(22):
+            return False
+        stamp, web, *_ = [*street.box.ssh(question).splitlines(), ""]
+        return stamp != booted.strip() and web == "active"
+
+    time.sleep(1)
+    until(is_back, 120, pause=1)
     assert street.admits(UI)
     assert not street.admits(UI, stranger=True)
     assert not street.admits(22, stranger=True)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.recipe import Catalogue
+from provision.catalogue.recipe import Catalogue
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 PYTHON = "/opt/gpurig/keras/venv/bin/python"
 VERSION = Catalogue().recipes["keras"].version
@@ -21,8 +21,7 @@ VERSION = Catalogue().recipes["keras"].version
 @pytest.fixture(scope="module")
 def keras(box: Box) -> Box:
     """The box with Keras."""
-    assert "keras  installed" in box.fab("setup-keras")
-    return box
+    return box.with_recipe("keras")
 
 
 def test_it_is_found_again(keras: Box) -> None:
@@ -30,7 +29,7 @@ def test_it_is_found_again(keras: Box) -> None:
 
 
 def test_without_a_gpu_nothing_of_nvidia_is_brought(keras: Box) -> None:
-    installed = keras.ssh(f"{PYTHON} -m pip freeze").split()
+    installed = keras.packages(PYTHON)
     assert f"keras=={VERSION}" in installed
     assert not [line for line in installed if "nvidia" in line or "cuda" in line]
 

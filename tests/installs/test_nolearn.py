@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.recipe import Catalogue
+from provision.catalogue.recipe import Catalogue
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 HOST = 'unpinned = ["cudamat"]\n[sources]\ncuda = "distribution"'
 HOME = "/opt/gpurig/nolearn-dbn"

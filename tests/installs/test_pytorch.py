@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.recipe import Catalogue
+from provision.catalogue.recipe import Catalogue
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 PYTHON = "/opt/gpurig/pytorch/venv/bin/python"
 SITE = "/opt/gpurig/pytorch/venv/lib/python3.10/site-packages"
@@ -23,8 +23,7 @@ VERSION = Catalogue().recipes["pytorch"].version
 @pytest.fixture(scope="module")
 def pytorch(box: Box) -> Box:
     """The box with PyTorch."""
-    assert "pytorch  installed" in box.fab("setup-pytorch")
-    return box
+    return box.with_recipe("pytorch")
 
 
 def test_it_is_found_again(pytorch: Box) -> None:
@@ -102,12 +101,12 @@ def test_the_bench_times_the_cpu_half_and_says_that_there_is_no_other(pytorch: B
 
 def test_keras_computes_with_the_pytorch_that_is_there(pytorch: Box, tmp_path: Path) -> None:
     """As on a Deep Learning AMI, whose PyTorch stays as it is."""
-    before = pytorch.ssh(f"{PYTHON} -m pip freeze")
+    before = pytorch.packages(PYTHON)
     assert "from torch" in pytorch.fab("setup-keras", "--source", "keras=torch")
     words = ("--source", "keras=torch", "--args", "--epochs 1 --pictures 3000", "--into", str(tmp_path))
     assert "with torch on cpu" in pytorch.fab("example-keras", *words)
     assert _only(tmp_path, "bench.json")["versions"]["torch"].split("+")[0] == VERSION
-    assert pytorch.ssh(f"{PYTHON} -m pip freeze") == before
+    assert pytorch.packages(PYTHON) == before
 
 
 def _only(folder: Path, name: str) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.recipe import Catalogue
+from provision.catalogue.recipe import Catalogue
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 PYTHON = "/opt/gpurig/tensorflow/venv/bin/python"
 
@@ -20,8 +20,7 @@ PYTHON = "/opt/gpurig/tensorflow/venv/bin/python"
 @pytest.fixture(scope="module")
 def tensorflow(box: Box) -> Box:
     """The box with TensorFlow."""
-    assert "tensorflow  installed" in box.fab("setup-tensorflow")
-    return box
+    return box.with_recipe("tensorflow")
 
 
 def test_it_is_found_again(tensorflow: Box) -> None:
@@ -29,7 +28,7 @@ def test_it_is_found_again(tensorflow: Box) -> None:
 
 
 def test_without_a_gpu_nothing_of_nvidia_is_brought(tensorflow: Box) -> None:
-    installed = tensorflow.ssh(f"{PYTHON} -m pip freeze").split()
+    installed = tensorflow.packages(PYTHON)
     assert f"tensorflow=={Catalogue().recipes['tensorflow'].version}" in installed
     assert not [line for line in installed if "nvidia" in line]
 

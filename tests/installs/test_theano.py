@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.recipe import Catalogue
+from provision.catalogue.recipe import Catalogue
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 PYTHON = "/opt/gpurig/theano/venv/bin/python"
 VERSION = Catalogue().recipes["theano"].version
@@ -23,9 +23,7 @@ FOLDER = "/jobs/work/example-theano"
 @pytest.fixture(scope="module")
 def theano(box: Box) -> Box:
     """The box with PyTensor."""
-    said = box.fab("setup-theano")
-    assert re.search(r"theano +installed in", said)
-    return box
+    return box.with_recipe("theano")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +37,7 @@ def checked(theano: Box, tmp_path_factory: pytest.TempPathFactory) -> tuple[str,
 
 def test_it_is_found_again_and_brought_nothing_of_nvidia(theano: Box) -> None:
     assert "nothing to do" in theano.fab("setup-theano")
-    installed = theano.ssh(f"{PYTHON} -m pip freeze").split()
+    installed = theano.packages(PYTHON)
     assert f"pytensor=={VERSION}" in installed
     assert not [line for line in installed if "nvidia" in line or "cuda" in line]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.recipe import Catalogue
+from provision.catalogue.recipe import Catalogue
 
 if TYPE_CHECKING:
-    from tests.installs.conftest import Box
+    from tests.installs.box import Box
 
 URL = Catalogue().recipes["vgg19"].sources["oxford"]["url"]
 FOLDER, NAME = URL.rsplit("/", 1)

@@ -12,24 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rehearsal.boxes import roots, why_not
+from rehearsal.boxes import roots
 from rehearsal.site import ROOT, open_site
 from rehearsal.user import User
-from tests.recipes.web_lab import Lab
+from tests.kit.box import mark
+from tests.kit.web_lab import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LACK = why_not()
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test here takes minutes and a real box."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.life)
-            if LACK:
-                item.add_marker(pytest.mark.skip(reason=LACK))
+    mark(items, Path(__file__).parent, pytest.mark.life)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import re
 import zipfile
 from typing import TYPE_CHECKING
 
-from tests.recipes.archives import zipped
+from tests.kit.archives import zipped
 
 if TYPE_CHECKING:
     from rehearsal.user import User

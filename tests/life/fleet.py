@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,12 @@ def fab(user: User, *words: str, code: int = 0, env: Mapping[str, str] = NO_ENV)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+def begin(user: User, *words: str, env: Mapping[str, str] = NO_ENV) -> subprocess.Popen[str]:
+    """Start `fab` and return it while it runs, its two outputs in pipes."""
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(["fab", *words], cwd=user.project, env={**user.site.env, **env}, text=True, **pipes)
 
 
 def hosts_file(user: User, path: Path, names: dict[str, str], extra: str = "") -> dict[str, str]:

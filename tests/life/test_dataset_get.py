@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.kit.archives import lines, split
+from tests.kit.terminal import on_a_terminal
+from tests.kit.web_lab import Lab, wait
 from tests.life.datasets import ARCHIVE, PICTURES, PLACE, RANDOM, WANTED, leave, sums
-from tests.recipes.archives import lines, split
-from tests.recipes.web_lab import Lab, wait
-from tests.terminal import on_a_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

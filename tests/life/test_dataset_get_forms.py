@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.recipes.archives import CLIMBS, FORMS, PICTURES, evil, split, tar_of, tarred, zipped
-from tests.recipes.web_lab import LARGE, wait
+from tests.kit.archives import CLIMBS, FORMS, PICTURES, evil, split, tar_of, tarred, zipped
+from tests.kit.web_lab import LARGE, wait
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.recipes.web_lab import Lab
+    from tests.kit.web_lab import Lab
 
 
 @pytest.mark.parametrize("name", FORMS)

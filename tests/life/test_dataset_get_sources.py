@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.recipes.archives import PICTURES, lines, split, tarred, zipped
-from tests.recipes.web_lab import LARGE, Lab, wait
+from tests.kit.archives import PICTURES, lines, split, tarred, zipped
+from tests.kit.web_lab import LARGE, Lab, wait
 
 if TYPE_CHECKING:
     from pathlib import Path

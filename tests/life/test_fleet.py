@@ -7,17 +7,17 @@ import hashlib
 import json
 import re
 import signal
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.life.fleet import NAMES, SECONDS, fab, hosts_file
-from tests.recipes.archives import PICTURES, tarred
-from tests.recipes.web_lab import Lab
-from tests.tasks.test_trial import recipe
-from tests.tasks.timeline_lab import Reader, rows
-from tests.terminal import on_a_terminal
+from tests.kit.archives import PICTURES, tarred
+from tests.kit.page import Reader, rows
+from tests.kit.recipes import write_trial
+from tests.kit.terminal import on_a_terminal
+from tests.kit.wait import until
+from tests.kit.web_lab import Lab
+from tests.life.fleet import NAMES, SECONDS, begin, fab, hosts_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def test_a_command_of_all_comes_under_their_names_with_its_exit_code(user: User)
 
 
 def test_a_recipe_is_set_up_on_all_and_only_its_own_lines_stand_there(user: User, tmp_path: Path) -> None:
-    recipe(tmp_path / "recipes", paint="", time="")
+    write_trial(tmp_path / "recipes", paint="", time="")
     env = {"GPURIG_RECIPES": str(tmp_path / "recipes")}
     assert len(re.findall(r"^box(?:-2)? +tiny is ready on", fab(user, "setup-tiny", env=env).stdout, re.MULTILINE)) == 2
     done = fab(user, "setup-tiny", env=env)
@@ -78,7 +78,7 @@ def test_a_recipe_is_set_up_on_all_and_only_its_own_lines_stand_there(user: User
 
 def test_an_install_that_fails_on_one_box_goes_on_on_the_other(user: User, tmp_path: Path) -> None:
     env = {"GPURIG_RECIPES": str(tmp_path / "recipes")}
-    folder = recipe(tmp_path / "recipes", "fit")
+    folder = write_trial(tmp_path / "recipes", "fit")
     (folder / "install.sh.j2").write_text(
         "[ ! -e /srv/torn ] || { echo it is torn; exit 4; }\nsleep 5\ntouch /srv/fit\n"
     )
@@ -138,7 +138,7 @@ def test_results_of_several_come_into_a_folder_each(user: User) -> None:
 
 
 def test_an_example_of_all_leaves_its_results_by_host_and_the_timeline_has_both(user: User, tmp_path: Path) -> None:
-    recipe(tmp_path / "recipes", paint='hostname >"$GPURIG_RESULTS/who"\n')
+    write_trial(tmp_path / "recipes", paint='hostname >"$GPURIG_RESULTS/who"\n')
     env = {"GPURIG_RECIPES": str(tmp_path / "recipes")}
     fab(user, "example-tiny", "--into", str(tmp_path / "into"), env=env)
     for name in NAMES:
@@ -202,15 +202,13 @@ def test_nothing_is_sent_to_a_box_whose_volume_is_not_there(user: User, tmp_path
 
 def test_hosts_of_the_command_line_are_at_work_at_once(user: User, tmp_path: Path) -> None:
     env = hosts_file(user, tmp_path, {name: name for name in NAMES})
-    began = [
-        float(line.split()[1])
-        for line in fab(
-            user, "-H", "box,box-2", "ssh", "--command", "date +%s.%N; sleep 5", env=env
-        ).stdout.splitlines()
-    ]
-    assert len(began) == 2
-    # The second began before the first one's 5 s were over.
-    assert max(began) - min(began) < 5
+    # Neither ends before both have begun.
+    wait = "touch begun; until [ -e go ]; do sleep 0.1; done; rm begun go"
+    with begin(user, "-H", "box,box-2", "ssh", "--command", wait, env=env) as both:
+        until(lambda: all("begun" in user.on_box("ls", limit=name) for name in NAMES))
+        for name in NAMES:
+            user.on_box("touch go", limit=name)
+        assert both.wait(SECONDS) == 0
     assert len(fab(user, "-H", "box,box-2", "status", "--json", env=env).stdout.splitlines()) == 2
     one = fab(user, "-H", "box,box-2", "status", "--json", "--limit", "box-2", env=env).stdout
     assert json.loads(one)["host"] == "box-2"
@@ -219,10 +217,7 @@ def test_hosts_of_the_command_line_are_at_work_at_once(user: User, tmp_path: Pat
 
 
 def test_ctrl_c_says_how_to_come_back_to_each_run(user: User) -> None:
-    command = ["fab", "run", "--name", "long", "--", "echo begun; sleep 1000"]
-    with subprocess.Popen(
-        command, cwd=user.project, env=user.site.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as program:
+    with begin(user, "run", "--name", "long", "--", "echo begun; sleep 1000") as program:
         assert program.stdout is not None
         assert {program.stdout.readline().split()[0] for _ in NAMES} == set(NAMES)
         program.send_signal(signal.SIGINT)

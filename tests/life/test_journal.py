@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rehearsal.errors import RehearsalError
-from tests.tasks.timeline_lab import Reader, rows
+from tests.kit.page import Reader, rows
+from tests.kit.programs import write_program
+from tests.kit.recipes import write_recipe
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rehearsal.user import User
-    from tests.tasks.timeline_lab import Element
+    from tests.kit.page import Element
 
 CONFIG = {"jobVolumeGib": "1", "hosts": "2"}
 FLOUR = "printf '<b>flour</b> \\033[1mand\\033[0m eggs\\n'"
@@ -24,8 +27,8 @@ FLOUR = "printf '<b>flour</b> \\033[1mand\\033[0m eggs\\n'"
 def page(user: User, tmp_path_factory: pytest.TempPathFactory) -> Element:
     """The page after a morning with two boxes."""
     catalogue = tmp_path_factory.mktemp("catalogue")
-    _recipe(catalogue / "cake", install=f"{FLOUR}; touch /srv/cake", verify="test -e /srv/cake")
-    _recipe(catalogue / "icing", install="echo no sugar; exit 4", verify="false")
+    write_recipe(catalogue / "cake", install=f"{FLOUR}; touch /srv/cake", verify="test -e /srv/cake")
+    write_recipe(catalogue / "icing", install="echo no sugar; exit 4", verify="false")
     ours = ("env", f"GPURIG_RECIPES={catalogue}", "fab")
     user.up()
     user.run(*ours, "setup-cake")
@@ -40,27 +43,18 @@ def page(user: User, tmp_path_factory: pytest.TempPathFactory) -> Element:
     return Reader((user.project / "timeline.html").read_text(encoding="utf-8")).stack[0]
 
 
-def _recipe(folder: Path, *, install: str, verify: str) -> None:
-    folder.mkdir()
-    (folder / "recipe.toml").write_text(f'summary = "the {folder.name} of a test"\nversion = "1"\n')
-    (folder / "install.sh.j2").write_text(install)
-    (folder / "verify.sh.j2").write_text(verify)
-
-
 def _reboot(user: User) -> None:
     """Restart the first box and wait until it answers."""
     boot = "cat /proc/sys/kernel/random/boot_id"
     before = user.on_box(boot, limit="box").split()[-1]
     user.fab("run", "--limit", "box", "--detach", "--name", "down", "--", "sudo systemctl --no-block reboot")
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        time.sleep(1)
-        try:
-            if user.on_box(boot, limit="box").split()[-1] != before:
-                return
-        except RehearsalError:
-            continue
-    pytest.fail("the box did not come back")
+
+    def is_back() -> bool:
+        with contextlib.suppress(RehearsalError):
+            return user.on_box(boot, limit="box").split()[-1] != before
+        return False
+
+    until(is_back, 120, pause=1)
 
 
 def test_it_has_the_steps_and_the_runs_with_how_they_ended(page: Element) -> None:
@@ -90,8 +84,7 @@ def test_it_names_the_box_that_does_not_answer(page: Element) -> None:
 def test_open_hands_the_page_to_the_browser(user: User, page: Element, tmp_path: Path) -> None:
     assert page.all("h1")
     browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/shown\n')
-    browser.chmod(0o755)
+    write_program(browser, f'echo "$1" > {tmp_path}/shown')
     user.run("env", f"BROWSER={browser} %s", "fab", "timeline", "--limit", "box", "--output", "one.html", "--open")
     assert (tmp_path / "shown").read_text().strip() == (user.project / "one.html").as_uri()
     user.fab("timeline", "--limit", "box", "--output", "no/such/page.html", code=2)

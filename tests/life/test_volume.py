@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.life.volumes import answers, job_volume, settled, wait_for
-from tests.recipes.disk import Disk, digest_of
+from tests.kit.disk import Disk, digest_of
+from tests.kit.wait import until
+from tests.life.volumes import answers, job_volume, settled
 
 if TYPE_CHECKING:
     from rehearsal.user import User
@@ -119,8 +120,8 @@ def test_a_blank_one_is_formatted_and_never_again(user: User) -> None:
     instance = user.hosts()[0]["instanceId"]
     boot = user.on_box("cat /proc/1/stat | cut -d' ' -f22")
     user.cloud.client("ec2").reboot_instances(InstanceIds=[instance])
-    wait_for(lambda: answers(user) and user.on_box("cat /proc/1/stat | cut -d' ' -f22") != boot)
-    wait_for(lambda: user.on_box("systemctl is-active gpurig-volume || true").strip() == "active")
+    until(lambda: answers(user) and user.on_box("cat /proc/1/stat | cut -d' ' -f22") != boot)
+    until(lambda: user.on_box("systemctl is-active gpurig-volume || true").strip() == "active")
     assert user.on_box("cat /jobs/precious").strip() == "precious"
     assert "formatting" not in user.on_box("journalctl -b -u gpurig-volume -o cat")
 
@@ -207,9 +208,9 @@ def test_what_was_synced_outlives_a_power_cut_in_the_middle_of_a_write(user: Use
             pass
         cut_power(instance)
         acknowledged = 51 + len([line for line in writer.stdout if line.strip().isdigit()])
-    wait_for(lambda: state_of(ec2, instance) == "stopped")
+    until(lambda: state_of(ec2, instance) == "stopped")
     ec2.start_instances(InstanceIds=[instance])
-    wait_for(lambda: settled(user), 120)
+    until(lambda: settled(user), 120)
     assert user.on_box("findmnt -no FSTYPE /jobs; cat /jobs/precious").split() == ["ext4", "precious"]
     sums = user.on_box(f"cd /jobs/cut && sha256sum $(seq 0 {acknowledged - 1})").splitlines()
     wanted = [hashlib.sha256(hashlib.sha256(str(n).encode()).digest() * 2048).hexdigest() for n in range(acknowledged)]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.life.volumes import job_volume, wait_for
+from tests.kit.wait import until
+from tests.life.volumes import job_volume
 
 if TYPE_CHECKING:
     from rehearsal.user import User
@@ -106,10 +107,10 @@ def test_a_run_that_works_on_it_goes_on_while_it_grows(user: User) -> None:
     """Root of a real machine grows what is mounted; that of a container may not, and is told what is in the way."""
     grow = ["fab", "volume-grow", "--size", "3", "--yes"]
     user.fab("run", "--name", "busy", "--detach", "--", COUNT)
-    wait_for(lambda: counted(user))
+    until(lambda: counted(user))
     done = subprocess.run(grow, cwd=user.project, env=user.site.env, capture_output=True, text=True, check=False)
     then = counted(user)[-1]
-    wait_for(lambda: counted(user)[-1] > then)
+    until(lambda: counted(user)[-1] > then)
     rows = [json.loads(line) for line in user.fab("ps", "--json").splitlines()]
     assert [row["state"] for row in rows if row["name"] == "busy"] == ["running"]
     assert user.on_box("cat /jobs/precious; systemctl is-active gpurig-volume").split() == ["precious", "active"]

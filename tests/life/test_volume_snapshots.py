@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.life.volumes import job_volume, settled, snapshots, volumes_of, wait_for
+from tests.kit.cloud import tagged
+from tests.kit.wait import until
+from tests.life.volumes import job_volume, settled, slow_snapshots, snapshots, volumes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,25 +35,14 @@ def box(user: User) -> None:
 # -- snapshots
 
 
-def tagged(kind: str, **other: str) -> list[dict[str, Any]]:
-    """Return the box's own tags, or another's, for what is made."""
-    tags = {"project": "gpurig", "stack": "rehearsal", "host": "box", "volume": "jobs", **other}
-    return [{"ResourceType": kind, "Tags": [{"Key": f"gpurig:{key}", "Value": tags[key]} for key in tags]}]
-
-
 def made(user: User, **other: str) -> str:
     """Take a snapshot of the job volume as EC2 does, with the box's own tags or another's."""
     ec2, volume = user.cloud.client("ec2"), job_volume(user)["VolumeId"]
-    return str(ec2.create_snapshot(VolumeId=volume, TagSpecifications=tagged("snapshot", **other))["SnapshotId"])
-
-
-@contextlib.contextmanager
-def slow_snapshots(user: User, seconds: int) -> Iterator[None]:
-    """Have EC2 take so long for each snapshot of the job volume."""
-    ec2, volume = user.cloud.client("ec2"), job_volume(user)["VolumeId"]
-    ec2.create_tags(Resources=[volume], Tags=[{"Key": "rehearsal:snapshot-seconds", "Value": str(seconds)}])
-    yield
-    ec2.delete_tags(Resources=[volume], Tags=[{"Key": "rehearsal:snapshot-seconds"}])
+    return str(
+        ec2.create_snapshot(VolumeId=volume, TagSpecifications=tagged("snapshot", **{"stack": "rehearsal", **other}))[
+            "SnapshotId"
+        ]
+    )
 
 
 def test_older_snapshots_go_and_nothing_else(user: User) -> None:
@@ -179,26 +170,32 @@ def test_what_does_not_fit_is_not_begun(user: User) -> None:
     user.on_box("rm /jobs/work/large /jobs/work/more")
 
 
+@contextlib.contextmanager
+def restoring(user: User) -> Iterator[subprocess.Popen[str]]:
+    """Restore a large file; yields the command once a part of the file is there."""
+    words = ["fab", "volume-restore", "--path", "work/large"]
+    with (
+        slow_copy(user),
+        subprocess.Popen(words, cwd=user.project, env=user.site.env, text=True, stderr=subprocess.PIPE) as restore,
+    ):
+        until(lambda: "part" in user.on_box("ls -A /jobs/restored; findmnt | grep -c gpurig/restore || true"))
+        yield restore
+
+
 def test_what_a_restore_that_was_killed_leaves_goes_with_the_next_command(user: User) -> None:
-    with slow_copy(user):
-        words = ["fab", "volume-restore", "--path", "work/large"]
-        with subprocess.Popen(words, cwd=user.project, env=user.site.env, stdout=subprocess.DEVNULL) as restore:
-            wait_for(lambda: "part" in user.on_box("ls -A /jobs/restored; findmnt | grep -c gpurig/restore || true"))
-            restore.kill()
+    with restoring(user) as restore:
+        restore.kill()
     (left,) = volumes_of(user, "restore")
     assert "restore" in user.on_box("findmnt -l | grep gpurig")
-    wait_for(lambda: f"{left['VolumeId']}, left by a restore" in user.fab("volume-status"))
+    until(lambda: f"{left['VolumeId']}, left by a restore" in user.fab("volume-status"))
     assert not volumes_of(user, "restore")
     assert user.on_box(LEFT).split() == ["0", "0"]
 
 
 def test_a_restore_that_is_stopped_gives_everything_back_itself(user: User) -> None:
-    with slow_copy(user):
-        words = ["fab", "volume-restore", "--path", "work/large"]
-        with subprocess.Popen(words, cwd=user.project, env=user.site.env, text=True, stderr=subprocess.PIPE) as restore:
-            wait_for(lambda: "part" in user.on_box("ls -A /jobs/restored; findmnt | grep -c gpurig/restore || true"))
-            restore.send_signal(signal.SIGINT)
-            said = restore.communicate()[1]
+    with restoring(user) as restore:
+        restore.send_signal(signal.SIGINT)
+        said = restore.communicate()[1]
     assert restore.returncode == 130
     assert "stopped; what was copied in part is dropped" in said
     assert not volumes_of(user, "restore")
@@ -230,7 +227,7 @@ def next_box(user: User, snapshot: str) -> str:
     user.destroy()
     user.config("jobSnapshot", snapshot)
     user.up()
-    wait_for(lambda: settled(user), 120)
+    until(lambda: settled(user), 120)
     return user.on_box("cat /jobs/precious").strip()
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from rehearsal.user import User
 
@@ -28,11 +28,13 @@ def snapshots(user: User) -> set[str]:
     return {row["SnapshotId"] for row in rows}
 
 
-def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
+@contextlib.contextmanager
+def slow_snapshots(user: User, seconds: int) -> Iterator[None]:
+    """Have EC2 take so long for each snapshot of the job volume."""
+    ec2, volume = user.cloud.client("ec2"), job_volume(user)["VolumeId"]
+    ec2.create_tags(Resources=[volume], Tags=[{"Key": "rehearsal:snapshot-seconds", "Value": str(seconds)}])
+    yield
+    ec2.delete_tags(Resources=[volume], Tags=[{"Key": "rehearsal:snapshot-seconds"}])
 
 
 def answers(user: User) -> bool:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from provision.recipe import TEMPLATES
-from provision.tasks.dataset_build import DEFAULTS
+from provision.catalogue.recipe import TEMPLATES
+from provision.tasks.verbs.dataset_build import DEFAULTS
 
 if TYPE_CHECKING:
     from pathlib import Path

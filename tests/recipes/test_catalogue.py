@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from provision import cloud_init
-from provision.bundle import render
-from provision.compatibility import State, cell, oldest_driver
-from provision.platforms import NO_GPU, gpus, images
-from provision.recipe import TEMPLATES
-from provision.target import Target
-from tests.recipes.kitchen import (
+from provision.bundle import cloud_init
+from provision.bundle.render import render
+from provision.catalogue.compatibility import State, cell, oldest_driver
+from provision.catalogue.recipe import TEMPLATES
+from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.target import Target
+from tests.kit.catalogue import (
     CATALOGUE,
     GPUS,
     LICENCES,

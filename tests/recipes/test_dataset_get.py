@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.recipes.archives import CLIMBS, FORMS, PICTURES, split, zipped
-from tests.recipes.web_lab import LARGE, wait
+from tests.kit.archives import CLIMBS, FORMS, PICTURES, split, zipped
+from tests.kit.web_lab import LARGE, wait
 
 if TYPE_CHECKING:
-    from tests.recipes.web_lab import Lab
+    from tests.kit.web_lab import Lab
 
 
 def test_files_that_are_no_archives_stay_as_they_are(lab: Lab) -> None:

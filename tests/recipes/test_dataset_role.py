@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.recipes.archives import PICTURES, zipped
+from tests.kit.archives import PICTURES, zipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.recipes.web_lab import Lab
+    from tests.kit.web_lab import Lab
 
 ROLE = "gpurig-box"
 KEYS = "/latest/meta-data/iam/security-credentials/"

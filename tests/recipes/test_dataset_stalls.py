@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.recipes.archives import split, tarred, zipped, zstd
-from tests.recipes.web_lab import LARGE, wait
+from tests.kit.archives import split, tarred, zipped, zstd
+from tests.kit.web_lab import LARGE, wait
 
 if TYPE_CHECKING:
-    from tests.recipes.web_lab import Lab
+    from tests.kit.web_lab import Lab
 
 RANDOM = random.Random(8)  # noqa: S311 - contents of files
 SCANS = {f"scan/{i:02}.png": RANDOM.randbytes(500_000) for i in range(30)}

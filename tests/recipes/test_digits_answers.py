@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kit.servers import Handler, serving
 from tests.recipes.digits_lab import GPU, ended, start
 
 if TYPE_CHECKING:
@@ -24,31 +24,18 @@ INDEX = {"version": "6.1.1", "jobs_dir": "/jobs/digits", "datasets": [], "models
 def scripted(answers: dict[str, tuple[int, object]]) -> Iterator[str]:
     """Serve answers by path: a status, and JSON or text; what is not there is 404."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Scripted(Handler):
         def do_GET(self) -> None:
             status, answer = answers.get(self.path, (404, {"error": {"message": "Job not found"}}))
             body = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(status, body)
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             self.do_GET()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Scripted)) as url:
+        yield url
 
 
 CREATE = "/{}/images/classification/json"

@@ -6,13 +6,17 @@ import dataclasses
 import os
 import shutil
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from provision import bundle
-from provision.target import Target
-from tests.recipes.kitchen import CATALOGUE
+from provision.bundle import render as bundle
+from provision.model.target import Target
+from tests.kit.catalogue import CATALOGUE
+from tests.kit.programs import write_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare for a /run and a load of its own"
@@ -29,13 +33,15 @@ PROGRAMS = {
     "wall": 'echo "$*" >>said',
     "logger": ":",
 }
-# Its state in a /run of its own, from `minutes` ago; the machine's load as the test says.
+# Its state in a /run of its own, from `minutes` ago; load and uptime, in seconds, as the test says.
 HOST = """
 mount -t tmpfs tmpfs /run
 mkdir /run/gpurig-guard
 [ -z "$MINUTES" ] || touch -d "-$MINUTES minutes" /run/gpurig-guard/used
 echo "0.10 ${LOAD:-0.10} 0.10 1/100 1" >load
 mount --bind load /proc/loadavg
+echo "$UP.00 0.00" >uptime
+mount --bind uptime /proc/uptime
 bash guard
 """
 
@@ -51,11 +57,17 @@ class Box:
         text = bundle._render(CATALOGUE.recipes["base"].folder / "guard.sh.j2", target=target)
         (self.folder / "guard").write_text(text, encoding="utf-8")
         for name, body in PROGRAMS.items():
-            path = self.folder / "bin" / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(f"#!/bin/bash\n{body}\n", encoding="utf-8")
-            path.chmod(0o755)
-        signs = {"MINUTES": "", "LOGGED_IN": "", "INSTALLING": "", "BOOTED": "0", **signs}
+            write_program(self.folder / "bin" / name, body)
+        signs = {
+            "MINUTES": "",
+            "LOGGED_IN": "",
+            "INSTALLING": "",
+            "BOOTED": "0",
+            "UP": "60",
+            "LOAD": "",
+            "GPU_USE": "",
+            **signs,
+        }
         env = {**os.environ, **signs, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
         command = ["unshare", "--mount", "bash", "-ec", HOST]
         done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
@@ -91,15 +103,19 @@ def test_a_gpu_that_cannot_be_asked_is_no_sign_of_life(box: Box) -> None:
 
 
 def test_a_box_whose_lifetime_is_over_is_powered_off_also_in_use(box: Box) -> None:
-    off, said = box.look(Target(lifetime_hours=1), BOOTED=str(-3601 * 10**6), LOGGED_IN="1")
+    off, said = box.look(Target(lifetime_hours=1), UP="3601", LOGGED_IN="1")
     assert off
     assert "its lifetime of 1 h is over" in said
 
 
 def test_everybody_is_warned_a_quarter_of_an_hour_before(box: Box) -> None:
-    up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
-    booted = str(int((up - 50 * 60) * 10**6))
-    off, said = box.look(Target(lifetime_hours=1), BOOTED=booted)
+    off, said = box.look(Target(lifetime_hours=1), UP=str(50 * 60))
+    assert not off
+    assert "powers off in 10 minutes" in said
+
+
+def test_the_lifetime_counts_from_the_boot_of_the_box_and_not_of_the_machine_around_it(box: Box) -> None:
+    off, said = box.look(Target(lifetime_hours=1), UP=str(80 * 60), BOOTED=str(30 * 60 * 10**6))
     assert not off
     assert "powers off in 10 minutes" in said
 

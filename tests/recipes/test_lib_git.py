@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.target import Target
+from provision.model.target import Target
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.recipes.conftest import Shell
+    from tests.recipes.shell import Shell
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.recipes.conftest import Shell
+    from tests.recipes.shell import Shell
 
 
 @pytest.mark.parametrize(("driver", "fits"), [("580.126.09", True), ("595.10", True), ("579.99", False)])

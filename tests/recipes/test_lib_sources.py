@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import http.server
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.kit.servers import Handler, serving
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.recipes.conftest import Shell
+    from tests.recipes.shell import Shell
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 
 
-class _Files(http.server.BaseHTTPRequestHandler):
+class _Files(Handler):
     """Serves CONTENT with ranges, at `/file`; `/wrong` is another file of the same length, `/gone` is not there."""
 
     server: FileServer
@@ -35,14 +35,8 @@ class _Files(http.server.BaseHTTPRequestHandler):
             self.send_error(416)
             return
         content = CONTENT if self.path == "/file" else bytes(len(CONTENT))
-        self.send_response(206 if first else 200)
-        self.send_header("Content-Length", str(len(content) - first))
-        self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-        self.end_headers()
-        self.wfile.write(content[first:])
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
+        span = f"bytes {first}-{len(content) - 1}/{len(content)}"
+        self.answer(206 if first else 200, content[first:], Content_Range=span)
 
 
 class FileServer(http.server.ThreadingHTTPServer):
@@ -60,12 +54,8 @@ class FileServer(http.server.ThreadingHTTPServer):
 @pytest.fixture
 def files() -> Iterator[FileServer]:
     server = FileServer()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    with contextlib.closing(server.socket):
+    with serving(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_a_download_is_whole_and_checked_and_not_done_twice(shell: Shell, files: FileServer) -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.bundle import render
-from provision.target import Target
+from provision.bundle.render import render
+from provision.model.target import Target
+from tests.kit.programs import write_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,10 +85,7 @@ class Desk:
         (self.folder / "lib.sh").write_text(bundle.lib)
         (self.folder / "install").write_text(bundle.steps[-1].install.replace("${0%/*}", str(self.folder)))
         for name, body in {**PROGRAMS, **({"nvidia-uninstall": ":"} if past.pop("RUN_FILE", "") else {})}.items():
-            path = self.folder / "bin" / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(f"#!/bin/bash\n{body}\n")
-            path.chmod(0o755)
+            write_program(self.folder / "bin" / name, body)
         did = self.folder / "did"
         named = dict.fromkeys(("DRIVER", "INSTALLED", "MOK", "SECURE", "NOUVEAU"), "")
         env = {**named, "KERNEL": "5.15.0-91-generic", "CARD": "0x10de", "GPURIG_HOME": str(self.folder), **past}

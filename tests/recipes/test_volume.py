@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.recipes.disk import MIB, PATH, SIZE, blank, lack
-from tests.recipes.kitchen import VOLUME
+from tests.kit.catalogue import VOLUME
+from tests.kit.disk import MIB, PATH, SIZE, blank, lack
+from tests.kit.programs import write_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.recipes.disk import Disk
+    from tests.kit.disk import Disk
 
 pytestmark = pytest.mark.skipif(bool(lack()), reason=lack())
 
@@ -195,8 +196,7 @@ def test_our_own_format_that_was_killed_is_done_again(disk: Disk, begun: str) ->
     tool = disk.tools / "mkfs.ext4"
     # The limit is for files: it writes to the one behind the device.
     run_it = f'set -- {shutil.which("mkfs.ext4", path=PATH)} -F "${{@:1:$#-1}}" {disk.file}; {KILLED % BEGUN[begun]}'
-    tool.write_text(f"#!/bin/bash\n{run_it}\n", encoding="ascii")
-    tool.chmod(0o755)
+    write_program(tool, run_it)
     killed = disk.up("echo unreached")
     assert killed.returncode == 128 + signal.SIGXFSZ
     assert [path.name for path in (disk.folder / "home").iterdir()] == [f"formatting-{VOLUME}"]

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rehearsal.boxes import why_not
+from tests.kit.fab import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

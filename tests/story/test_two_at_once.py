@@ -7,18 +7,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rehearsal.cloud.handle import Cloud
+from tests.kit.fab import ROOT
+from tests.kit.programs import write_program
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[2]
+    from pathlib import Path
 
 
 def rehearsal(verb: str, state: Path, programs: Path) -> subprocess.Popen[str]:
@@ -44,9 +44,7 @@ def programs(tmp_path: Path) -> Path:
         found = shutil.which(name)
         assert found, f"{name} is not on this machine"
         (folder / name).symlink_to(found)
-    pulumi = folder / "pulumi"
-    pulumi.write_text('#!/bin/sh\n[ "$1" = version ] && echo v3 && exit\nexec sleep 60\n')
-    pulumi.chmod(0o755)
+    write_program(folder / "pulumi", '[ "$1" = version ] && echo v3 && exit\nexec sleep 60')
     return folder
 
 
@@ -54,11 +52,8 @@ def programs(tmp_path: Path) -> Path:
 def first(tmp_path: Path, programs: Path) -> Iterator[subprocess.Popen[str]]:
     """A rehearsal in the folder `state`, in the middle of its first command."""
     process = rehearsal("story", tmp_path / "state", programs)
-    deadline = time.monotonic() + 60
-    while Cloud.find(tmp_path / "state") is None:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "the rehearsal cloud did not start"
-        time.sleep(0.05)
+    until(lambda: Cloud.find(tmp_path / "state") or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     yield process
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)

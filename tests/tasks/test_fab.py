@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from provision.recipe import Catalogue
-from provision.tasks.base import gpu_model
+from provision.catalogue.recipe import Catalogue
+from provision.tasks.target import gpu_model
+from tests.kit.fab import ROOT, fab, pulumi_that_says
 
-ROOT = Path(__file__).parents[2]
-FAB = Path(sys.executable).with_name("fab")
+if TYPE_CHECKING:
+    from pathlib import Path
+
 LICENCES = ("--accept", "nvidia-cuda", "--accept", "nvidia-cudnn")
-
-
-def fab(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run `fab` in a folder of its own, with no `pulumi` on PATH unless the test gives one."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("GPURIG_", "PULUMI_", "AWS_"))}
-    environment = {**clean, "PATH": "/usr/bin:/bin", **env}
-    command = [str(FAB), "--search-root", str(ROOT), *words]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-
-
-def pulumi_that_says(folder: Path, stdout: str = "", stderr: str = "", code: int = 0) -> str:
-    """Put a `pulumi` in `folder` that answers `stack output`; returns a PATH with it."""
-    program = folder / "pulumi"
-    (folder / "stdout").write_text(stdout)
-    (folder / "stderr").write_text(stderr)
-    program.write_text(f'#!/bin/sh\ncat "{folder}/stdout"; cat "{folder}/stderr" >&2; exit {code}\n')
-    program.chmod(0o755)
-    return f"{folder}:/usr/bin:/bin"
 
 
 def test_every_recipe_has_its_task(tmp_path: Path) -> None:
@@ -62,7 +45,7 @@ def test_render_writes_user_data_that_holds_the_bundle(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     text = gzip.decompress((tmp_path / "user-data.gz").read_bytes()).decode()
     assert text.startswith("#cloud-config\n")
-    [file] = yaml.safe_load(text)["write_files"]
+    file = yaml.safe_load(text)["write_files"][0]
     assert [step["name"] for step in json.loads(file["content"])["steps"]] == ["base"]
     assert fab(tmp_path, "render", "--recipe", "base", "--gpu", "none", "--text", "--out", "plain").returncode == 0
     assert (tmp_path / "plain").read_text() == text
@@ -242,7 +225,9 @@ def test_fab_starts_without_the_heavy_imports() -> None:
 def test_fab_imports_the_tasks_that_are_named_and_no_others(tmp_path: Path) -> None:
     done = fab(tmp_path, "ps", "volume-status", "--help", PYTHONVERBOSE="1")
     assert "Show the job volume" in done.stdout
-    assert set(re.findall(r"import 'provision\.tasks\.(\w+)'", done.stderr)) == {"base", "words", "ps", "volume"}
+    imported = set(re.findall(r"import 'provision\.tasks\.([\w.]+)'", done.stderr))
+    shared = {"words", "verb", "context", "option", "output", "verbs"}
+    assert imported == {*shared, "verbs.ps", "verbs.volume_status"}
 
 
 def test_a_help_and_a_list_have_all_tasks_whatever_else_is_named(tmp_path: Path) -> None:

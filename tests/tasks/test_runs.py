@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision import launch_host, runs_host, transfer
-from provision.errors import BadInput, GpurigError
-from provision.inventory import Host
-from provision.progress import PlainView
-from provision.session import Session
-from provision.sync import sync
-from provision.tasks import OPTIONAL, collection, words
-from provision.transfer import fetch
-from provision.worktree import ignored, listed
-from tests.tasks.test_fab import fab
+from provision.agent import runs, start
+from provision.agent.words import Kind
+from provision.model.errors import BadInput, GpurigError
+from provision.screen.progress import PlainView
+from provision.tasks import collection, words
+from provision.transport.inventory import Host
+from provision.transport.session import Session
+from provision.work.sync import sync
+from provision.work.transfer import fetch
+from provision.work.worktree import ignored, listed
+from tests.kit.fab import fab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.wire import Event
+    from provision.agent.wire.events import Event
 
 HOST = Host(name="box", address="192.0.2.7")
 
@@ -34,9 +33,8 @@ def rewritten(*typed: str) -> list[str]:
     """Return what Fabric's task parser is given for a command line without core options."""
     end = typed.index("--") if "--" in typed else len(typed)
     core = SimpleNamespace(unparsed=list(typed[:end]), remainder=" ".join(typed[end + 1 :]))
-    steps = dict.fromkeys(("parse_tasks", "parse_cleanup"))
-    names = set(collection().task_names)
-    words.prepare(SimpleNamespace(core=core, argv=["fab", *typed], **steps), names, OPTIONAL)
+    tasks = collection()
+    words.rewrite(core, ["fab", *typed], tasks.tasks, set(tasks.task_names))
     assert not core.remainder or "run" not in core.unparsed
     return list(core.unparsed)
 
@@ -103,12 +101,12 @@ def test_a_pattern_stays_below_the_mount_point(tmp_path: Path, what: str) -> Non
 @pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", "link/x", "", "."])
 def test_a_host_cannot_write_outside_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def answer(*_: Any, **__: Any) -> Iterator[Event]:
-        yield {"event": "file", "goal": name, "path": "/jobs/x", "size": 1, "sha256": "0", "part": 0, "prefix": ""}
+        yield {"event": Kind.FILE, "goal": name, "path": "/jobs/x", "size": 1, "sha256": "0", "part": 0, "prefix": ""}
 
     into = tmp_path / "in"
     into.mkdir()
     (into / "link").symlink_to(tmp_path)
-    monkeypatch.setattr(transfer, "ask", answer)
+    monkeypatch.setattr(Session, "ask", answer)
     with Session(HOST) as session, pytest.raises(GpurigError, match="not fetched"):
         list(fetch(session, "train-1", into))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
@@ -200,7 +198,7 @@ def test_without_git_a_gitignore_is_not_passed_over(folder: Path, monkeypatch: p
 def test_a_name_is_made_from_what_is_run(tmp_path: Path, command: str, name: str) -> None:
     for taken in ("ls-7", "ls-extra", "ls-x-9"):
         (tmp_path / taken).mkdir()
-    assert launch_host.free_name(tmp_path, command) == name
+    assert start.free_name(tmp_path, command) == name
 
 
 @pytest.mark.parametrize(
@@ -220,7 +218,7 @@ def test_a_name_is_made_from_what_is_run(tmp_path: Path, command: str, name: str
 def test_how_a_run_ended_is_told_from_what_its_service_left(
     said: str, stopped: bool, ended: tuple[str, int | None]
 ) -> None:
-    assert runs_host.ending(said, stopped=stopped)[:2] == ended
+    assert runs.ending(said, stopped=stopped)[:2] == ended
 
 
 @pytest.mark.parametrize("lines", range(5))
@@ -229,18 +227,4 @@ def test_the_last_lines_of_a_log_are_found(tmp_path: Path, lines: int) -> None:
         log = tmp_path / "log"
         log.write_text(text)
         whole = text.splitlines(keepends=True)
-        assert text[runs_host.tail(log, lines) :] == "".join(whole[-lines:])
-
-
-OTHERS = {"runner", "kept_parts", "kept_scan", "kept_store"}
-TRAVEL = {path.stem for path in Path(runs_host.__file__).parent.glob("*_host.py")} | OTHERS
-
-
-@pytest.mark.parametrize("module", sorted(TRAVEL))
-def test_the_hosts_side_is_python_3_8_and_needs_nothing(module: str) -> None:
-    path = Path(runs_host.__file__).with_name(f"{module}.py")
-    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
-    froms = {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    own = {name for name in froms | names if name.partition(".")[0] not in sys.stdlib_module_names}
-    assert own <= {f"provision.{name}" for name in TRAVEL}
+        assert text[runs.tail(log, lines) :] == "".join(whole[-lines:])

@@ -6,45 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.bundle import activation, command_of
-from provision.errors import BadInput
-from provision.recipe import Catalogue
-from provision.target import Target
-from tests.tasks.test_fab import fab
+from provision.bundle.render import activation, command_of
+from provision.catalogue.recipe import Catalogue
+from provision.model.errors import BadInput
+from provision.model.target import Target
+from tests.kit.fab import fab, refused, write_hosts
+from tests.kit.recipes import TRIAL, write_trial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECIPE = """\
-summary = "A recipe of a user's own"
-version = "1"
-[activate]
-PATH      = "{{ prefix }}/tiny/bin:$PATH"
-TINY_USER = "{{ target.user }}"
-[example]
-summary  = "three pictures"
-command  = "bash paint.sh {{ recipe.version }}"
-pictures = "out_*.png"
-[bench]
-command = "bash time.sh"
-"""
-
-
-def recipe(folder: Path, name: str = "tiny", text: str = RECIPE, *, paint: str = "", time: str = "") -> Path:
-    """Write a recipe and its example's scripts into a catalogue; returns its folder."""
-    made = folder / name
-    (made / "example").mkdir(parents=True)
-    (made / "recipe.toml").write_text(text)
-    for script in ("install", "verify"):
-        (made / f"{script}.sh.j2").write_text("true\n")
-    for file, content in {"paint.sh": paint, "time.sh": time, "style.png": ""}.items():
-        (made / "example" / file).write_text(content)
-    return made
-
 
 def test_trials_get_tasks_from_the_recipes_that_have_them(tmp_path: Path) -> None:
-    recipe(tmp_path / "mine")
-    recipe(tmp_path / "more", "plain", 'summary = "No trial"\nversion = "1"\n')
+    write_trial(tmp_path / "mine")
+    write_trial(tmp_path / "more", "plain", 'summary = "No trial"\nversion = "1"\n')
     listed = fab(tmp_path, "--list", GPURIG_RECIPES=f"{tmp_path / 'mine'}:{tmp_path / 'more'}").stdout
     tasks = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")]
     for name in ("setup-tiny", "example-tiny", "bench-tiny", "setup-plain", "setup-base"):
@@ -55,9 +30,8 @@ def test_trials_get_tasks_from_the_recipes_that_have_them(tmp_path: Path) -> Non
 
 
 def test_a_folder_of_recipes_that_is_not_there_is_told(tmp_path: Path) -> None:
-    done = fab(tmp_path, "recipes", GPURIG_RECIPES=str(tmp_path / "none"))
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {tmp_path / 'none'}: there is no such folder of recipes")
+    said = refused(tmp_path, "recipes", GPURIG_RECIPES=str(tmp_path / "none"))
+    assert said.startswith(f"error: {tmp_path / 'none'}: there is no such folder of recipes")
 
 
 @pytest.mark.parametrize(
@@ -75,25 +49,23 @@ def test_a_folder_of_recipes_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_bad_words_are_refused_before_the_host_is_asked(
     tmp_path: Path, words: tuple[str, ...], said: tuple[str, ...]
 ) -> None:
-    recipe(tmp_path / "mine")
-    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n')
-    done = fab(tmp_path, *words, GPURIG_RECIPES=str(tmp_path / "mine"))
-    assert done.returncode == 2, done.stdout + done.stderr
+    write_trial(tmp_path / "mine")
+    write_hosts(tmp_path, "a")
+    text = refused(tmp_path, *words, GPURIG_RECIPES=str(tmp_path / "mine"))
     for part in said:
-        assert part in done.stderr
+        assert part in text
 
 
 def test_a_host_that_does_not_answer_leaves_no_folder_of_results(tmp_path: Path) -> None:
-    recipe(tmp_path / "mine")
-    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n')
+    write_trial(tmp_path / "mine")
+    write_hosts(tmp_path, "a")
     words = ("--file", "style.png=hosts.toml", "--args", "--epochs 3")
-    done = fab(tmp_path, "example-tiny", *words, GPURIG_RECIPES=str(tmp_path / "mine"))
-    assert done.returncode == 4, done.stdout + done.stderr
+    refused(tmp_path, "example-tiny", *words, code=4, GPURIG_RECIPES=str(tmp_path / "mine"))
     assert not (tmp_path / "results").exists()
 
 
 def test_a_recipe_is_activated_with_the_hosts_values(tmp_path: Path) -> None:
-    recipe(tmp_path)
+    write_trial(tmp_path)
     catalogue = Catalogue(tmp_path)
     exports = activation("tiny", Target(user="admin"), catalogue)
     assert exports == [("PATH", "/opt/gpurig/tiny/bin:$PATH"), ("TINY_USER", "admin")]
@@ -101,8 +73,8 @@ def test_a_recipe_is_activated_with_the_hosts_values(tmp_path: Path) -> None:
 
 
 def test_a_template_that_fails_is_told_by_its_key(tmp_path: Path) -> None:
-    text = RECIPE.replace("{{ target.user }}", "{{ target.colour }}").replace("recipe.version", "recipe.colour")
-    catalogue = Catalogue(recipe(tmp_path, text=text).parent)
+    toml = TRIAL.replace("{{ target.user }}", "{{ target.colour }}").replace("recipe.version", "recipe.colour")
+    catalogue = Catalogue(write_trial(tmp_path, toml=toml).parent)
     with pytest.raises(BadInput, match=r"tiny/recipe\.toml: activate\.TINY_USER:1: .*colour"):
         activation("tiny", Target(), catalogue)
     with pytest.raises(BadInput, match=r"tiny/recipe\.toml: example\.command:1: .*colour"):

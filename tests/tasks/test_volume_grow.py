@@ -7,15 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.target import Target
-from tests.rehearsal.cloud.helpers import serve
-from tests.tasks.test_fab import FAB, ROOT, fab
-from tests.tasks.test_hosts import document, row
+from provision.model.target import Target
+from tests.kit.cloud import serve
+from tests.kit.fab import FAB, fab, host_row, outputs, refused
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +53,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     (tmp_path / "cloud").mkdir()
     with serve(tmp_path / "cloud") as wired:
         target = Target(volume_id=wired.ec2.create_volume(AvailabilityZone="us-east-1a", Size=10)["VolumeId"])
-        (tmp_path / "outputs").write_text(document(row(target=target.to_document())))
+        (tmp_path / "outputs").write_text(outputs(host_row(target=target.to_document())))
         (tmp_path / NAMED).write_text(f"{target.volume_id}\n")
         (tmp_path / KEY).write_text("10\n")
         (tmp_path / "Pulumi.yaml").touch()
@@ -67,15 +66,13 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 def stopped(folder: Path, cloud: Cloud, *, fault: str = "") -> str:
     """Press Ctrl-C in the middle of what `pulumi` does, with EC2 refusing from then on; returns what is said of it."""
     (folder / NAMED).unlink()
-    words = [str(FAB), "--search-root", str(ROOT), "volume-grow", "--size", "20", "--yes"]
+    words = [*FAB, "volume-grow", "--size", "20", "--yes"]
     env = {**os.environ, **cloud.env, "PATH": f"{folder}:/usr/bin:/bin"}
     # A group of its own gets what a terminal sends to all programs that are in it.
     with subprocess.Popen(
         words, cwd=folder, env=env, text=True, stderr=subprocess.PIPE, start_new_session=True
     ) as grow:
-        while not (folder / "began").exists():
-            assert grow.poll() is None
-            time.sleep(0.05)
+        until(lambda: (folder / "began").exists() or grow.poll() is not None)
         assert (folder / KEY).read_text() == "20\n"
         if fault:
             cloud.fault("DescribeVolumes", code=fault)
@@ -108,9 +105,8 @@ def test_where_nobody_knows_whether_it_grew_the_way_back_is_said(tmp_path: Path,
 
 
 def test_a_volume_that_the_user_named_is_not_pulumis_to_grow(tmp_path: Path, cloud: Cloud) -> None:
-    done = fab(tmp_path, "volume-grow", "--size", "20", **cloud.env, PATH=f"{tmp_path}:/usr/bin:/bin")
-    assert done.returncode == 2
-    assert f"aws ec2 modify-volume --volume-id {(tmp_path / NAMED).read_text().strip()} --size 20" in done.stderr
+    said = refused(tmp_path, "volume-grow", "--size", "20", code=2, **cloud.env, PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert f"aws ec2 modify-volume --volume-id {(tmp_path / NAMED).read_text().strip()} --size 20" in said
     assert (tmp_path / KEY).read_text() == "10\n"
     assert not (tmp_path / "began").exists()
 
@@ -171,8 +167,8 @@ def test_where_one_of_two_grew_the_same_command_goes_on_with_the_other(tmp_path:
     ec2, first = cloud.client("ec2"), (tmp_path / NAMED).read_text().strip()
     second = ec2.create_volume(AvailabilityZone="us-east-1a", Size=10)["VolumeId"]
     hosts = {"box": Target(volume_id=first), "box-2": Target(volume_id=second)}
-    rows = [row(name=name, instanceId="", target=target.to_document()) for name, target in hosts.items()]
-    (tmp_path / "outputs").write_text(document(*rows))
+    rows = [host_row(name=name, instanceId="", target=target.to_document()) for name, target in hosts.items()]
+    (tmp_path / "outputs").write_text(outputs(*rows))
     (tmp_path / NAMED).unlink()
     (tmp_path / "enlarge").write_text(ENLARGE)
     (tmp_path / "enlarge").chmod(0o755)

@@ -8,24 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.target import Target
-from tests.rehearsal.cloud.helpers import serve
-from tests.tasks.test_fab import fab, pulumi_that_says
-from tests.tasks.test_hosts import document, row
+from provision.model.target import Target
+from tests.kit.cloud import serve, tagged
+from tests.kit.fab import fab, host_row, outputs, pulumi_that_says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from rehearsal.cloud.handle import Cloud
-
-TAGS = {"gpurig:project": "gpurig", "gpurig:stack": "dev", "gpurig:host": "box", "gpurig:volume": "jobs"}
-
-
-def tagged(kind: str, **other: str) -> list[dict[str, Any]]:
-    """Return the box's own tags for what is made."""
-    tags = {**TAGS, **{f"gpurig:{key}": value for key, value in other.items()}}
-    return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
 
 
 def next_second() -> None:
@@ -39,11 +30,7 @@ class Box:
 
     folder: Path
     cloud: Cloud
-
-    @property
-    def ec2(self) -> Any:
-        """EC2, as `aws ec2` shows it."""
-        return self.cloud.client("ec2")
+    ec2: Any
 
     def volume(self, snapshot: str = "", **tags: str) -> str:
         """Make a volume of a snapshot, or a blank one."""
@@ -63,8 +50,8 @@ class Box:
 
     def fab(self, volume: str, *words: str) -> str:
         """Run a volume task where this volume is the box's."""
-        outputs = document(row(instanceId="", target=Target(volume_id=volume).to_document()))
-        done = fab(self.folder, *words, **self.cloud.env, PATH=pulumi_that_says(self.folder, outputs))
+        said = outputs(host_row(instanceId="", target=Target(volume_id=volume).to_document()))
+        done = fab(self.folder, *words, **self.cloud.env, PATH=pulumi_that_says(self.folder, said))
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -81,7 +68,7 @@ class Box:
 def box(tmp_path: Path) -> Iterator[Box]:
     (tmp_path / "cloud").mkdir()
     with serve(tmp_path / "cloud") as wired:
-        yield Box(tmp_path, wired.cloud)
+        yield Box(tmp_path, wired.cloud, wired.ec2)
 
 
 def test_the_last_snapshot_of_a_volume_that_nothing_went_on_from_stays(box: Box) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tasks.test_fab import ROOT, fab
+from tests.kit.fab import ROOT, fab
 
 if TYPE_CHECKING:
     from pathlib import Path

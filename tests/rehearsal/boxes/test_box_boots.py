@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import http.server
 import subprocess
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rehearsal.boxes import Boxes
 from rehearsal.hypervisor import Rule
+from tests.kit.servers import serving
 from tests.rehearsal.boxes.machine import launch, need_boxes, open_port
 
 if TYPE_CHECKING:
@@ -53,12 +53,8 @@ def test_apt_reaches_its_archive(machine: Machine) -> None:
 def service(room: Boxes) -> Iterator[str]:
     """Serve HTTP on this machine's address as boxes know it, and yield the URL for a box."""
     server = http.server.HTTPServer((room.facts()["caller"], 0), http.server.SimpleHTTPRequestHandler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://{room.facts()['caller_name']}:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield f"http://{room.facts()['caller_name']}:{server.server_port}/"
 
 
 def test_reaches_services_of_the_caller_by_name(machine: Machine, service: str) -> None:

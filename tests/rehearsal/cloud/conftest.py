@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.rehearsal.cloud.helpers import serve
+from tests.kit.cloud import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.rehearsal.cloud.helpers import Wired
+    from tests.kit.cloud import Wired
 
 
 @pytest.fixture

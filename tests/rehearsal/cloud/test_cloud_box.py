@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rehearsal.boxes import why_not
 from rehearsal.cloud.handle import Cloud
-from tests.rehearsal.cloud.helpers import run, show
+from tests.kit.cloud import run, show
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 LACK = why_not()
@@ -21,16 +20,6 @@ runcmd:
   - [sh, -c, "echo this box has $(ls /dev/disk/by-id) >/dev/console"]
 power_state: {mode: poweroff}
 """
-
-
-def wait_for(what: Callable[[], Any], seconds: float = 120) -> Any:
-    """Return the first true answer."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"nothing within {seconds} s")
 
 
 @pytest.mark.box
@@ -43,7 +32,7 @@ def test_a_box_boots_from_its_user_data_and_ends_as_it_was_launched_to(tmp_path:
         identifier = run(ec2, UserData=USER_DATA, BlockDeviceMappings=[volume])["InstanceId"]
         kept = show(ec2, identifier)["BlockDeviceMappings"][1]["Ebs"]["VolumeId"]
         ec2.modify_instance_attribute(InstanceId=identifier, InstanceInitiatedShutdownBehavior={"Value": "stop"})
-        wait_for(lambda: show(ec2, identifier)["State"]["Name"] == "stopped")
+        until(lambda: show(ec2, identifier)["State"]["Name"] == "stopped", 120)
         console = ec2.get_console_output(InstanceId=identifier)["Output"]
         assert "-----BEGIN SSH HOST KEY KEYS-----" in console
         assert f"nvme-Amazon_Elastic_Block_Store_{kept.replace('-', '')}" in console

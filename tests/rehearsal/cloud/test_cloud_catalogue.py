@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from rehearsal.cloud.images import catalogue, root_of
 from rehearsal.errors import RehearsalError
-from tests.rehearsal.cloud.helpers import UBUNTU
+from tests.kit.cloud import UBUNTU
 
 if TYPE_CHECKING:
     from rehearsal.cloud.handle import Cloud

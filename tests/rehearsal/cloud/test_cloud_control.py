@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from rehearsal.errors import RehearsalError
-from tests.rehearsal.cloud.helpers import UBUNTU, run
+from tests.kit.cloud import UBUNTU, run
 
 if TYPE_CHECKING:
     from rehearsal.cloud.handle import Cloud

@@ -8,10 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.errors import CannotBoot
-from tests.rehearsal.cloud.helpers import UBUNTU, run
+from tests.kit.cloud import UBUNTU, run
 
 if TYPE_CHECKING:
-    from tests.rehearsal.cloud.helpers import Wired
+    from tests.kit.cloud import Wired
 
 ZONE = "us-east-1a"
 

@@ -9,12 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.errors import RehearsalError
-from tests.rehearsal.cloud.helpers import run
+from tests.kit.cloud import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.rehearsal.cloud.helpers import Wired
+    from tests.kit.cloud import Wired
 
 ROOT = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 20, "Encrypted": True}}
 JOBS = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 5}}

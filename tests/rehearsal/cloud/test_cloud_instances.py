@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.rehearsal.cloud.helpers import group, run, show, tcp
+from tests.kit.cloud import group, run, show, tcp
 
 if TYPE_CHECKING:
     from rehearsal.cloud.handle import Cloud

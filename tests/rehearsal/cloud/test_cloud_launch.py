@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.rehearsal.cloud.helpers import UBUNTU, group, run, subnet
+from tests.kit.cloud import UBUNTU, group, run, subnet
 
 if TYPE_CHECKING:
     from rehearsal.cloud.handle import Cloud

@@ -11,10 +11,10 @@ from botocore.exceptions import ClientError
 
 from rehearsal.errors import CannotBoot
 from rehearsal.hypervisor import Rule
-from tests.rehearsal.cloud.helpers import UBUNTU, group, run, show, subnet, tcp
+from tests.kit.cloud import UBUNTU, group, run, show, subnet, tcp
 
 if TYPE_CHECKING:
-    from tests.rehearsal.cloud.helpers import Wired
+    from tests.kit.cloud import Wired
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGk0r1TtcBAXGJWQmvxg4Hpl5G2eDzbSCkgsmJEMuTMF me"
 

@@ -1,0 +1,82 @@
+"""Settings that are each fine by themselves and wrong together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.network import hosts_per_zone
+from infra.settings import NEWEST, NO_SNAPSHOT
+from infra.settings.ranges import too_broad
+from provision.model.platforms import BAKED, images
+
+if TYPE_CHECKING:
+    from infra.settings import Settings
+
+
+def problems(settings: Settings, region: str) -> list[str]:
+    """Return everything in the settings that contradicts something else in them."""
+    found = [*_region(settings, region), *_ranges(settings), *_image(settings), *_jobs(settings)]
+    return [*found, *_spot(settings), *_budget(settings)]
+
+
+def _region(settings: Settings, region: str) -> list[str]:
+    if not region:
+        return ["aws:region: not set; for example: pulumi config set aws:region us-east-1"]
+    found = []
+    if settings.zone and not settings.zone.startswith(region):
+        found.append(f'gpurig:zone: "{settings.zone}" is not in the region {region}: pulumi config rm gpurig:zone')
+    if settings.hosts > (most := hosts_per_zone(settings.vpc_cidr)):
+        wrong = f"a zone's part of {settings.vpc_cidr} has room for {most} boxes, and gpurig:hosts is {settings.hosts}"
+        found.append(f"gpurig:vpcCidr: {wrong}: take a broader range, up to /16")
+    return found
+
+
+def _ranges(settings: Settings) -> list[str]:
+    if settings.allow_public:
+        return []
+    return [
+        f'gpurig:allowedCidrs: "{cidr}" opens the box to the public; name your own addresses ("auto" finds them), '
+        "or set gpurig:allowPublic true if that is really wanted"
+        for cidr in settings.allowed_cidrs
+        if too_broad(cidr)
+    ]
+
+
+def _image(settings: Settings) -> list[str]:
+    known = settings.image in images()
+    if not known and not settings.image_os:
+        rules = " or ".join(images())
+        kind = "a baked image" if settings.image == BAKED else "an image by its id"
+        return [f"gpurig:image: {kind} needs gpurig:imageOs, the image whose rules apply: {rules}"]
+    if known and settings.image_os:
+        only = f"goes with {BAKED} or an image by its id (ami-…) only"
+        return [f'gpurig:imageOs: {only}, and gpurig:image is "{settings.image}"']
+    return []
+
+
+def _jobs(settings: Settings) -> list[str]:
+    """Return what is wrong with the choice of volumes and snapshots."""
+    named = len(settings.job_volume) if settings.looks_for_volumes else 0
+    if named > settings.hosts:
+        return [f"gpurig:jobVolume: {named} volumes for {settings.hosts} boxes: a box has one"]
+    if named == settings.hosts and settings.job_snapshot not in (NEWEST, NO_SNAPSHOT):
+        unused = f"gpurig:jobSnapshot: {settings.job_snapshot} has no effect where gpurig:jobVolume names the volume"
+        return [f"{unused}: pulumi config rm gpurig:jobSnapshot (or gpurig:jobVolume)"]
+    return []
+
+
+def _spot(settings: Settings) -> list[str]:
+    if not settings.spot:
+        unused = "gpurig:spotMaxPrice: has no effect without gpurig:spot true"
+        return [] if settings.spot_max_price is None else [unused]
+    if settings.generation == 1:
+        return []
+    wrong = f"{settings.generation} on a spot box, which cannot be stopped to hand its volume over"
+    way_out = "pulumi config set gpurig:generation 1; destroy and up make a new box, and bring the jobs back"
+    return [f"gpurig:generation: {wrong}: {way_out}"]
+
+
+def _budget(settings: Settings) -> list[str]:
+    if (settings.budget_monthly_usd is None) == (not settings.budget_email):
+        return []
+    return ["gpurig:budgetMonthlyUsd and gpurig:budgetEmail: set both, or neither"]

@@ -1,0 +1,142 @@
+"""What a setting is: a field of a dataclass that says how users type it and what it may be; its docstring says why."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import itertools
+import json
+import re
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from provision.model.target import MIRROR_KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAMESPACE = "gpurig"
+Value = TypeVar("Value")
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Check(Generic[Value_co]):
+    """What the text of a setting may be."""
+
+    read: Callable[[str], Value_co]
+    """Return the value of a text; raises `ValueError`, or what JSON of another shape leads to, where it is wrong."""
+    allowed: str
+    """What is allowed, to complete "it has to be …"."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting(Generic[Value]):
+    """A configuration key of the namespace `gpurig`. A value that is empty text counts as not set."""
+
+    key: str
+    """As the user types it, without the namespace."""
+    check: Check[Value]
+    default: Value
+    example: str
+    """A value for the way out, as typed after `pulumi config set`."""
+    resolve: Callable[[Value], Value] | None
+    """Return what an allowed value stands for (a file, "auto"); raises `ValueError` with the reason where it cannot."""
+
+
+def setting(
+    key: str,
+    check: Check[Value],
+    default: Value,
+    *,
+    example: str = "",
+    resolve: Callable[[Value], Value] | None = None,
+) -> Value:
+    """Declare a field of a dataclass as a setting; without an example, its default is one."""
+    declared = Setting(key, check, default, example or str(default), resolve)
+    # The field stands for its value, as in `dataclasses.field`: mypy then holds check and default against its type.
+    field: Value = dataclasses.field(default_factory=lambda: default, metadata={NAMESPACE: declared})
+    return field
+
+
+def declared_in(owner: type[Any]) -> dict[str, Setting[Any]]:
+    """Return the settings that a dataclass declares, by the names of their fields."""
+    fields = dataclasses.fields(owner)
+    return {field.name: field.metadata[NAMESPACE] for field in fields if NAMESPACE in field.metadata}
+
+
+def descriptions(owner: type[Any]) -> dict[str, str]:
+    """Return the docstrings of a class's fields on one line each, without the full stop, by the fields' names."""
+    (tree,) = ast.parse(inspect.getsource(owner)).body
+    found = {}
+    for statement, following in itertools.pairwise(getattr(tree, "body", ())):
+        match (statement, following):
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = " ".join(text.split()).removesuffix(".")
+    return found
+
+
+def matching(pattern: str, allowed: str) -> Check[str]:
+    """Return the check for text that a regular expression matches as a whole."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(text)
+        return text
+
+    return Check(read, allowed)
+
+
+def whole(least: int, most: int, allowed: str) -> Check[int]:
+    """Return the check for a whole number in a range, both ends included."""
+
+    def read(text: str) -> int:
+        if not least <= int(text) <= most:
+            raise ValueError(text)
+        return int(text)
+
+    return Check(read, allowed)
+
+
+def read_usd(text: str) -> float:
+    """Read an amount above 0, finite. Raises `ValueError`."""
+    if not 0 < float(text) < float("inf"):
+        raise ValueError(text)
+    return float(text)
+
+
+def read_names(text: str, pattern: str = r"[^\s\[\]{}\"]+") -> tuple[str, ...]:
+    """Read a JSON list of names, or names with commas between them; all match the pattern. Raises `ValueError`."""
+    values = json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",")]
+    if not all(isinstance(value, str) and re.fullmatch(pattern, value) for value in values):
+        raise ValueError(text)
+    return tuple(values)
+
+
+def names(what: str) -> Check[tuple[str, ...]]:
+    """Return the check for names of something."""
+    return Check(read_names, f"a list of {what}, or {what} with commas between them")
+
+
+def listed(pattern: str, allowed: str, *, alone: str | None = None) -> Check[tuple[str, ...]]:
+    """Return the check for names that match a pattern, each of which counts once, or for a word that stands alone."""
+    return Check(lambda text: (text,) if text == alone else tuple(dict.fromkeys(read_names(text, pattern))), allowed)
+
+
+def read_table(text: str) -> dict[str, str]:
+    """Read a JSON object of texts that are not empty. Raises `ValueError`."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(value, str) and value for value in found.values()):
+        raise ValueError(text)
+    return found
+
+
+def read_mirrors(text: str) -> dict[str, dict[str, str]]:
+    """Read a JSON object of kind → prefix → replacement. Raises `ValueError`, also for a password in it."""
+    tables = {kind: read_table(json.dumps(entries)) for kind, entries in json.loads(text).items()}
+    replacements = [replacement for entries in tables.values() for replacement in entries.values()]
+    if not tables.keys() <= {*MIRROR_KINDS} or any("" in entries for entries in tables.values()):
+        raise ValueError(text)
+    if any(re.match(r"[a-z+]+://[^/]*@", replacement) for replacement in replacements):
+        raise ValueError(text)
+    return tables

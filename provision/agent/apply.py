@@ -1,0 +1,166 @@
+"""A client brings the box to a bundle: starts or joins a setup and follows it; or looks what one would find."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.agent.events import end_of_journal, events_after
+from provision.agent.facts import boot_id
+from provision.agent.files import load, lock, remove, write
+from provision.agent.journal import log_after
+from provision.agent.paths import BUNDLE, HOME, PENDING, READY, log_of
+from provision.agent.reply import say
+from provision.agent.setup import GRACE, finish, launch, pending, prepare, running
+from provision.agent.steps import open_bundle, state_of, unpack
+from provision.agent.words import ENDINGS, Kind, StepState
+
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Union
+
+    from provision.agent.wire import requests
+    from provision.agent.wire.documents import Bundle, ReadyMark, Step
+    from provision.agent.wire.setups import Started, Unchanged
+
+LOOKED = HOME / "looked.json"
+
+
+def plan(request: requests.Plan) -> None:
+    """Answer with the state of each step; installs nothing."""
+    say({"event": Kind.PLAN, "steps": states_of(open_bundle(request["bundle"])), "running": running()})
+
+
+def apply(request: requests.Apply) -> None:
+    """Bring the host to what the bundle says: start or join a setup and follow it; nothing where all is there."""
+    bundle = open_bundle(request["bundle"])
+    while True:
+        asked = time.monotonic()
+        answer: Optional[Union[Started, Unchanged]] = None
+        with lock("apply.lock"):
+            with lock("run.lock", wait=False) as free:
+                if free:
+                    answer = _begin(request, bundle, asked)
+                now = pending()
+            if answer and answer["event"] == Kind.STARTED:
+                launch()
+        if answer:
+            say(answer)
+            if answer["event"] == Kind.STARTED:
+                follow({"run": answer["run"], "offset": answer["offset"], "position": 0})
+            return
+        if not now:
+            time.sleep(0.1)  # that setup is just ending
+            continue
+        same = now["digest"] == bundle["digest"]
+        say({"event": Kind.JOINED if same else Kind.WAITING, "run": now["run"], "name": now["name"]})
+        if follow({"run": now["run"], "offset": 0, "position": 0}) == Kind.REBOOT and not same:
+            time.sleep(GRACE)  # the machine goes down under us; the client asks again when it is back
+            return
+        if same:
+            return
+
+
+def _begin(request: requests.Apply, bundle: Bundle, asked: float) -> Union[Started, Unchanged]:
+    """Make the bundle pending if there is anything to do; returns what to tell the client."""
+    fresh = request["fresh"]
+    states = _states(bundle, asked, fresh=fresh)
+    if not fresh and set(states.values()) <= {StepState.PRESENT}:
+        ready: Optional[ReadyMark] = load(READY)
+        if not ready or ready["digest"] != bundle["digest"]:
+            remove(PENDING)
+            write(BUNDLE, request["bundle"])
+            ready = finish(bundle)
+        return {"event": Kind.UNCHANGED, "steps": states, "since": ready["at"]}
+    offset = end_of_journal()
+    run = prepare(request["bundle"], fresh=fresh)["run"]
+    return {"event": Kind.STARTED, "run": run, "offset": offset, "steps": states}
+
+
+def _states(bundle: Bundle, asked: float, *, fresh: bool) -> Dict[str, StepState]:
+    """Return each step's state.
+
+    Of many who ask at once each would look, one after the other: who `asked` before a look began takes what it found.
+    """
+    began = time.monotonic()
+    looked: Dict[str, Any] = load(LOOKED) or {}
+    key = {"digest": bundle["digest"], "boot": boot_id()}
+    if not fresh and looked.items() >= key.items() and looked["began"] > asked:
+        return dict(looked["states"])
+    states = states_of(bundle)
+    if not fresh and set(states.values()) <= {StepState.PRESENT}:
+        with contextlib.suppress(OSError):  # on a full disk each looks, as one that asks alone does
+            LOOKED.write_text(json.dumps({**key, "began": began, "states": states}), encoding="ascii")
+    return states
+
+
+def states_of(bundle: Bundle) -> Dict[str, StepState]:
+    """Return each step's state; all verify at once, in a folder of their own: a setup may be using ours."""
+    states: Dict[str, StepState] = {}
+    errors: List[OSError] = []
+
+    def look(step: Step) -> None:
+        try:
+            states[step["name"]] = state_of(step, Path(folder))
+        except OSError as error:
+            errors.append(error)
+
+    with tempfile.TemporaryDirectory(prefix="gpurig-") as folder:
+        unpack(bundle, Path(folder))
+        looks = [threading.Thread(target=look, args=[step]) for step in bundle["steps"]]
+        for thread in looks:
+            thread.start()
+        for thread in looks:
+            thread.join()
+    for error in errors:
+        raise error
+    return {step["name"]: states[step["name"]] for step in bundle["steps"]}
+
+
+def follow(request: requests.Place) -> Kind:
+    """Answer with the events of a setup and with its log lines, until it ends; returns what ended it.
+
+    `offset` (of the journal) and `position` (in the log of the step in progress) are what a client that was cut off
+    has seen last: the journal is read from its beginning, to know that step, and told from there.
+    """
+    run, step, place, end, seen = request["run"], "", 0, 0, time.monotonic()
+    while True:
+        now = pending()
+        mine = now if now and now["run"] == run else None
+        seen = time.monotonic() if mine and running() else seen
+        ending: Optional[Kind] = None
+        for event, end in events_after(end):  # noqa: B020 - each look goes on where the one before ended
+            if event["run"] != run:
+                continue
+            kind = Kind(event["event"])
+            state = event["state"] if event["event"] == Kind.STEP else None
+            if end > request["offset"]:
+                if kind in ENDINGS or state == StepState.INSTALLED:
+                    place = _tell_log(step, place, ended=True)
+                event["offset"] = end
+                say(event)
+                # A restart with something after it is history.
+                ending = kind if kind in ENDINGS else None
+            if event["event"] == Kind.STEP and state == StepState.INSTALLING:
+                step, place = event["step"], 0 if end > request["offset"] else request["position"]
+            elif state == StepState.INSTALLED:
+                step = ""
+        if ending:
+            return ending
+        place = _tell_log(step, place)
+        if time.monotonic() - seen > GRACE * (8 if mine and mine["rebooted"] else 1):
+            say({"event": Kind.LOST, "run": run, "step": step})
+            return Kind.LOST
+        time.sleep(0.1)
+
+
+def _tell_log(step: str, position: int, *, ended: bool = False) -> int:
+    """Answer with what came into a step's log after `position`; returns the new position."""
+    for line, after in log_after(log_of(step), position, ended=ended) if step else ():
+        position = after
+        say({"event": Kind.LOG, "step": step, "line": line, "position": position})
+    return position

@@ -1,0 +1,71 @@
+"""How the files of a kept build become parts of an entry, and parts become files again.
+
+A large file is a part of its
+own, everything else goes into a few archives: so that all cores have something to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Callable
+
+ALONE = 4 * 2**20
+"""Bytes from which on a file is a part of its own: parts are packed and unpacked side by side."""
+BLOCK = 2**20
+WORKERS = os.cpu_count() or 1
+TAR = ("tar", "--use-compress-program=zstd -1", "--directory=/", "--numeric-owner", "--xattrs", "--xattrs-include=*")
+EXTRACT = [*TAR, "--file=-", "--extract", "--preserve-permissions"]
+# Past the page cache where the file system lets us: these are gigabytes, and have to be on the disk in the end.
+UNPACK = 'zstd -dcq | dd of="$0" bs=4M iflag=fullblock oflag="$1" status=none'
+
+
+def pump(source: IO[bytes], goal: IO[bytes], spend: Callable[[int], None] = lambda _: None) -> tuple[int, str]:
+    """Copy a stream to its end; returns its size and SHA-256."""
+    digest, size = hashlib.sha256(), 0
+    for block in iter(lambda: source.read(BLOCK), b""):
+        spend(len(block))
+        digest.update(block)
+        goal.write(block)
+        size += len(block)
+    return size, digest.hexdigest()
+
+
+def stands_alone(path: str) -> bool:
+    """Return whether a file is large, and all that is to know of it are its bytes, owner, mode and time."""
+    seen = os.lstat(path)
+    if not (stat.S_ISREG(seen.st_mode) and seen.st_size >= ALONE and seen.st_nlink == 1):
+        return False
+    with contextlib.suppress(OSError):
+        return not os.listxattr(path)
+    return True
+
+
+def beside(path: str) -> str:
+    """Return where a file is unpacked before it takes its place."""
+    return f"{path}.gpurig"
+
+
+def shared_out(paths: list[str]) -> list[list[str]]:
+    """Return sorted paths as lists for archives of their own; what has several names stays together, in the first."""
+    linked = {path for path in paths if os.lstat(path).st_nlink > 1 and not Path(path).is_dir()}
+    others = [path for path in paths if path not in linked]
+    size = -(-len(others) // WORKERS) or 1
+    first, *more = [others[start : start + size] for start in range(0, len(others), size)] or [[]]
+    return [sorted([*linked, *first]), *more]
+
+
+def takes_direct(path: str) -> bool:
+    """Return whether an empty file can be made there for writing past the page cache."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_DIRECT))
+    except OSError:
+        return False
+    return True

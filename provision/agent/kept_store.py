@@ -1,0 +1,229 @@
+"""The entries on the job volume: packed, checked, unpacked, pruned.
+
+An entry is a folder: parts, and an index with the size and SHA-256 of each. It appears under its name by a rename, when
+it is whole; what a power cut leaves of it is not what its index says, and that is found out before any of it is used.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from provision.agent.kept_parts import (
+    EXTRACT,
+    TAR,
+    UNPACK,
+    WORKERS,
+    beside,
+    pump,
+    shared_out,
+    stands_alone,
+    takes_direct,
+)
+
+if TYPE_CHECKING:
+    from typing import List, Optional
+
+    from provision.agent.wire.documents import Index, Part
+
+SHARE = 0.4
+"""Part of the volume that entries may take; those longest unused go first."""
+RESERVE = 0.05
+"""Part of the volume that stays free for the user's own work while something is being kept."""
+NO_ROOM = "there is no room for it"
+INDEX = "index.json"
+"""A line with the SHA-256 of the line after it: a row per part, and the paths of what is in the archive."""
+
+
+def size_of(entry: Path) -> int:
+    """Return the bytes of an entry, or of a single file."""
+    files = entry.iterdir() if entry.is_dir() else [entry]
+    return sum(file.lstat().st_size for file in files)
+
+
+class Store:
+    """The entries on one host's job volume."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.began = time.time()
+        self.left = 0
+        self.counting = threading.Lock()
+
+    # -- keeping
+
+    def add(self, name: str, paths: List[str]) -> int:
+        """Keep these paths as an entry; returns its size. Raises `OSError`, and then there is none."""
+        part = self.folder / f"{name}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            self._open(sum(os.lstat(path).st_size for path in paths))
+            part.mkdir(mode=0o700)
+            alone = [path for path in paths if stands_alone(path)]
+            rest = sorted(set(paths) - set(alone))
+            with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+                jobs = [pool.submit(self._archive, part, number, some) for number, some in enumerate(shared_out(rest))]
+                jobs += [pool.submit(self._pack, part, number, path) for number, path in enumerate(alone)]
+                rows = [job.result() for job in jobs]
+            text = json.dumps({"rows": rows, "paths": rest})
+            (part / INDEX).write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", encoding="ascii")
+            self.make_room()
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            part.rename(self.folder / name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return size_of(self.folder / name)
+
+    def _archive(self, part: Path, number: int, paths: List[str]) -> Part:
+        """Pack what is small, linked, or no file at all, as an archive."""
+        names = part / f"names-{number}"
+        names.write_bytes(b"\0".join(os.fsencode(path) for path in paths))
+        words = ["--create", "--file=-", "--no-recursion", "--null", f"--files-from={names}"]
+        row = self._write(part, f"rest-{number}", [*TAR, *words])
+        names.unlink()
+        return row
+
+    def _pack(self, part: Path, number: int, path: str) -> Part:
+        seen = os.lstat(path)
+        row = self._write(part, str(number), ["zstd", "-1", "-qc", path])
+        owner = [seen.st_uid, seen.st_gid]
+        return {**row, "path": path, "mode": seen.st_mode, "owner": owner, "mtime": seen.st_mtime_ns}
+
+    def _write(self, part: Path, name: str, command: List[str]) -> Part:
+        """Write what a command prints as a part; returns the part's row for the index."""
+        null = subprocess.DEVNULL
+        process: Any
+        with subprocess.Popen(command, stdin=null, stdout=subprocess.PIPE, stderr=null) as process:
+            try:
+                with (part / name).open("wb") as goal:
+                    size, digest = pump(process.stdout, goal, self._spend)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            raise OSError(f"{command[0]} ended with exit code {process.returncode}: it changed while it was read")
+        return {"part": name, "size": size, "sha256": digest}
+
+    def _open(self, expected: int) -> None:
+        """Look how much room there is. Raises `OSError` where so many bytes, once packed, will never fit."""
+        disk = shutil.disk_usage(self.folder)
+        self.left = int(min(disk.total * SHARE, disk.free - disk.total * RESERVE))
+        if expected / 4 > self.left:
+            raise OSError(NO_ROOM)
+
+    def _spend(self, size: int) -> None:
+        """Take so much of the room."""
+        with self.counting:
+            self.left -= size
+            if self.left < 0:
+                raise OSError(NO_ROOM)
+
+    def make_room(self) -> None:
+        """Come back to the share: what was unused for longest goes.
+
+        What this run has used or is adding stays. Raises `OSError`, and drops nothing, where that is too much.
+        """
+        sizes = {path: size_of(path) for path in self.folder.iterdir()}
+        over = sum(sizes.values()) - int(shutil.disk_usage(self.folder).total * SHARE)
+        unused = [path for path in sizes if path.lstat().st_mtime < self.began]
+        if over > sum(sizes[path] for path in unused):
+            raise OSError(NO_ROOM)
+        for path in sorted(unused, key=lambda path: path.lstat().st_mtime):
+            if over <= 0:
+                return
+            self.drop(path.name)
+            over -= sizes[path]
+
+    def drop(self, name: str) -> None:
+        """Delete an entry; half of it is not taken for one, whenever this is cut off."""
+        path = self.folder / name
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_dir():
+                (path / INDEX).unlink()
+            else:
+                path.unlink()
+        shutil.rmtree(path, ignore_errors=True)
+
+    # -- putting back
+
+    def index(self, name: str) -> Optional[Index]:
+        """Return an entry's index, None where there is no entry. Raises `OSError` when it is not whole."""
+        entry = self.folder / name
+        if not entry.is_dir():
+            return None
+        digest, _, text = (entry / INDEX).read_text(encoding="ascii", errors="replace").partition("\n")
+        if hashlib.sha256(text.encode()).hexdigest() != digest:
+            raise OSError("its index is not what was written")
+        index: Index = json.loads(text)
+        for row in index["rows"]:
+            if (entry / row["part"]).lstat().st_size != row["size"]:
+                raise OSError(f"part {row['part']} of it was cut short")
+        return index
+
+    def take(self, name: str, index: Index) -> None:
+        """Put an entry's files where they were. Raises `OSError`: then some of them may be there."""
+        entry = self.folder / name
+        archives = [row for row in index["rows"] if "path" not in row]
+        # The largest first: the last one to end should be a small one.
+        alone = sorted((row for row in index["rows"] if "path" in row), key=lambda row: -row["size"])
+        # More than cores: while some wait for a disk, others compute.
+        with concurrent.futures.ThreadPoolExecutor(2 * WORKERS) as pool:
+            for _ in pool.map(lambda row: self._check(entry, row), archives):
+                pass
+            # Before it begins: of two tars that make the same folder at once, one fails.
+            paths = [*index["paths"], *(row["path"] for row in alone)]
+            for folder in {path.rpartition("/")[0] for path in paths}:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+            jobs: list[concurrent.futures.Future[Any]] = [
+                pool.submit(self._through, entry, row, EXTRACT) for row in archives
+            ]
+            jobs += [pool.submit(self._unpack, entry, row) for row in alone]
+            for job in jobs:
+                job.result()
+        for row in alone:
+            Path(beside(row["path"])).replace(row["path"])
+        os.utime(entry)
+
+    def _unpack(self, entry: Path, row: Part) -> None:
+        """Unpack a file that is a part of its own beside its place, where it goes once all others are right too."""
+        path = beside(row["path"])
+        flag = "direct" if takes_direct(path) else "append"
+        if not self._through(entry, row, ["/bin/bash", "-o", "pipefail", "-c", UNPACK, path, flag]):
+            raise OSError(f"part {row['part']} ends before its end")
+        os.chown(path, *row["owner"])
+        Path(path).chmod(stat.S_IMODE(row["mode"]))
+        os.utime(path, ns=(row["mtime"], row["mtime"]))
+
+    def _through(self, entry: Path, row: Part, command: List[str]) -> bool:
+        """Send a part through a command; returns whether it took all of it: tar leaves the padding at the end."""
+        process: Any
+        whole = False
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            with contextlib.suppress(BrokenPipeError), process.stdin as goal:
+                self._read(entry, row, goal)
+                whole = True
+            said = process.stderr.read()
+        if process.returncode:
+            raise OSError(f"part {row['part']}: {said.decode('utf-8', 'replace').strip()[-200:]}")
+        return whole
+
+    def _check(self, entry: Path, row: Part) -> None:
+        """Read a part through. Raises `OSError` when it is not what was kept."""
+        with Path(os.devnull).open("wb") as null:
+            self._read(entry, row, null)
+
+    @staticmethod
+    def _read(entry: Path, row: Part, goal: IO[bytes]) -> None:
+        with (entry / row["part"]).open("rb") as source:
+            if pump(source, goal) != (row["size"], row["sha256"]):
+                raise OSError(f"the checksum of part {row['part']} is wrong")

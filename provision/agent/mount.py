@@ -1,0 +1,49 @@
+"""The job volume: the EBS volume that is to be at the mount point, and whether it is."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.agent.paths import VOLUME_UNIT
+from provision.agent.reply import Refused
+
+if TYPE_CHECKING:
+    from typing import Optional
+
+    from provision.agent.wire.documents import Account
+
+
+def device_of(volume_id: str) -> Optional[Path]:
+    """Return a volume's device, None where it is not attached. Nitro disks are known by their serial only."""
+    serial = volume_id.replace("-", "")
+    link = Path("/dev/disk/by-id", f"nvme-Amazon_Elastic_Block_Store_{serial}")
+    if link.exists():
+        return link.resolve()
+    for file in Path("/sys/block").glob("*/device/serial"):
+        with contextlib.suppress(OSError):
+            if file.read_text(encoding="ascii").strip() == serial:
+                return Path("/dev", file.parts[3])
+    return None
+
+
+def is_mounted(mount_point: str, volume_id: str) -> bool:
+    """Return whether the volume itself is there: not a folder that waits for it, nor another disk.
+
+    Without a volume ("") the mount point is a plain directory, and there as soon as it exists.
+    """
+    place = Path(mount_point)
+    if not volume_id:
+        return place.is_dir()
+    device = device_of(volume_id)
+    # The major and minor numbers, under whatever name: a mount has that of the device it was made from.
+    return device is not None and place.is_dir() and place.stat().st_dev == device.stat().st_rdev
+
+
+def need_mounted(account: Account) -> None:
+    """Refuse what would land on the root disk, below a mount point without its volume."""
+    if account["volume_id"] and not is_mounted(account["mount_point"], account["volume_id"]):
+        way = "a box that has just been made: `fab setup-base` waits for it; else on the host: "
+        way += f"systemctl restart {VOLUME_UNIT}, and what its service says: systemctl status {VOLUME_UNIT}"
+        raise Refused(f"the job volume is not mounted at {account['mount_point']}", way)

@@ -1,0 +1,190 @@
+"""Runs: listed, followed, stopped.
+
+A run is a transient systemd service with a folder: `run.json` (what was asked for), `script`, `log`, `results/`, and
+`end`, which the service fills in when it has ended. That file has its bytes from the start: a full disk keeps no exit
+code back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.agent.files import lock, write
+from provision.agent.journal import log_after
+from provision.agent.paths import run_unit
+from provision.agent.processes import run as systemctl
+from provision.agent.reply import Refused, say
+from provision.agent.words import Kind, RunState
+
+if TYPE_CHECKING:
+    from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+
+    from provision.agent.wire import requests
+    from provision.agent.wire.documents import Account, RunFile, RunRow
+
+LOOK = 0.2
+"""Seconds between two looks at a log; systemd is asked every tenth time."""
+LOCK = "runs.lock"
+
+
+# -- the state of a run
+
+
+def folders(account: Account) -> List[Path]:
+    """Return the folders of all runs, the newest first."""
+    found = [path.parent for path in (Path(account["mount_point"]) / "runs").glob("*/run.json")]
+    return sorted(found, key=lambda folder: about(folder)["since"], reverse=True)
+
+
+def folder_of(account: Account, name: str) -> Path:
+    """Return the folder of a run that is there."""
+    there = folders(account)
+    for folder in there:
+        if folder.name == name:
+            return folder
+    names = ", ".join(folder.name for folder in there[:10]) or "none"
+    raise Refused(f'there is no run "{name}"', f"there are: {names}", missing=True)
+
+
+def about(folder: Path) -> RunFile:
+    """Return what was asked for when a run was started."""
+    asked: RunFile = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return asked
+
+
+def _active(names: Iterable[str]) -> Dict[str, bool]:
+    """Return of each run whether its service is up, on its way up, or on its way down."""
+    names = list(names)
+    if not names:
+        return {}
+    words: List[str] = systemctl("systemctl", "is-active", *map(run_unit, names)).stdout.split()
+    up = ("active", "activating", "deactivating")
+    # On its way down systemd may answer nothing: then nobody knows that a run has ended.
+    return {name: word in up for name, word in zip(names, words or up[:1] * len(names))}  # noqa: B905 - 3.10's `strict`
+
+
+def looks(places: List[Path]) -> List[RunRow]:
+    """Return what is to be said of these runs. Under the lock: one that is just being started is not lost."""
+    with lock(LOCK):
+        up = _active(folder.name for folder in places)
+    return [look(folder, up=up[folder.name]) for folder in places]
+
+
+def look(folder: Path, *, up: bool) -> RunRow:
+    """Return what is to be said of a run; `up`: whether its service was, before `end` is read here."""
+    asked = about(folder)
+    end = folder / "end"
+    said = end.read_text(encoding="ascii", errors="replace").strip()
+    since, until = asked["since"], time.time()
+    if said:
+        up, until = False, end.stat().st_mtime
+    elif not up:
+        until = (folder / "log").stat().st_mtime
+    state, code, why = (RunState.RUNNING, None, "") if up else ending(said, stopped="stopped" in asked)
+    return {
+        "name": asked["name"],
+        "command": asked["command"],
+        "asked": asked.get("asked", ""),
+        "recipe": asked["recipe"],
+        "folder": asked["folder"],
+        "since": since,
+        "state": state,
+        "code": code,
+        "why": why,
+        "seconds": max(0.0, until - since),
+        "path": str(folder),
+    }
+
+
+def ending(said: str, *, stopped: bool) -> Tuple[RunState, Optional[int], str]:
+    """Return state, exit code and reason of a run that has ended, from what its service wrote of it."""
+    if not said:
+        return RunState.LOST, None, "it ended with the box, or was killed before it could tell"
+    result, how, status, system = said.split(",")
+    if how not in ("exited", "killed", "dumped"):
+        return RunState.LOST, None, f"systemd could not run it: {result}"
+    code = int(status) if how == "exited" else 128 + signal.Signals[f"SIG{status}"]
+    signs = [
+        (stopped, RunState.STOPPED, ""),
+        (result == "oom-kill", RunState.FAILED, "the box ran out of memory"),
+        (system == "stopping", RunState.LOST, "the box was shut down"),
+        (status in ("TERM", "KILL", "HUP"), RunState.LOST, f"somebody sent it signal {status}"),
+        (how != "exited", RunState.FAILED, f"signal {status}"),
+    ]
+    for holds, state, why in signs:
+        if holds:
+            return state, code, why
+    return RunState.FAILED if code else RunState.DONE, code, ""
+
+
+# -- what a client can ask
+
+
+def stop(request: requests.Stop, account: Account) -> None:
+    """End a run that goes on; answer with it in any case."""
+    folder = folder_of(account, request["name"])
+    if looks([folder])[0]["state"] == RunState.RUNNING:
+        # First: whoever follows must see why it ends.
+        write(folder / "run.json", json.dumps({**about(folder), "stopped": round(time.time(), 3)}), 0o644)
+        systemctl("systemctl", "stop", run_unit(folder.name))
+    say({"event": Kind.RUN, **looks([folder])[0]})
+
+
+def runs(_request: requests.Question, account: Account) -> None:
+    """Answer with all runs."""
+    say({"event": Kind.RUNS, "runs": looks(folders(account))})
+
+
+def log(request: requests.Log, account: Account) -> None:
+    """Answer with a run's log and, once it has ended, how."""
+    folder = folder_of(account, request["name"])
+    position, path = request["position"], folder / "log"
+    if path.is_symlink():
+        raise Refused(f"{path} is a link, and would be read as root", "see where it leads: fab ssh")
+    if position < 0:
+        position = tail(path, request["lines"])
+    for now in states(folder):
+        over = now["state"] != RunState.RUNNING
+        for line, after in log_after(path, position, ended=over or not request["follow"]):
+            position = after
+            say({"event": Kind.LOG, "step": folder.name, "line": line, "position": position})
+        if over:
+            say({"event": Kind.ENDED, **now})
+        if over or not request["follow"]:
+            return
+
+
+def states(folder: Path) -> Iterator[RunRow]:
+    """Yield the state of a run again and again; the last one is that of its end."""
+    up, looked = True, 0
+    while True:
+        now = look(folder, up=up) if looked % 10 else looks([folder])[0]
+        up = now["state"] == RunState.RUNNING
+        yield now
+        if not up:
+            return
+        looked += 1
+        time.sleep(LOOK)
+
+
+def tail(log: Path, lines: int) -> int:
+    """Return the position of the last so many lines of a log; 0, its beginning, for 0 lines."""
+    size = log.stat().st_size
+    want = 4096
+    while lines:
+        with log.open("rb") as file:
+            file.seek(max(0, size - want))
+            data = file.read(size - file.tell())
+        # A line that has no end yet counts; the break at the very end begins none.
+        ends = [match.end() for match in re.finditer(rb"\n", data[:-1])]
+        if len(ends) >= lines:
+            return size - len(data) + ends[-lines]
+        if want >= size:
+            break
+        want *= 16
+    return 0

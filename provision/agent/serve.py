@@ -1,0 +1,83 @@
+"""The way in: answers one request of a client. The launcher that comes over SSH calls `main`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import threading
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from provision.agent.paths import BUNDLE
+from provision.agent.reply import Refused, beat, say
+from provision.agent.steps import open_bundle
+from provision.agent.verbs import Verb
+from provision.agent.words import Kind
+
+if TYPE_CHECKING:
+    from typing import Optional
+
+    from provision.agent.wire.requests import Ask, Whole
+
+SETUP = {Verb.APPLY: "apply", Verb.PLAN: "apply", Verb.FOLLOW: "apply", Verb.STATUS: "facts", Verb.FACTS: "facts"}
+"""Verb → the module whose function of that name answers: of setups, which know no account."""
+ACCOUNT = {
+    **dict.fromkeys((Verb.OVERVIEW, Verb.JOURNAL), "overview"),
+    **dict.fromkeys((Verb.RUNS, Verb.STOP, Verb.LOG), "runs"),
+    Verb.START: "start",
+    **dict.fromkeys((Verb.FILES, Verb.TREE), "transfer"),
+    **dict.fromkeys((Verb.ORDER, Verb.ARRIVED, Verb.BEGIN, Verb.FINISH), "datasets"),
+    **dict.fromkeys((Verb.VOLUME, Verb.SYNC, Verb.GROW, Verb.RELEASE), "volume"),
+    **dict.fromkeys((Verb.CHECK, Verb.RESTORE), "restore"),
+}
+"""The same, of what is done in an account's folders."""
+
+
+def main(ask: Ask, whole: Optional[Whole] = None) -> None:
+    """Answer what the command line asks for, or the `whole` request that came with this program.
+
+    Raises `SystemExit` with what went wrong.
+    """
+    os.umask(0o022)
+    try:
+        if whole is None:
+            whole = _small(ask) or _asked_for()
+        _answer(whole)
+    except Refused as refusal:
+        say({"event": Kind.REFUSED, "problem": str(refusal), "hint": refusal.hint, "missing": refusal.missing})
+    except OSError as error:
+        raise SystemExit(f"gpurig: {error}") from error
+
+
+def _small(ask: Ask) -> Optional[Whole]:
+    """Return the request on the command line, with the bundle that this box has; None where that is not enough."""
+    request = ask.get("request")
+    if request is None:
+        return None
+    if request["verb"] != Verb.FOLLOW:
+        try:
+            text = BUNDLE.read_text(encoding="utf-8")
+            if open_bundle(text)["digest"] != request["digest"]:
+                return None
+        except (OSError, ValueError):
+            return None
+        request["bundle"] = text
+    return {"request": request, "account": {"user": "", "mount_point": "", "volume_id": ""}, "agent": None}
+
+
+def _asked_for() -> Whole:
+    """Ask the client for the whole request."""
+    say({"event": Kind.SEND, "agent": False})
+    whole: Whole = json.loads(zlib.decompress(sys.stdin.buffer.read()))
+    return whole
+
+
+def _answer(whole: Whole) -> None:
+    verb = Verb(whole["request"]["verb"])
+    # A setup that is being started is never left in the middle; whoever waits for a run may wait for days.
+    threading.Thread(target=beat, kwargs={"leave": verb in ACCOUNT}, daemon=True).start()
+    module: Any = importlib.import_module(f"provision.agent.{SETUP.get(verb) or ACCOUNT[verb]}")
+    arguments = (whole["request"], whole["account"]) if verb in ACCOUNT else (whole["request"],)
+    getattr(module, verb.value)(*arguments)

@@ -1,0 +1,63 @@
+"""The service that a setup is: it outlives whoever asked for it, and a boot goes on with it.
+
+Where there is no systemd, it is a session of its own.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from provision.agent.files import write
+from provision.agent.paths import HOME, MACHINE_HOME, PENDING, PROGRAMS, SETUP_UNIT
+from provision.agent.processes import must
+
+CURRENT = PROGRAMS / "current"
+SETUP_MODULE = "provision.agent.setup"
+SETUP = f"""[Unit]
+Description=gpurig: the provisioning run in progress
+ConditionPathExists={PENDING}
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+WorkingDirectory={CURRENT}
+ExecStart=/usr/bin/python3 -m {SETUP_MODULE}
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def has_systemd() -> bool:
+    """Return whether systemd runs this machine."""
+    return Path("/run/systemd/system").is_dir()
+
+
+def use_this_program() -> None:
+    """Make the program that runs now the one that carries the next setup, also after a boot."""
+    fresh = CURRENT.with_name(f"{CURRENT.name}.new")
+    PROGRAMS.mkdir(parents=True, exist_ok=True)
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(Path(__file__).parents[2])
+    fresh.replace(CURRENT)
+
+
+def start_setup() -> None:
+    """Start the service that carries the pending setup. Raises `OSError` with systemd's words.
+
+    Another home than the machine's is somebody's trial: no service, and no boot goes on with it.
+    """
+    if HOME != MACHINE_HOME or not has_systemd():
+        null = subprocess.DEVNULL
+        command = [sys.executable, "-m", SETUP_MODULE]
+        subprocess.Popen(command, cwd=CURRENT, start_new_session=True, stdin=null, stdout=null, stderr=null)
+        return
+    path = Path("/etc/systemd/system") / SETUP_UNIT
+    if not path.exists() or path.read_text(encoding="utf-8") != SETUP:
+        write(path, SETUP, 0o644)
+    must("systemctl", "--quiet", "enable", SETUP_UNIT)
+    must("systemctl", "--quiet", "start", "--no-block", SETUP_UNIT)

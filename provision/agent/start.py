@@ -1,0 +1,134 @@
+"""A run is started: its name, its folder, its service."""
+
+from __future__ import annotations
+
+import json
+import pwd
+import re
+import shlex
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.agent.accounts import give, make_folder
+from provision.agent.files import lock, write
+from provision.agent.mount import need_mounted
+from provision.agent.paths import run_unit
+from provision.agent.processes import run
+from provision.agent.reply import Refused, say
+from provision.agent.runs import LOCK, looks
+from provision.agent.service import has_systemd
+from provision.agent.steps import mark_of
+from provision.agent.words import Kind
+
+if TYPE_CHECKING:
+    from provision.agent.wire import requests
+    from provision.agent.wire.documents import Account, RunFile
+
+GRACE = 10
+"""Seconds from the request to end to the kill."""
+BLANK = 256
+"""Bytes that a run's `end` has from the start."""
+ENDED = 'echo "$SERVICE_RESULT,$EXIT_CODE,$EXIT_STATUS,$(systemctl is-system-running)" 1<>"$GPURIG_RUN/end"'
+# A name for a run is made from what is run, not from what runs it.
+INTERPRETERS = re.compile(r"(python|pypy|lua|ruby|perl)[0-9.]*|th|luajit|node|bash|sh|env|exec|nohup|nice|time|sudo")
+
+
+def start(request: requests.Start, account: Account) -> None:
+    """Start a run and answer with it."""
+    place = Path(account["mount_point"])
+    if not has_systemd():
+        raise Refused("this host has no systemd, and a run is a systemd service")
+    need_mounted(account)
+    recipe = request["recipe"]
+    if recipe and mark_of(recipe) is None:
+        raise Refused(f'recipe "{recipe}" is not installed on this host', f"install it: fab setup-{recipe}")
+    with lock(LOCK):
+        name = request["name"] or free_name(place / "runs", request["command"])
+        folder = place / "runs" / name
+        make_folder(folder.parent, account["user"])
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            raise Refused(
+                f'there is a run "{name}" already',
+                f"take another name, or none; see it: fab logs {name}; or forget it: rm -r {folder} on the host",
+            ) from None
+        try:
+            _launch(request, account, folder)
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+    say({"event": Kind.RUN, **looks([folder])[0]})
+
+
+def free_name(runs: Path, command: str) -> str:
+    """Return a name that no run has, made from the command: `train-1` for `python train.py`."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = command.split()
+    words = [word for word in words if not re.fullmatch(r"-.*|\w+=.*", word)]
+    said = next((word for word in words if not INTERPRETERS.fullmatch(Path(word).name)), "run")
+    stem = re.sub(r"[^a-z0-9]+", "-", Path(said).stem.lower())[:24].strip("-") or "run"
+    taken = [path.name[len(stem) + 1 :] for path in runs.glob(f"{stem}-*")]
+    return f"{stem}-{1 + max((int(end) for end in taken if end.isdecimal()), default=0)}"
+
+
+def _launch(request: requests.Start, account: Account, folder: Path) -> None:
+    """Fill a run's folder and start its service."""
+    user, command = account["user"], request["command"]
+    work = _working_folder(request, account, folder)
+    exports = [f'export {name}="{value}"' for name, value in request["exports"]]
+    exports += [f"export {name}={shlex.quote(value)}" for name, value in request["env"].items()]
+    (folder / "script").write_text("\n".join(["#!/bin/bash", *exports, command, ""]), encoding="utf-8")
+    (folder / "log").touch()
+    (folder / "end").write_text(" " * (BLANK - 1) + "\n", encoding="ascii")
+    (folder / "results").mkdir()
+    for path in (folder, *folder.iterdir()):
+        give(path, user)
+    about: RunFile = {
+        "name": folder.name,
+        "folder": str(work),
+        "command": command,
+        "asked": request["asked"],
+        "recipe": request["recipe"],
+        "user": user,
+        "since": round(time.time(), 3),
+    }
+    write(folder / "run.json", json.dumps(about), 0o644)
+    properties = {
+        "Type": "exec",  # a service that cannot even begin fails here and now
+        "User": user,
+        "WorkingDirectory": str(work),
+        "StandardOutput": f"append:{folder}/log",
+        "StandardError": "inherit",
+        "KillSignal": "SIGTERM",
+        "TimeoutStopSec": str(GRACE),
+        # Without a "+": systemd 249 writes that down in a way that it cannot read back at a reload.
+        "ExecStopPost": f"/bin/sh -c {shlex.quote(ENDED)}",
+    }
+    # Python keeps what it prints back where no terminal reads it: a log that is followed shows it at once.
+    env = {"GPURIG_RESULTS": f"{folder}/results", "GPURIG_RUN": str(folder), "PYTHONUNBUFFERED": "1"}
+    words = ["systemd-run", "--quiet", "--collect", f"--unit={run_unit(folder.name)}"]
+    words += [f"--description=gpurig run {folder.name}"]
+    words += [f"--property={key}={value}" for key, value in properties.items()]
+    words += [f"--setenv={key}={value}" for key, value in env.items()]
+    done = run(*words, "/bin/bash", "--login", f"{folder}/script")
+    if done.returncode:
+        raise OSError(f"systemd did not start the run: {done.stderr.strip()}")
+
+
+def _working_folder(request: requests.Start, account: Account, folder: Path) -> Path:
+    """Return where the command runs: in the folder asked for, the synced one beside it, or the run's own."""
+    work = Path(account["mount_point"]) / "work"
+    if request["folder"]:
+        home = pwd.getpwnam(account["user"]).pw_dir
+        asked = work / re.sub(r"^~(?=/|$)", home, request["folder"])
+        if not asked.is_dir():
+            there = ", ".join(sorted(path.name for path in work.glob("*"))) or "none yet"
+            raise Refused(f"there is no folder {asked} on the host", f"synced folders: {there}; fab sync sends one")
+        return asked
+    beside = work / request["beside"] if request["beside"] else folder
+    return beside if beside.is_dir() else folder

@@ -1,0 +1,181 @@
+"""The steps of a bundle: looked at, installed, marked as done."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from provision.agent.files import load, remove, write
+from provision.agent.paths import BEGUN, HOME, LOGS, MARKS, PROFILE
+from provision.agent.words import Kept, StepState
+
+if TYPE_CHECKING:
+    from typing import Optional, Tuple
+
+    from provision.agent.keeper import Keeper
+    from provision.agent.wire.documents import Bundle, Mark, Step
+
+TIMEOUT = 256
+"""What stands for an exit code, above all that there are, where a script ran out of time."""
+VERIFY_SECONDS = 120
+
+
+@functools.lru_cache(maxsize=1)
+def open_bundle(text: str) -> Bundle:
+    """Return the bundle in `text`. Raises `OSError` for one whose digest is not that of its content."""
+    try:
+        bundle: Bundle = json.loads(text)
+        body = {key: value for key, value in bundle.items() if key != "digest"}
+        canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
+        if hashlib.sha256(canonical).hexdigest() == bundle.get("digest"):
+            return bundle
+    except (ValueError, AttributeError):
+        pass
+    raise OSError("the bundle arrived damaged; send it again")
+
+
+def unpack(bundle: Bundle, folder: Path) -> None:
+    """Write a bundle's scripts into an empty folder, from where they run."""
+    (folder / "lib.sh").write_text(bundle["lib"], encoding="utf-8")
+    for step in bundle["steps"]:
+        (folder / f"{step['name']}.install").write_text(step["install"], encoding="utf-8")
+        (folder / f"{step['name']}.verify").write_text(step["verify"], encoding="utf-8")
+
+
+def script(path: Path, log: BinaryIO, seconds: int, **env: str) -> int:
+    """Run a script with its output in `log`; returns its exit code, `TIMEOUT` when it ran out of time."""
+    process = subprocess.Popen(
+        ["/bin/bash", str(path)],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "GPURIG_HOME": str(HOME), "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive", **env},
+        cwd="/",
+        start_new_session=True,
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        log.write(f"\ngpurig: not done after {seconds} s; killed\n".encode("ascii"))
+        return TIMEOUT
+    finally:
+        # A process that a script leaves behind would go on changing the host after its step has ended.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def begun(name: str) -> Path:
+    """Return the file that is there from the moment a step's install begins until it is done."""
+    return BEGUN / name
+
+
+def sweep(install: Path) -> None:
+    """Kill what an install left running, in whatever session: after its timeout, or after its setup was killed.
+
+    Under systemd the service takes its processes with it; this is for where there is none. An install is known by its
+    environment, which outlives double forks and says whose it is. Thrice, for what forked while we looked.
+    """
+    ours = f"GPURIG_INSTALL={install}".encode()
+    for _ in range(3):
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if ours in environ.read_bytes().split(b"\0"):
+                    os.kill(int(environ.parent.name), signal.SIGKILL)
+            except OSError:
+                pass
+
+
+def verified(step: Step, folder: Path, log: BinaryIO) -> bool:
+    """Return whether a step's files are in place and its verify script says yes. Reads only."""
+    for file in step["files"]:
+        try:
+            same = Path(file["path"]).read_bytes() == file["content"].encode("utf-8")
+            why = "" if same else f"{file['path']} is not as the recipe has it"
+        except OSError as error:
+            why = str(error)
+        if why:
+            log.write(f"gpurig: {why}\n".encode("utf-8"))
+            return False
+    return script(folder / f"{step['name']}.verify", log, VERIFY_SECONDS) == 0
+
+
+def mark_of(name: str) -> Optional[Mark]:
+    """Return what there is to say of a step that was done, None where it never was."""
+    mark: Optional[Mark] = load(MARKS / f"{name}.json")
+    return mark
+
+
+def state_of(step: Step, folder: Path) -> StepState:
+    """Return how a step is, by its marks and its verify script."""
+    if begun(step["name"]).exists():
+        return StepState.INTERRUPTED
+    done = mark_of(step["name"])
+    with (folder / f"{step['name']}.verify.log").open("wb", buffering=0) as log:
+        if not verified(step, folder, log):
+            return StepState.BROKEN if done else StepState.MISSING
+    if not done:
+        return StepState.FOUND
+    return StepState.PRESENT if done["digest"] == step["digest"] else StepState.CHANGED
+
+
+def mark(step: Step, how: StepState) -> None:
+    """Record that a step is done, and hand its environment to login shells."""
+    profile = PROFILE / f"gpurig-{step['name']}.sh"
+    lines = [f'export {name}="{value}"\n' for name, value in sorted(step["env"].items())]
+    if lines:
+        write(profile, "".join(lines), 0o644)
+    else:
+        remove(profile)
+    done: Mark = {"digest": step["digest"], "version": step["version"], "how": how, "at": round(time.time(), 3)}
+    write(MARKS / f"{step['name']}.json", json.dumps(done))
+    remove(begun(step["name"]))
+
+
+def _attempt(step: Step, folder: Path, log: BinaryIO, **env: str) -> Tuple[int, str]:
+    """Write a step's files, run its install, look at what it made; returns its exit code and what went wrong."""
+    for file in step["files"]:
+        write(Path(file["path"]), file["content"], int(file["mode"], 8))
+    place = begun(step["name"])
+    code = script(folder / f"{step['name']}.install", log, step["timeout"], GPURIG_INSTALL=str(place), **env)
+    if code == TIMEOUT:
+        sweep(place)
+    if code == 0 and not verified(step, folder, log):
+        return 1, "its install ended without an error, but its verify script says no"
+    why = {0: "", TIMEOUT: f"not done after {step['timeout']} s"}
+    return code, why.get(code, f"exit code {code}" if code > 0 else f"killed by signal {-code}")
+
+
+def install(step: Step, folder: Path, keeper: Optional[Keeper], *, rebooted: bool) -> Tuple[int, str, Kept]:
+    """Install a step, unless a reboot was all that it still needed, or what was kept of it does.
+
+    Returns its exit code, what went wrong, and how much of it came from the job volume.
+    """
+    free = shutil.disk_usage("/").free / 2**30
+    if free < step["disk_gib"]:
+        return 1, f"it needs {step['disk_gib']:.1f} GiB free on /, and there are {free:.1f}", Kept.NOTHING
+    write(begun(step["name"]), "")
+    env = {"GPURIG_REBOOTED": "1" if rebooted else ""}
+    with (LOGS / f"{step['name']}.log").open("ab", buffering=0) as log:
+        if rebooted and verified(step, folder, log):
+            return 0, "", Kept.NOTHING
+        if not (keeper and step["key"]):
+            return (*_attempt(step, folder, log, **env), Kept.NOTHING)
+        build = keeper.build(step, log)
+        if build.put_back() and verified(step, folder, log):
+            return 0, "", build.done(whole=True)
+        build.watch()
+        code, why = _attempt(step, folder, log, **env, **build.env)
+        if code and build.give_up():
+            build.watch()
+            code, why = _attempt(step, folder, log, **env, **build.env)
+        return code, why, Kept.NOTHING if code else build.done(whole=False)

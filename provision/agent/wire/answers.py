@@ -1,0 +1,222 @@
+"""Events that answer a question."""
+
+from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
+
+from provision.agent.wire.documents import DataSet, Disk, Mark, Pending, ReadyMark, RunRow
+from provision.agent.wire.setups import Failed, Ready, Reboot, Recorded
+from provision.agent.words import Kind, StepState
+
+
+class Plan(TypedDict):
+    """What a setup would find."""
+
+    event: Literal[Kind.PLAN]
+    steps: Dict[str, StepState]
+    running: bool
+
+
+class Machine(TypedDict):
+    """What the machine is."""
+
+    os: str
+    """ "ubuntu-22.04"."""
+    kernel: str
+    gpus: List[List[str]]
+    """Name, compute capability and driver version of each GPU that the driver sees."""
+    pci: List[List[str]]
+    """Slot, number ("2204") and udev's name of each of NVIDIA's GPUs, driver or not."""
+    nouveau: bool
+    secure_boot: bool
+    disk_free_gib: float
+    memory_gib: float
+    boot_id: str
+
+
+class Facts(Machine):
+    """What the machine is."""
+
+    event: Literal[Kind.FACTS]
+
+
+class State(Machine):
+    """What is installed, what is half done, what runs now, and how the last setup ended."""
+
+    marks: Dict[str, Mark]
+    interrupted: List[str]
+    ready: Optional[ReadyMark]
+    pending: Optional[Pending]
+    running: bool
+    last: Union[Ready, Failed, Reboot, None]
+
+
+class Status(State):
+    """The state alone."""
+
+    event: Literal[Kind.STATUS]
+
+
+class Overview(State):
+    """The state, and how full and busy the box is."""
+
+    event: Literal[Kind.OVERVIEW]
+    runs: List[RunRow]
+    """Those that go on."""
+    services: Dict[str, str]
+    loads: List[List[str]]
+    """Use in %, used and whole memory in MiB, °C of each GPU, as the driver says it."""
+    disks: List[Disk]
+    mounted: bool
+    """Whether the job volume is at its mount point."""
+    datasets: List[DataSet]
+
+
+class Journal(TypedDict):
+    """What was done on the box, and when."""
+
+    event: Literal[Kind.JOURNAL]
+    now: float
+    boots: List[List[float]]
+    """First and last sign of life of each."""
+    events: List[Recorded]
+    alive: str
+    """The setup that goes on."""
+    runs: List[RunRow]
+
+
+class Tail(TypedDict):
+    """The end of a log."""
+
+    event: Literal[Kind.TAIL]
+    kind: Literal["step", "run"]
+    name: str
+    lines: List[str]
+    whole: bool
+    size: int
+    why: str
+
+
+class Run(RunRow):
+    """A run that was asked for."""
+
+    event: Literal[Kind.RUN]
+
+
+class Ended(RunRow):
+    """The run that was followed, at its end."""
+
+    event: Literal[Kind.ENDED]
+
+
+class Runs(TypedDict):
+    """All runs, the newest first."""
+
+    event: Literal[Kind.RUNS]
+    runs: List[RunRow]
+
+
+class File(TypedDict):
+    """A file to fetch."""
+
+    event: Literal[Kind.FILE]
+    goal: str
+    path: str
+    size: int
+    sha256: str
+    part: int
+    """Bytes that the client has."""
+    prefix: str
+    """SHA-256 of so many here; "" where there are not so many."""
+
+
+class Tree(TypedDict):
+    """What a synced folder holds."""
+
+    event: Literal[Kind.TREE]
+    files: Dict[str, Tuple[int, int, int, str]]
+    """Path → bytes, time of change in whole seconds, mode, goal of a link."""
+    rsync: bool
+
+
+class Arrived(TypedDict):
+    """How much of an upload is here."""
+
+    event: Literal[Kind.ARRIVED]
+    size: int
+    sha256: str
+    room: int
+    there: bool
+    """Whether the data set that it is for is there already."""
+
+
+class Begun(TypedDict):
+    """Where to upload a folder to."""
+
+    event: Literal[Kind.BEGUN]
+    path: str
+
+
+class Ordered(TypedDict):
+    """The files are written."""
+
+    event: Literal[Kind.ORDERED]
+
+
+class Finished(TypedDict):
+    """The data set has its name."""
+
+    event: Literal[Kind.FINISHED]
+
+
+class Checked(TypedDict):
+    """The restore can be."""
+
+    event: Literal[Kind.CHECKED]
+
+
+class Whole(TypedDict):
+    """All files have been told of."""
+
+    event: Literal[Kind.WHOLE]
+
+
+class Volume(TypedDict):
+    """The job volume and its file system."""
+
+    event: Literal[Kind.VOLUME]
+    device: str
+    device_bytes: int
+    mounted: bool
+    total: int
+    free: int
+    files: int
+
+
+class Synced(TypedDict):
+    """All that was in memory is on the disks; `mounted`: whether the job volume is one of them."""
+
+    event: Literal[Kind.SYNCED]
+    mounted: bool
+
+
+class Released(TypedDict):
+    """`busy`: a restore goes on, and has the volume; `mounted`: whether it was."""
+
+    event: Literal[Kind.RELEASED]
+    busy: bool
+    mounted: bool
+
+
+class Copying(TypedDict):
+    """How far a restore is."""
+
+    event: Literal[Kind.COPYING]
+    done: int
+    total: int
+
+
+class Restored(TypedDict):
+    """Where a restored path is, and where what had been there."""
+
+    event: Literal[Kind.RESTORED]
+    path: str
+    aside: str

@@ -1,0 +1,172 @@
+"""Documents inside requests and events, and on the box's disk."""
+
+from typing import Dict, List, Optional, TypedDict
+
+from provision.agent.words import RunState, StepState
+
+
+class FileRow(TypedDict):
+    """A file that a step puts on the box."""
+
+    path: str
+    mode: str
+    """Octal."""
+    content: str
+
+
+class Step(TypedDict):
+    """A step of a bundle, as `provision.bundle.step.Step` has it, and its digest."""
+
+    name: str
+    version: str
+    install: str
+    verify: str
+    files: List[FileRow]
+    env: Dict[str, str]
+    timeout: int
+    """Seconds."""
+    disk_gib: float
+    reboot: bool
+    undo: str
+    notes: List[str]
+    keeps: List[str]
+    key: str
+    digest: str
+
+
+class KeptAbout(TypedDict):
+    """What keeps builds of a bundle's steps."""
+
+    mount: str
+    volume: str
+    apart: List[str]
+    """Steps of which nothing is kept."""
+
+
+class _Bundle(TypedDict):
+    format: int
+    name: str
+    steps: List[Step]
+    lib: str
+    digest: str
+
+
+class Bundle(_Bundle, total=False):
+    """All that a setup does."""
+
+    kept: KeptAbout
+
+
+class Pending(TypedDict):
+    """A setup that has not ended."""
+
+    run: str
+    name: str
+    digest: str
+    rebooted: List[str]
+    """Steps that have had their reboot."""
+    fresh: bool
+    """Whether it installs again what is there."""
+
+
+class Mark(TypedDict):
+    """A step that is done."""
+
+    digest: str
+    version: str
+    how: StepState
+    at: float
+
+
+class ReadyMark(TypedDict):
+    """The last bundle of which all steps verified."""
+
+    name: str
+    digest: str
+    at: float
+
+
+class RunRow(TypedDict):
+    """A run."""
+
+    name: str
+    command: str
+    asked: str
+    """What the user typed, where the command is how gpurig does that: "fab dataset-get https://…"."""
+    recipe: str
+    folder: str
+    """Where it works."""
+    since: float
+    state: RunState
+    code: Optional[int]
+    """Its exit code, 128 + n for signal n; None while it runs and where it is lost without one."""
+    why: str
+    seconds: float
+    path: str
+    """Its own folder: run.json, script, log, results/."""
+
+
+class _RunFile(TypedDict):
+    name: str
+    command: str
+    recipe: str
+    folder: str
+    user: str
+    since: float
+
+
+class RunFile(_RunFile, total=False):
+    """A run's run.json."""
+
+    asked: str
+    stopped: float
+    """When `fab stop` ended it."""
+
+
+class _Part(TypedDict):
+    part: str
+    size: int
+    sha256: str
+
+
+class Part(_Part, total=False):
+    """A part of a kept build: an archive, or, with these keys, one large file."""
+
+    path: str
+    mode: int
+    owner: List[int]
+    mtime: int
+    """Nanoseconds."""
+
+
+class Index(TypedDict):
+    """A kept build: its parts, and the paths of what is in its archives."""
+
+    rows: List[Part]
+    paths: List[str]
+
+
+class Disk(TypedDict):
+    """A file system."""
+
+    path: str
+    free: int
+    total: int
+
+
+class DataSet(TypedDict):
+    """A data set on the job volume."""
+
+    name: str
+    whole: bool
+    counts: Dict[str, int]
+    """Pictures, in all and of each side."""
+
+
+class Account(TypedDict):
+    """Whose folders a request is about."""
+
+    user: str
+    mount_point: str
+    volume_id: str
+    """ "" where the mount point is a plain directory."""

@@ -1,0 +1,148 @@
+"""Events of every answer, and those of a setup: with `at` in the journal, with `offset` too where they are told."""
+
+from typing import Dict, List, Literal, TypedDict, Union
+
+from provision.agent.words import Kept, Kind, StepState
+
+
+class Send(TypedDict):
+    """The box asks for what it lacks: the request, and the program where `agent` says so."""
+
+    event: Literal[Kind.SEND]
+    agent: bool
+
+
+class Prompt(TypedDict):
+    """sudo asks for the password."""
+
+    event: Literal[Kind.PROMPT]
+    step: str
+    line: str
+
+
+class Alive(TypedDict):
+    """A sign of life."""
+
+    event: Literal[Kind.ALIVE]
+
+
+class _Log(TypedDict):
+    event: Literal[Kind.LOG]
+    step: str
+    """Step or run; "" for a line that is no event."""
+    line: str
+
+
+class Log(_Log, total=False):
+    """A line of a log."""
+
+    position: int
+    """In the log, after the line."""
+
+
+class Refused(TypedDict):
+    """The request cannot be met."""
+
+    event: Literal[Kind.REFUSED]
+    problem: str
+    hint: str
+    missing: bool
+    """Whether what was named is just not on this box."""
+
+
+class Started(TypedDict):
+    """A setup begins."""
+
+    event: Literal[Kind.STARTED]
+    run: str
+    offset: int
+    steps: Dict[str, StepState]
+
+
+class Joined(TypedDict):
+    """The same setup runs already, or another one that has to end first."""
+
+    event: Literal[Kind.JOINED, Kind.WAITING]
+    run: str
+    name: str
+
+
+class Unchanged(TypedDict):
+    """All is there."""
+
+    event: Literal[Kind.UNCHANGED]
+    steps: Dict[str, StepState]
+    since: float
+
+
+class _Recorded(TypedDict, total=False):
+    at: float
+    offset: int
+    """In the journal, after the event."""
+
+
+class Start(_Recorded):
+    """A setup begins, or goes on after a boot."""
+
+    event: Literal[Kind.START]
+    run: str
+    name: str
+    steps: List[str]
+
+
+class _StepEvent(_Recorded, total=False):
+    was: StepState
+    notes: List[str]
+    seconds: float
+    kept: Kept
+
+
+class StepEvent(_StepEvent):
+    """A step has another state: `was` and `notes` come with INSTALLING, `seconds` at its end, `kept` with INSTALLED."""
+
+    event: Literal[Kind.STEP]
+    run: str
+    step: str
+    state: StepState
+
+
+class Reboot(_Recorded):
+    """The box restarts, and goes on after it."""
+
+    event: Literal[Kind.REBOOT]
+    run: str
+    step: str
+
+
+class Ready(_Recorded):
+    """All steps have verified."""
+
+    event: Literal[Kind.READY]
+    run: str
+    name: str
+
+
+class Failed(_Recorded):
+    """A step failed, or the setup itself (step "")."""
+
+    event: Literal[Kind.FAILED]
+    run: str
+    step: str
+    why: str
+    log: str
+    """Path of the whole log."""
+    tail: List[str]
+    """Its last lines."""
+    undo: str
+
+
+class Lost(TypedDict):
+    """The setup was killed."""
+
+    event: Literal[Kind.LOST]
+    run: str
+    step: str
+
+
+Recorded = Union[Start, StepEvent, Reboot, Ready, Failed]
+"""What the journal holds, a line each."""

@@ -1,0 +1,100 @@
+"""The words of the wire: kinds of events, states of steps and runs."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Word(str, Enum):
+    """A word that is a plain string in JSON and in texts, whatever Python writes it."""
+
+    __str__ = str.__str__
+
+    def __format__(self, spec: str) -> str:
+        return str.__format__(self, spec)
+
+
+class Kind(Word):
+    """What an event tells. `wire` has the fields of each."""
+
+    SEND = "send"
+    PROMPT = "prompt"
+    ALIVE = "alive"
+    LOG = "log"
+    REFUSED = "refused"
+    # of a setup
+    STARTED = "started"
+    JOINED = "joined"
+    WAITING = "waiting"
+    UNCHANGED = "unchanged"
+    START = "start"
+    STEP = "step"
+    REBOOT = "reboot"
+    READY = "ready"
+    FAILED = "failed"
+    LOST = "lost"
+    # answers
+    PLAN = "plan"
+    STATUS = "status"
+    FACTS = "facts"
+    OVERVIEW = "overview"
+    JOURNAL = "journal"
+    TAIL = "tail"
+    RUN = "run"
+    RUNS = "runs"
+    ENDED = "ended"
+    FILE = "file"
+    WHOLE = "whole"
+    TREE = "tree"
+    ORDERED = "ordered"
+    ARRIVED = "arrived"
+    BEGUN = "begun"
+    FINISHED = "finished"
+    VOLUME = "volume"
+    SYNCED = "synced"
+    RELEASED = "released"
+    CHECKED = "checked"
+    COPYING = "copying"
+    RESTORED = "restored"
+
+
+ENDINGS = (Kind.READY, Kind.FAILED, Kind.REBOOT)
+"""Events of the journal after which nothing runs."""
+
+
+class StepState(Word):
+    """How a step is. What `plan` answers: the first six."""
+
+    PRESENT = "present"
+    FOUND = "found"
+    """There, and not by us."""
+    CHANGED = "changed"
+    MISSING = "missing"
+    BROKEN = "broken"
+    INTERRUPTED = "interrupted"
+    CHECKING = "checking"
+    INSTALLING = "installing"
+    INSTALLED = "installed"
+
+
+class Kept(Word):
+    """How much of a step came from the job volume."""
+
+    NOTHING = ""
+    WHOLE = "whole"
+    BUILT = "built"
+    FULL = "full"
+    """Nothing, and there is no room to keep all of it there."""
+
+
+class RunState(Word):
+    """How a run is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    """Exit code 0."""
+    FAILED = "failed"
+    STOPPED = "stopped"
+    """By `fab stop`."""
+    LOST = "lost"
+    """Killed from outside, or with the box."""

@@ -1,0 +1,74 @@
+"""A bundle: ordered steps for one host, as plain data with a digest. It travels in user-data or over SSH."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from provision.agent.wire.documents import KeptAbout
+
+FORMAT = 2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step:
+    """One recipe, rendered. `install` and `verify` are whole bash scripts."""
+
+    name: str
+    version: str
+    install: str
+    verify: str
+    files: tuple[dict[str, str], ...]
+    """Files to write before the install: path, mode (octal), content."""
+    env: dict[str, str]
+    timeout: int
+    """Seconds that the install may take."""
+    disk_gib: float
+    reboot: bool
+    undo: str
+    notes: tuple[str, ...]
+    """What is not as the recipe would have it by default, in words for the user: an unpinned mirror, another source."""
+    keeps: tuple[str, ...] = ()
+    """Folders whose content is worth keeping on the job volume."""
+    key: str = ""
+    """What that is kept under: a digest of all that it depends on; "" where nothing of the step is kept."""
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 over all that decides what the step does."""
+        content = (self.name, self.version, self.install, self.verify, self.files, self.env)
+        return hashlib.sha256(_canonical(content)).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """Ordered steps for one host, with the runner that executes them."""
+
+    name: str
+    steps: tuple[Step, ...]
+    lib: str
+    """The bash functions that the scripts use and no others; it lies beside them when they run."""
+    kept: KeptAbout | None = None
+    """What is to be known to keep builds on the job volume; None where nothing is kept."""
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Return the SHA-256 over everything in the bundle."""
+        return hashlib.sha256(_canonical(self._document())).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """Return the bundle as canonical JSON: what user-data carries and what SSH carries."""
+        return _canonical({**self._document(), "digest": self.digest})
+
+    def _document(self) -> dict[str, Any]:
+        steps = [{**dataclasses.asdict(step), "digest": step.digest} for step in self.steps]
+        document = {"format": FORMAT, "name": self.name, "steps": steps, "lib": self.lib}
+        return {**document, "kept": self.kept} if self.kept else document
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")

@@ -1,0 +1,1 @@
+"""The recipes: read, ordered, checked against images, GPUs and drivers, and documented."""

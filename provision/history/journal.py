@@ -1,0 +1,224 @@
+"""What was done on a host and when: the steps of each setup, the runs and the boots, with the ends of their logs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Self
+
+from provision.agent.verbs import Verb
+from provision.agent.words import Kept, Kind, StepState
+from provision.model.errors import GpurigError
+from provision.model.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from provision.agent.wire import answers, setups
+    from provision.transport.inventory import Host
+    from provision.transport.session import Session
+
+CHECKED = (StepState.CHECKING, StepState.PRESENT, StepState.FOUND)
+"""States of a step that wrote no log."""
+CUT_OFF = "cut off"
+"""The state of a step or setup that has neither ended nor goes on."""
+_WAS = {
+    StepState.CHANGED: "the recipe, the settings or the volume of the box had changed",
+    StepState.BROKEN: "it was there and did not verify any more",
+    StepState.INTERRUPTED: "it had not come to its end before",
+}
+_KEPT = {
+    Kept.WHOLE: "taken from the job volume",
+    Kept.BUILT: "its build taken from the job volume",
+    Kept.FULL: "the job volume has no room to keep all of it",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tail:
+    """The end of a log."""
+
+    lines: tuple[str, ...]
+    whole: bool
+    """Whether that is all of it."""
+    size: int | None = None
+    """Bytes of the whole log; None where it is gone, and these lines were kept elsewhere."""
+    why: str = ""
+    """Why there is none, where that is not for want of a log."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of a setup, from its check to its end."""
+
+    name: str
+    state: str
+    """present, found, installing (now), installed, failed, reboot (it asked for one), or cut off; or a newer word."""
+    begin: float
+    """Seconds of UTC, by the host's clock, as are all times here."""
+    end: float | None
+    """None while it goes on. Where it was cut off: when that was seen at the latest."""
+    notes: tuple[str, ...] = ()
+    """What was chosen, why it was installed once more, and what was at hand already."""
+    why: str = ""
+    """Why it failed."""
+    log: Tail | None = None
+    """None where a later install of the same step has overwritten it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setup:
+    """One run of the runner: the steps of a bundle, in order; a reboot in the middle does not end it."""
+
+    name: str
+    state: str
+    """ready, failed, installing (now) or cut off."""
+    begin: float
+    end: float | None
+    why: str
+    steps: tuple[Step, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Boot:
+    """The time from a boot of the machine to its end."""
+
+    begin: float
+    end: float | None
+    """The last sign of life; None: it is up."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Journal:
+    """All that one host tells."""
+
+    host: Host
+    now: float
+    """When it told, by its own clock."""
+    boots: tuple[Boot, ...]
+    setups: tuple[Setup, ...]
+    runs: tuple[Run, ...]
+    """The newest first, as `fab ps` has them."""
+    run_logs: Mapping[str, Tail]
+
+    @classmethod
+    def of(cls, session: Session, *, lines: int, logs: int) -> Self:
+        """Ask a host. `lines`: of each log, the last so many; `logs`: of so many runs, the newest."""
+        told, tails = None, []
+        for event in session.ask({"verb": Verb.JOURNAL, "lines": lines, "logs": logs}):
+            if event["event"] == Kind.JOURNAL:
+                told = event
+            elif event["event"] == Kind.TAIL:
+                tails.append(event)
+        if told is None:
+            raise GpurigError(f"{session.host} did not tell what was done on it")
+        return cls.from_events(session.host, told, tails)
+
+    @classmethod
+    def from_events(cls, host: Host, told: answers.Journal, tails: Sequence[answers.Tail]) -> Self:
+        """Read what a host has told."""
+        logs = {
+            (row["kind"], row["name"]): Tail(
+                lines=tuple(row["lines"]), whole=row["whole"], size=row["size"], why=row["why"]
+            )
+            for row in tails
+        }
+        boots = [Boot(begin=begin, end=end) for begin, end in told["boots"]]
+        boots[-1:] = [dataclasses.replace(boot, end=None) for boot in boots[-1:]]
+        setups = _setups(told["events"], told["alive"], [*(boot.end for boot in boots if boot.end), told["now"]])
+        return cls(
+            host=host,
+            now=told["now"],
+            boots=tuple(boots),
+            setups=_with_logs(setups, {name: log for (kind, name), log in logs.items() if kind == "step"}),
+            runs=tuple(Run.from_row(row) for row in told["runs"]),
+            run_logs={name: log for (kind, name), log in logs.items() if kind == "run"},
+        )
+
+
+def _setups(events: Sequence[setups.Recorded], alive: str, ends: Sequence[float]) -> list[Setup]:
+    """Return the setups, one after the other; `alive`: the one that goes on; `ends`: of each boot, and now.
+
+    One whose beginning was not told is left out.
+    """
+    groups: dict[str, list[setups.Recorded]] = {}
+    for event in events:
+        groups.setdefault(event["run"], []).append(event)
+    told = [group for group in groups.values() if group[0]["event"] == Kind.START]
+    # A setup that another one came after was over then, whether it could say so or not.
+    later = [*(group[0]["at"] for group in told[1:]), ends[-1]]
+    return [
+        _Reader(alive=group[0]["run"] == alive, ends=[*ends, bound]).read(group)
+        for group, bound in zip(told, later, strict=False)
+    ]
+
+
+@dataclasses.dataclass
+class _Reader:
+    """Makes a setup of its events."""
+
+    alive: bool
+    ends: Sequence[float]
+    """Moments each of which ends all that had begun before it; the last one at the latest."""
+    steps: list[Step] = dataclasses.field(default_factory=list)
+    open: Step | None = None
+
+    def read(self, events: Sequence[setups.Recorded]) -> Setup:
+        first, last = events[0], events[-1]
+        for event in events:
+            self._take(event)
+        ended = last["event"] in (Kind.READY, Kind.FAILED, Kind.REBOOT)
+        state = str(last["event"]) if ended else CUT_OFF
+        if self.alive:
+            state = str(StepState.INSTALLING)
+            self.steps += [dataclasses.replace(self.open, end=None)] if self.open else []
+        elif self.open:
+            self._close(CUT_OFF, self._over(self.open.begin))
+        end = None if self.alive else max([last["at"], *(step.end or 0 for step in self.steps)])
+        why = last["why"] if last["event"] == Kind.FAILED else ""
+        name = first["name"] if first["event"] == Kind.START else ""
+        return Setup(name=name, state=state, begin=first["at"], end=end, why=why, steps=tuple(self.steps))
+
+    def _over(self, begin: float) -> float:
+        return min((end for end in self.ends if end >= begin), default=self.ends[-1])
+
+    def _close(self, state: str, end: float, **more: Any) -> None:
+        if self.open:
+            self.steps.append(dataclasses.replace(self.open, state=state, end=end, **more))
+        self.open = None
+
+    def _take(self, event: setups.Recorded) -> None:
+        """Note what an event tells of the step that is open."""
+        if event["event"] == Kind.STEP:
+            self._step(event)
+        elif event["event"] == Kind.REBOOT:
+            self._close(str(Kind.REBOOT), event["at"])
+        elif event["event"] == Kind.FAILED:
+            kept = Tail(lines=tuple(event["tail"]), whole=False) if event["tail"] else None
+            self._close(str(Kind.FAILED), event["at"], why=event["why"], log=kept)
+        elif event["event"] == Kind.START and self.open:  # it goes on after a boot that came without a word
+            self._close(CUT_OFF, min(event["at"], self._over(self.open.begin)))
+
+    def _step(self, event: setups.StepEvent) -> None:
+        name, state, at = event["step"], str(event["state"]), event["at"]
+        if self.open is None or self.open.name != name:
+            self.open = Step(name=name, state=state, begin=at, end=None)
+        said = (_WAS.get(event.get("was", StepState.MISSING)), _KEPT.get(event.get("kept", Kept.NOTHING)))
+        notes = (*self.open.notes, *event.get("notes", ()), *filter(None, said))
+        self.open = dataclasses.replace(self.open, state=state, notes=notes)
+        if "seconds" in event:
+            self._close(state, at)
+
+
+def _with_logs(setups: Sequence[Setup], logs: Mapping[str, Tail]) -> tuple[Setup, ...]:
+    """Return the setups with each log at the last install that wrote to it; the others' are gone."""
+    left = dict(logs)
+    found: list[Setup] = []
+    for setup in reversed(setups):
+        steps = [
+            dataclasses.replace(step, log=left.pop(step.name))
+            if step.name in left and step.state not in CHECKED
+            else step
+            for step in reversed(setup.steps)
+        ]
+        found.append(dataclasses.replace(setup, steps=tuple(reversed(steps))))
+    return tuple(reversed(found))

@@ -1,0 +1,1 @@
+"""Plain data that every other room uses: errors, targets, platforms, tags. Imports nothing of gpurig."""

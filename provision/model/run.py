@@ -1,0 +1,57 @@
+"""A run: a command that goes on by itself on a host."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Self
+
+from provision.agent.words import RunState
+
+if TYPE_CHECKING:
+    from provision.agent.wire.documents import RunRow
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run, as the host tells of it."""
+
+    name: str
+    command: str
+    state: RunState
+    since: float
+    """When it was started, in seconds of UTC."""
+    seconds: float
+    """How long it ran, or has run until now."""
+    code: int | None = None
+    """Its exit code, 128 + n for signal n; None while it runs and where it is lost without one."""
+    why: str = ""
+    """What ended it, where that was neither the command itself nor `fab stop`."""
+    recipe: str = ""
+    folder: str = ""
+    """The command's working folder on the host."""
+    path: str = ""
+    """Its own folder on the host: run.json, script, log, results/."""
+    asked: str = ""
+    """What the user asked for, where the command is how gpurig does that: "fab dataset-get https://…"."""
+
+    @property
+    def shown(self) -> str:
+        """What it does, on one line: what the user asked for, else the command."""
+        return " ".join((self.asked or self.command).split())
+
+    @classmethod
+    def from_row(cls, row: RunRow) -> Self:
+        """Read what the host says of a run."""
+        return cls(
+            name=row["name"],
+            command=row["command"],
+            state=RunState(row["state"]),
+            since=row["since"],
+            seconds=row["seconds"],
+            code=row["code"],
+            why=row["why"],
+            recipe=row["recipe"],
+            folder=row["folder"],
+            path=row["path"],
+            asked=row["asked"],
+        )

@@ -1,0 +1,1 @@
+"""Job volumes, their snapshots, and images of boxes, as EC2 has them."""

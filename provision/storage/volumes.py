@@ -1,0 +1,196 @@
+"""The job volume of a host and its snapshots, as EC2 tells of them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from provision.model.errors import BadInput, GpurigError
+from provision.model.tags import FROM, HOST, NAME, PROJECT, STACK, VOLUME
+from provision.transport import ec2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from provision.transport.inventory import Host
+
+COMPLETED = "completed"
+IDENTITY = (PROJECT, STACK, HOST, VOLUME)
+"""The tags by which a job volume's snapshots are found; each carries its volume's own."""
+COPIED = "vol-ffffffff"
+"""The volume that EC2 names for every copy of a snapshot, whichever it was."""
+LOOK = 2.0
+"""Seconds between two questions to EC2 about what goes on."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A snapshot of a job volume."""
+
+    id: str
+    at: float
+    """When it was taken, in seconds of UTC; its data is of that moment, also where EC2 still copies it."""
+    state: str
+    """completed, pending or error."""
+    percent: int
+    """How much of it EC2 has copied."""
+    size_gib: int
+    """The volume's size then."""
+    description: str
+    volume: str
+    """What it was taken of, a volume that may be gone."""
+    source: str
+    """The snapshot that this volume was made from, "" where that is not known."""
+
+    def __str__(self) -> str:
+        state = "" if self.state == COMPLETED else f", {self.state}, {self.percent} %"
+        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.at))
+        return f"{self.id}  {day}  {self.size_gib} GiB{state}  {self.description}".rstrip()
+
+    @classmethod
+    def from_aws(cls, row: Mapping[str, Any]) -> Self:
+        """Read what EC2 says of a snapshot."""
+        return cls(
+            id=row["SnapshotId"],
+            at=row["StartTime"].timestamp(),
+            state=row["State"],
+            percent=int(row.get("Progress", "").rstrip("%") or 0),
+            size_gib=row["VolumeSize"],
+            description=row.get("Description", ""),
+            volume=row["VolumeId"],
+            source=named(row).get(FROM, ""),
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JobVolume:
+    """The EBS volume that is mounted on a host for its jobs, as it was when it was asked for."""
+
+    id: str
+    size_gib: int
+    state: str
+    """available, in-use, or what EC2 calls a volume that comes or goes."""
+    zone: str
+    attached_to: str
+    """The instance that has it; "" where none has."""
+    source: str
+    """The snapshot that it was made from; "" for one that began blank."""
+    tags: Mapping[str, str]
+    host: Host
+    ec2: Any = dataclasses.field(repr=False, compare=False)
+    """A boto3 client of the host's account and region."""
+
+    @classmethod
+    def of(cls, host: Host) -> Self:
+        """Ask EC2 for a host's volume.
+
+        Raises `BadInput` for a host without an EBS volume and `GpurigError` where EC2 has no answer or no such volume.
+        """
+        volume_id = host.target.volume_id if host.target else ""
+        if not volume_id:
+            hint = "only a box that `pulumi up` made has one; elsewhere the mount point is a plain directory"
+            raise BadInput([f"{host} has no EBS volume"], hint=hint)
+        account = client(host)
+        with answers(f"cannot ask EC2 about {volume_id} of {host}"):
+            row = account.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]
+        return cls(
+            id=volume_id,
+            size_gib=row["Size"],
+            state=row["State"],
+            zone=row["AvailabilityZone"],
+            attached_to=next((attachment["InstanceId"] for attachment in row["Attachments"]), ""),
+            source=row.get("SnapshotId") or "",
+            tags=named(row),
+            host=host,
+            ec2=account,
+        )
+
+    def identity(self) -> dict[str, str]:
+        """Return the tags that it shares with its snapshots only. Raises `GpurigError` where somebody removed them."""
+        if missing := [key for key in IDENTITY if key not in self.tags]:
+            message = f"{self.id} of {self.host} has lost its tags {', '.join(missing)}, which tell its snapshots"
+            hint = "pulumi refresh && pulumi up puts them back; on one that gpurig:jobVolume names: aws ec2 create-tags"
+            raise GpurigError(message, hint=hint)
+        return {key: self.tags[key] for key in IDENTITY}
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return the snapshots of this stack's host, the newest first; also those of volumes that it had before."""
+        filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in self.identity().items()]
+        with answers(f"cannot ask EC2 about the snapshots of {self.id}"):
+            pages = self.ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=filters)
+            found = [Snapshot.from_aws(row) for page in pages for row in page["Snapshots"]]
+        return sorted(found, key=lambda snapshot: snapshot.at, reverse=True)
+
+    def snapshot(self, tell: Callable[[Snapshot], None]) -> Snapshot:
+        """Take a snapshot and return it once EC2 has copied all of it; `tell` hears of it now and then.
+
+        Raises `GpurigError` where EC2 refuses it or gives it up. Stopped from outside, EC2 goes on copying.
+        """
+        tags = {NAME: self.tags.get(NAME, self.id), **self.identity(), FROM: self.source}
+        with answers(f"cannot take a snapshot of {self.id}"):
+            row = self.ec2.create_snapshot(
+                VolumeId=self.id,
+                Description=f"{self.host.name}: fab volume-snapshot",
+                TagSpecifications=[{"ResourceType": "snapshot", "Tags": pairs(tags)}],
+            )
+        taken = Snapshot.from_aws(row)
+        while taken.state == "pending":
+            tell(taken)
+            time.sleep(LOOK)
+            with answers(f"{taken.id} is being copied; cannot ask EC2 how far it is"):
+                taken = Snapshot.from_aws(self.ec2.describe_snapshots(SnapshotIds=[taken.id])["Snapshots"][0])
+        if taken.state != COMPLETED:
+            hint = "nothing was pruned; the same command takes another"
+            raise GpurigError(f"EC2 gave {taken.id} of {self.id} up: {taken.state}", hint=hint)
+        return taken
+
+    def prune(self, keep: int) -> tuple[list[Snapshot], list[Snapshot]]:
+        """Delete completed snapshots of this stack's host but the newest `keep` and the last one of each older volume.
+
+        The last one of a volume counts as any other where a later volume was made from it, and so has its jobs. Returns
+        what was deleted, and what is kept for that reason alone. Raises `BadInput` for fewer than one: the last one
+        stays. What is pending or failed is never touched.
+        """
+        if keep < 1:
+            raise BadInput([f"--keep {keep}: at least 1, as the last completed snapshot never goes"])
+        completed = [snapshot for snapshot in self.snapshots() if snapshot.state == COMPLETED]
+        last = {one.id if one.volume == COPIED else one.volume: one.id for one in reversed(completed)}
+        only = {*last.values()} - {self.source, *(snapshot.source for snapshot in completed)}
+        old = [snapshot for snapshot in completed[keep:] if snapshot.id not in only]
+        for snapshot in old:
+            with answers(f"cannot delete {snapshot.id}"):
+                self.ec2.delete_snapshot(SnapshotId=snapshot.id)
+        return old, [snapshot for snapshot in completed[keep:] if snapshot.id in only]
+
+
+def named(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags of what EC2 describes."""
+    return {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}
+
+
+def pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as EC2 takes them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def client(host: Host) -> Any:
+    """Return a boto3 client of EC2 in the host's account and region."""
+    with answers(f"cannot reach the AWS account of {host}"):
+        return ec2.client(host.profile, host.region)
+
+
+@contextlib.contextmanager
+def answers(wrong: str) -> Iterator[None]:
+    """Turn what boto3 raises into a `GpurigError` that begins with `wrong`."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, WaiterError  # noqa: PLC0415
+
+    try:
+        yield
+    except NoCredentialsError as error:
+        raise GpurigError(
+            f"{wrong}: there are no AWS credentials", hint="aws configure, or export AWS_PROFILE"
+        ) from error
+    except (BotoCoreError, ClientError, WaiterError) as error:
+        raise GpurigError(f"{wrong}: {error}") from error

@@ -1,0 +1,128 @@
+"""To bring a host to a recipe: for `fab setup`, and for what else needs a recipe there first."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import paramiko
+
+from provision.agent.paths import MACHINE_HOME
+from provision.agent.words import Kind
+from provision.bundle.render import render
+from provision.catalogue import compatibility
+from provision.catalogue.recipe import Catalogue
+from provision.model.errors import BadInput, GpurigError
+from provision.screen import progress
+from provision.tasks.option import pairs
+from provision.tasks.target import target_of
+from provision.transport.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provision.bundle.step import Bundle
+    from provision.model.target import Target
+    from provision.screen.progress import View
+    from provision.tasks.option import Choices
+    from provision.transport.inventory import Host
+
+OPTIONS = {
+    "fresh": "install again what is there already",
+    "upload": "RECIPE=FILE: send a file that the recipe installs from (a cuDNN tarball); may be given more than once",
+}
+JSON = "print every event as a line of JSON"
+NO_UPLOADS: Mapping[str, Path] = {}
+
+
+class SetUp:
+    """Brings hosts to a recipe; what is the same for several is rendered once."""
+
+    def __init__(
+        self,
+        config: Any,
+        choices: Choices,
+        *,
+        uploads: Mapping[str, Path] = NO_UPLOADS,
+        fresh: bool = False,
+        json: bool = False,
+    ) -> None:
+        self.config, self.choices = config, choices
+        self.uploads, self.fresh, self.json = uploads, fresh, json
+        self._catalogue = Catalogue()
+        self._lock = threading.Lock()
+        self._bundles: list[tuple[str, Target, Bundle]] = []
+
+    def on(self, host: Host, recipe: str, out: View) -> None:
+        """Bring one host to a recipe and show how it goes."""
+        with Session(host, self.config, tell=out.tell) as session:
+            session.begin()
+            target = self.choices.on(target_of(host, session))
+            bundle = self._bundle(recipe, target)
+            if problems := compatibility.driver_problems(self._catalogue, recipe, target, lambda: _driver(session)):
+                raise BadInput(problems)
+            steps = [step.name for step in bundle.steps]
+            wrong = [f"--upload {name}: {bundle.name} has no such step" for name in self.uploads if name not in steps]
+            if wrong:
+                raise BadInput(wrong, hint=f"allowed: {', '.join(steps)}")
+            for name, path in self.uploads.items():
+                _send(session, name, path, out)
+            events = session.apply(bundle, fresh=self.fresh)
+            if self.json:
+                progress.echo(events, host, out)
+                return
+            outcome = progress.Progress(host, bundle.name, steps, out).show(events)
+        if outcome == Kind.READY and "digits" in steps:
+            out.line("next: `fab tunnel` opens DIGITS at http://127.0.0.1:5000")
+
+    def _bundle(self, recipe: str, target: Target) -> Bundle:
+        """Return what is rendered for a target, once for all hosts with an equal one."""
+        with self._lock:
+            made = next((bundle for name, goal, bundle in self._bundles if (name, goal) == (recipe, target)), None)
+            if made is None:
+                made = render([recipe], target, self._catalogue)
+                self._bundles.append((recipe, target, made))
+            return made
+
+
+def _driver(session: Session) -> str:
+    """Return the version of the driver on a host, or "" where there is none."""
+    gpus = session.facts()["gpus"]
+    return str(gpus[0][2]) if gpus else ""
+
+
+def uploads(words: list[str] | None) -> dict[str, Path]:
+    """Return recipe → file. Raises `BadInput` for a word that is not RECIPE=FILE and for a file that is not there."""
+    files = {name: Path(path).expanduser() for name, path in pairs("upload", words, "RECIPE=FILE").items()}
+    if problems := [f"--upload {name}={p}: there is no such file" for name, p in files.items() if not p.is_file()]:
+        raise BadInput(problems)
+    return files
+
+
+def _send(session: Session, name: str, path: Path, out: View) -> None:
+    """Put a file where the recipe's install script looks for it, alone and whole, or not at all."""
+    suffix = "".join(path.suffixes[-2:]) if path.suffixes[-2:-1] == [".tar"] else path.suffix
+    folder = f"{MACHINE_HOME}/uploads"
+    goal = shlex.quote(f"{folder}/{name}{suffix}")
+    out.line(f"sending {path} ({path.stat().st_size / 2**20:.0f} MiB)")
+    try:
+        part = shlex.quote(_put(session, path, f".gpurig-upload-{name}"))
+        # An older upload of another suffix would leave the recipe two to choose from.
+        old = f"{shlex.quote(f'{folder}/{name}')}.*"
+        move = f"mkdir -p {folder} && chown root: {part} && rm -f {old} && mv -f {part} {goal}"
+        result = session.root(move)
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise GpurigError(f"{path} did not arrive on {session.host}: {error or type(error).__name__}") from error
+    if result.failed:
+        raise GpurigError(f"{path} did not arrive on {session.host}: {result.stderr.strip()}")
+
+
+def _put(session: Session, path: Path, name: str) -> str:
+    """Copy a file into the account's home folder, where only the account may read it; returns its path there."""
+    sftp = session.connection.sftp()
+    with sftp.open(name, "w") as empty:
+        empty.chmod(0o600)
+    sftp.put(str(path), name)
+    return str(sftp.normalize(name))

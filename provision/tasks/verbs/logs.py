@@ -1,0 +1,44 @@
+"""`fab logs`: what a run has said, on every host that has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provision.model.errors import BadInput
+from provision.tasks.following import follow as follow_run
+from provision.tasks.following import leaving
+from provision.tasks.verb import verb
+from provision.transport.session import Session
+from provision.work.runs import Runs
+
+if TYPE_CHECKING:
+    from provision.screen.progress import View
+    from provision.tasks.context import Context
+    from provision.transport.inventory import Host
+
+OPTIONS = {
+    "name": "which run; the newest where not given",
+    "follow": "go on until it ends; the exit code is then the run's",
+    "lines": "begin with the last so many; 0: with the first",
+}
+
+
+@verb(options=OPTIONS, argument="name", short_options=False)
+def logs(c: Context, *, name: str = "", follow: bool = False, lines: str = "100") -> None:
+    """Show the log of a run (fab logs [NAME])."""
+    if not lines.isdecimal():
+        raise BadInput([f"--lines {lines}: write a number of lines, or 0 for all"])
+    names: dict[str, str] = {}
+
+    def show(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            runs = Runs(session)
+            which = name or runs.newest().name
+            if follow:
+                names[host.name] = which
+                follow_run(runs, which, out, lines=int(lines))
+                return
+            out.line("\n".join(runs.log(which, lines=int(lines))))
+
+    with leaving(names):
+        c.each(show)

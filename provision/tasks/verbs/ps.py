@@ -1,0 +1,59 @@
+"""`fab ps`: the runs of every host, in one table."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from typing import TYPE_CHECKING
+
+from provision.model.words import took
+from provision.tasks.output import draw, tell
+from provision.tasks.verb import verb
+from provision.transport.session import Session
+from provision.work.runs import Runs
+
+if TYPE_CHECKING:
+    from provision.model.run import Run
+    from provision.screen.progress import View
+    from provision.tasks.context import Context
+    from provision.transport.inventory import Host
+
+
+@verb(json="print a line of JSON per run")
+def ps(c: Context) -> None:
+    """List the runs of every host, the newest first."""
+    found: dict[str, list[Run]] = {}
+
+    def ask(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            found[host.name] = Runs(session).all()
+
+    c.each(ask)
+    rows = [(host, run) for host in c.hosts for run in found.get(host.name, ())]
+    if c.json:
+        for host, run in rows:
+            print(json.dumps({"host": host.name, **dataclasses.asdict(run)}))
+    elif rows:
+        _print(rows, several=len(c.hosts) > 1)
+    if idle := [str(host) for host in c.hosts if found.get(host.name) == []]:
+        tell(f"no runs on {', '.join(idle)}; fab run -- CMD starts one")
+
+
+def _print(rows: list[tuple[Host, Run]], *, several: bool) -> None:
+    """Print a row per run; `several`: hosts, each row then says its own."""
+    from rich.box import SIMPLE  # noqa: PLC0415 - only this task draws a table
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    title = None if several else str(rows[0][0])
+    table = Table(box=SIMPLE, title=title, title_justify="left")
+    for head in (*(["host"] * several), "run", "state", "since", "took", "exit", "command"):
+        table.add_column(head)
+    for host, run in rows:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.since))
+        code = "" if run.code is None else str(run.code)
+        state = f"{run.state}: {run.why}" if run.why else run.state
+        # A command may hold what Rich would read as its markup.
+        table.add_row(*([host.name] * several), run.name, state, since, took(run.seconds), code, Text(run.shown))
+    draw(table)

@@ -1,0 +1,239 @@
+"""`fab status`: one screen on every host."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypedDict
+
+from provision.agent.verbs import Verb
+from provision.agent.wire.answers import Overview
+from provision.agent.words import Kind
+from provision.catalogue.recipe import Catalogue
+from provision.model.errors import GpurigError
+from provision.model.platforms import NO_GPU
+from provision.model.run import Run
+from provision.model.target import Target
+from provision.model.words import took
+from provision.storage.volumes import COMPLETED, JobVolume
+from provision.tasks.target import cards
+from provision.tasks.verb import verb
+from provision.transport.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from provision.agent.wire.documents import DataSet, Mark, RunRow
+    from provision.screen.progress import View
+    from provision.tasks.context import Context
+    from provision.transport.inventory import Host
+
+
+class Snapshot(TypedDict):
+    """A snapshot, as `--json` has it."""
+
+    id: str
+    at: float
+    state: str
+
+
+class Volume(TypedDict, total=False):
+    """What EC2 says of a job volume; `problem`: why it says nothing more than that."""
+
+    id: str
+    size_gib: int
+    state: str
+    snapshots: list[Snapshot]
+    problem: str
+
+
+Told = tuple[Overview, Volume]
+PATIENCE = 20
+"""Seconds that the answer of EC2 is waited for."""
+
+
+@verb(json="print the raw answer, a line per host")
+def status(c: Context) -> None:
+    """Show on one screen what every host is doing, how full it is, and what is installed."""
+    catalogue = Catalogue()
+    units = sorted(recipe.unit for recipe in catalogue.recipes.values() if recipe.unit)
+    told: dict[str, Told] = {}
+
+    def ask(host: Host, out: View) -> None:
+        out.now("looking")
+        volume = _in_background(host)
+        with Session(host, c.config, tell=out.tell) as session:
+            overview = session.one({"verb": Verb.OVERVIEW, "units": units}, Overview)
+        told[str(host)] = overview, _waited(volume)
+
+    c.each(ask)
+    shown = [(host, told[str(host)]) for host in c.hosts if str(host) in told]
+    if c.json:
+        for host, (answer, volume) in shown:
+            print(json.dumps({"host": host.name, **answer, "event": "status", "volume": volume}))
+    else:
+        print("\n".join(_screen(host, answer, volume, catalogue) for host, (answer, volume) in shown), end="")
+
+
+def _in_background(host: Host) -> Future[Volume]:
+    """Begin to ask EC2 about a host's volume; nobody waits for the end of it who does not want the answer."""
+    answer: Future[Volume] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(_volume(host))
+        except BaseException as error:  # noqa: BLE001 - raised where the answer is wanted
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    return answer
+
+
+def _waited(answer: Future[Volume]) -> Volume:
+    try:
+        return answer.result(PATIENCE)
+    except TimeoutError:
+        return {"problem": f"EC2 did not answer within {PATIENCE} s"}
+
+
+def _volume(host: Host) -> Volume:
+    """Return what EC2 says of a host's volume and its snapshots, or why it says nothing; {} where there is none."""
+    if not (host.target and host.target.volume_id):
+        return {}
+    try:
+        volume = JobVolume.of(host)
+        snapshots: list[Snapshot] = [{"id": one.id, "at": one.at, "state": one.state} for one in volume.snapshots()]
+    except GpurigError as error:
+        return {"id": host.target.volume_id, "problem": error.what}
+    return {"id": volume.id, "size_gib": volume.size_gib, "state": volume.state, "snapshots": snapshots}
+
+
+def _screen(host: Host, answer: Overview, volume: Volume, catalogue: Catalogue) -> str:
+    """Return the lines about one host."""
+    price = f", ${host.price_per_hour:.2f}/h" if host.price_per_hour is not None else ""
+    installed = sorted(answer["marks"].items(), key=lambda item: item[1]["at"])
+    width = max((len(_versioned(name, mark)) for name, mark in installed), default=0)
+    groups = {
+        "host": [f"{host}{f', {host.instance_type}' if host.instance_type else ''}{price}"],
+        "machine": [f"{answer['os']}, kernel {answer['kernel']}, {answer['memory_gib']:.0f} GiB of memory"],
+        "state": list(_states(host, answer, catalogue)),
+        "services": [f"{unit} is {state}" for unit, state in answer["services"].items()],
+        "GPU": [*_gpus(answer), *_in_the_way(answer)],
+        "disk": [
+            f"{_gib(disk['free'])} of {_gib(disk['total'])} GiB free on {disk['path']}" for disk in answer["disks"]
+        ],
+        "volume": list(_about_volume(host, volume, mounted=answer["mounted"])),
+        "runs": [_run(run) for run in answer["runs"]],
+        "data sets": [_dataset(row) for row in answer["datasets"]],
+        "installed": [f"{_versioned(name, mark):<{width}}  {_day(mark['at'])}" for name, mark in installed],
+    }
+    rows = [("" if number else key, line) for key, lines in groups.items() for number, line in enumerate(lines)]
+    return "".join(f"{key:<10} {line}\n" for key, line in rows)
+
+
+def _states(host: Host, answer: Overview, catalogue: Catalogue) -> Iterator[str]:
+    """Say what the runner does or how it ended last, and whether what the host is for is there all the same."""
+    last, now = answer["last"], answer["pending"]
+    ready = _ready_since(host, answer, catalogue)
+    if ready:
+        yield f"{host.recipe} is ready since {_day(ready)}"
+    if now and answer["running"]:
+        yield f"installing {now['name']} now"
+    elif now:
+        yield f"{now['name']} was cut off; `fab setup` goes on with it"
+    elif last and last["event"] == Kind.FAILED:
+        step = f'step "{last["step"]}"' if last["step"] else "a setup"
+        yield f"{step} failed on {_day(last['at'])}: {last['why']}"
+    elif answer["ready"] and not (ready and answer["ready"]["name"] == host.recipe):
+        yield f"{answer['ready']['name']} is ready since {_day(answer['ready']['at'])}"
+    elif not ready:
+        yield "nothing was installed by gpurig"
+
+
+def _ready_since(host: Host, answer: Overview, catalogue: Catalogue) -> float:
+    """Return since when a host has all of what it is for, 0 where something of it is missing or half done."""
+    if host.recipe not in catalogue.recipes:
+        return 0
+    gpu = host.target.gpu if host.target else ""
+    wanted = [catalogue.recipes[name] for name in catalogue.closure([host.recipe], gpu)]
+    needed = [recipe.name for recipe in wanted if not (recipe.needs_gpu and gpu == NO_GPU)]
+    return max(answer["marks"][name]["at"] for name in needed) if set(needed) <= answer["marks"].keys() else 0
+
+
+def _gpus(answer: Overview) -> Iterator[str]:
+    """Yield what each GPU is and, as far as the driver tells, how busy, full and warm."""
+    for number, (name, compute, driver) in enumerate(answer["gpus"]):
+        use, used, memory, celsius = [*answer["loads"], *[[""] * 4] * len(answer["gpus"])][number]
+        known = [
+            (use, f"{use} % busy"),
+            (used, f"{_mib(used)} of {_mib(memory)} GiB in use"),
+            (celsius, f"{celsius} °C"),
+        ]
+        # What a model cannot tell, nvidia-smi says in brackets.
+        signs = [words for value, words in known if value.replace(".", "").isdecimal()]
+        yield ", ".join([f"{name} (compute {compute}, driver {driver})", *signs])
+    if not answer["gpus"]:
+        yield "none that a driver sees"
+
+
+def _mib(text: str) -> str:
+    return f"{float(text) / 1024:.1f}" if text.isdecimal() else "?"
+
+
+def _in_the_way(answer: Overview) -> list[str]:
+    """Say what keeps NVIDIA's driver from a GPU that is there, or will."""
+    signs = {
+        f"on the PCI bus, without a driver: {cards(answer)}": answer["pci"] and not answer["gpus"],
+        "nouveau is loaded, and holds the GPU": answer["nouveau"],
+        "Secure Boot is on: NVIDIA's unsigned modules will not load": answer["secure_boot"],
+    }
+    return [sign for sign, holds in signs.items() if holds]
+
+
+def _about_volume(host: Host, volume: Volume, *, mounted: bool) -> Iterator[str]:
+    """Say what the job volume is and how old its newest snapshot; what could not be asked is said to be unknown."""
+    target = host.target or Target()
+    if not volume:
+        yield f"none; {target.mount_point} is a plain directory"
+        return
+    if not mounted:
+        yield f"{volume.get('id', target.volume_id)} is not mounted on {target.mount_point}"
+    if problem := volume.get("problem"):
+        yield f"{target.volume_id}; its snapshots are not known: {problem.splitlines()[0]}"
+        return
+    yield f"{volume['id']}, {volume['size_gib']} GiB, {volume['state']}; {_snapshots(volume['snapshots'])}"
+
+
+def _snapshots(snapshots: Sequence[Snapshot]) -> str:
+    """Say how old the newest whole snapshot is, and what is the matter with those after it."""
+    whole = next((one for one in snapshots if one["state"] == COMPLETED), None)
+    newer = snapshots[: snapshots.index(whole)] if whole else snapshots
+    last = f"last snapshot {_day(whole['at'])}, {whole['id']}" if whole else "no snapshot yet"
+    return ", ".join([last, *(f"{one['id']} of {_day(one['at'])} is {one['state']}" for one in newer)])
+
+
+def _dataset(row: DataSet) -> str:
+    """Return a data set's name and counts."""
+    if not row["whole"]:
+        return f"{row['name']} is not whole: in the making, or cut off (the command that began it goes on)"
+    counts = ", ".join(f"{count} {what}" for what, count in row["counts"].items() if count)
+    return f"{row['name']}{f': {counts}' if counts else ''}"
+
+
+def _run(row: RunRow) -> str:
+    run = Run.from_row(row)
+    return f"{run.name} for {took(run.seconds)}: {run.shown}"
+
+
+def _versioned(name: str, mark: Mark) -> str:
+    return f"{name} {mark['version']}"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f}"
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

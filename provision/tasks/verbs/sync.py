@@ -1,0 +1,49 @@
+"""`fab sync`: send a working folder to every host."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.model.errors import BadInput
+from provision.model.words import amount, counted
+from provision.tasks.verb import verb
+from provision.transport.session import Session
+from provision.work.sync import sync as send
+
+if TYPE_CHECKING:
+    from provision.screen.progress import View
+    from provision.tasks.context import Context
+    from provision.transport.inventory import Host
+
+OPTIONS = {
+    "folder": "what to send; the working folder where not given",
+    "name": "the folder's name on the host; its own where not given",
+    "delete": "delete what the host's copy has beside it, but for what .gitignore names",
+}
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+STOPPED = "stopped; what has arrived stays there, and the same command sends the rest"
+
+
+@verb(options=OPTIONS, argument="folder", short_options=False, stopped=STOPPED)
+def sync(c: Context, *, folder: str = "", name: str = "", delete: bool = False) -> None:
+    """Send a folder (fab sync [FOLDER]) to every host, where `fab run` then works in it; .gitignore is respected."""
+    here = Path(folder or ".").expanduser()
+    name = name or here.resolve().name
+    if not NAME.fullmatch(name):
+        rule = "letters, digits, dots, hyphens and underscores, beginning with a letter or digit"
+        problem = f'{here}: "{name}" cannot be a synced folder\'s name: {rule}'
+        raise BadInput([problem], hint="give it one by --name")
+
+    def send_to(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            remote = f"{session.mount_point / 'work' / name}"
+            sent = send(session, here, remote, out, delete=delete)
+        deleted = f", {sent.deleted} deleted" if sent.deleted else ""
+        out.line(
+            f"{host}:{remote}: {counted(sent.files, 'file')} sent by {sent.by} ({amount(sent.size)}), "
+            f"{sent.same} were there already{deleted}"
+        )
+
+    c.each(send_to)

@@ -1,0 +1,113 @@
+"""Which host key to trust. An EC2 instance prints its keys on its console, which only the account's owner can read."""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from provision.model.errors import UntrustedHost
+from provision.transport import ec2
+from provision.transport.inventory import project_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from provision.transport.inventory import Host
+
+BEGIN, END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
+PATIENCE = 600
+"""Seconds to wait for the console output: EC2 shows it a few minutes after a boot."""
+# Several new hosts are pinned at once, in one file.
+_LOCK = threading.Lock()
+
+
+def keys_in(console: str) -> list[str]:
+    """Return the host keys ("ssh-ed25519 AAAA…") of the last block that cloud-init printed; an empty list if none."""
+    if BEGIN not in console or END not in console.rpartition(BEGIN)[2]:
+        return []
+    block = console.rpartition(BEGIN)[2].partition(END)[0]
+    words = [line.split() for line in block.splitlines()]
+    return [" ".join(row[:2]) for row in words if _is_key(row)]
+
+
+def _is_key(words: list[str]) -> bool:
+    """Tell whether these are a key's type and its whole key: the kernel's messages cut through lines of a console."""
+    if len(words) < 2:
+        return False
+    try:
+        rest = base64.b64decode(words[1], validate=True)
+    except ValueError:
+        return False
+    fields = []
+    while rest:  # RFC 4251: each field after its length in four bytes
+        end = 4 + int.from_bytes(rest[:4], "big")
+        if len(rest) < max(end, 4):
+            return False
+        fields.append(rest[4:end])
+        rest = rest[end:]
+    return len(fields) >= 2 and fields[0] == words[0].encode()
+
+
+def known_hosts() -> Path:
+    """Return the file of pinned keys, in OpenSSH's format, one line per key with the instance id as the host's name."""
+    return project_folder() / ".gpurig" / "known_hosts"
+
+
+def pinned(host: Host) -> list[str]:
+    """Return the keys pinned for an EC2 host."""
+    rows = [line.split() for line in _lines()]
+    return [" ".join(row[1:]) for row in rows if row[:1] == [host.instance_id] and _is_key(row[1:])]
+
+
+def _lines() -> list[str]:
+    path = known_hosts()
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def pin(host: Host, tell: Callable[[str], None]) -> list[str]:
+    """Read an EC2 host's keys from its console and pin them. Raises `UntrustedHost` when none shows up in time."""
+    deadline = time.monotonic() + PATIENCE
+    told = False
+    while not (keys := keys_in(_console(host))):
+        if time.monotonic() > deadline:
+            message = f"no host key of {host} on the console of {host.instance_id} after {PATIENCE} s"
+            raise UntrustedHost(
+                message, hint=f"look at it: aws ec2 get-console-output --instance-id {host.instance_id}"
+            )
+        if not told:
+            tell(f"waiting for the console of {host.instance_id}: it says which host key to trust")
+            told = True
+        time.sleep(1)
+    with _LOCK:
+        others = [line for line in _lines() if line.split()[:1] != [host.instance_id]]
+        _write([*others, *(f"{host.instance_id} {key}" for key in keys)])
+    return keys
+
+
+def _write(lines: list[str]) -> None:
+    """Replace the pins in one move, so that nobody ever reads half a line."""
+    path = known_hosts()
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    part.replace(path)
+
+
+def _console(host: Host) -> str:
+    """Return the instance's console output so far."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - paid once per instance
+
+    try:
+        client = ec2.client(host.profile, host.region)
+        # `Latest` is there on Nitro instances only, which every GPU type of the table is.
+        answer = client.get_console_output(InstanceId=host.instance_id, Latest=True)
+    except (BotoCoreError, ClientError) as error:
+        message = f"cannot read the console of {host.instance_id}, which vouches for its host key: {error}"
+        whose = f'of the profile "{host.profile}" (aws:profile)' if host.profile else "such as $AWS_PROFILE names"
+        hint = f"AWS credentials with ec2:GetConsoleOutput are needed once per instance, {whose}"
+        raise UntrustedHost(message, hint=hint) from error
+    return str(answer.get("Output", ""))

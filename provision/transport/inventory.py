@@ -1,0 +1,234 @@
+"""Which hosts to work on: `-H`, a hosts file, or the outputs of the Pulumi stack."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+import os
+import re
+import shlex
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provision.model.errors import BadInput, NoHosts
+from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.schema import ANY, STRING, STRINGS, mismatches
+from provision.model.target import BROADEST, MIRROR_KINDS, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provision.model.schema import Check
+
+OUTPUT = "gpurig"
+VERSION = 1
+HOSTS_FILE = "hosts.toml"
+PROJECT_FILES = ("Pulumi.yaml", HOSTS_FILE, "fabfile.py")
+
+
+def project_folder() -> Path:
+    """Return the nearest folder, from the working folder upwards, with a project's file; else the working folder.
+
+    The path is relative ("../.."): no folder's name with a space in it then gets into an option of `ssh`.
+    """
+    here = Path.cwd()
+    for steps, folder in enumerate((here, *here.parents)):
+        if any((folder / name).is_file() for name in PROJECT_FILES):
+            return Path(*[".."] * steps)
+    return Path()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Host:
+    """One machine to provision, wherever it came from."""
+
+    name: str
+    address: str
+    user: str = "ubuntu"
+    port: int = 22
+    target: Target | None = None
+    """What to render for; None: to be read from the machine itself."""
+    recipe: str = "digits"
+    """The recipe that the host is for: what `fab setup` installs."""
+    instance_id: str = ""
+    """EC2 instance, whose console vouches for the host key; "" for a machine that the user's known_hosts knows."""
+    region: str = ""
+    profile: str = ""
+    """AWS profile whose credentials reach the instance's console; "": the environment's."""
+    instance_type: str = ""
+    price_per_hour: float | None = None
+    """USD, on demand."""
+    ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def from_document(cls, row: Mapping[str, Any]) -> Host:
+        """Read one host of the stack's output document (`infra/outputs.py` writes it)."""
+        return cls(
+            name=row["name"],
+            address=row["address"],
+            user=row["user"],
+            port=row["port"],
+            target=Target.from_document(row["target"]),
+            recipe=row["recipe"],
+            instance_id=row["instanceId"],
+            region=row["region"],
+            profile=row.get("profile") or "",
+            instance_type=row["instanceType"],
+            price_per_hour=row["pricePerHour"],
+            ports=row["ports"],
+        )
+
+    def __str__(self) -> str:
+        """Return the host as messages name it."""
+        return self.address if self.name == self.address else f"{self.name} ({self.address})"
+
+
+def from_outputs(document: Mapping[str, Any]) -> list[Host]:
+    """Return the hosts of a stack's `gpurig` output. Raises `BadInput` for a version that this gpurig cannot read."""
+    if document.get("version") != VERSION:
+        found = document.get("version")
+        raise BadInput([f'the stack output "{OUTPUT}" has version {found}; this gpurig reads version {VERSION}'])
+    return [Host.from_document(row) for row in document["hosts"]]
+
+
+def from_stack() -> list[Host]:
+    """Return the hosts of the selected Pulumi stack. Raises `NoHosts` when there is none, with what to do."""
+    command = ["pulumi", "stack", "output", OUTPUT, "--json", "--non-interactive"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    except FileNotFoundError as error:
+        hint = "install the Pulumi CLI and run `pulumi up`, or name a machine: `fab -H user@host …`"
+        raise NoHosts("no `pulumi` on PATH, and no host was given", hint=hint) from error
+    if answer.returncode:
+        said = answer.stderr.strip() or answer.stdout.strip()
+        hint = "run `pulumi up` first (`pulumi stack select` picks the stack), or name a machine: `fab -H user@host …`"
+        if not any((project_folder() / name).is_file() for name in PROJECT_FILES):
+            here = shlex.quote(str(Path.cwd()))
+            hint += f"\n{here} is in no project of gpurig: run fab in the project's folder, as in: fab sync {here}"
+        raise NoHosts(f"the Pulumi stack gives no hosts: {said}", hint=hint)
+    return from_outputs(json.loads(answer.stdout))
+
+
+_TEXT: Check = ("a string that is not empty", lambda v: isinstance(v, str) and bool(v))
+_PORT: Check = ("a port number, 1 to 65535", lambda v: type(v) is int and 0 < v < 65536)
+_COMPUTE: Check = (
+    'a compute capability such as "7.5"',
+    lambda v: isinstance(v, str) and bool(re.fullmatch(r"[0-9]+\.[0-9]", v)),
+)
+_PATH: Check = ("an absolute path", lambda v: isinstance(v, str) and v.startswith("/"))
+
+
+def _is_range(text: object) -> bool:
+    """Return whether a text is an address range, without bits beyond its prefix, that is not too broad."""
+    try:
+        network = ipaddress.ip_network(text) if isinstance(text, str) else None
+    except ValueError:
+        return False
+    return network is not None and network.prefixlen >= BROADEST[network.version]
+
+
+_RANGES: Check = (
+    'a list of address ranges such as "198.51.100.7/32" or "10.1.0.0/16", none broader than /8 (IPv6: /32)',
+    lambda v: isinstance(v, list) and bool(v) and all(_is_range(item) for item in v),
+)
+_HOST: dict[str, Any] = {
+    **dict.fromkeys(("address", "user", "recipe"), _TEXT),
+    "image": STRING,
+    "gpu": ANY,  # a wrong one gets the list of what there is, as none at all does
+    **dict.fromkeys(("port", "ui_port"), _PORT),
+    "allow": _RANGES,
+    "compute": _COMPUTE,
+    "mount_point": _PATH,
+}
+_SHARED: dict[str, Any] = {
+    "sources": {"*": STRING},
+    "mirrors": {kind: {"*": STRING} for kind in MIRROR_KINDS},
+    **dict.fromkeys(("unpinned", "licences"), STRINGS),
+}
+
+
+def from_file(path: Path) -> list[Host]:
+    """Return the hosts of a hosts file. Raises `BadInput` with everything that is wrong in it.
+
+    The file has a table per host (`[host.NAME]`: address, user, port, image, gpu, compute, mount_point, recipe; allow
+    and ui_port for its firewall) and, for all of them, `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi
+    configuration.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # not there, not UTF-8, not TOML
+        raise BadInput([f"{path}: {error}"]) from error
+    problems = mismatches(table, {"host": {"*": {"*": ANY}}, **_SHARED})
+    found = table.pop("host", {})
+    rows = {name: row for name, row in found.items() if isinstance(row, dict)} if isinstance(found, dict) else {}
+    if not rows:
+        problems.append("no [host.NAME] table in it: begin each host with a name of your own, such as [host.trainer]")
+    problems += [problem for name, row in rows.items() for problem in _host_problems(name, row)]
+    if problems:
+        raise BadInput(sorted(f"{path}: {problem}" for problem in problems))
+    return [_file_host(name, row, table) for name, row in rows.items()]
+
+
+def _host_problems(name: str, row: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with one host's table."""
+    allowed, models = ", ".join(sorted(_HOST)), [NO_GPU, *gpus()]
+    known = {key: value for key, value in row.items() if key in _HOST}
+    problems = mismatches(known, _HOST)
+    if "address" not in row:
+        problems.append("needs an address")
+    if row.get("gpu") not in models:
+        problems.append(f'needs gpu = one of {", ".join(models)}; "{NO_GPU}" is never assumed')
+    image = row.get("image", Target.image)
+    if isinstance(image, str) and image not in images():
+        problems.append(f'image "{image}" is unknown; allowed: {", ".join(images())}')
+    return [
+        *(f'unknown key "{key}" in [host.{name}]; allowed: {allowed}' for key in row.keys() - known.keys()),
+        *(f"[host.{name}] {problem}" for problem in problems),
+    ]
+
+
+def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> Host:
+    image = row.get("image", Target.image)
+    user = row.get("user", images()[image].user)
+    model = row["gpu"]
+    compute = row.get("compute", gpus()[model].compute if model != NO_GPU else Target.compute)
+    own = {key: row[key] for key in ("mount_point", "allow", "ui_port") if key in row}
+    target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **own, **shared})
+    recipe = row.get("recipe", Host.recipe)
+    return Host(name=name, address=row["address"], user=user, port=row.get("port", 22), target=target, recipe=recipe)
+
+
+def _hosts_file() -> Path | None:
+    """Return $GPURIG_HOSTS, there or not (reading it tells), else the project's `hosts.toml` if there is one."""
+    if given := os.environ.get("GPURIG_HOSTS"):
+        return Path(given)
+    path = project_folder() / HOSTS_FILE
+    return path if path.exists() else None
+
+
+def load() -> list[Host]:
+    """Return the hosts to work on when none was named on the command line.
+
+    That is the hosts file named by $GPURIG_HOSTS, else the project's `hosts.toml`, else the Pulumi stack.
+    """
+    path = _hosts_file()
+    hosts = from_file(path) if path else from_stack()
+    if not hosts:
+        raise NoHosts("the Pulumi stack has no hosts", hint="`pulumi up` creates one")
+    return hosts
+
+
+def named(address: str, *, user: str | None, port: int | None) -> Host:
+    """Return the host that `-H` names: the one of the hosts file with that name or address, else a bare machine.
+
+    A user or port that was given goes before the file's; None: not given.
+    """
+    path = _hosts_file()
+    known = (host for host in (from_file(path) if path else ()) if address in (host.name, host.address))
+    host = next(known, Host(name=address, address=address))
+    user = user or host.user
+    target = host.target and dataclasses.replace(host.target, user=user)
+    return dataclasses.replace(host, user=user, port=port or host.port, target=target)

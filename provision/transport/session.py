@@ -1,0 +1,279 @@
+"""Talk to the program on a host: one command over SSH, one stream of events back, also across reboots."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+from invoke.exceptions import AuthFailure
+
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
+from provision.agent.wire.events import kind_of
+from provision.agent.words import Kind
+from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted, Unreachable
+from provision.model.target import Target
+from provision.transport import launcher
+from provision.transport.connection import SILENCE, Connection, Dropped, dropping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import Future
+
+    from provision.agent.wire.documents import Account
+    from provision.agent.wire.events import Event
+    from provision.agent.wire.requests import Place, Request
+    from provision.bundle.step import Bundle
+    from provision.transport.inventory import Host
+
+Answer = TypeVar("Answer", bound="Mapping[str, object]")
+Item = TypeVar("Item")
+
+RECONNECT_SECONDS = 600
+DROPS = 30
+"""Connections in a row that may break without having brought an event."""
+ENDINGS = (Kind.READY, Kind.FAILED, Kind.UNCHANGED, Kind.LOST)
+
+
+class Session:
+    """The program on one host. Use as a context manager; connects when first asked."""
+
+    def __init__(self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print) -> None:
+        self.host = host
+        self.config = config
+        self.tell = tell
+        self._connection: Connection | None = None
+        self._opening: Future[Connection] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def connection(self) -> Connection:
+        """The open connection; opened when there is none. Raises `Unreachable` or `UntrustedHost`."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            self._connection = opening.result()
+        if self._connection is None or not self._connection.is_connected:
+            self._connection = self._open()
+        return self._connection
+
+    def begin(self) -> None:
+        """Begin to connect, while the caller renders; what goes wrong comes up when the connection is asked for."""
+        pool = ThreadPoolExecutor(1)
+        self._opening = pool.submit(self._open)
+        pool.shutdown(wait=False)
+
+    def _open(self) -> Connection:
+        connection = Connection(self.host, self.config, tell=self.tell)
+        connection.open()
+        return connection
+
+    def close(self) -> None:
+        """Drop the connection; what runs on the host goes on."""
+        if self._opening is not None and self._opening.exception() is None:
+            self._connection = self._opening.result()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def mount_point(self) -> PurePosixPath:
+        """The folder on the host that holds runs and work: the job volume's, or what stands in for it."""
+        return PurePosixPath(self._target.mount_point)
+
+    @property
+    def _target(self) -> Target:
+        return self.host.target or Target()
+
+    def ask(self, request: Request, bundle: Bundle | None = None) -> Iterator[Event]:
+        """Yield the events that answer a request; `bundle`: what it is about, where it names one by its digest.
+
+        Raises `Dropped` when the connection ends in the middle, and `BadInput` where the host refuses.
+        """
+        said: list[str] = []
+        with dropping(self.host):
+            channel = self.connection.transport.open_session(timeout=SILENCE)
+            channel.settimeout(SILENCE)
+            # One stream: what is no event (a shell's start-up file, sudo, a Python that breaks) is shown and kept.
+            channel.set_combine_stderr(combine=True)
+            channel.exec_command(self._as_root(launcher.command(request)))
+            for line in channel.makefile("r"):
+                event = launcher.parse(line)
+                if event["event"] == Kind.PROMPT:
+                    self._answer(channel, said)
+                    said.append(event["line"])
+                elif event["event"] == Kind.SEND:
+                    channel.sendall(self._whole(request, bundle, agent=event["agent"]))
+                    channel.shutdown_write()
+                elif event["event"] == Kind.REFUSED:
+                    raise (NotHere if event["missing"] else BadInput)([event["problem"]], hint=event["hint"])
+                elif event["event"] != Kind.ALIVE:
+                    if event["event"] == Kind.LOG and not event["step"]:
+                        said.append(event["line"])
+                    yield event
+            self._check(channel.recv_exit_status(), "\n".join(said))
+            channel.close()
+
+    def _whole(self, request: Request, bundle: Bundle | None, *, agent: bool) -> bytes:
+        if bundle:
+            request = cast("Request", {**request, "bundle": bundle.to_bytes().decode("ascii")})
+        target = self._target
+        account: Account = {
+            "user": self.connection.user,
+            "mount_point": target.mount_point,
+            "volume_id": target.volume_id,
+        }
+        return launcher.whole(request, account, agent=agent)
+
+    def _as_root(self, command: str) -> str:
+        """Return the command as root would run it; sudo asks for a password only where one can be given."""
+        if self.host.user == "root":
+            return command
+        prompt = shlex.quote(f"{launcher.PROMPT}\n")
+        ask = f"-S -p {prompt}" if self.connection.config.sudo.password else "-n"
+        # What sudo says is looked at below: in English.
+        return f"LC_ALL=C sudo {ask} {command}"
+
+    def _answer(self, channel: Any, said: list[str]) -> None:
+        """Give sudo the password, once: it asks again only for a better one."""
+        if launcher.PROMPT in said:
+            raise self._wants_password()
+        channel.sendall(f"{self.connection.config.sudo.password}\n".encode())
+
+    def _wants_password(self) -> Unreachable:
+        message = f"{self.host.user} on {self.host} needs a password for sudo, and the right one"
+        return Unreachable(message, hint="fab --prompt-for-sudo-password …")
+
+    def _check(self, status: int, said: str) -> None:
+        """Raise what an answer that ended means: nothing for exit code 0."""
+        if status == -1:
+            raise Dropped(self.host, "it was closed")
+        if status and "sudo: a password is required" in said:
+            raise self._wants_password()
+        if status:
+            raise GpurigError(f"the program on {self.host} ended with exit code {status}: {said[-2000:]}")
+
+    def root(self, command: str) -> Any:
+        """Run a shell command as root on the host; returns Fabric's result, also when the command failed.
+
+        Raises `Unreachable` when sudo wants a password, or a better one.
+        """
+        run = self.connection.run if self.host.user == "root" else self.connection.sudo
+        try:
+            return run(f"sh -c {shlex.quote(command)}", hide=True, warn=True, in_stream=False)
+        except AuthFailure as error:
+            raise self._wants_password() from error
+
+    def one(self, request: Request, answer: type[Answer], bundle: Bundle | None = None) -> Answer:
+        """Return the event of a type of `wire.answers` that answers a request.
+
+        Raises `GpurigError` with what was said instead where there is none.
+        """
+        kind, said, found = kind_of(answer), "", None
+        for event in self.ask(request, bundle):
+            if event["event"] == Kind.LOG:
+                said = f": {event['line']}"
+            found = event if event["event"] == kind else found
+        if found is None:
+            raise GpurigError(f"{self.host} did not answer what was asked{said}")
+        return cast("Answer", found)
+
+    def facts(self) -> answers.Facts:
+        """Return what the machine is."""
+        return self.one({"verb": Verb.FACTS}, answers.Facts)
+
+    def plan(self, bundle: Bundle) -> answers.Plan:
+        """Return what a setup would find."""
+        return self.one({"verb": Verb.PLAN, "digest": bundle.digest, "bundle": ""}, answers.Plan, bundle)
+
+    def apply(self, bundle: Bundle, *, fresh: bool = False) -> Iterator[Event]:
+        """Yield the events of bringing the host to `bundle`, until it is ready, unchanged or failed.
+
+        A dropped connection or a reboot in the middle is bridged. Raises `RunInterrupted` when the setup was killed.
+        """
+        place: Place | None = None
+
+        def attempt() -> Iterator[Event]:
+            nonlocal place
+            request: Request = {"verb": Verb.APPLY, "digest": bundle.digest, "bundle": "", "fresh": fresh}
+            if place:
+                request = {"verb": Verb.FOLLOW, **place}
+            for event in self._own(self.ask(request, bundle)):
+                place = _place_after(event, place)
+                yield event
+                if event["event"] == Kind.LOST:
+                    raise self._killed(event["step"])
+                if event["event"] in ENDINGS:
+                    return
+            raise Dropped(self.host, "it reboots" if place else "the answer ended early")
+
+        return self.bridged(attempt)
+
+    def bridged(self, attempt: Callable[[], Iterator[Item]]) -> Iterator[Item]:
+        """Yield what an attempt does; where its connection drops, connect again and make the next one.
+
+        To go on where the one before it was is the attempt's own business. Raises `Unreachable` where nothing was ever
+        answered, and after `DROPS` attempts in a row that brought nothing.
+        """
+        drops, began = 0, False
+        while True:
+            try:
+                for item in attempt():
+                    drops, began = 0, True
+                    yield item
+            except Unreachable as error:
+                drops += 1
+                # What was never answered at all has no place to come back to.
+                if drops > DROPS or not (began or isinstance(error, Dropped)):
+                    raise
+                self.reconnect(error.why if isinstance(error, Dropped) else error.what)
+            else:
+                return
+
+    def _killed(self, step: str) -> RunInterrupted:
+        message = f"the run on {self.host} was killed in step {step or '(none yet)'}"
+        return RunInterrupted(message, hint="nothing half-done counts: the same command goes on from there")
+
+    @staticmethod
+    def _own(stream: Iterator[Event]) -> Iterator[Event]:
+        """Yield events; those of another run that ours has to wait for lose their place and their ending."""
+        other = ""
+        for event in stream:
+            if event["event"] == Kind.WAITING:
+                other = event["run"]
+                yield event
+            elif event.get("run") != other:
+                yield event
+            elif event["event"] not in (*ENDINGS, Kind.REBOOT):
+                yield cast("Event", {key: value for key, value in event.items() if key != "offset"})
+
+    def reconnect(self, why: str) -> None:
+        """Wait until the host answers again. Raises `Unreachable` when it does not in time."""
+        self.close()
+        self.tell(f"connection to {self.host} lost ({why}); the run goes on there, connecting again")
+        deadline = time.monotonic() + RECONNECT_SECONDS
+        while True:
+            # A machine that goes down for a reboot still takes connections for a moment, and drops them.
+            time.sleep(1)
+            try:
+                _ = self.connection
+            except Unreachable:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+
+def _place_after(event: Event, place: Place | None) -> Place | None:
+    """Return what a follower has to ask for should the connection break after this event."""
+    offset, position = event.get("offset"), event.get("position")
+    if isinstance(offset, int):
+        return {"run": str(event.get("run")), "offset": offset, "position": 0}
+    return {**place, "position": position} if place and isinstance(position, int) else place

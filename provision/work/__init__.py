@@ -1,0 +1,1 @@
+"""What a user does on a host: runs, synced folders, results, trials."""

@@ -1,0 +1,157 @@
+"""The runs of one host: commands that go on there by themselves, each a systemd service with a folder of its own."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
+from provision.agent.words import Kind, RunState
+from provision.bundle.render import activation
+from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted
+from provision.model.run import Run
+from provision.model.target import Target
+from provision.transport.connection import Dropped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from provision.agent.wire.events import Event
+    from provision.agent.wire.requests import Request
+    from provision.transport.session import Session
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
+NO_ENV: Mapping[str, str] = {}
+
+
+def check_name(name: str) -> None:
+    """Raise `BadInput` for what cannot be a run's name."""
+    if not NAME.fullmatch(name):
+        rule = "a run's name is up to 48 small letters, digits and hyphens, and begins with no hyphen"
+        raise BadInput([f'"{name}": {rule}'])
+
+
+class Runs:
+    """The runs of one host."""
+
+    def __init__(self, session: Session, target: Target | None = None) -> None:
+        self.session = session
+        self.target = target
+        """What the host is rendered for; needed where a run is to have a recipe's environment."""
+
+    def start(
+        self,
+        command: str,
+        *,
+        name: str = "",
+        recipe: str = "",
+        folder: str = "",
+        env: Mapping[str, str] = NO_ENV,
+        beside: str = "",
+        asked: str = "",
+    ) -> Run:
+        """Start a shell command that goes on by itself, as the account; returns at once.
+
+        `name`: made from the command where not given. `recipe`: whose environment it gets. `folder`: where it runs, a
+        path on the host or the name of a synced folder; where not given the synced folder `beside`, if there is one,
+        else the run's own. `env`: exported last. `asked`: shown in place of the command. Raises `BadInput` where the
+        name is taken, the recipe is not installed or the folder is not there.
+        """
+        if name:
+            check_name(name)
+        if not command.strip():
+            raise BadInput(["there is no command to run"], hint="fab run -- python train.py --epochs 3")
+        exports: list[tuple[str, str]] = []
+        if recipe:
+            exports = activation(recipe, self.target or Target())
+        try:
+            return self._run(
+                {
+                    "verb": Verb.START,
+                    "command": command,
+                    "name": name,
+                    "recipe": recipe,
+                    "folder": folder,
+                    "beside": beside,
+                    "exports": exports,
+                    "env": dict(env),
+                    "asked": asked,
+                }
+            )
+        except Dropped as error:
+            # Said again at once, it might run twice.
+            error.hint = "it may have begun; see before you start it again: fab ps"
+            raise
+
+    def all(self) -> list[Run]:
+        """Return all runs of the host, the newest first."""
+        return [Run.from_row(row) for row in self.session.one({"verb": Verb.RUNS}, answers.Runs)["runs"]]
+
+    def newest(self) -> Run:
+        """Return the run that was started last. Raises `NotHere` where there is none."""
+        runs = self.all()
+        if not runs:
+            raise NotHere([f"there are no runs on {self.session.host}"], hint="fab run -- CMD starts one")
+        return runs[0]
+
+    def stop(self, name: str) -> Run:
+        """End a run and all its processes: a request to end, and 10 s later a kill. One that has ended stays so."""
+        check_name(name)
+        return self._run({"verb": Verb.STOP, "name": name})
+
+    def follow(self, name: str, show: Callable[[str], object], *, lines: int = 0) -> Run:
+        """Show each line of a run's log as it grows, from its last so many `lines` on (0: all); returns it at its end.
+
+        A connection that drops and a box that reboots are bridged. Raises `BadInput` for a run that is not there and
+        `RunInterrupted` for one that ended without a code of its own.
+        """
+        check_name(name)
+        position = -1
+
+        def attempt() -> Iterator[Event]:
+            nonlocal position
+            for event in self._log(name, position, lines, follow=True):
+                yield event
+                if event["event"] == Kind.LOG:
+                    position = event.get("position", position)
+                elif event["event"] == Kind.ENDED:
+                    return
+            raise Dropped(self.session.host, "the answer ended early")
+
+        for event in self.session.bridged(attempt):
+            if event["event"] == Kind.LOG:
+                show(event["line"])
+            elif event["event"] == Kind.ENDED:
+                run = Run.from_row(event)
+                if run.state == RunState.LOST:
+                    hint = f"its log is there: fab logs {name}"
+                    raise RunInterrupted(f"{name} on {self.session.host} was lost: {run.why}", hint=hint)
+                return run
+        raise GpurigError(f"{self.session.host} did not say how {name} ended")
+
+    def log(self, name: str, *, lines: int = 0) -> list[str]:
+        """Return the last so many lines of what there is of a run's log; 0: all. Raises `BadInput` as `follow` does."""
+        check_name(name)
+        return [event["line"] for event in self._log(name, -1, lines, follow=False) if event["event"] == Kind.LOG]
+
+    def _log(self, name: str, position: int, lines: int, *, follow: bool) -> Iterator[Event]:
+        return self.session.ask(
+            {"verb": Verb.LOG, "name": name, "position": position, "lines": lines, "follow": follow}
+        )
+
+    def _run(self, request: Request) -> Run:
+        return Run.from_row(self.session.one(request, answers.Run))
+
+
+def ways_back(name: str, into: Path | None = None, limit: str = "") -> str:
+    """Return the commands that find a run again; `into`: where its results are to come; `limit`: on which hosts."""
+    there = f" --into {shlex.quote(str(into))}" if into else ""
+    where = f" --limit {shlex.quote(limit)}" if limit else ""
+    return (
+        f"to follow it:  fab logs {name} --follow{where}\n"
+        f"its results:   fab fetch {name} --watch{there}{where}\n"
+        f"to end it:     fab stop {name}{where}"
+    )

@@ -1,0 +1,218 @@
+"""Send a working folder to a host: by rsync where both have it, else by SFTP, with the same outcome."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import paramiko
+
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
+from provision.model.errors import BadInput, GpurigError
+from provision.transport.connection import ssh_command
+from provision.work.worktree import ignored, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from provision.screen.progress import View
+    from provision.transport.session import Session
+
+    There = Mapping[str, tuple[int, int, int, str]]
+    """What the host has, as `answers.Tree` tells."""
+
+RESULTS = "results/"
+NO_WAY = (1, 2, 12, 14, 127, 255)
+"""Exit codes of rsync where it finds no way: too old for these options (macOS' own) or for the other side, no ssh, an
+ssh that does not get in, or nothing that came from the other side."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sent:
+    """What a `sync` did."""
+
+    files: int
+    """Files that had to be sent."""
+    size: int
+    """Their bytes."""
+    deleted: int
+    by: str
+    """rsync or SFTP."""
+    same: int
+    """Files that were there already."""
+
+
+def sync(session: Session, folder: Path, remote: str, out: View, *, delete: bool = False) -> Sent:
+    """Make a folder of the host, below {mount_point}/work/, hold what `folder` holds and git does not ignore.
+
+    Files that the host has beside those stay; `delete`: they go, but for those that git would ignore. The folder
+    `results` is left alone on both sides: `fab fetch` fills it here, and a user's programs there. Raises `BadInput`
+    for a folder that is none, or everything (/, the home folder), and for a goal outside that place.
+    """
+    _check(session, folder, remote)
+    held = listed(folder)
+    names = [name for name in held if not name.startswith(RESULTS)]
+    if not names:
+        raise BadInput([f"there is nothing in {folder} to send: it is empty, or .gitignore names all that it holds"])
+    if len(names) < len(held):
+        session.tell(f"{folder / RESULTS} stays here: it is where `fab fetch` puts what comes from the host")
+
+    def goes(extra: set[str]) -> set[str]:
+        extra = {name for name in extra if delete and not name.startswith(RESULTS)}
+        return extra - ignored(folder, extra)
+
+    return send(session, folder, remote, names, out, goes=goes)
+
+
+def send(
+    session: Session, folder: Path, remote: str, names: list[str], out: View, *, goes: Callable[[set[str]], set[str]]
+) -> Sent:
+    """Make a folder of the host hold these files of `folder`; `goes`: what to delete of those that it has more."""
+    answer = session.one({"verb": Verb.TREE, "path": remote}, answers.Tree)
+    there = answer["files"]
+    gone = sorted(goes(there.keys() - set(names)))
+    with _errors(session, folder):
+        sftp = session.connection.sftp()
+        _delete(sftp, remote, gone, there)
+        sizes = _rsync(session, folder, remote, names, out) if answer["rsync"] else None
+        by = "rsync"
+        if sizes is None:
+            sizes, by = _Upload(sftp, folder, remote, there, out).send(names), "SFTP"
+    return Sent(len(sizes), sum(sizes), len(gone), by, len(names) - len(sizes))
+
+
+def _check(session: Session, folder: Path, remote: str) -> None:
+    """Raise `BadInput` for what must not be sent or written."""
+    problems = []
+    if not folder.is_dir():
+        problems.append(f"{folder}: there is no such folder")
+    elif Path.home().resolve().is_relative_to(folder.resolve()):
+        problems.append(f"{folder} holds your home folder; name the folder of one project")
+    work, goal = session.mount_point / "work", PurePosixPath(remote)
+    if ".." in goal.parts or work not in goal.parents:
+        problems.append(f"{remote}: a synced folder is below {work}")
+    if problems:
+        raise BadInput(problems)
+
+
+@contextlib.contextmanager
+def _errors(session: Session, folder: Path) -> Any:
+    """Make what goes wrong on the way one error."""
+    try:
+        yield
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        why = str(error) or type(error).__name__
+        hint = "the same command sends what is missing"
+        raise GpurigError(f"{folder} did not arrive whole on {session.host}: {why}", hint=hint) from error
+
+
+def _delete(sftp: Any, remote: str, names: Iterable[str], there: There) -> None:
+    """Delete files of the host, and the folders that become empty by it."""
+    folders: set[str] = set()
+    for name in names:
+        try:
+            sftp.remove(f"{remote}/{name}")
+        except OSError as error:
+            raise OSError(f"{remote}/{name} cannot be deleted: {error}") from error
+        folders.update(str(parent) for parent in PurePosixPath(name).parents)
+    kept = {str(parent) for name in there.keys() - set(names) for parent in PurePosixPath(name).parents}
+    for name in sorted(folders - kept - {"."}, reverse=True):
+        # A folder may hold another that is empty and that nobody spoke of.
+        with contextlib.suppress(OSError):
+            sftp.rmdir(f"{remote}/{name}")
+
+
+def _rsync(session: Session, folder: Path, remote: str, names: list[str], out: View) -> list[int] | None:
+    """Send by rsync; returns the bytes of each file that had to be sent, None where rsync finds no way to the host."""
+    if shutil.which("rsync") is None:
+        return None
+    keys = session.connection.connect_kwargs.get("key_filename") or [""]
+    *ssh, login = ssh_command(session.host, identity=keys[0])
+    user, _, address = login.rpartition("@")
+    goal = f"{user}@[{address}]:{remote}/" if ":" in address else f"{login}:{remote}/"
+    command = ["rsync", "--links", "--perms", "--times", "--from0", "--files-from=-", "--protect-args"]
+    command += [
+        "--out-format=%i %l %n",
+        "--rsh",
+        shlex.join([*ssh, "-o", "BatchMode=yes"]),
+        f"{folder.resolve()}/",
+        goal,
+    ]
+    sizes: list[int] = []
+    said: list[str] = []
+    with tempfile.TemporaryFile() as wanted:
+        wanted.write("".join(f"{name}\0" for name in names).encode("utf-8", "surrogateescape"))
+        wanted.seek(0)
+        pipes: dict[str, Any] = {"stdin": wanted, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, text=True, errors="replace", **pipes) as process:
+            for line in process.stdout or ():
+                kind, _, rest = line.rstrip("\n").partition(" ")
+                if kind.startswith("<f"):
+                    size, _, name = rest.partition(" ")
+                    sizes.append(int(size))
+                    out.now(f"sending {name}")
+                elif not kind.startswith((".", "c", "<")):
+                    said.append(line.strip())
+    if process.returncode in NO_WAY and not sizes:
+        session.tell(f"rsync finds no way ({said[0] if said else 'it says nothing'}): going on by SFTP")
+        return None
+    if process.returncode:
+        raise OSError(f"rsync ended with exit code {process.returncode}: {'; '.join(said[-5:])}")
+    return sizes
+
+
+class _Upload:
+    """Sends files one by one over SFTP."""
+
+    def __init__(self, sftp: Any, folder: Path, remote: str, there: There, out: View) -> None:
+        self.sftp, self.folder, self.remote, self.there, self.out = sftp, folder, remote, there, out
+        self.made = {str(parent) for name in there for parent in PurePosixPath(name).parents} | {"."}
+
+    def send(self, names: Iterable[str]) -> list[int]:
+        """Send what is not there already; returns the bytes of each file that had to be sent."""
+        sizes = []
+        for name in names:
+            state = (self.folder / name).lstat()
+            self._make(PurePosixPath(name).parent)
+            if stat.S_ISLNK(state.st_mode):
+                self._link(name)
+                continue
+            row = [state.st_size, int(state.st_mtime), stat.S_IMODE(state.st_mode), ""]
+            if list(self.there.get(name, ())) != row:
+                self.out.now(f"sending {name}")
+                self._put(name, state)
+                sizes.append(state.st_size)
+        return sizes
+
+    def _make(self, folder: PurePosixPath) -> None:
+        if str(folder) in self.made:
+            return
+        self._make(folder.parent)
+        with contextlib.suppress(OSError):  # an empty folder is there and was not told; what is wrong shows itself next
+            self.sftp.mkdir(f"{self.remote}/{folder}")
+        self.made.add(str(folder))
+
+    def _link(self, name: str) -> None:
+        goal = str((self.folder / name).readlink())
+        if name in self.there and self.there[name][3] == goal:
+            return
+        if name in self.there:
+            self.sftp.remove(f"{self.remote}/{name}")
+        self.sftp.symlink(goal, f"{self.remote}/{name}")
+
+    def _put(self, name: str, state: Any) -> None:
+        """Send one file; whoever reads it meanwhile on the host has the old one or the new one."""
+        part = f"{self.remote}/{name}.{uuid.uuid4().hex[:8]}.part"
+        self.sftp.put(str(self.folder / name), part)
+        self.sftp.chmod(part, stat.S_IMODE(state.st_mode))
+        self.sftp.utime(part, (state.st_atime, state.st_mtime))
+        self.sftp.posix_rename(part, f"{self.remote}/{name}")

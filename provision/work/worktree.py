@@ -1,0 +1,93 @@
+"""What a working folder holds for a host: all its files but those that .gitignore names. Git reads those rules."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.model.errors import BadInput, GpurigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def listed(folder: Path) -> list[str]:
+    """Return the paths, relative to `folder`, of its files and symbolic links; those that git ignores are left out.
+
+    Raises `BadInput` where there are rules and no git to read them.
+    """
+    folder = folder.resolve()  # to git, a link to a folder is a file
+    if shutil.which("git") is None:
+        return _without_git(folder)
+    with _repository(folder) as options:
+        answer = _git(folder, *options, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    names: list[str] = []
+    for name in filter(None, answer.split("\0")):
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            # A repository in the repository: git names its folder only.
+            names += [f"{name.rstrip('/')}/{below}" for below in listed(path)]
+        elif path.is_file() or path.is_symlink():
+            names.append(name)
+    return sorted(set(names))
+
+
+def ignored(folder: Path, names: Iterable[str]) -> set[str]:
+    """Return those of `names`, there or not, that git would ignore in `folder`."""
+    names = list(names)
+    if not names or shutil.which("git") is None:
+        return set()
+    with _repository(folder) as options:
+        # Exit code 1 is git's way to say "none".
+        answer = _git(folder, *options, "check-ignore", "-z", "--stdin", "--no-index", said=names, codes=(0, 1))
+    return set(answer.split("\0")) - {""}
+
+
+@contextlib.contextmanager
+def _repository(folder: Path) -> Iterator[list[str]]:
+    """Give git's options for a folder: none in a repository, else those of an empty one beside it."""
+    command = ["git", "-C", str(folder), "rev-parse", "--is-inside-work-tree"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+    if done.stdout.strip() == "true":
+        yield []
+    elif "not a git repository" in done.stderr:
+        with tempfile.TemporaryDirectory() as scratch:
+            _git(Path(scratch), "init", "--quiet")
+            yield [f"--git-dir={scratch}/.git", f"--work-tree={folder.absolute()}"]
+    else:
+        raise _refusal(folder, done.stderr or "it is inside git's own folder")
+
+
+def _git(folder: Path, *words: str, said: Iterable[str] = (), codes: tuple[int, ...] = (0,)) -> str:
+    """Return what git prints; `said`: paths for its standard input."""
+    command = ["git", "-C", str(folder), *words]
+    data = os.fsencode("".join(f"{word}\0" for word in said))
+    done = subprocess.run(command, input=data, capture_output=True, check=False, env=_environment())
+    if done.returncode not in codes:
+        raise _refusal(folder, os.fsdecode(done.stderr))
+    return os.fsdecode(done.stdout)
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which git finds the repository by itself (a hook names one) and speaks English."""
+    kept = {
+        key: value for key, value in os.environ.items() if key not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+    }
+    return {**kept, "LC_ALL": "C"}
+
+
+def _refusal(folder: Path, said: str) -> GpurigError:
+    return GpurigError(f"git cannot say which files of {folder} to send: {said.strip()}")
+
+
+def _without_git(folder: Path) -> list[str]:
+    files = [path for path in folder.rglob("*") if path.is_file() or path.is_symlink()]
+    rules = [path for path in files if path.name == ".gitignore"]
+    if rules:
+        raise BadInput([f"{rules[0]}: there is no `git` on PATH to read it"], hint="install git")
+    return sorted(str(path.relative_to(folder)) for path in files)

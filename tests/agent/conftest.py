@@ -1,0 +1,27 @@
+"""Fixtures of the agent's tests: a host in a folder, with a job volume or without."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.agent import kept_lab
+from tests.kit.host import lab, templates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kit.host import Lab
+
+__all__ = ["lab", "templates"]
+
+
+@pytest.fixture
+def box(lab: Lab, tmp_path: Path) -> Lab:
+    """A host that keeps builds on its job volume."""
+    if not shutil.which("zstd"):
+        pytest.skip("there is no zstd here")
+    kept_lab.prepare(lab, tmp_path / "jobs")
+    return lab

@@ -1,0 +1,86 @@
+"""A host with a job volume that keeps builds, and boxes that come after it."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.model.target import Target
+
+if TYPE_CHECKING:
+    from tests.kit.host import Lab
+
+BUILD = """
+mkdir -p opt/tool/bin usr/share/tool etc
+[ -e opt/tool/bin/tool ] || { echo build >> said; head -c 5000000 /dev/urandom > opt/tool/bin/large; }
+echo v1 > opt/tool/bin/tool; chmod 0751 opt/tool/bin/tool; ln -sfn bin opt/tool/current
+echo doc > usr/share/tool/doc; ln -f usr/share/tool/doc usr/share/tool/other; mkdir -p usr/share/tool/empty
+echo set > etc/setting
+"""
+NEEDED = "test -e opt/tool/bin/tool && test -e usr/share/tool/doc"
+
+
+def prepare(lab: Lab, jobs: Path) -> None:
+    """Give a host a root file system that is a folder, a job volume beside it, and a recipe that builds."""
+    jobs.mkdir()
+    lab.target = Target(mount_point=str(jobs))
+    lab.more["GPURIG_ROOT"] = str(lab.world)
+    program(lab, "dpkg-query", f"cat {lab.world}/packages 2>/dev/null || true")
+    lab.recipe("base")
+    recipe(lab)
+
+
+def recipe(lab: Lab, body: str = BUILD, *, verify: str = NEEDED, toml: str = "") -> None:
+    keeps = f'keeps = ["{lab.world}/opt/tool"]'
+    lab.recipe("tool", f'needs = ["base"]\n{keeps}\n{toml}', body=body, verify=verify)
+
+
+def program(lab: Lab, name: str, body: str) -> None:
+    path = lab.bin / name
+    path.write_text(f"#!/bin/bash\n{body}\n")
+    path.chmod(0o755)
+
+
+def kept(lab: Lab, pattern: str = "*") -> list[str]:
+    """Return what the job volume keeps, without the keys."""
+    folder = Path(lab.target.mount_point) / ".gpurig" / "kept"
+    return sorted("-".join(path.name.split("-")[:2]) for path in folder.glob(pattern))
+
+
+def entry(lab: Lab, kind: str) -> Path:
+    (found,) = (Path(lab.target.mount_point) / ".gpurig" / "kept").glob(f"tool-{kind}-*")
+    return found
+
+
+def next_box(lab: Lab) -> None:
+    """Lose the machine; the job volume is what stays."""
+    lab.clean_up()
+    shutil.rmtree(lab.home)
+    shutil.rmtree(lab.profile, ignore_errors=True)
+    shutil.rmtree(lab.world)
+    lab.world.mkdir()
+
+
+def setup(lab: Lab, **fields: bool) -> str:
+    """Set the recipe up; returns what of it came from the job volume."""
+    events = lab.ask("apply", lab.bundle("tool"), **fields)
+    assert events[-1]["event"] == "ready", events
+    (done,) = [event for event in events if event.get("step") == "tool" and event.get("state") == "installed"]
+    return str(done.get("kept", ""))
+
+
+def said(lab: Lab) -> str:
+    return (lab.home / "logs" / "tool.log").read_text()
+
+
+def tree(top: Path) -> dict[str, tuple[object, ...]]:
+    """Return all that there is to know about the files below a folder."""
+    rows: dict[str, tuple[object, ...]] = {}
+    for path in sorted(top.rglob("*")):
+        seen = path.lstat()
+        content = str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        time = seen.st_mtime_ns // 10**9 if stat.S_ISREG(seen.st_mode) else 0
+        rows[str(path.relative_to(top))] = (seen.st_mode, seen.st_uid, seen.st_gid, seen.st_nlink, time, content)
+    return rows

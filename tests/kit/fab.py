@@ -1,0 +1,85 @@
+"""`fab` as a user types it, and a `pulumi` that answers it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from provision.model.target import Target
+from provision.transport import inventory
+
+ROOT = Path(__file__).parents[2]
+FAB = (str(Path(sys.executable).with_name("fab")), "--search-root", str(ROOT))
+SECONDS = 120
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Return this machine's environment without what steers gpurig, Pulumi and AWS, and with `more`."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "GPURIG_", "PULUMI_"))}
+    return {**kept, **more}
+
+
+def fab(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run `fab` in a folder, with no `pulumi` on PATH unless the test gives one."""
+    environment = clean_environment(**{"PATH": "/usr/bin:/bin", **env})
+    return subprocess.run([*FAB, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def refused(cwd: Path, *words: str, code: int = 2, **env: str) -> str:
+    """Run `fab`, which ends with `code` before it has done anything; returns its standard error."""
+    done = fab(cwd, *words, **env)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def fab_ends(code: int, *words: str, **where: Any) -> subprocess.CompletedProcess[str]:
+    """Run `fab`, which has to end with `code`, in this process's folder and environment unless `where` says another."""
+    done = subprocess.run([*FAB, *words], capture_output=True, text=True, check=False, timeout=SECONDS, **where)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def write_hosts(folder: Path, *names: str, address: str = "127.0.0.1", port: int = 9, gpu: str = "none") -> None:
+    """Write a hosts.toml; nothing answers at its hosts unless the test says where."""
+    keys = f'address = "{address}"\nport = {port}\ngpu = "{gpu}"\n'
+    (folder / "hosts.toml").write_text("".join(f"[host.{name}]\n{keys}" for name in names))
+
+
+def pulumi_that_says(folder: Path, stdout: str = "", stderr: str = "", code: int = 0) -> str:
+    """Put a `pulumi` in `folder` that answers `stack output`; returns a PATH with it."""
+    program = folder / "pulumi"
+    (folder / "stdout").write_text(stdout)
+    (folder / "stderr").write_text(stderr)
+    program.write_text(f'#!/bin/sh\ncat "{folder}/stdout"; cat "{folder}/stderr" >&2; exit {code}\n')
+    program.chmod(0o755)
+    return f"{folder}:/usr/bin:/bin"
+
+
+def host_row(**changes: object) -> dict[str, object]:
+    """Return one host of the stack's outputs; nothing answers at its address."""
+    return {
+        "name": "box",
+        "address": "127.0.0.1",
+        "user": "ubuntu",
+        "port": 9,
+        "recipe": "digits",
+        "ports": {},
+        "instanceId": "i-0a1",
+        "instanceType": "g4dn.xlarge",
+        "region": "us-east-1",
+        "pricePerHour": None,
+        "target": Target().to_document(),
+        **changes,
+    }
+
+
+def outputs(*rows: dict[str, object]) -> str:
+    """Return the stack's outputs of these hosts, as `pulumi stack output` prints them."""
+    return json.dumps({"version": inventory.VERSION, "hosts": rows})

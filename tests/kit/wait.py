@@ -1,0 +1,22 @@
+"""Waiting for what has to happen."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Answer = TypeVar("Answer")
+PATIENCE = 60
+"""Seconds after which a test gives up on something that has to happen: far more than it takes."""
+
+
+def until(condition: Callable[[], Answer], seconds: float = PATIENCE, *, pause: float = 0.02) -> Answer:
+    """Ask again until the answer is true, and return it; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, "what the test waits for did not happen"
+        time.sleep(pause)
+    return answer
