@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from provision.agent.paths import MACHINE_HOME, PREFIX
 from provision.bundle import kept, slim
 from provision.bundle.step import Bundle, Step
+from provision.catalogue import recipe_file
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.recipes import TEMPLATES
 from provision.model.errors import BadInput
@@ -63,7 +64,7 @@ def _expand(text: str, where: str, **values: object) -> str:
 
 
 def _render(path: Path, **values: object) -> str:
-    return _expand(path.read_text(encoding="utf-8"), str(path), **values)
+    return _expand(recipe_file.read(path), str(path), **values)
 
 
 def _mirrored(value: object, target: Target) -> Any:
@@ -117,17 +118,18 @@ def _expand_key(recipe: Recipe, target: Target, key: str, text: str) -> str:
 def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     values = _values(recipe, target)
     env_of_recipe = {name: _expand_key(recipe, target, f"env.{name}", value) for name, value in recipe.env.items()}
-    files = tuple(
-        {"path": file.path, "mode": file.mode, "content": _render(recipe.folder / file.template, **values)}
-        for file in recipe.files
-    )
+    files = []
+    for file in (*recipe.files, *(file for folder in recipe.folders for file in folder.files(recipe.folder))):
+        path = recipe.folder / file.template
+        content = recipe_file.read(path) if file.verbatim else _render(path, **values)
+        files.append({"path": file.path, "mode": file.mode, "content": content})
     return Step(
         name=recipe.name,
         # A source that carries another release than the recipe names says so itself.
         version=str(values["source"].get("release", recipe.version)) or "as found",
         install=_script(_render(recipe.folder / "install.sh.j2", **values), env),
         verify=_script(_render(recipe.folder / "verify.sh.j2", **values), [*env, *env_of_recipe.items()]),
-        files=files,
+        files=tuple(files),
         env=env_of_recipe,
         timeout=int(recipe.minutes * 600) + 300,
         disk_gib=recipe.disk_gib,

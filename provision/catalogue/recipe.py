@@ -7,6 +7,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from provision.catalogue import recipe_file
+from provision.catalogue.recipe_file import File, Folder
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, images
 
@@ -15,15 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.model.target import Target
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class File:
-    """A file that a recipe puts on the host: rendered from `template` in the recipe's folder."""
-
-    path: str
-    template: str
-    mode: str = "0644"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,6 +81,7 @@ class Recipe:
     bench: Trial | None = None
     """What `fab bench-<name>` runs, on the CPU and on the GPU; writes `bench.json` into its results."""
     files: tuple[File, ...] = ()
+    folders: tuple[Folder, ...] = ()
     images: tuple[str, ...] = ()
     """Images that it supports; empty: all."""
     compute: tuple[str, ...] = ()
@@ -132,5 +125,6 @@ def load_recipe(folder: Path) -> Recipe:
     fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in {**table, **supports}.items()}
     for key in ("example", "bench"):
         fields[key] = Trial(**table[key]) if key in table else None
-    fields["files"] = tuple(File(path=target, **row) for target, row in table.get("files", {}).items())
+    for key, kind in (("files", File), ("folders", Folder)):
+        fields[key] = tuple(kind(path=target, **row) for target, row in table.get(key, {}).items())
     return Recipe(name=folder.name, folder=folder, **fields)

@@ -126,7 +126,8 @@ def _origins(recipe: Recipe) -> str:
 
 
 def _files(recipe: Recipe) -> str:
-    puts = ", ".join(f"`{file.path}`" for file in recipe.files)
+    paths = [*(file.path for file in recipe.files), *(folder.path for folder in recipe.folders)]
+    puts = ", ".join(f"`{path}`" for path in paths)
     folder = f"[templates/recipes/{recipe.name}](../../templates/recipes/{recipe.name})"
     return f"{f'It puts {puts} on the host. ' if puts else ''}The scripts and all pins: {folder}."
 

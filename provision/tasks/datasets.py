@@ -78,7 +78,7 @@ def job_of(order: Mapping[str, Any], place: PurePosixPath, asked: Sequence[str])
     text = json.dumps({**order, "place": str(place)}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = f"{place}/.{order['name']}.part/orders/{digest}.json"
-    command = [PYTHON, f"{PROGRAMS}/get", path]
+    command = [PYTHON, f"{PROGRAMS}/get.py", path]
     return Job(stem="get", dataset=order["name"], command=command, files={path: text}, asked=asked)
 
 

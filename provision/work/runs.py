@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.agent.wire.events import Event
-    from provision.agent.wire.requests import Request
+    from provision.agent.wire.requests import Request, Start
     from provision.transport.session import Session
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGE = random.Random(7).randbytes(40_000_000)  # noqa: S311 - contents of a file
-PROGRAM = TEMPLATES / "recipes" / "datasets" / "get"
+PROGRAM = TEMPLATES / "recipes" / "datasets" / "program" / "get.py"
 
 
 @dataclasses.dataclass

@@ -20,7 +20,7 @@ from provision.tasks.verbs.dataset_build import DEFAULTS
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROGRAM = TEMPLATES / "recipes" / "datasets" / "build"
+PROGRAM = TEMPLATES / "recipes" / "datasets" / "program" / "build.py"
 
 
 def picture(path: Path, seed: int, size: tuple[int, int] = (40, 30), mode: str = "RGB", **options: Any) -> None:
