@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,17 @@ from provision.catalogue import recipe_file
 from provision.catalogue.recipe_file import File, Folder
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, images
+from provision.model.schema import ANY, FLAG, MODE, NUMBER, PORTS, STRING, STRINGS, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from provision.model.target import Target
+
+
+SUPPORTS = {"table": "supports"}
+"""Marks a field whose key stands in the table [supports]."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,7 +43,10 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One unit of software: what it needs, where it comes from, what it supports. Read from `recipe.toml`."""
+    """One unit of software: what it needs, where it comes from, what it supports.
+
+    Each field but the first two is a key of `recipe.toml`: the type says what it may be.
+    """
 
     name: str
     folder: Path
@@ -82,15 +91,15 @@ class Recipe:
     """What `fab bench-<name>` runs, on the CPU and on the GPU; writes `bench.json` into its results."""
     files: tuple[File, ...] = ()
     folders: tuple[Folder, ...] = ()
-    images: tuple[str, ...] = ()
+    images: tuple[str, ...] = dataclasses.field(default=(), metadata=SUPPORTS)
     """Images that it supports; empty: all."""
-    compute: tuple[str, ...] = ()
+    compute: tuple[str, ...] = dataclasses.field(default=(), metadata=SUPPORTS)
     """Compute capabilities that it supports; empty: all."""
-    driver: int = 0
+    driver: int = dataclasses.field(default=0, metadata=SUPPORTS)
     """Oldest branch of NVIDIA's driver that it works with (520); 0: any, or none."""
-    no: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    no: Mapping[str, str] = dataclasses.field(default_factory=dict, metadata=SUPPORTS)
     """Image or compute capability → why it does not work there, in words."""
-    tried: tuple[Mapping[str, str], ...] = ()
+    tried: tuple[Mapping[str, str], ...] = dataclasses.field(default=(), metadata=SUPPORTS)
     """Where it was seen to work: tables of `image`, `gpu` (a model or "none") and, where it matters, `source`."""
     sources: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     """Where it can be taken from, the default first; the install script reads the chosen table as `source`."""
@@ -112,6 +121,36 @@ class Recipe:
         return (*table.get("licences", self.licences), *on_gpu)
 
 
+_TRIAL = {"command": STRING, "summary": STRING, "minutes": NUMBER, "pictures": STRING}
+_CHECKS: dict[str, Any] = {
+    "str": STRING,
+    "bool": FLAG,
+    "int": NUMBER,
+    "float": NUMBER,
+    "tuple[str, ...]": STRINGS,
+    "tuple[int, ...]": PORTS,
+    "Mapping[str, str]": {"*": STRING},
+    "tuple[Mapping[str, str], ...]": TABLES,
+    "Trial | None": _TRIAL,
+    "tuple[File, ...]": {"*": {"template": STRING, "mode": MODE}},
+    "tuple[Folder, ...]": {"*": {"folder": STRING, "mode": MODE}},
+    "Mapping[str, Mapping[str, Any]]": {
+        "*": {**dict.fromkeys(("licences", "gpu_licences", "images"), STRINGS), "*": ANY}
+    },
+}
+"""Type of a field → what its key may be."""
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """Return what the keys of a `recipe.toml` may be, as `mismatches` takes it."""
+    found: dict[str, Any] = {SUPPORTS["table"]: {}}
+    for field in dataclasses.fields(Recipe)[2:]:
+        table = found[field.metadata["table"]] if field.metadata else found
+        table[field.name] = _CHECKS[str(field.type)]
+    return found
+
+
 def load_recipe(folder: Path) -> Recipe:
     """Read a recipe's folder. Raises `BadInput` with everything that is wrong in it."""
     path = folder / "recipe.toml"
@@ -119,9 +158,9 @@ def load_recipe(folder: Path) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInput([f"{path}: {error}"]) from error
-    if problems := recipe_file.problems(folder, table):
+    if problems := recipe_file.problems(folder, table, schema()):
         raise BadInput(problems)
-    supports = table.pop("supports", {})
+    supports = table.pop(SUPPORTS["table"], {})
     fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in {**table, **supports}.items()}
     for key in ("example", "bench"):
         fields[key] = Trial(**table[key]) if key in table else None

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
-from provision.model.schema import ANY, FLAG, MODE, NUMBER, PORTS, STRING, STRINGS, TABLES, mismatches
+from provision.model.schema import mismatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,21 +15,6 @@ if TYPE_CHECKING:
 EXAMPLE = "example"
 """The folder with what an example or a bench runs."""
 _TRIALS = (EXAMPLE, "bench")
-_TRIAL: dict[str, Any] = {**dict.fromkeys(("command", "summary", "pictures"), STRING), "minutes": NUMBER}
-_SCHEMA: dict[str, Any] = {
-    **dict.fromkeys(("summary", "version", "unit", "health", "undo", "document", "no_example"), STRING),
-    **dict.fromkeys(("needs", "needs_on_gpu", "conflicts", "keeps", "licences", "gpu_licences"), STRINGS),
-    **dict.fromkeys(("minutes", "disk_gib"), NUMBER),
-    **dict.fromkeys(("needs_gpu", "reboot"), FLAG),
-    **dict.fromkeys(_TRIALS, _TRIAL),
-    "ports": PORTS,
-    "env": {"*": STRING},
-    "activate": {"*": STRING},
-    "files": {"*": {"template": STRING, "mode": MODE}},
-    "folders": {"*": {"folder": STRING, "mode": MODE}},
-    "sources": {"*": {**dict.fromkeys(("licences", "gpu_licences", "images"), STRINGS), "*": ANY}},
-    "supports": {"images": STRINGS, "compute": STRINGS, "driver": NUMBER, "no": {"*": STRING}, "tried": TABLES},
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,11 +63,11 @@ def below(folder: Path) -> list[str]:
     )
 
 
-def problems(folder: Path, table: dict[str, Any]) -> list[str]:
-    """Return everything that is wrong with a recipe's folder and keys."""
+def problems(folder: Path, table: dict[str, Any], schema: dict[str, Any]) -> list[str]:
+    """Return everything that is wrong with a recipe's folder and keys; `schema`: as `mismatches` takes one."""
     path = folder / "recipe.toml"
     needed = [f'"{key}" is missing' for key in ("summary", "version") if table.get(key, "") == ""]
-    if found := needed + mismatches(table, _SCHEMA):
+    if found := needed + mismatches(table, schema):
         return [f"{path}: {problem}" for problem in found]
     files: dict[str, dict[str, str]] = table.get("files", {})
     templates = ("install.sh.j2", "verify.sh.j2", *(row.get("template", "") for row in files.values()))

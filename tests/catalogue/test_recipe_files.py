@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.recipe import Recipe
+from provision.catalogue.recipe import Recipe, schema
 from provision.catalogue.recipe_file import File, Folder
 from provision.model.errors import BadInput
+from tests.kit.fab import ROOT
 from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
@@ -196,3 +198,12 @@ def test_a_later_folder_wins(tmp_path: Path) -> None:
     write_recipe(tmp_path / "ours" / "a", 'summary = "ours"\nversion = "1"')
     write_recipe(tmp_path / "theirs" / "a", 'summary = "theirs"\nversion = "2"')
     assert Catalogue(tmp_path / "ours", tmp_path / "theirs").recipes["a"].summary == "theirs"
+
+
+def test_the_page_names_every_key_and_no_other() -> None:
+    page = (ROOT / "docs" / "add-a-recipe.md").read_text(encoding="utf-8")
+    table = page.partition("## recipe.toml")[2].partition("\n\nA few keys")[0]
+    named = set(
+        re.findall(r"`\[?([a-z_]+)[\].`]", " ".join(row.split("|")[1] for row in table.splitlines()[2:] if row))
+    )
+    assert named - {"template", "mode", "folder"} == schema().keys()
