@@ -27,7 +27,7 @@ _START = f"cd {BOOT} && exec python3 -c 'from provision.agent.setup import boot;
 
 # Once in an instance's life, before the modules that write keys and long before the first service. An image of another
 # box (`fab bake`) brings what is that box's own: its runs and logs, the keys that it lets in, its machine id, and the
-# id of a volume that will never come. Arguments: the runner's folder, the line of the volume's id. Any other image has
+# id of a volume that will never come. Arguments: the program's folder, the line of the volume's id. Any other image has
 # no such folder. Without `set -e`: a box that keeps an old log is better than one that does not come up.
 _FORGET = """\
 cd "$0" 2>/dev/null || exit 0

@@ -57,7 +57,7 @@ class Recipe:
     """Needed too, except on a host that is declared to have no GPU: there it is built without CUDA."""
     conflicts: tuple[str, ...] = ()
     minutes: float = 1
-    """How long the install takes on a fresh box of the smallest type; the runner allows ten times as much."""
+    """How long the install takes on a fresh box of the smallest type; a setup allows ten times as much."""
     disk_gib: float = 0
     """Free space on the root file system that the install needs."""
     needs_gpu: bool = False

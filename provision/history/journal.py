@@ -67,7 +67,7 @@ class Step:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Setup:
-    """One run of the runner: the steps of a bundle, in order; a reboot in the middle does not end it."""
+    """One setup: the steps of a bundle, in order; a reboot in the middle does not end it."""
 
     name: str
     state: str

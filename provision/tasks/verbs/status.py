@@ -134,7 +134,7 @@ def _screen(host: Host, answer: Overview, volume: Volume, catalogue: Catalogue) 
 
 
 def _states(host: Host, answer: Overview, catalogue: Catalogue) -> Iterator[str]:
-    """Say what the runner does or how it ended last, and whether what the host is for is there all the same."""
+    """Say what is being set up or how that ended last, and whether what the host is for is there all the same."""
     last, now = answer["last"], answer["pending"]
     ready = _ready_since(host, answer, catalogue)
     if ready:
