@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def digest(recipe: str, target: Target, catalogue: Catalogue | None = None) -> str:
     """Return the SHA-256 over all that a recipe installs, the same for every box of these settings.
 
-    Volume and limits do not count: each box has its own, and gets them at its first boot. The compute capability does: what a step compiles follows it, and its text may not.
+    Volume and limits do not count: each box has its own, and gets them at its first boot. The compute capability does:
+    what a step compiles follows it, and its text may not.
     """
     alike = dataclasses.replace(target, volume_id="", idle_stop_minutes=0, lifetime_hours=0)
     steps = render([recipe], alike, catalogue).steps
