@@ -70,10 +70,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Say that secrets, resources and outputs are to come as plain values; an engine marks what it gets back."""
         return provider_pb2.ProviderHandshakeResponse()
 
-    def Attach(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Accept an engine that found this process by PULUMI_DEBUG_PROVIDERS."""
-        return empty_pb2.Empty()
-
     def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Give the version of the SDK that this stands in for."""
         return plugin_pb2.PluginInfo(version=_version())
@@ -118,15 +114,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.UNIMPLEMENTED, _refusal("function", request.tok))
         look_up, known = LOOKUPS[request.tok]
         args = wire.plain(request.args)
-        unknown = sorted(args.keys() - known)
-        if unknown:
+        if unknown := sorted(args.keys() - known):
             raise ProviderError(f"invoking {request.tok}: the stand-in provider knows no argument {', '.join(unknown)}")
+        if missing := sorted({*known} - args.keys() - {"filters", "mostRecent"}):
+            raise ProviderError(f"invoking {request.tok}: the stand-in provider needs {', '.join(missing)}")
         try:
             found = look_up(self._aws(), args)
         except ProviderError as error:
             raise ProviderError(f"invoking {request.tok}: {error}") from error
-        region = {"region": self._aws().settings.region}
-        return provider_pb2.InvokeResponse(**{"return": wire.pack({**region, **found})})
+        return provider_pb2.InvokeResponse(**{"return": wire.pack(found)})
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Complete the inputs, or say everything that is wrong with them."""
