@@ -34,16 +34,16 @@ class Deployment:
     def __init__(
         self, session: Session, verb: str, *, preview: bool, quiet: bool = False, refresh_first: bool = False
     ) -> None:
+        session.check_passphrase()
         self.session = session
         self.verb = verb
         self.preview = preview
         self.refresh_first = refresh_first
         self.names = session.names
-        self.config = session.program_config() if verb == "update" else ({}, [])
+        self.config = session.settings.for_program() if verb == "update" else {}
         self.state = session.load_state(writable=not preview)
         self.olds = {each.urn: each for each in self.state.resources if not each.delete}
-        secrets = [self.config[0][key] for key in self.config[1]]
-        self.display = Display(preview=preview, root=self.names.root, secrets=secrets, quiet=quiet)
+        self.display = Display(preview=preview, root=self.names.root, quiet=quiet)
         self.steps = Steps(self.state, self.display, preview=preview)
         self.server = Server()
         self.providers = Providers(self.server.address, self.olds, self.display)
@@ -119,7 +119,7 @@ class Deployment:
     def _package_config(self, package: str) -> Properties:
         """Give the configuration of a default provider: what the stack sets in the package's own namespace."""
         prefix = f"{package}:"
-        return {key.removeprefix(prefix): text for key, text in self.config[0].items() if key.startswith(prefix)}
+        return {key.removeprefix(prefix): text for key, text in self.config.items() if key.startswith(prefix)}
 
     def _warn_of_interrupted(self) -> None:
         if not self.state.pending or self.preview:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from rehearsal.engine.errors import ProviderError
-from rehearsal.engine.values import has_unknown, keep_secrets, plain
+from rehearsal.engine.values import has_unknown
 from rehearsal.engine.wire import from_struct, to_struct
 
 if TYPE_CHECKING:
@@ -35,15 +35,14 @@ class Provider:
 
     def __init__(self, plugin: Plugin, engine_address: str) -> None:
         self._plugin = plugin
-        self._secrets = self._previews = self._configured = False
-        with contextlib.suppress(ProviderError):  # an older plugin has no Handshake; Configure says the same later
-            shake = plugin.call("Handshake", pb.ProviderHandshakeRequest(engine_address=engine_address))
-            self._secrets = shake.accept_secrets
+        self._previews = self._configured = False
+        with contextlib.suppress(ProviderError):  # an older plugin has no Handshake
+            plugin.call("Handshake", pb.ProviderHandshakeRequest(engine_address=engine_address))
 
     def check_config(self, urn: str, olds: Properties, news: Properties) -> Properties:
         """Validate a provider's own configuration; give it completed."""
         request = pb.CheckRequest(urn=urn, olds=to_struct(olds), news=to_struct(news))
-        return self._checked(self._plugin.call("CheckConfig", request), urn, news)
+        return self._checked(self._plugin.call("CheckConfig", request), urn)
 
     def diff_config(self, urn: str, olds: Properties, news: Properties) -> Diff:
         """Compare two configurations."""
@@ -55,31 +54,22 @@ class Provider:
         if has_unknown(inputs):
             return
         request = pb.ConfigureRequest(
-            args=to_struct(inputs),
-            acceptSecrets=True,
-            acceptResources=True,
-            sends_old_inputs=True,
-            sends_old_inputs_to_delete=True,
+            args=to_struct(inputs), acceptResources=True, sends_old_inputs=True, sends_old_inputs_to_delete=True
         )
         for key, value in inputs.items():
-            request.variables[f"{self._plugin.package}:config:{key}"] = str(plain(value))
-        answer = self._plugin.call("Configure", request)
-        self._secrets = self._secrets or answer.acceptSecrets
-        self._previews = answer.supportsPreview
+            request.variables[f"{self._plugin.package}:config:{key}"] = str(value)
+        self._previews = self._plugin.call("Configure", request).supportsPreview
         self._configured = True
-
-    def _struct(self, properties: Properties) -> Any:
-        return to_struct(properties, secrets=self._secrets)
 
     def check(self, urn: str, olds: Properties, news: Properties, seed: bytes) -> Properties:
         """Validate inputs; give them completed with defaults."""
         if not self._configured:
             return news
-        request = pb.CheckRequest(urn=urn, olds=self._struct(olds), news=self._struct(news), randomSeed=seed)
-        return self._checked(self._plugin.call("Check", request), urn, news)
+        request = pb.CheckRequest(urn=urn, olds=to_struct(olds), news=to_struct(news), randomSeed=seed)
+        return self._checked(self._plugin.call("Check", request), urn)
 
     @staticmethod
-    def _checked(answer: Any, urn: str, news: Properties) -> Properties:
+    def _checked(answer: Any, urn: str) -> Properties:
         if answer.failures:
             kind, name = urn.split("::")[2].rsplit("$", 1)[-1], urn.rsplit("::", 1)[-1]
             raise ProviderError(
@@ -90,7 +80,7 @@ class Provider:
                     for f in answer.failures
                 )
             )
-        return keep_secrets(from_struct(answer.inputs), news)
+        return from_struct(answer.inputs)
 
     def diff(self, old: Resource, news: Properties, ignore: tuple[str, ...]) -> Diff:
         """Compare a resource as it is with new inputs."""
@@ -99,9 +89,9 @@ class Provider:
         request = pb.DiffRequest(
             id=old.id,
             urn=old.urn,
-            olds=self._struct(old.outputs),
-            old_inputs=self._struct(old.inputs),
-            news=self._struct(news),
+            olds=to_struct(old.outputs),
+            old_inputs=to_struct(old.inputs),
+            news=to_struct(news),
             ignoreChanges=ignore,
         )
         return _diff(self._plugin.call("Diff", request), old.inputs, news)
@@ -112,14 +102,14 @@ class Provider:
             return "", new.inputs
         request = pb.CreateRequest(
             urn=new.urn,
-            properties=self._struct(new.inputs),
+            properties=to_struct(new.inputs),
             timeout=new.custom_timeouts.get("create", 0),
             preview=preview,
         )
         answer = self._plugin.call("Create", request)
         if not preview and not answer.id:
             raise ProviderError("provider returned no ID for the created object")
-        return "" if preview else answer.id, keep_secrets(from_struct(answer.properties), new.inputs)
+        return "" if preview else answer.id, from_struct(answer.properties)
 
     def update(self, old: Resource, new: Resource, *, preview: bool) -> Properties:
         """Change an object in place; give its outputs."""
@@ -128,22 +118,22 @@ class Provider:
         request = pb.UpdateRequest(
             id=old.id,
             urn=new.urn,
-            olds=self._struct(old.outputs),
-            old_inputs=self._struct(old.inputs),
-            news=self._struct(new.inputs),
+            olds=to_struct(old.outputs),
+            old_inputs=to_struct(old.inputs),
+            news=to_struct(new.inputs),
             ignoreChanges=new.ignore_changes,
             timeout=new.custom_timeouts.get("update", 0),
             preview=preview,
         )
-        return keep_secrets(from_struct(self._plugin.call("Update", request).properties), new.inputs)
+        return from_struct(self._plugin.call("Update", request).properties)
 
     def delete(self, old: Resource) -> None:
         """Delete an object."""
         request = pb.DeleteRequest(
             id=old.id,
             urn=old.urn,
-            properties=self._struct(old.outputs),
-            old_inputs=self._struct(old.inputs),
+            properties=to_struct(old.outputs),
+            old_inputs=to_struct(old.inputs),
             timeout=old.custom_timeouts.get("delete", 0),
         )
         self._plugin.call("Delete", request)
@@ -151,23 +141,22 @@ class Provider:
     def read(self, old: Resource) -> tuple[str, Properties, Properties]:
         """Look at an object as it is; give its id (empty where it is gone), inputs and outputs."""
         request = pb.ReadRequest(
-            id=old.id, urn=old.urn, properties=self._struct(old.outputs), inputs=self._struct(old.inputs)
+            id=old.id, urn=old.urn, properties=to_struct(old.outputs), inputs=to_struct(old.inputs)
         )
         answer = self._plugin.call("Read", request)
         inputs = from_struct(answer.inputs) if answer.HasField("inputs") else old.inputs
-        outputs = keep_secrets(from_struct(answer.properties), old.outputs)
-        return answer.id, keep_secrets(inputs, old.inputs), outputs
+        return answer.id, inputs, from_struct(answer.properties)
 
     def invoke(self, token: str, args: Properties, *, preview: bool) -> Any:
         """Call a function; give the provider's own answer, or None where it cannot be known yet."""
         if not self._configured or has_unknown(args):
             return None
-        return self._plugin.call("Invoke", pb.InvokeRequest(tok=token, args=self._struct(args), preview=preview))
+        return self._plugin.call("Invoke", pb.InvokeRequest(tok=token, args=to_struct(args), preview=preview))
 
 
 def _diff(answer: Any, olds: Properties, news: Properties) -> Diff:
     unsure = answer.changes == pb.DiffResponse.DIFF_UNKNOWN
-    changes = plain(olds) != plain(news) if unsure else answer.changes == pb.DiffResponse.DIFF_SOME
+    changes = olds != news if unsure else answer.changes == pb.DiffResponse.DIFF_SOME
     forced = [key for key, detail in answer.detailedDiff.items() if detail.kind in _REPLACING]
     return Diff(
         changes=changes,

@@ -11,7 +11,6 @@ from rehearsal.engine.compare import describe
 from rehearsal.engine.removal import PARALLEL
 from rehearsal.engine.state import touched
 from rehearsal.engine.steps import DELETE, SAME, UPDATE, Op
-from rehearsal.engine.values import plain
 
 if TYPE_CHECKING:
     from rehearsal.engine.providers import Providers
@@ -50,7 +49,7 @@ def _refresh(steps: Steps, providers: Providers, old: Resource) -> None:
         steps.display.end(DELETE, old)
         return
     new = dataclasses.replace(old, id=ident, inputs=inputs, outputs=outputs)
-    if (plain(new.inputs), plain(new.outputs)) == (plain(old.inputs), plain(old.outputs)):
+    if (new.inputs, new.outputs) == (old.inputs, old.outputs):
         steps.display.end(SAME, old)
         return
     steps.state.end(None, [functools.partial(steps.state.swap, old, touched(new, old))])

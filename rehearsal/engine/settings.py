@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from rehearsal.engine.errors import EngineError
+from rehearsal.engine.errors import EngineError, Unsupported
 from rehearsal.engine.project import load_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rehearsal.engine.crypter import Crypter
     from rehearsal.engine.project import Project
 
 _TYPES: dict[str, Callable[[str], bool]] = {
@@ -36,7 +35,7 @@ def _json(text: str) -> Any:
 
 
 class StackSettings:
-    """One stack's file; a secret value is a mapping with the one key ``secure``."""
+    """One stack's file."""
 
     def __init__(self, project: Project, stack: str) -> None:
         self.project = project
@@ -56,7 +55,7 @@ class StackSettings:
         return self._document().get("config") or {}
 
     def values(self) -> dict[str, Any]:
-        """Give what the program will see, not decrypted: the project's defaults, then the stack's own values."""
+        """Give what the program will see: the project's defaults, then the stack's own values."""
         merged = {}
         for key, declared in self.project.declared.items():
             if not isinstance(declared, dict):
@@ -65,11 +64,13 @@ class StackSettings:
                 merged[key] = value
         return {**merged, **self.own()}
 
-    def for_program(self, crypter: Crypter) -> tuple[dict[str, str], list[str]]:
-        """Check the values against their declared types; give them as text, and the keys that are secret."""
+    def for_program(self) -> dict[str, str]:
+        """Check the values against their declared types; give them as text. Raises Unsupported for a secret one."""
         values = self.values()
         self._require(values)
-        texts = {key: as_text(decrypted(value, crypter.decrypt)) for key, value in values.items()}
+        if secret := [key for key, value in values.items() if isinstance(value, dict) and "secure" in value]:
+            raise Unsupported(f"secret configuration ({self.short(secret[0])})")
+        texts = {key: as_text(value) for key, value in values.items()}
         for key, declared in self.project.declared.items():
             kind = declared.get("type", "string") if isinstance(declared, dict) else "string"
             if not _TYPES[kind](texts[key]):
@@ -77,11 +78,7 @@ class StackSettings:
                     f"validating stack config: Stack '{self.stack}' with configuration key '{self.short(key)}' "
                     f"must be of type '{kind}'"
                 )
-        return texts, [key for key, value in values.items() if is_secret(value) or self._declared_secret(key)]
-
-    def _declared_secret(self, key: str) -> bool:
-        declared = self.project.declared.get(key)
-        return isinstance(declared, dict) and bool(declared.get("secret"))
+        return texts
 
     def _require(self, values: dict[str, Any]) -> None:
         missing = [f"'{self.short(key)}'" for key in self.project.declared if key not in values]
@@ -156,24 +153,6 @@ def _end(node: yaml.Node) -> int:
     while text and text[index - 1] == "\n":  # a block scalar's mark is at the start of the next line
         index -= 1
     return index
-
-
-def is_secret(value: Any) -> bool:
-    """Say whether the value holds an encrypted part."""
-    if isinstance(value, dict):
-        return value.keys() == {"secure"} or any(is_secret(item) for item in value.values())
-    return isinstance(value, list) and any(is_secret(item) for item in value)
-
-
-def decrypted(value: Any, decrypt: Callable[[str], str]) -> Any:
-    """Give the value with each encrypted part passed through `decrypt`."""
-    if isinstance(value, dict):
-        if value.keys() == {"secure"}:
-            return decrypt(value["secure"])
-        return {key: decrypted(item, decrypt) for key, item in value.items()}
-    if isinstance(value, list):
-        return [decrypted(item, decrypt) for item in value]
-    return value
 
 
 def as_text(value: Any) -> str:

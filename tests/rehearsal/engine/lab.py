@@ -28,7 +28,7 @@ from pulumi import ResourceOptions as Opts
 
 class Thing(pulumi.CustomResource):
     def __init__(self, name, opts=None, **props):
-        super().__init__("lab:index:Thing", name, {"serial": None, "token": None, **props}, opts)
+        super().__init__("lab:index:Thing", name, {"serial": None, **props}, opts)
 
 class Group(pulumi.ComponentResource):
     def __init__(self, name, opts=None):
