@@ -90,7 +90,7 @@ def _confirmed(stack: str) -> bool:
 
 
 def cancel(args: Arguments) -> None:
-    """`pulumi cancel`: release the lock that a dead process left."""
+    """`pulumi cancel`: release the lock of an update that was killed."""
     session = Session.open(args.folder, args.name or args.stack)
     lock.cancel(session.backend.lock_folder(session.names.stack))
     print(f"The currently running update for '{session.names.stack}' has been canceled!")

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 _PATIENCE = 5.0
 """Seconds that a program gets to end by itself once the engine answers no more."""
 
+_AFTER_A_KILL = """\
+These resources are in an unknown state because an earlier run was ended in the middle. `pulumi refresh` clears these
+operations; of one interrupted while creating it asks first (with --clear-pending-creates it does not). What such a one
+has made is in no state: look for it by its tags, and delete it by hand or adopt it with `pulumi import`."""
+
 
 class Deployment:
     """An operation in progress."""
@@ -130,12 +135,9 @@ class Deployment:
             "warning",
             f"Attempting to deploy or update resources with {len(lines)} pending operations from previous deployment.\n"
             + "\n".join(lines)
-            + "\nThese resources are in an unknown state because an earlier run was ended in the middle. Look at the "
-            "provider whether the operations took place. Then `pulumi refresh` clears them; for one interrupted while "
-            "creating, `pulumi refresh --import-pending-creates URN --import-pending-creates ID` adopts the object "
-            "that was made, and `pulumi refresh --clear-pending-creates` says that there is none.",
+            + f"\n{_AFTER_A_KILL}",
         )
-        self.state.forget_interrupted(creations=False)
+        self.state.forget_interrupted()
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:

@@ -28,13 +28,20 @@ def up(args: Arguments) -> None:
 
 def refresh(args: Arguments) -> None:
     """`pulumi refresh`: make the state what the providers find."""
-    if args.clear_pending_creates:
+    if args.clear_pending_creates or args.interactive:
         session = Session.open(args.folder, args.stack)
         with session.locked():
-            state = session.load_state(writable=True)
-            state.forget_interrupted(creations=True)
-            state.end()
+            _clear_pending_creates(session, asking=not args.clear_pending_creates)
     _operate(args, "refresh")
+
+
+def _clear_pending_creates(session: Session, *, asking: bool) -> None:
+    """Forget the creations that were interrupted, or those of them that the user says to forget."""
+    state = session.load_state(writable=True)
+    for operation in [each for each in state.pending if each.kind == "creating"]:
+        question = f"{operation.resource.urn} was interrupted while it was created. Clear that? [yes/no] "
+        if not asking or ask(question) == "yes":
+            state.end(operation)
 
 
 def destroy(args: Arguments) -> None:

@@ -32,7 +32,7 @@ def refresh_all(steps: Steps, providers: Providers) -> None:
         futures.wait(running)
     for each in running:
         each.result()
-    steps.state.forget_interrupted(creations=False)
+    steps.state.forget_interrupted()
     steps.state.forget_gone()
     steps.state.end()
 

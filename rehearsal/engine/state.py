@@ -77,7 +77,7 @@ class State:
             for change in changes:
                 change()
             if operation is not None:
-                self._drop_pending(lambda each: each is operation)
+                self.pending = [each for each in self.pending if each is not operation]
             if write:
                 self.save()
 
@@ -111,13 +111,10 @@ class State:
         key = (wanted.urn, wanted.id, wanted.delete)
         return next(i for i, each in enumerate(self.resources) if (each.urn, each.id, each.delete) == key)
 
-    def _drop_pending(self, unwanted: Callable[[Operation], bool]) -> None:
-        self.pending = [each for each in self.pending if not unwanted(each)]
-
-    def forget_interrupted(self, *, creations: bool) -> None:
-        """Drop what an interrupted run left pending; creations only where asked, for their outcome is not known."""
+    def forget_interrupted(self) -> None:
+        """Drop what an interrupted run left pending, but for creations: what came of those is not known."""
         with self._lock:
-            self._drop_pending(lambda each: creations or each.kind != "creating")
+            self.pending = [each for each in self.pending if each.kind == "creating"]
 
     def forget_gone(self) -> None:
         """Drop references to resources that are no longer there, and with them dangling parents."""

@@ -21,6 +21,7 @@ from rehearsal.provider.check import Request, check
 from rehearsal.provider.compare import changes, expected_outputs
 from rehearsal.provider.lookups import LOOKUPS
 from rehearsal.provider.model import Item
+from rehearsal.provider.schema import schema
 
 if TYPE_CHECKING:
     from rehearsal.provider.compare import Change
@@ -75,8 +76,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return plugin_pb2.PluginInfo(version=_version())
 
     def GetSchema(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Give the package's name and version, and no types: nothing is generated from a stand-in."""
-        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "aws", "version": _version()}))
+        """Give the types, by which `pulumi import` writes a program's lines."""
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema(_version())))
 
     def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Refuse settings that are unknown or malformed."""

@@ -151,25 +151,31 @@ def test_two_updates_of_a_stack_exclude_each_other(lab: Lab) -> None:
     lab.run("destroy", "--yes", "--skip-preview")
 
 
-@standin_only
-def test_cancel_does_not_break_the_lock_of_a_live_update(lab: Lab) -> None:
-    lab.rules({"method": "Create", "name": "slow", "delay": 4})
-    lab.program("Thing('slow')")
-    process = lab.start("up", "--yes", "--skip-preview")
-    _begun(lab, process, "Create slow")
-    assert f"pid {process.pid}" in lab.run("cancel", code=1).text
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-
-
-@standin_only
-def test_a_lock_of_a_dead_process_does_not_hold(lab: Lab) -> None:
+def test_the_lock_of_a_killed_update_holds_until_it_is_cancelled(lab: Lab) -> None:
     lab.rules({"method": "Create", "name": "a", "kill": "before"})
     lab.program("Thing('a')")
     lab.run("up", "--yes", "--skip-preview", code=-signal.SIGKILL)
     lab.rules()
+    for verb in ("up", "refresh", "destroy"):
+        refusal = lab.run(verb, "--yes", "--skip-preview", code=1).text
+        assert "the stack is currently locked by 1 lock(s)" in refusal
+        assert "`pulumi cancel`" in refusal
+    assert lab.changes == []
+    lab.run("cancel", "--yes")
     lab.up()
     assert set(lab.objects) == {"a"}
+
+
+@standin_only
+@pytest.mark.parametrize(("answer", "left"), [("yes", []), ("no", ["creating a"])])
+def test_on_a_terminal_a_refresh_asks_about_an_interrupted_creation(lab: Lab, answer: str, left: list[str]) -> None:
+    lab.rules({"method": "Create", "name": "a", "kill": "before"})
+    lab.program("Thing('a')")
+    lab.run("up", "--yes", "--skip-preview", code=-signal.SIGKILL)
+    lab.run("cancel")
+    text = lab.on_terminal("refresh", "--yes", typed=f"{answer}\n")
+    assert "lab:index:Thing::a was interrupted while it was created" in text
+    assert lab.pending == left
 
 
 def test_a_lock_of_another_engine_holds_until_it_is_cancelled(lab: Lab) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,20 +95,9 @@ def test_without_consent_and_without_a_terminal_nothing_happens(lab: Lab, verb: 
 @pytest.mark.parametrize(("answers", "made"), [("details\nyes\n", {"a", "b"}), ("no\n", set())])
 def test_on_a_terminal_the_user_is_asked(lab: Lab, answers: str, made: set[str]) -> None:
     lab.program(TWO)
-    ours, theirs = pty.openpty()
-    os.write(ours, answers.encode())
-    process = subprocess.Popen(["pulumi", "up"], cwd=lab.project, env=lab.environment, stdin=theirs, stdout=theirs)
-    os.close(theirs)
-    said = b""
-    with open(ours, "rb", buffering=0) as terminal:  # noqa: PTH123  a descriptor, not a path
-        try:
-            while part := terminal.read(4096):
-                said += part
-        except OSError:  # the other side is closed
-            pass
-    assert process.wait(60) == (0 if made else 1)
-    assert b"Do you want to perform this update? [yes/no/details]" in said
-    assert (b"size: 3" in said) == bool(made)
+    text = lab.on_terminal("up", typed=answers, code=0 if made else 1)
+    assert "Do you want to perform this update? [yes/no/details]" in text
+    assert ("size: 3" in text) == bool(made)
     assert set(lab.objects) == made
 
 

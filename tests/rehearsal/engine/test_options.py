@@ -129,7 +129,7 @@ def test_get_reads_what_is_not_managed_and_never_deletes_it(lab: Lab) -> None:
         ("Thing('a', opts=Opts(aliases=[pulumi.Alias(name='b')]))", "`aliases`"),
         ("Thing('a', opts=Opts(protect=True))", "`protect`"),
         ("Thing('a', opts=Opts(replace_on_changes=['size']))", "`replace_on_changes`"),
-        ("a = Thing('a')\nThing('b', opts=Opts(deleted_with=a))", "deleted_with option"),
+        ("a = Thing('a')\nThing('b', opts=Opts(deleted_with=a))", "does not support the DeletedWith option"),
         ("Thing('a', word=pulumi.Output.secret('w'))", "does not do secrets"),
         ("pulumi.export('word', pulumi.Output.secret('w'))", "does not do secrets"),
         ("Thing('a', opts=Opts(replacement_trigger=1))", "`replacement_trigger`"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.metadata
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from rehearsal.provider import install_shim
+from rehearsal.provider.catalogue import KINDS
 from rehearsal.provider.wire import pack
 from tests.rehearsal.provider.plugin import ROOT, Plugin
 
@@ -58,11 +61,23 @@ def test_the_launcher_prints_a_port_from_any_folder(tmp_path: Path) -> None:
 
 
 def test_who_it_is(plugin: Plugin) -> None:
-    schema = json.loads(plugin.stub.GetSchema(pb.GetSchemaRequest()).schema)
-    assert schema == {"name": "aws", "version": importlib.metadata.version("pulumi-aws")}
     answer = plugin.stub.Handshake(pb.ProviderHandshakeRequest(engine_address="127.0.0.1:1"))
     assert not answer.accept_secrets
     assert not answer.accept_outputs
+
+
+def test_the_schema_has_every_type_as_pulumi_import_looks_it_up(plugin: Plugin) -> None:
+    schema = json.loads(plugin.stub.GetSchema(pb.GetSchemaRequest()).schema)
+    assert (schema["name"], schema["version"]) == ("aws", importlib.metadata.version("pulumi-aws"))
+    assert schema["resources"].keys() == KINDS.keys()
+    for token, found in schema["resources"].items():
+        package, module, name = token.split(":")
+        sdk = getattr(importlib.import_module(f"pulumi_aws.{module.split('/')[0]}"), name)
+        assert found["inputProperties"].keys() <= found["properties"].keys()
+        assert not [one for one in found["properties"] if not hasattr(sdk, re.sub("([A-Z])", r"_\1", one).lower())]
+        assert found["requiredInputs"] == [name for name, field in KINDS[token].fields.items() if field.required]
+        assert package == "aws"
+        assert re.fullmatch(schema["meta"]["moduleFormat"], module)
 
 
 @pytest.mark.parametrize("goodbye", [signal.SIGINT, signal.SIGTERM])
