@@ -32,8 +32,7 @@ def set_value(args: Arguments) -> None:
     except ValueError as error:
         raise EngineError(str(error)) from error
     key = full_key(session.project.name, str(first))
-    value = _with(session.settings.own().get(key), tuple(inner), _typed(args.value)) if inner else args.value
-    session.settings.set(key, value)
+    session.settings.set(("config", key, *inner), _typed(args.value) if inner else args.value)
 
 
 def remove(args: Arguments) -> None:
@@ -47,23 +46,3 @@ def _typed(text: str) -> Any:
     if text in ("true", "false"):
         return text == "true"
     return int(text) if re.fullmatch(r"-?(0|[1-9]\d*)", text) else text
-
-
-def _inside(holder: Any, part: str | int) -> Any:
-    if isinstance(part, int):
-        return holder[part] if isinstance(holder, list) and part < len(holder) else None
-    return holder.get(part) if isinstance(holder, dict) else None
-
-
-def _with(holder: Any, path: tuple[str | int, ...], value: Any) -> Any:
-    """Give the holder with the value at the path, making objects and arrays on the way."""
-    if not path:
-        return value
-    part = path[0]
-    changed = _with(_inside(holder, part), path[1:], value)
-    if isinstance(part, str):
-        return {**(holder if isinstance(holder, dict) else {}), part: changed}
-    items = list(holder) if isinstance(holder, list) else []
-    if part > len(items):
-        raise EngineError(f"the index [{part}] lies beyond the end of the array, which has {len(items)} elements")
-    return [*items[:part], changed, *items[part + 1 :]]

@@ -115,17 +115,31 @@ def test_comments_and_order_of_the_settings_survive(lab: Lab) -> None:
     file = lab.project / "Pulumi.dev.yaml"
     salt = file.read_text()
     file.write_text(
-        f"# above\n{salt}config:\n  # the size\n  proj:size: 1 # small\n  # the rest\n  proj:list: [1, 2]\n"
-        "  proj:text: |\n    one\n    two\n\n# below\n"
+        f"# above\n{salt}config:\n  # first\n  proj:first: 0\n  # the size\n  proj:size: 1 # small\n  # the rest\n"
+        "  proj:list: [1, 2]\n  proj:names:\n    - a\n    - b # the last\n\n  # deep\n  proj:deep:\n    a: 1 # inner\n"
+        "  # then\n  proj:text: |\n    one\n    two\n\n# below\n"
     )
-    lab.run("config", "set", "size", "2")
-    lab.run("config", "set", "text", "three")
-    lab.run("config", "set", "new", "4")
-    lab.run("config", "rm", "list")
+    for words in ("size 2", "text three", "new 4", "names a,b", "--path deep.b x", "--path deep.c[0] true"):
+        lab.run("config", "set", *words.split())
+    for key in ("list", "first", "nothing"):
+        lab.run("config", "rm", key)
     assert file.read_text() == (
-        f"# above\n{salt}config:\n  # the size\n  proj:size: '2' # small\n  # the rest\n"
-        "  proj:text: three\n  proj:new: '4'\n\n# below\n"
+        f"# above\n{salt}config:\n  # first\n  # the size\n  proj:size: '2' # small\n  # the rest\n"
+        "  proj:names: a,b\n\n  # deep\n  proj:deep:\n    a: 1 # inner\n    b: x\n    c:\n      - true\n"
+        "  # then\n  proj:text: |-\n    three\n  proj:new: '4'\n# below\n"
     )
+
+
+@standin_only
+def test_settings_that_are_only_comments_stay(lab: Lab) -> None:
+    file = lab.project / "Pulumi.dev.yaml"
+    lab.run("stack", "rm", "--yes")
+    file.write_text("# an example\n# config:\n")
+    lab.run("stack", "select", "dev", "--create")
+    lab.run("config", "set", "size", "2")
+    comments, salt, rest = file.read_text().partition("encryptionsalt: ")
+    assert (comments, salt) == ("# an example\n# config:\n", "encryptionsalt: ")
+    assert rest.endswith("\nconfig:\n  proj:size: '2'\n")
 
 
 def test_outputs_as_text_and_as_json(lab: Lab) -> None:
