@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import EmptyResult
 from moto.core.types import Base64EncodedString
-from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
@@ -39,16 +38,6 @@ def modify_attribute(response: Any, proceed: Callable[[], Any]) -> Any:
     result = proceed()
     if asked(response, "Groups"):
         instance.nics[0]._group_set = list(instance.security_groups)  # noqa: SLF001 - moto shows both, joined
-    return result
-
-
-@around(EC2Response, "modify_network_interface_attribute")
-def modify_interface_groups(response: Any, proceed: Callable[[], Any]) -> Any:
-    """Show new groups of the primary interface on its instance too."""
-    result = proceed()
-    nic = response.ec2_backend.get_network_interface(asked(response, "NetworkInterfaceId"))
-    if asked(response, "Groups") and nic.instance and nic.device_index == 0:
-        nic.instance.security_groups = list(nic._group_set)  # noqa: SLF001 - `group_set` mixes in what is set here
     return result
 
 
@@ -129,15 +118,3 @@ def terminate(instance: Any, proceed: Callable[[], Any]) -> Any:
         request.state = "closed"
         request._status_code = "instance-terminated-by-user"  # noqa: SLF001 - it has no other name
     return previous
-
-
-def _association(nic: Any) -> dict[str, Any]:
-    """Show the public DNS name of the public address; moto's is that of a private one."""
-    association: dict[str, Any] = _moto_association(nic)
-    if association and nic.instance:
-        association["publicDnsName"] = nic.instance.public_dns_name
-    return association
-
-
-_moto_association = NetworkInterface.association.fget
-NetworkInterface.association = property(_association)

@@ -12,7 +12,6 @@ from moto.ec2.responses import EC2Response
 from moto.ec2.utils import random_spot_request_id
 
 from rehearsal.cloud.hooks import around, asked, refusal
-from rehearsal.cloud.repairs.market import ON_DEMAND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,19 +91,10 @@ def _complete(response: Any, instance: Any) -> None:
     backend = response.ec2_backend
     # Groups asked for on the network interface are the instance's groups, and so is the default group.
     instance.security_groups = list(instance.nics[0]._group_set)  # noqa: SLF001 - `group_set` mixes in what is set here
-    instance.disable_api_termination = bool(asked(response, "DisableApiTermination"))
-    instance.placement.group_name = asked(response, "Placement.GroupName") or ""
-    instance.placement.tenancy = asked(response, "Placement.Tenancy") or "default"
     interfaces = {int(spec.get("DeviceIndex", 0)): spec for spec in asked(response, "NetworkInterfaces", [])}
     for index, nic in instance.nics.items():
         spec = interfaces.get(index, {})
         nic.delete_on_termination = spec.get("DeleteOnTermination", "NetworkInterfaceId" not in spec)
-    for mapping in asked(response, "BlockDeviceMappings"):
-        block = instance.block_device_mapping.get(mapping["DeviceName"])
-        if block:
-            volume, ebs = backend.get_volume(block.volume_id), mapping["Ebs"]
-            volume.iops = ebs.get("Iops") or volume.iops
-            volume.throughput = ebs.get("Throughput") or volume.throughput
     market = asked(response, "InstanceMarketOptions") or {}
     if market.get("MarketType") == "spot":
         request = _spot_request(backend, instance, market.get("SpotOptions") or {})
@@ -126,13 +116,12 @@ def _spot_request(backend: Any, instance: Any, options: dict[str, Any]) -> Any:
         subnet_id=instance.subnet_id,
     )
     specification.groups = instance.security_groups
-    price = options.get("MaxPrice") or ON_DEMAND.get(instance.instance_type, 1.0)
     vars(request).update(
         ec2_backend=backend,
         id=random_spot_request_id(),
         instance=instance,
         launch_specification=specification,
-        price=f"{float(price):.6f}",
+        price=f"{float(options.get('MaxPrice') or 1):.6f}",
         type=options.get("SpotInstanceType") or "one-time",
         instance_interruption_behaviour=options.get("InstanceInterruptionBehavior") or "terminate",
         state="active",

@@ -14,28 +14,6 @@ from rehearsal.cloud.hooks import around, asked, refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GP3_MIB_PER_SECOND = 125
-GP3_IOPS = 3000
-
-
-@around(EBSBackend, "create_volume")
-def create_volume(backend: Any, proceed: Callable[[], Any]) -> Any:
-    """Give a new volume what EC2 gives it unasked."""
-    volume = proceed()
-    _defaults(volume)
-    if volume.encrypted and not volume.kms_key_id:  # from an encrypted snapshot
-        volume.kms_key_id = backend.get_snapshot(volume.snapshot_id).kms_key_id
-    return volume
-
-
-def _defaults(volume: Any) -> None:
-    if volume.volume_type == "gp3":
-        volume.iops = volume.iops or GP3_IOPS
-        volume.throughput = volume.throughput or GP3_MIB_PER_SECOND
-    elif volume.volume_type == "gp2":
-        volume.iops = max(100, min(16_000, 3 * volume.size))
-        volume.throughput = None
-
 
 @around(EC2Response, "create_volume")
 def refuse_small_volume(response: Any, proceed: Callable[[], Any]) -> Any:
@@ -51,13 +29,12 @@ def refuse_small_volume(response: Any, proceed: Callable[[], Any]) -> Any:
 
 @around(EC2Response, "modify_volume")
 def modify_volume(response: Any, proceed: Callable[[], Any]) -> Any:
-    """Refuse to shrink; follow the new type's defaults; show the new size on the instance."""
+    """Refuse to shrink; show the new size on the instance."""
     volume = response.ec2_backend.get_volume(asked(response, "VolumeId"))
     size = asked(response, "Size")
     if size and size < volume.size:
         raise refusal("InvalidParameterValue", f"New size cannot be smaller than existing size: {volume.size} GiB")
     result = proceed()
-    _defaults(volume)
     if volume.attachment:
         volume.attachment.instance.block_device_mapping[volume.attachment.device].size = volume.size
     return result
@@ -108,7 +85,6 @@ def freeze(_: Any, proceed: Callable[[], Any]) -> Any:
     """Remember the volume as it was: moto's snapshot grows with the volume it was taken of."""
     snapshot = proceed()
     snapshot.volume = copy.copy(snapshot.volume)
-    snapshot.kms_key_id = snapshot.volume.kms_key_id
     return snapshot
 
 
@@ -119,18 +95,6 @@ def copy_snapshot(_: Any, proceed: Callable[[], Any]) -> Any:
     snapshot.volume = copy.copy(snapshot.volume)
     snapshot.volume.id = "vol-ffffffff"
     return snapshot
-
-
-@around(EC2Response, "create_snapshots")
-def create_snapshots(response: Any, proceed: Callable[[], Any]) -> Any:
-    """Copy the volumes' tags where CopyTagsFromSource asks for it; tags of the request win."""
-    result = proceed()
-    if asked(response, "CopyTagsFromSource") == "volume":
-        for snapshot in result.result["Snapshots"]:
-            own = {tag["key"] for tag in snapshot.get_tags()}
-            tags = {tag["key"]: tag["value"] for tag in snapshot.volume.get_tags()}
-            snapshot.add_tags({key: value for key, value in tags.items() if key not in own})
-    return result
 
 
 @around(EC2Response, "describe_snapshots")
