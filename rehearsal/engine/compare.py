@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rehearsal.engine.provider import Provider
     from rehearsal.engine.providers import Providers
     from rehearsal.engine.resource import Resource
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 
 def compare(old: Resource, new: Resource, provider: Provider, providers: Providers) -> Diff:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rehearsal.engine.session import Session
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 _PATIENCE = 5.0
 """Seconds that a program gets to end by itself once the engine answers no more."""

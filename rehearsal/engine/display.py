@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rehearsal.engine.resource import Resource
     from rehearsal.engine.steps import Op
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 _COUNTED = ("create", "update", "delete", "replace", "read")
 _MARKS = {"create": "+ ", "update": "~ ", "delete": "- ", "replace": "+-", "read": "> "}

@@ -11,7 +11,7 @@ from rehearsal.engine.resource import Declared, Resource
 from rehearsal.engine.wire import from_struct
 
 if TYPE_CHECKING:
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _REFUSED = {

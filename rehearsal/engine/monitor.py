@@ -19,7 +19,7 @@ from pulumi.runtime.proto import (
 from rehearsal.engine.errors import EngineError, Stopped, Unsupported
 from rehearsal.engine.goal import Goal
 from rehearsal.engine.plugin import UNLIMITED
-from rehearsal.engine.wire import UNKNOWN_TEXT, from_struct, to_struct
+from rehearsal.engine.wire import UNKNOWN, from_struct, to_struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Look up an object that is not managed here."""
-        if request.id == UNKNOWN_TEXT:  # in a preview: the SDK takes what is missing for unknown
+        if request.id == UNKNOWN:  # in a preview: the SDK takes what is missing for unknown
             urn = self._registrations.names.urn(request.type, request.name, request.parent)
             return resource_pb2.ReadResourceResponse(urn=urn)
         goal = Goal(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.engine.values import UNKNOWN
+from rehearsal.engine.wire import UNKNOWN
 
 if TYPE_CHECKING:
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 
 def output_lines(news: Properties, olds: Properties | None, *, changed_only: bool) -> list[str]:
@@ -51,6 +51,6 @@ def _block(value: Any, indent: int) -> str:
         return "\n".join(["[", *inner, f"{pad}]"])
     if value is None:
         return "<null>"
-    if value is UNKNOWN:
+    if value == UNKNOWN:
         return "[unknown]"
     return json.dumps(value, ensure_ascii=False)

@@ -19,7 +19,7 @@ from rehearsal.engine.wire import from_struct
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 

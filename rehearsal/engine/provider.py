@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from rehearsal.engine.errors import ProviderError
-from rehearsal.engine.values import has_unknown
-from rehearsal.engine.wire import from_struct, to_struct
+from rehearsal.engine.wire import from_struct, has_unknown, to_struct
 
 if TYPE_CHECKING:
     from rehearsal.engine.plugin import Plugin
     from rehearsal.engine.resource import Resource
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 _REPLACING = {pb.PropertyDiff.ADD_REPLACE, pb.PropertyDiff.DELETE_REPLACE, pb.PropertyDiff.UPDATE_REPLACE}
 

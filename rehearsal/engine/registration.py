@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rehearsal.engine.providers import Providers
     from rehearsal.engine.resource import Resource
     from rehearsal.engine.steps import Steps
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 
 class Registrations:

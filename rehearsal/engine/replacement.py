@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rehearsal.engine.removal import remove
 from rehearsal.engine.steps import CREATE_REPLACEMENT, DELETE_REPLACED, REPLACE
-from rehearsal.engine.values import UNKNOWN
+from rehearsal.engine.wire import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container

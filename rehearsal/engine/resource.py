@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 PROVIDER_TYPE = "pulumi:providers:"
 STACK_TYPE = "pulumi:pulumi:Stack"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rehearsal.engine.provider import Provider
     from rehearsal.engine.resource import Resource
     from rehearsal.engine.state import State
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 Changes = list["Callable[[], object]"]
 

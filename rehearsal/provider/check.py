@@ -7,9 +7,9 @@ import hashlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.engine.wire import UNKNOWN, has_unknown
 from rehearsal.provider.compare import DEFAULTS
 from rehearsal.provider.tags import all_tags
-from rehearsal.provider.wire import UNKNOWN, has_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,8 +6,8 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.engine.wire import UNKNOWN
 from rehearsal.provider.model import Fate, Field
-from rehearsal.provider.wire import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.provider.wire import UNKNOWN
+from rehearsal.engine.wire import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,8 @@ import pytest
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from rehearsal.provider.wire import UNKNOWN, plain
+from rehearsal.engine.wire import UNKNOWN
+from rehearsal.provider.wire import plain
 from tests.rehearsal.provider.example import KEY, policy
 from tests.rehearsal.provider.examples import EXAMPLES
 from tests.rehearsal.provider.plugin import urn
@@ -107,16 +108,10 @@ def test_numbers_and_text_are_taken_for_each_other(plugin: Plugin) -> None:
     assert plugin.checked(BUDGET, {**EXAMPLES["budget"].inputs, "limitAmount": 50})["limitAmount"] == "50"
 
 
-def test_secrets_and_outputs_are_unwrapped(plugin: Plugin) -> None:
+def test_outputs_are_unwrapped(plugin: Plugin) -> None:
     wrapped = struct_pb2.Struct()
-    signature = "4dabf18193072939515e22adb298388d"
-    wrapped.update(
-        {
-            "publicKey": {signature: "1b47061264138c4ac30d75fd1eb44270", "value": KEY},
-            "keyName": {signature: "d0e6a833031e9bbcd3f4e8bde6ca49a4", "value": "mine"},
-            "tags": {signature: "d0e6a833031e9bbcd3f4e8bde6ca49a4"},
-        }
-    )
+    output = {"4dabf18193072939515e22adb298388d": "d0e6a833031e9bbcd3f4e8bde6ca49a4"}
+    wrapped.update({"publicKey": KEY, "keyName": {**output, "value": "mine"}, "tags": output})
     answer = plugin.stub.Check(pb.CheckRequest(urn=urn("aws:ec2/keyPair:KeyPair"), news=wrapped))
     inputs = plain(answer.inputs)
     assert (inputs["publicKey"], inputs["keyName"], inputs["tags"]) == (KEY, "mine", UNKNOWN)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rehearsal.engine.wire import UNKNOWN
 from rehearsal.provider.catalogue import KINDS
-from rehearsal.provider.wire import UNKNOWN
 from tests.rehearsal.provider.examples import EXAMPLES
 
 if TYPE_CHECKING:
