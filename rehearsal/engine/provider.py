@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from rehearsal.engine.errors import ProviderError
+from rehearsal.engine.errors import ProviderError, Unsupported
 from rehearsal.engine.wire import from_struct, has_unknown, to_struct
 
 if TYPE_CHECKING:
@@ -30,13 +29,11 @@ class Diff:
 
 
 class Provider:
-    """One configured plugin. Before `configure`, or where a part of its configuration is unknown, it only guesses."""
+    """One plugin, to be configured first."""
 
     def __init__(self, plugin: Plugin, engine_address: str) -> None:
         self._plugin = plugin
-        self._previews = self._configured = False
-        with contextlib.suppress(ProviderError):  # an older plugin has no Handshake
-            plugin.call("Handshake", pb.ProviderHandshakeRequest(engine_address=engine_address))
+        plugin.call("Handshake", pb.ProviderHandshakeRequest(engine_address=engine_address))
 
     def check_config(self, urn: str, olds: Properties, news: Properties) -> Properties:
         """Validate a provider's own configuration; give it completed."""
@@ -46,24 +43,21 @@ class Provider:
     def diff_config(self, urn: str, olds: Properties, news: Properties) -> Diff:
         """Compare two configurations."""
         request = pb.DiffRequest(urn=urn, olds=to_struct(olds), old_inputs=to_struct(olds), news=to_struct(news))
-        return _diff(self._plugin.call("DiffConfig", request), olds, news)
+        return _diff(self._plugin.call("DiffConfig", request))
 
     def configure(self, inputs: Properties) -> None:
-        """Make the plugin ready for resources; where a part is unknown (in a preview) it stays unready."""
+        """Make the plugin ready for resources. Raises Unsupported where a part is not known yet."""
         if has_unknown(inputs):
-            return
+            raise Unsupported("a provider whose configuration only another resource tells")
         request = pb.ConfigureRequest(
             args=to_struct(inputs), acceptResources=True, sends_old_inputs=True, sends_old_inputs_to_delete=True
         )
         for key, value in inputs.items():
             request.variables[f"{self._plugin.package}:config:{key}"] = str(value)
-        self._previews = self._plugin.call("Configure", request).supportsPreview
-        self._configured = True
+        self._plugin.call("Configure", request)
 
     def check(self, urn: str, olds: Properties, news: Properties, seed: bytes) -> Properties:
         """Validate inputs; give them completed with defaults."""
-        if not self._configured:
-            return news
         request = pb.CheckRequest(urn=urn, olds=to_struct(olds), news=to_struct(news), randomSeed=seed)
         return self._checked(self._plugin.call("Check", request), urn)
 
@@ -73,9 +67,7 @@ class Provider:
             kind, name = urn.split("::")[2].rsplit("$", 1)[-1], urn.rsplit("::", 1)[-1]
             raise ProviderError(
                 "\n".join(
-                    f"{kind} resource '{name}' has a problem: {f.reason}"
-                    if not f.property
-                    else f"{kind} resource '{name}': property {f.property} has a problem: {f.reason}"
+                    f"{kind} resource '{name}': property {f.property} has a problem: {f.reason}"
                     for f in answer.failures
                 )
             )
@@ -83,8 +75,6 @@ class Provider:
 
     def diff(self, old: Resource, news: Properties, ignore: tuple[str, ...]) -> Diff:
         """Compare a resource as it is with new inputs."""
-        if not self._configured:
-            return Diff(changes=True)
         request = pb.DiffRequest(
             id=old.id,
             urn=old.urn,
@@ -93,12 +83,10 @@ class Provider:
             news=to_struct(news),
             ignoreChanges=ignore,
         )
-        return _diff(self._plugin.call("Diff", request), old.inputs, news)
+        return _diff(self._plugin.call("Diff", request))
 
     def create(self, new: Resource, *, preview: bool) -> tuple[str, Properties]:
         """Create an object; give its id (empty in a preview) and outputs."""
-        if preview and not (self._previews and self._configured):
-            return "", new.inputs
         request = pb.CreateRequest(
             urn=new.urn,
             properties=to_struct(new.inputs),
@@ -112,8 +100,6 @@ class Provider:
 
     def update(self, old: Resource, new: Resource, *, preview: bool) -> Properties:
         """Change an object in place; give its outputs."""
-        if preview and not (self._previews and self._configured):
-            return new.inputs
         request = pb.UpdateRequest(
             id=old.id,
             urn=new.urn,
@@ -143,22 +129,19 @@ class Provider:
             id=old.id, urn=old.urn, properties=to_struct(old.outputs), inputs=to_struct(old.inputs)
         )
         answer = self._plugin.call("Read", request)
-        inputs = from_struct(answer.inputs) if answer.HasField("inputs") else old.inputs
-        return answer.id, inputs, from_struct(answer.properties)
+        return answer.id, from_struct(answer.inputs), from_struct(answer.properties)
 
     def invoke(self, token: str, args: Properties, *, preview: bool) -> Any:
         """Call a function; give the provider's own answer, or None where it cannot be known yet."""
-        if not self._configured or has_unknown(args):
+        if has_unknown(args):
             return None
         return self._plugin.call("Invoke", pb.InvokeRequest(tok=token, args=to_struct(args), preview=preview))
 
 
-def _diff(answer: Any, olds: Properties, news: Properties) -> Diff:
-    unsure = answer.changes == pb.DiffResponse.DIFF_UNKNOWN
-    changes = olds != news if unsure else answer.changes == pb.DiffResponse.DIFF_SOME
+def _diff(answer: Any) -> Diff:
     forced = [key for key, detail in answer.detailedDiff.items() if detail.kind in _REPLACING]
     return Diff(
-        changes=changes,
+        changes=answer.changes == pb.DiffResponse.DIFF_SOME,
         changed=tuple({**dict.fromkeys(answer.diffs), **dict.fromkeys(answer.detailedDiff)}),
         replaces=tuple({**dict.fromkeys(answer.replaces), **dict.fromkeys(forced)}),
         delete_before_replace=answer.deleteBeforeReplace,

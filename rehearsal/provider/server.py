@@ -148,8 +148,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             changes=provider_pb2.DiffResponse.DIFF_SOME if found else provider_pb2.DiffResponse.DIFF_NONE,
             diffs=sorted({change.property for change in found}),
             replaces=replaces,
-            # Two things cannot bear one name: a name that the program gave must be free before it is taken again.
-            deleteBeforeReplace=bool(replaces) and _named_by_program(kind, olds, news),
             detailedDiff={change.path: _property_diff(change) for change in found},
             hasDetailedDiff=True,
         )
@@ -222,11 +220,6 @@ def _kind(urn: str, context: grpc.ServicerContext) -> Kind:
 
 def _failures(problems: list[tuple[str, str]]) -> list[Any]:
     return [provider_pb2.CheckFailure(property=path, reason=reason) for path, reason in problems]
-
-
-def _named_by_program(kind: Kind, olds: wire.Values, news: wire.Values) -> bool:
-    name = kind.auto_name
-    return bool(name and news.get(name) == olds.get(name) and name not in news.get("__defaults", ()))
 
 
 def _property_diff(change: Change) -> Any:

@@ -83,7 +83,7 @@ def serve(state: Path) -> Iterator[Wired]:
     from rehearsal.cloud.server import listen
 
     hypervisor = Recorder()
-    server = listen(build(state, hypervisor, caller="198.18.0.1"), 0)
+    server = listen(build(state, hypervisor, caller="198.18.0.1"))
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     endpoint = f"http://127.0.0.1:{server.server_port}"

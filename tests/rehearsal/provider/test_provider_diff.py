@@ -83,18 +83,6 @@ def test_ignored(plugin: Plugin, ignored: str, left: set[str]) -> None:
     assert plugin.diff(_box(plugin), news, [ignored]).paths.keys() == left
 
 
-def test_a_name_of_the_programs_own_must_be_free_before_it_is_taken_again(plugin: Plugin) -> None:
-    def replaced(**inputs: Any) -> bool:
-        olds = plugin.checked(GROUP, {"vpcId": "vpc-1", "description": "one", **inputs})
-        news = plugin.checked(GROUP, {"vpcId": "vpc-1", "description": "two", **inputs}, olds)
-        diff = plugin.diff(Resource(GROUP, "sg-1", olds, olds), news)
-        assert diff.replaces == {"description"}
-        return diff.delete_before_replace
-
-    assert replaced(name="mine")
-    assert not replaced()
-
-
 def test_a_provider_that_moves_to_another_region_is_replaced(plugin: Plugin) -> None:
     def diff(**news: str) -> Any:
         olds = pack({"region": "us-east-1", "maxRetries": "3"})
