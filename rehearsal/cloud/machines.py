@@ -13,7 +13,7 @@ from moto.core.utils import utcnow
 from moto.ec2.models.instances import StateReason
 
 from rehearsal.cloud.disks import Disks
-from rehearsal.cloud.hooks import asked
+from rehearsal.cloud.hooks import parameter
 from rehearsal.cloud.rules import ingress
 from rehearsal.hypervisor import InstanceSpec
 
@@ -176,7 +176,7 @@ class Machines:
     def console(self, _: Callable[[], Any], response: Any) -> Any:
         """Return the end of what a box printed; nothing once it is gone."""
         response.error_on_dryrun()
-        instance = response.ec2_backend.get_instance(asked(response, "InstanceId"))
+        instance = response.ec2_backend.get_instance(parameter(response, "InstanceId"))
         text = self._hypervisor.console(instance.id) if instance.id in self._addresses else ""
         output = Base64EncodedString.from_raw_string(text[-CONSOLE_CHARACTERS:])
         return ActionResult({"InstanceId": instance.id, "Timestamp": utcnow(), "Output": output})

@@ -74,16 +74,16 @@ def parse(words: list[str]) -> tuple[str, Arguments]:
     """Find the verb, its arguments and its flags; raise EngineError with Pulumi's words where one is not known."""
     flags, plain = _split(words)
     verb = _verb(plain, helped="help" in flags)
-    _function, positional, own = _VERBS.get(verb, ("", "", set()))
+    _function, positional, flags_of_verb = _VERBS.get(verb, ("", "", set()))
     for flag in flags:
-        if flag not in own | _GLOBAL:
+        if flag not in flags_of_verb | _GLOBAL:
             raise EngineError(f"unknown flag: --{flag}\n{_hint(verb)}")
     given = plain[len(verb.split()) :]
     names = positional.split()
     needed = sum(not name.endswith("?") for name in names)
     if verb and not flags.get("help") and not needed <= len(given) <= len(names):
         raise EngineError(f"`pulumi {verb}` takes {positional or 'no arguments'}, got {len(given)}\n{_hint(verb)}")
-    values: dict[str, object] = {flag.replace("-", "_"): False for flag in own | _GLOBAL}
+    values: dict[str, object] = {flag.replace("-", "_"): False for flag in flags_of_verb | _GLOBAL}
     values |= dict.fromkeys(name.rstrip("?") for name in names)
     values |= {flag.replace("-", "_"): value for flag, value in flags.items()}
     values |= dict(zip((name.rstrip("?") for name in names), given, strict=False))

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 def locked(folder: Path) -> Iterator[None]:
     """Hold the stack's lock; raise EngineError at once where another process holds it, or held it and was killed."""
     folder.mkdir(parents=True, exist_ok=True)
-    own = folder / f"{uuid.uuid4()}.json"
+    lock = folder / f"{uuid.uuid4()}.json"
     now = dt.datetime.now(dt.UTC).isoformat()
     holder = {"pid": os.getpid(), "username": getpass.getuser(), "hostname": socket.gethostname(), "timestamp": now}
-    own.write_text(json.dumps(holder))
+    lock.write_text(json.dumps(holder))
     try:
-        if others := sorted(file for file in folder.glob("*.json") if file != own):
+        if others := sorted(file for file in folder.glob("*.json") if file != lock):
             raise EngineError(_refusal(others))
         yield
     finally:
-        own.unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
 
 
 def cancel(folder: Path) -> None:

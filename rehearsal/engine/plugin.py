@@ -59,13 +59,13 @@ class Plugin:
             text=True,
             process_group=0,
         )
-        said = []
+        printed = []
         for line in self._process.stdout or ():
             if line.strip().isdigit():
                 threading.Thread(target=self._pump, daemon=True).start()
                 return int(line)
-            said.append(line)
-        raise EngineError(f"the plugin {path} ended before it gave its port:\n{''.join(said)}")
+            printed.append(line)
+        raise EngineError(f"the plugin {path} ended before it gave its port:\n{''.join(printed)}")
 
     def _pump(self) -> None:
         for line in self._process.stdout or ():

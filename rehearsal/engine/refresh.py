@@ -23,12 +23,12 @@ REFRESH = Op("~", "refreshing", "refreshing", "refreshed")
 def refresh_all(steps: Steps, providers: Providers) -> None:
     """Read every managed object, and forget those that are gone."""
 
-    def one(resource: Resource) -> None:
+    def refresh_one(resource: Resource) -> None:
         with steps.work(resource.urn):
             _refresh(steps, providers, resource)
 
     with futures.ThreadPoolExecutor(PARALLEL) as pool:
-        running = [pool.submit(one, resource) for resource in list(steps.state.resources)]
+        running = [pool.submit(refresh_one, resource) for resource in list(steps.state.resources)]
         futures.wait(running)
     for each in running:
         each.result()

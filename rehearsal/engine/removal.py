@@ -25,13 +25,13 @@ def remove(steps: Steps, providers: Providers, resource: Resource, op: Op = DELE
 def remove_all(steps: Steps, providers: Providers, doomed: list[Resource]) -> None:
     """Delete the resources, each after all that need it; raise Stopped where one cannot go."""
 
-    def one(resource: Resource) -> None:
+    def delete_one(resource: Resource) -> None:
         with steps.work(resource.urn):
             remove(steps, providers, resource, DELETE_REPLACED if resource.delete else DELETE)
 
     with futures.ThreadPoolExecutor(PARALLEL) as pool:
         for layer in layers(doomed):
-            running = [pool.submit(one, resource) for resource in layer]
+            running = [pool.submit(delete_one, resource) for resource in layer]
             futures.wait(running)
             for each in running:
                 each.result()

@@ -49,7 +49,7 @@ class StackSettings:
         """The stack's ``encryptionsalt``."""
         return self._document().get("encryptionsalt")
 
-    def own(self) -> dict[str, Any]:
+    def stack_values(self) -> dict[str, Any]:
         """Give what the file itself sets, by full key."""
         return self._document().get("config") or {}
 
@@ -61,7 +61,7 @@ class StackSettings:
                 merged[key] = declared
             elif (value := declared.get("value", declared.get("default"))) is not None:
                 merged[key] = value
-        return {**merged, **self.own()}
+        return {**merged, **self.stack_values()}
 
     def for_program(self) -> dict[str, str]:
         """Check the values against their declared types; give them as text. Raises Unsupported for a secret one."""
@@ -110,7 +110,7 @@ class StackSettings:
         """Take the value of a full key out."""
         from rehearsal.engine.yaml_edit import without_value  # noqa: PLC0415  as in set
 
-        if key in self.own():
+        if key in self.stack_values():
             self.file.write_text(without_value(self._text(), ("config", key)))
 
     def _text(self) -> str:

@@ -10,7 +10,7 @@ from moto.core.types import Base64EncodedString
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
-from rehearsal.cloud.hooks import around, asked, refusal
+from rehearsal.cloud.hooks import intercept, parameter, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 _STOPPED_ONLY = ("InstanceType", "UserData", "Kernel", "Ramdisk")
 
 
-@around(EC2Response, "modify_instance_attribute")
+@intercept(EC2Response, "modify_instance_attribute")
 def modify_attribute(response: Any, proceed: Callable[[], Any]) -> Any:
     """Change what may be changed now; moto changes all at any time, drops some, and clears the groups for the rest."""
-    instance = response.ec2_backend.get_instance(asked(response, "InstanceId"))
-    if any(asked(response, name) is not None for name in _STOPPED_ONLY) and instance.state != "stopped":
+    instance = response.ec2_backend.get_instance(parameter(response, "InstanceId"))
+    if any(parameter(response, name) is not None for name in _STOPPED_ONLY) and instance.state != "stopped":
         raise refusal("IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'stopped' state.")
-    user_data = asked(response, "UserData.Value")
-    behavior = asked(response, "InstanceInitiatedShutdownBehavior.Value")
+    user_data = parameter(response, "UserData.Value")
+    behavior = parameter(response, "InstanceInitiatedShutdownBehavior.Value")
     if user_data is not None:
         response.error_on_dryrun()
         raw = user_data if isinstance(user_data, bytes) else base64.b64decode(user_data)
@@ -36,16 +36,16 @@ def modify_attribute(response: Any, proceed: Callable[[], Any]) -> Any:
         instance.instance_initiated_shutdown_behavior = behavior
         return EmptyResult()
     result = proceed()
-    if asked(response, "Groups"):
+    if parameter(response, "Groups"):
         instance.nics[0]._group_set = list(instance.security_groups)  # noqa: SLF001 - moto shows both, joined
     return result
 
 
-@around(EC2Response, "modify_instance_metadata_options")
+@intercept(EC2Response, "modify_instance_metadata_options")
 def modify_metadata_options(response: Any, proceed: Callable[[], Any]) -> Any:
     """Keep the options that the request does not name; moto forgets them."""
     response.error_on_dryrun()
-    present = response.ec2_backend.get_instance(asked(response, "InstanceId")).metadata_options
+    present = response.ec2_backend.get_instance(parameter(response, "InstanceId")).metadata_options
     for name, value in (
         ("HttpTokens", present.http_tokens),
         ("HttpPutResponseHopLimit", present.http_put_response_hop_limit),
@@ -57,7 +57,7 @@ def modify_metadata_options(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@around(EC2Response, "stop_instances")
+@intercept(EC2Response, "stop_instances")
 def stop_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse what EC2 refuses to stop."""
     for instance in _named(response):
@@ -72,7 +72,7 @@ def stop_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@around(EC2Response, "start_instances")
+@intercept(EC2Response, "start_instances")
 def start_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse to start what is gone."""
     for instance in _named(response):
@@ -80,7 +80,7 @@ def start_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@around(EC2Response, "reboot_instances")
+@intercept(EC2Response, "reboot_instances")
 def reboot_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Reboot what runs; moto's reboot starts anything, terminated or not."""
     for instance in _named(response):
@@ -91,7 +91,7 @@ def reboot_instances(response: Any, proceed: Callable[[], Any]) -> Any:
 
 def _named(response: Any) -> list[Any]:
     """Return the instances that a request is about."""
-    found: list[Any] = response.ec2_backend.get_multi_instances_by_id(asked(response, "InstanceIds", []))
+    found: list[Any] = response.ec2_backend.get_multi_instances_by_id(parameter(response, "InstanceIds", []))
     return found
 
 
@@ -106,7 +106,7 @@ def _refuse_terminated(instance: Any, what: str) -> None:
         raise refusal("IncorrectInstanceState", message)
 
 
-@around(Instance, "terminate")
+@intercept(Instance, "terminate")
 def terminate(instance: Any, proceed: Callable[[], Any]) -> Any:
     """Terminate once, close the spot request, and let go of the network interface."""
     if instance.state == "terminated":

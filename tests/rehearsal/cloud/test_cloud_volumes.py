@@ -31,8 +31,8 @@ def refused(call: Any, **arguments: Any) -> tuple[str, str]:
     """Return code and message that a call is refused with."""
     with pytest.raises(ClientError) as error:
         call(**arguments)
-    said = error.value.response["Error"]
-    return said["Code"], said["Message"]
+    refusal = error.value.response["Error"]
+    return refusal["Code"], refusal["Message"]
 
 
 def test_a_volume_grows_but_does_not_shrink(cloud: Cloud) -> None:

@@ -156,7 +156,7 @@ def test_outputs_as_text_and_as_json(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["frob"], 'unknown command "frob" for "pulumi"'),
         (["up", "--nope"], "unknown flag: --nope"),
@@ -164,13 +164,13 @@ def test_outputs_as_text_and_as_json(lab: Lab) -> None:
         (["preview", "--stack"], "flag needs an argument: --stack"),
     ],
 )
-def test_what_pulumi_does_not_know(lab: Lab, words: list[str], said: str) -> None:
-    assert said in lab.run(*words, code=1).text
+def test_what_pulumi_does_not_know(lab: Lab, words: list[str], message: str) -> None:
+    assert message in lab.run(*words, code=1).text
 
 
 @standin_only
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["import", "x"], "this stand-in engine does not do `pulumi import`; install the Pulumi CLI"),
         (["stack", "export"], "does not do `pulumi stack export`"),
@@ -180,8 +180,8 @@ def test_what_pulumi_does_not_know(lab: Lab, words: list[str], said: str) -> Non
         (["config", "set", "a", "b", "c"], "takes key value, got 3"),
     ],
 )
-def test_what_the_stand_in_does_not_do_is_refused(lab: Lab, words: list[str], said: str) -> None:
-    assert said in lab.run(*words, code=1).text
+def test_what_the_stand_in_does_not_do_is_refused(lab: Lab, words: list[str], message: str) -> None:
+    assert message in lab.run(*words, code=1).text
 
 
 @standin_only
@@ -194,7 +194,7 @@ def test_help_and_version(lab: Lab) -> None:
 
 @standin_only
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("name: proj\nruntime: nodejs\n", "does not do the runtime 'nodejs' (only python)"),
         ("name: proj\nruntime: python\nplugins: {providers: []}\n", "does not do `plugins:`"),
@@ -206,18 +206,18 @@ def test_help_and_version(lab: Lab) -> None:
         ),
     ],
 )
-def test_a_project_that_cannot_be_run(lab: Lab, text: str, said: str) -> None:
+def test_a_project_that_cannot_be_run(lab: Lab, text: str, message: str) -> None:
     (lab.project / "Pulumi.yaml").write_text(text)
-    assert said in lab.run("preview", code=1).text
+    assert message in lab.run("preview", code=1).text
 
 
 @standin_only
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [("s3://bucket", "does not do the backend 's3://bucket' (only file://)"), (None, "set PULUMI_BACKEND_URL=file://")],
 )
-def test_a_backend_that_is_not_a_folder(lab: Lab, url: str | None, said: str) -> None:
-    assert said in lab.run("preview", code=1, PULUMI_BACKEND_URL=url).text
+def test_a_backend_that_is_not_a_folder(lab: Lab, url: str | None, message: str) -> None:
+    assert message in lab.run("preview", code=1, PULUMI_BACKEND_URL=url).text
 
 
 @standin_only
