@@ -83,7 +83,7 @@ class Restore:
         if going := self.sweep():
             hint = f"if it was cut off: `fab volume-status` cleans up, {FRESH // 60} minutes after its start"
             raise BadInput([f"a restore to {self.volume.host} goes on ({', '.join(going)})"], hint=hint)
-        self.session.one(wishes, answers.Checked)
+        self.session.one(wishes, answers.Done)
         with self._attached(snapshot) as source:
             for event in self.session.ask({**wishes, "verb": Verb.RESTORE, "source": source}):
                 if event["event"] == Kind.COPYING:

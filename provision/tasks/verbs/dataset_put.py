@@ -78,7 +78,7 @@ def _folder(session: Session, folder: Path, names: list[str], name: str, out: Vi
     began = session.one({"verb": Verb.BEGIN, "goal": str(goal)}, answers.Begun)
     sent = send(session, folder, began["path"], names, out, deletes=lambda extra: extra)
     at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    session.one({"verb": Verb.FINISH, "goal": str(goal), "at": at}, answers.Finished)
+    session.one({"verb": Verb.FINISH, "goal": str(goal), "at": at}, answers.Done)
     deleted = f", {sent.deleted} deleted" if sent.deleted else ""
     out.line(
         f"{goal} is whole: {counted(sent.files, 'file')} sent by {sent.by} ({amount(sent.size)}), "
