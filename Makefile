@@ -16,7 +16,7 @@ help:
 	@echo "make test-life             whole lives of volumes, hosts, images and data sets on boxes of this machine (half an hour)"
 	@echo "make bench                 how fast it is, beside plain ssh, Ansible, pyinfra, Fabric and ImageMagick"
 	@echo "make clean                 switch a rehearsal cloud off and remove what it left here"
-	@echo "make pages                 write docs again that are made of recipes and settings, and the keys of Pulumi.yaml"
+	@echo "make pages                 write again what is made of recipes, settings and verbs: docs, Pulumi.yaml, README"
 	@echo "make lock                  pin the newest packages again (needs uv)"
 
 setup:
@@ -52,6 +52,7 @@ clean:
 pages: setup
 	@$(BIN)/python -m provision.catalogue.pages
 	@$(BIN)/python -m infra.pages
+	@$(BIN)/python -m provision.tasks.readme
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \

@@ -44,6 +44,11 @@ class Snapshot:
     source: str
     """The snapshot that this volume was made from, "" where that is not known."""
 
+    def __str__(self) -> str:
+        state = "" if self.state == COMPLETED else f", {self.state}, {self.percent} %"
+        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.at))
+        return f"{self.id}  {day}  {self.size_gib} GiB{state}  {self.description}".rstrip()
+
     @classmethod
     def from_aws(cls, row: Mapping[str, Any]) -> Self:
         """Read what EC2 says of a snapshot."""

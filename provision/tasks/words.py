@@ -1,7 +1,8 @@
-"""What Fabric's command line cannot say by itself: an argument that may be left out, a run's command after `--`.
+"""What Fabric's command line cannot say by itself, and its refusals in gpurig's words.
 
-Both become options before Fabric reads the tasks' words: its project file, which loads this, comes first. What it then
-cannot read is told as all errors of gpurig are. And a task's help names the defaults of its options.
+Fabric loads its project file, which calls `prepare`, after its own options and before it reads the tasks' words. Here
+an argument that may be left out and a command after `--` become options. Then the words are parsed, as Fabric does once
+more afterwards: what it would refuse in its own words, and with the exit code 1, ends the program here.
 """
 
 from __future__ import annotations
@@ -11,112 +12,119 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
-import fabric
 from invoke.exceptions import Exit, ParseError
+from invoke.parser import Parser
 from invoke.parser.context import to_flag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Collection as Names
+    from collections.abc import Mapping
 
-    from invoke.parser import Argument
+    from invoke.collection import Collection
+    from invoke.parser import ParserContext
 
-MANY = "..."
-"""Behind an option's name: all bare words that follow are its values."""
-COMMAND = "run"
-"""The task that takes what follows `--` as its `--command`; Fabric runs that by itself on `-H` hosts otherwise."""
-
-
-class Task(fabric.Task):  # type: ignore[misc] # fabric has no types
-    """A task whose help names the defaults, and whose options that may be given more than once need a value too."""
-
-    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
-        """Return what the task takes."""
-        found: list[Argument] = super().get_arguments(ignore_unknown_help)
-        for argument in found:
-            if argument.kind is list:
-                argument.raw_value = None  # Invoke begins with [], and then takes that for a value that was given
-            elif argument.default and argument.takes_value:
-                argument.help = f"{argument.help} (default: {argument.default})"
-        return found
+    from provision.tasks.verb import Verb
 
 
-def prepare(program: Any, names: set[str], optional: Mapping[str, str]) -> None:
-    """Rewrite what `fab` was given; another program than `fab` was given nothing.
+def prepare(program: Any, tasks: Collection, names: Names[str]) -> None:
+    """Rewrite the words that `fab` was given, and raise `Exit` for what it cannot read.
 
-    `names`: all tasks that there are; `optional`: task → the option that a word right after the task is for.
+    `tasks`: at least those in the words; `names`: of all tasks that there are. Another program than `fab` has no words.
     """
-    core = getattr(program, "core", None)
-    if core is None:
-        return
-    _check(core.unparsed, names)
-    words = with_options(core.unparsed, optional, names)
-    if core.remainder and COMMAND in words:
-        # Fabric joins the words after `--` by blanks; here they are as the shell gave them.
-        given = program.argv[program.argv.index("--") + 1 :]
+    if hasattr(program, "core"):
+        rewrite(program.core, program.argv, tasks.tasks, names)
+        check(program, tasks, sorted(names))
+
+
+def rewrite(core: Any, typed: list[str], tasks: Mapping[str, Verb], names: Names[str]) -> None:
+    """Rewrite the words that Fabric has not parsed yet. `typed`: all words, as the shell gave them."""
+    core.unparsed = with_options(core.unparsed, tasks, names)
+    options = [tasks[word].declared.rest for word in core.unparsed if word in tasks]
+    if core.remainder and (option := next(filter(None, options), "")):
+        # Fabric joins the words after `--` by blanks, and runs them by itself on `-H` hosts.
+        given = typed[typed.index("--") + 1 :]
         # One word is shell text already, several are a program's words.
         command = given[0] if len(given) == 1 else shlex.join(given)
-        words, core.remainder = [*words, f"--command={command}"], ""
-    core.unparsed = words
-    for name in ("parse_tasks", "parse_cleanup"):
-        setattr(program, name, _told(program, getattr(program, name), names))
+        core.unparsed.append(f"--{option}={command}")
+        core.remainder = ""
 
 
-def _check(words: list[str], names: set[str]) -> None:
-    """Raise `Exit` for a command without `--` before it."""
-    first, second = (*words[:2], "-", "-")[:2]
-    if first == COMMAND and not second.startswith("-") and second not in names:
-        raise Exit(f"error: a command comes after two hyphens\n       fab run -- {shlex.join(words[1:])}", 2)
+def with_options(words: list[str], tasks: Mapping[str, Verb], names: Names[str]) -> list[str]:
+    """Return `words` with the argument that a task may leave out given as its option: logs train-1 → --name=train-1."""
+    rewritten: list[str] = []
+    option, many = "", False
+    for before, word in zip(["", *words], words, strict=False):
+        # After an option, a task's name is that option's value.
+        after_option = len(rewritten) > 1 and rewritten[-2].startswith("--") and "=" not in rewritten[-2]
+        if word.startswith("-") or word in names:
+            option = ""
+        elif before in tasks and not after_option:
+            option = tasks[before].declared.argument
+            many = option in tasks[before].iterable
+        elif not many:
+            option = ""
+        rewritten.append(f"--{option}={word}" if option else word)
+    return rewritten
 
 
-def _check_hosts(program: Any, names: set[str]) -> None:
+def check(program: Any, tasks: Collection, names: list[str]) -> None:
+    """Raise `Exit` for words that Fabric cannot read."""
+    core, help_for = program.core, program.args.help.value
+    if help_for and help_for not in names:
+        raise _unknown([help_for], None, tasks, names)
+    _check_hosts(program.args.hosts.value, core.unparsed, names)
+    if not core.unparsed:
+        return
+    try:
+        # With what is unknown ignored, the parser says where it begins, and in which task.
+        parsed = Parser(tasks.to_contexts(), program.initial_context, ignore_unknown=True).parse_argv(core.unparsed)
+    except ParseError as error:
+        raise _incomplete(error) from error
+    _check_hosts(parsed[0].args.hosts.value, core.unparsed, names)
+    if parsed.unparsed:
+        raise _unknown(parsed.unparsed, parsed[-1], tasks, names)
+
+
+def _check_hosts(given: str | None, words: list[str], names: list[str]) -> None:
     """Raise `Exit` for a `-H` that names no host: a word that is empty would mean all hosts of the stack."""
-    given, words = program.args.hosts.value, program.core.unparsed
     if given is not None and not given.strip(", "):
-        way = "fab -H USER@HOST TASK; without -H, the hosts of hosts.toml or of the Pulumi stack"
-        raise Exit(f"error: -H comes with a host, and has none\n       {way}", 2)
-    if given in names and not names & set(words):
-        way = f"fab -H USER@HOST {shlex.join([given, *words])}"
-        raise Exit(f'error: -H comes with a host, and "{given}" is a task\n       {way}', 2)
+        hint = "fab -H USER@HOST TASK; without -H, the hosts of hosts.toml or of the Pulumi stack"
+        raise _refusal("-H comes with a host, and has none", hint)
+    if given in names and not set(names) & set(words):
+        hint = f"fab -H USER@HOST {shlex.join([given, *words])}"
+        raise _refusal(f'-H comes with a host, and "{given}" is a task', hint)
 
 
-def _told(program: Any, parse: Callable[[], None], names: set[str]) -> Callable[[], None]:
-    """Return a step of Invoke's that says in gpurig's words what it cannot read."""
-
-    def step() -> None:
-        _check_hosts(program, names)
-        try:
-            parse()
-        except ParseError as error:
-            raise Exit(_complaint(error, sorted(names)), 2) from error
-
-    return step
-
-
-def _complaint(error: ParseError, names: list[str]) -> str:
-    """Return what Invoke cannot read, and the way out."""
-    context, said = error.context, str(error)
-    task = (context.name if context else "") or ""
-    way = "fab --list shows all tasks, fab --help the options that come before one"
+def _unknown(words: list[str], context: ParserContext | None, tasks: Collection, names: list[str]) -> Exit:
+    """Return the refusal of words the first of which Fabric does not know. `context`: the task that they follow."""
+    word, task = words[0], (context.name if context else "") or ""
+    hint = "fab --list shows all tasks, fab --help the options that come before one"
     if task:
-        way = f"fab --help {task} shows what it takes"
-    if match := re.fullmatch(r"No idea what (['\"])(.+)\1 is!", said):
-        word = match[2]
-        if word.startswith("-"):
-            said = f"fab {task}".strip() + f" has no option {word}"
-            near = _near(word, list(context.flags) if context else [])
-        else:
-            said, near = f'there is no task "{word}"', _near(word, names)
-            said += f", and fab {task} takes no such word" if task else ""
-        way = near + way
-    elif task and context.missing_positional_args:
-        said = "\n       ".join(f"fab {task} needs {a.name.upper()}: {a.help}" for a in context.missing_positional_args)
-    elif match := re.fullmatch(r"Flag <Argument: ([\w-]+).*", said):
-        option = to_flag(match[1])
-        own = context.flags.get(option) if task else None
-        of = f" of fab {task}" if own else ""
-        said = f"{option}{of} comes with a value, and has none{f': {own.help}' if own else ''}"
-        way = way if own else f"fab {option} VALUE {task}; fab --help shows the options that come before a task"
-    return f"error: {said}\n       {way}"
+        hint = f"fab --help {task} shows what it takes"
+    if word.startswith("-"):
+        near = _near(word, list(context.flags)) if context else ""
+        return _refusal(f"fab {task}".strip() + f" has no option {word}", near + hint)
+    if task and tasks[task].declared.rest:
+        return _refusal("a command comes after two hyphens", f"fab {task} -- {shlex.join(words)}")
+    of_task = f", and fab {task} takes no such word" if task else ""
+    return _refusal(f'there is no task "{word}"{of_task}', _near(word, names) + hint)
+
+
+def _incomplete(error: ParseError) -> Exit:
+    """Return the refusal of words in which something is missing."""
+    task = (error.context.name if error.context else "") or ""
+    hint = f"fab --help {task} shows what it takes"
+    if missing := task and error.context.missing_positional_args:
+        return _refusal("\n       ".join(f"fab {task} needs {a.name.upper()}: {a.help}" for a in missing), hint)
+    # Nothing but its text tells which option has no value.
+    match = re.match(r"Flag <Argument: ([\w-]+)", str(error))
+    if not match:
+        return _refusal(str(error), hint)
+    option = to_flag(match[1])
+    if argument := task and error.context.flags.get(option):
+        return _refusal(f"{option} of fab {task} comes with a value, and has none: {argument.help}", hint)
+    hint = f"fab {option} VALUE {task}; fab --help shows the options that come before a task"
+    return _refusal(f"{option} comes with a value, and has none", hint)
 
 
 def _near(word: str, names: list[str]) -> str:
@@ -126,21 +134,6 @@ def _near(word: str, names: list[str]) -> str:
     return f"near it: {', '.join(dict.fromkeys(near))}; " if near else ""
 
 
-def with_options(words: list[str], optional: Mapping[str, str], tasks: set[str]) -> list[str]:
-    """Return `words` with the argument that a task may leave out given as its option: logs train-1 → --name=train-1.
-
-    Of an option with `MANY` behind its name, all words that follow are values.
-    """
-    said: list[str] = []
-    option = ""
-    for before, word in zip(["", *words], words, strict=False):
-        # After an option, a task's name is that option's value.
-        after_option = len(said) > 1 and said[-2].startswith("--") and "=" not in said[-2]
-        if word.startswith("-") or word in tasks:
-            option = ""
-        elif before in optional and not after_option:
-            option = optional[before]
-        elif not option.endswith(MANY):
-            option = ""
-        said.append(f"--{option.removesuffix(MANY)}={word}" if option else word)
-    return said
+def _refusal(problem: str, hint: str) -> Exit:
+    """Return the end of the program for what was typed wrong."""
+    return Exit(f"error: {problem}\n       {hint}", 2)

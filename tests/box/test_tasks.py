@@ -15,7 +15,7 @@ import pytest
 
 from provision.model.errors import GpurigError
 from provision.screen.progress import PlainView
-from provision.tasks.setup import _send
+from provision.tasks.setting_up import _send
 from provision.transport.session import Session
 from tests.kit.box import quiet, run
 from tests.kit.fab import FAB, fab_ends

@@ -13,7 +13,7 @@ from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
-from provision.tasks.recipes import known_place
+from provision.tasks.verbs.recipes import known_place
 from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:

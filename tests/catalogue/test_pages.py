@@ -16,7 +16,7 @@ from infra.settings.load import SETTINGS
 from provision.catalogue import pages
 from provision.catalogue.recipe import TEMPLATES, Catalogue
 from provision.model.platforms import instance_types
-from provision.tasks import OPTIONAL, collection
+from provision.tasks import collection
 from provision.tasks.words import with_options
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def test_every_command_on_a_page_exists(page: Path) -> None:
         # A parser keeps what it has read.
         parser = Parser(initial=program.initial_context, contexts=tasks.to_contexts())
         try:
-            parsed = parser.parse_argv(with_options(words[1:], OPTIONAL, set(tasks.task_names)))
+            parsed = parser.parse_argv(with_options(words[1:], tasks.tasks, set(tasks.task_names)))
         except ParseError as error:
             problems.append(f"{shlex.join(words)}: {error}")
             continue

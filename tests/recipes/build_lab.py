@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from provision.catalogue.recipe import TEMPLATES
-from provision.tasks.dataset_build import DEFAULTS
+from provision.tasks.verbs.dataset_build import DEFAULTS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.tasks.dataset_get import name_from
+from provision.tasks.datasets import name_from
 from tests.kit.fab import refused
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from provision.catalogue.recipe import Catalogue
-from provision.tasks.base import gpu_model
+from provision.tasks.target import gpu_model
 from tests.kit.fab import ROOT, fab, pulumi_that_says
 
 if TYPE_CHECKING:
@@ -225,7 +225,9 @@ def test_fab_starts_without_the_heavy_imports() -> None:
 def test_fab_imports_the_tasks_that_are_named_and_no_others(tmp_path: Path) -> None:
     done = fab(tmp_path, "ps", "volume-status", "--help", PYTHONVERBOSE="1")
     assert "Show the job volume" in done.stdout
-    assert set(re.findall(r"import 'provision\.tasks\.(\w+)'", done.stderr)) == {"base", "words", "ps", "volume"}
+    imported = set(re.findall(r"import 'provision\.tasks\.([\w.]+)'", done.stderr))
+    shared = {"words", "verb", "context", "option", "output", "verbs"}
+    assert imported == {*shared, "verbs.ps", "verbs.volume_status"}
 
 
 def test_a_help_and_a_list_have_all_tasks_whatever_else_is_named(tmp_path: Path) -> None:

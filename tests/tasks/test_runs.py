@@ -13,7 +13,7 @@ from provision.agent import runs, start
 from provision.agent.words import Kind
 from provision.model.errors import BadInput, GpurigError
 from provision.screen.progress import PlainView
-from provision.tasks import OPTIONAL, collection, words
+from provision.tasks import collection, words
 from provision.transport.inventory import Host
 from provision.transport.session import Session
 from provision.work.sync import sync
@@ -33,9 +33,8 @@ def rewritten(*typed: str) -> list[str]:
     """Return what Fabric's task parser is given for a command line without core options."""
     end = typed.index("--") if "--" in typed else len(typed)
     core = SimpleNamespace(unparsed=list(typed[:end]), remainder=" ".join(typed[end + 1 :]))
-    steps = dict.fromkeys(("parse_tasks", "parse_cleanup"))
-    names = set(collection().task_names)
-    words.prepare(SimpleNamespace(core=core, argv=["fab", *typed], **steps), names, OPTIONAL)
+    tasks = collection()
+    words.rewrite(core, ["fab", *typed], tasks.tasks, set(tasks.task_names))
     assert not core.remainder or "run" not in core.unparsed
     return list(core.unparsed)
 

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import posixpath
 import re
 import urllib.parse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
-from provision.tasks.base import LIMIT_HELP, ending, task
-from provision.tasks.dataset import PROGRAMS, PYTHON, Job, check_name, whole_number, work
+from provision.tasks.datasets import check_name, job_of, name_from, work
+from provision.tasks.option import whole_number
+from provision.tasks.verb import verb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import PurePosixPath
+    from collections.abc import Sequence
+
+    from provision.tasks.context import Context
 
 SCHEMES = ("http", "https", "s3")
 MOST = 32
 """Connections at once."""
 DIGEST = re.compile(r"(md5|sha1|sha224|sha256|sha384|sha512):([0-9a-fA-F]+)")
-ARCHIVE = re.compile(
-    r"\.(tar\.(gz|bz2|xz|zst|Z)|t[gx]z|tbz2?|tzst|taz|tar|zip|z\d\d)([._-](part)?(\d{1,4}|[a-z]{2,3}))?$", re.IGNORECASE
-)
-HELP = {
+OPTIONS = {
     "url": "an address more (the first ones are words): http://, https://, or s3://BUCKET/KEY, or a prefix of keys",
     "name": "the data set's name; made from the first address where not given",
     "sums": "checksums: a file as sha256sum writes it, the address of one, or sha256:DIGEST of the one file",
@@ -35,13 +31,12 @@ HELP = {
     "header": "'NAME: VALUE' to send along, such as a cookie; it is shown nowhere; may be given more than once",
     "s3_endpoint": "address of a store that speaks S3, instead of Amazon's",
     "detach": "start it and return",
-    **LIMIT_HELP,
 }
 
 
-@task(help=HELP, iterable=["url", "header"], auto_shortflags=False, post=[ending])
+@verb(options=OPTIONS, argument="url", short_options=False)
 def dataset_get(  # noqa: PLR0913 - one for each option
-    c: Any,
+    c: Context,
     *,
     url: list[str] | None = None,
     name: str = "",
@@ -52,7 +47,6 @@ def dataset_get(  # noqa: PLR0913 - one for each option
     header: list[str] | None = None,
     s3_endpoint: str = "",
     detach: bool = False,
-    limit: str = "",
 ) -> None:
     """Fetch a data set (fab dataset-get URL ...) onto the job volume of every host, checked and unpacked."""
     urls = _checked(url or [])
@@ -69,25 +63,7 @@ def dataset_get(  # noqa: PLR0913 - one for each option
     check_name(str(order["name"]))
     # Behind the question mark there may be a signature.
     asked = ["dataset-get", *(url.partition("?")[0] for url in urls), *([f"--name={name}"] if name else [])]
-    work(c, lambda _session, place, _out: job_of(order, place, asked), limit=limit, detach=detach)
-
-
-def job_of(order: Mapping[str, Any], place: PurePosixPath, asked: Sequence[str]) -> Job:
-    """Return the job of the program that fetches, for an order without its place."""
-    text = json.dumps({**order, "place": str(place)}, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    path = f"{place}/.{order['name']}.part/orders/{digest}.json"
-    command = [PYTHON, f"{PROGRAMS}/get", path]
-    return Job(stem="get", dataset=order["name"], command=command, files={path: text}, asked=asked)
-
-
-def name_from(address: str) -> str:
-    """Return a data set's name made from the address or the path of its first file."""
-    path = address.partition("://")[2] or address
-    word = posixpath.basename(urllib.parse.unquote(urllib.parse.urlsplit(f"//{path}").path).rstrip("/")) or path
-    bare = ARCHIVE.sub("", word)
-    stem = bare if bare != word else posixpath.splitext(word)[0]
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "data"
+    work(c, lambda _session, place, _out: job_of(order, place, asked), detach=detach)
 
 
 def _checked(urls: list[str]) -> list[str]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import GpurigError
 from provision.model.platforms import NO_GPU
-from provision.tasks.base import Choices, each, ending, task
-from provision.tasks.example import HELP, ITERABLE, Play, wishes_of
-from provision.tasks.run import leaving
+from provision.tasks.following import leaving
+from provision.tasks.trials import OPTIONS, Play, wishes_of
+from provision.tasks.verb import verb
 from provision.work import trial
 from provision.work.comparison import FILE, Comparison, Half
 
@@ -19,36 +19,26 @@ if TYPE_CHECKING:
 
     from provision.catalogue.recipe import Recipe
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
     from provision.transport.session import Session
     from provision.work.trial import Stage
 
-
 _HALF = "the bench ends here: its other half, table and plot come from a new one"
 
 
-def bench_task(recipe: Recipe) -> Any:
-    """Return the `bench-<name>` task of a recipe that has one."""
-
-    def body(
-        c: Any,
-        *,
-        args: str = "",
-        file: list[str] | None = None,
-        into: str = "",
-        another: bool = False,
-        source: list[str] | None = None,
-        accept: list[str] | None = None,
-        limit: str = "",
-    ) -> None:
-        wishes, choices = wishes_of(recipe, args, file, into, another=another), Choices.parse(accept, source)
-        play = Play(recipe, "bench", wishes, choices, c.config)
-        with leaving(play.names, more=_HALF):
-            each(c, lambda host, out: _run(play, host, out), limit=limit)
-
-    body.__doc__ = f"Time {recipe.name} on the CPU and on the GPU: a table, a plot and a JSON file."
-    body.__name__ = f"bench_{recipe.name.replace('-', '_')}"
-    return task(name=trial.stem(recipe, "bench"), help=HELP, iterable=ITERABLE, post=[ending])(body)
+@verb(
+    about=lambda recipe: f"Time {recipe.name} on the CPU and on the GPU: a table, a plot and a JSON file.",
+    options=OPTIONS,
+    choices=True,
+)
+def bench(
+    c: Context, recipe: Recipe, *, args: str = "", file: list[str] | None = None, into: str = "", another: bool = False
+) -> None:
+    """Run the same script on the CPU and on the GPU: a table, a plot and a JSON file."""
+    play = Play(recipe, "bench", wishes_of(recipe, args, file, into, another=another), c.choices, c.config)
+    with leaving(play.names, more=_HALF):
+        c.each(lambda host, out: _run(play, host, out))
 
 
 def _run(play: Play, host: Host, out: View) -> None:

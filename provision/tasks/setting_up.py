@@ -1,4 +1,4 @@
-"""`fab setup` and `fab setup-<recipe>`: install a recipe and all that it needs."""
+"""To bring a host to a recipe: for `fab setup`, and for what else needs a recipe there first."""
 
 from __future__ import annotations
 
@@ -16,64 +16,25 @@ from provision.catalogue import compatibility
 from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput, GpurigError
 from provision.screen import progress
-from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, pairs, target_of, task
+from provision.tasks.option import pairs
+from provision.tasks.target import target_of
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provision.bundle.step import Bundle
-    from provision.catalogue.recipe import Recipe
     from provision.model.target import Target
     from provision.screen.progress import View
+    from provision.tasks.option import Choices
     from provision.transport.inventory import Host
 
-HELP = {
+OPTIONS = {
     "fresh": "install again what is there already",
-    "json": "print every event as a line of JSON",
     "upload": "RECIPE=FILE: send a file that the recipe installs from (a cuDNN tarball); may be given more than once",
-    **CHOICES_HELP,
-    **LIMIT_HELP,
 }
-_ITERABLE = ["upload", "source", "accept"]
+JSON = "print every event as a line of JSON"
 NO_UPLOADS: Mapping[str, Path] = {}
-
-
-@task(help={"recipe": "what to install; without it, what the host is for", **HELP}, iterable=_ITERABLE, post=[ending])
-def setup(
-    c: Any,
-    recipe: str = "",
-    *,
-    fresh: bool = False,
-    json: bool = False,
-    upload: list[str] | None = None,
-    source: list[str] | None = None,
-    accept: list[str] | None = None,
-    limit: str = "",
-) -> None:
-    """Install a recipe and all that it needs, on every host."""
-    setting_up = SetUp(c.config, Choices.parse(accept, source), uploads=_uploads(upload), fresh=fresh, json=json)
-    each(c, lambda host, out: setting_up.on(host, recipe or host.recipe, out), limit=limit)
-
-
-def setup_task(recipe: Recipe) -> Any:
-    """Return the `setup-<name>` task of a recipe."""
-
-    def body(
-        c: Any,
-        *,
-        fresh: bool = False,
-        json: bool = False,
-        upload: list[str] | None = None,
-        source: list[str] | None = None,
-        accept: list[str] | None = None,
-        limit: str = "",
-    ) -> None:
-        setup.body(c, recipe.name, fresh=fresh, json=json, upload=upload, source=source, accept=accept, limit=limit)
-
-    body.__doc__ = f"Install {recipe.summary}"
-    body.__name__ = f"setup_{recipe.name.replace('-', '_')}"
-    return task(name=f"setup-{recipe.name}", help=HELP, iterable=_ITERABLE, post=[ending])(body)
 
 
 class SetUp:
@@ -119,7 +80,7 @@ class SetUp:
     def _bundle(self, recipe: str, target: Target) -> Bundle:
         """Return what is rendered for a target, once for all hosts with an equal one."""
         with self._lock:
-            made = next((bundle for name, to, bundle in self._bundles if (name, to) == (recipe, target)), None)
+            made = next((bundle for name, goal, bundle in self._bundles if (name, goal) == (recipe, target)), None)
             if made is None:
                 made = render([recipe], target, self._catalogue)
                 self._bundles.append((recipe, target, made))
@@ -132,7 +93,7 @@ def _driver(session: Session) -> str:
     return str(gpus[0][2]) if gpus else ""
 
 
-def _uploads(words: list[str] | None) -> dict[str, Path]:
+def uploads(words: list[str] | None) -> dict[str, Path]:
     """Return recipe → file. Raises `BadInput` for a word that is not RECIPE=FILE and for a file that is not there."""
     files = {name: Path(path).expanduser() for name, path in pairs("upload", words, "RECIPE=FILE").items()}
     if problems := [f"--upload {name}={p}: there is no such file" for name, p in files.items() if not p.is_file()]:

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
 from provision.model.words import amount, counted
-from provision.tasks.base import LIMIT_HELP, each, ending, task
+from provision.tasks.verb import verb
 from provision.transport.session import Session
 from provision.work.sync import sync as send
 
 if TYPE_CHECKING:
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
 
-HELP = {
+OPTIONS = {
     "folder": "what to send; the working folder where not given",
     "name": "the folder's name on the host; its own where not given",
     "delete": "delete what the host's copy has beside it, but for what .gitignore names",
-    **LIMIT_HELP,
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 STOPPED = "stopped; what has arrived stays there, and the same command sends the rest"
 
 
-@task(help=HELP, auto_shortflags=False, stopped=STOPPED, post=[ending])
-def sync(c: Any, folder: str = "", *, name: str = "", delete: bool = False, limit: str = "") -> None:
+@verb(options=OPTIONS, argument="folder", short_options=False, stopped=STOPPED)
+def sync(c: Context, *, folder: str = "", name: str = "", delete: bool = False) -> None:
     """Send a folder (fab sync [FOLDER]) to every host, where `fab run` then works in it; .gitignore is respected."""
     here = Path(folder or ".").expanduser()
     name = name or here.resolve().name
@@ -36,7 +36,7 @@ def sync(c: Any, folder: str = "", *, name: str = "", delete: bool = False, limi
         problem = f'{here}: "{name}" cannot be a synced folder\'s name: {rule}'
         raise BadInput([problem], hint="give it one by --name")
 
-    def to(host: Host, out: View) -> None:
+    def send_to(host: Host, out: View) -> None:
         with Session(host, c.config, tell=out.tell) as session:
             remote = f"{session.mount_point / 'work' / name}"
             sent = send(session, here, remote, out, delete=delete)
@@ -46,4 +46,4 @@ def sync(c: Any, folder: str = "", *, name: str = "", delete: bool = False, limi
             f"{sent.same} were there already{deleted}"
         )
 
-    each(c, to, limit=limit)
+    c.each(send_to)

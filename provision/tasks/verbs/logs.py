@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
-from provision.tasks.base import LIMIT_HELP, each, ending, task
-from provision.tasks.run import follow as follow_run
-from provision.tasks.run import leaving
+from provision.tasks.following import follow as follow_run
+from provision.tasks.following import leaving
+from provision.tasks.verb import verb
 from provision.transport.session import Session
 from provision.work.runs import Runs
 
 if TYPE_CHECKING:
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
 
-HELP = {
+OPTIONS = {
     "name": "which run; the newest where not given",
     "follow": "go on until it ends; the exit code is then the run's",
     "lines": "begin with the last so many; 0: with the first",
-    **LIMIT_HELP,
 }
 
 
-@task(help=HELP, auto_shortflags=False, post=[ending])
-def logs(c: Any, name: str = "", *, follow: bool = False, lines: str = "100", limit: str = "") -> None:
+@verb(options=OPTIONS, argument="name", short_options=False)
+def logs(c: Context, *, name: str = "", follow: bool = False, lines: str = "100") -> None:
     """Show the log of a run (fab logs [NAME])."""
     if not lines.isdecimal():
         raise BadInput([f"--lines {lines}: write a number of lines, or 0 for all"])
@@ -41,4 +41,4 @@ def logs(c: Any, name: str = "", *, follow: bool = False, lines: str = "100", li
             out.line("\n".join(runs.log(which, lines=int(lines))))
 
     with leaving(names):
-        each(c, show, limit=limit)
+        c.each(show)

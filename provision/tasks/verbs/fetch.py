@@ -3,54 +3,54 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
 from provision.model.words import amount, counted
-from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task
+from provision.tasks.verb import verb
 from provision.transport.session import Session
 from provision.work.runs import NAME, Runs
-from provision.work.transfer import fetch as bring
+from provision.work.transfer import fetch as transfer
 from provision.work.trial import folder_name
 
 if TYPE_CHECKING:
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
 
-HELP = {
+OPTIONS = {
     "what": "a run's name, or a pattern of files below the mount point ('work/digits/*.pth')",
     "into": "folder to put them in, instead of results/NAME (of a pattern: results)",
     "watch": "as they appear, until the run has ended",
-    **LIMIT_HELP,
 }
 STOPPED = "stopped; what has arrived stays here, and the same command goes on from there"
 
 
-@task(help=HELP, auto_shortflags=False, stopped=STOPPED, post=[ending])
-def fetch(c: Any, what: str, *, into: str = "", watch: bool = False, limit: str = "") -> None:
+@verb(options=OPTIONS, short_options=False, stopped=STOPPED)
+def fetch(c: Context, what: str, *, into: str = "", watch: bool = False) -> None:
     """Bring a run's results and log (fab fetch NAME), or files by a pattern, to this machine.
 
     From several hosts, each one's come into a folder of its name: results/HOST/NAME.
     """
     named = bool(NAME.fullmatch(what))
-    hosts = hosts_for(c, limit)
+    several = len(c.hosts) > 1
 
-    def take(host: Host, out: View) -> None:
+    def bring(host: Host, out: View) -> None:
         top = Path(into).expanduser() if into else Path("results")
-        above = top / folder_name(host) if len(hosts) > 1 else top
+        above = top / folder_name(host) if several else top
         folder = above / what if named and not into else above
         with Session(host, c.config, tell=out.tell) as session:
             if named and not into:
                 _claim(folder, session, what)
             _fetch(session, what, folder, out, watch=watch)
 
-    each(c, take, hosts=hosts)
+    c.each(bring)
 
 
 def _fetch(session: Session, what: str, folder: Path, out: View, *, watch: bool) -> None:
     """Bring one host's files."""
     files, size, same = 0, 0, 0
-    for file in bring(session, what, folder, watch=watch):
+    for file in transfer(session, what, folder, watch=watch):
         if not file.new:
             same += 1
             continue

@@ -10,7 +10,8 @@ from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.model.errors import BadInput, GpurigError
 from provision.storage.volumes import JobVolume
-from provision.tasks.base import each, ending, hosts_for, task, tell
+from provision.tasks.output import tell
+from provision.tasks.verb import verb
 from provision.transport.inventory import project_folder
 from provision.transport.session import Session
 
@@ -18,12 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
 
 KEY = "gpurig:jobVolumeGib"
 NAMED = "gpurig:jobVolume"
 GIB = 2**30
-HELP = {"size": "GiB that the job volume of every host of the stack is to have", "yes": "do not ask: `pulumi up --yes`"}
+OPTIONS = {
+    "size": "GiB that the job volume of every host of the stack is to have",
+    "yes": "do not ask: `pulumi up --yes`",
+}
 UNCHANGED = ("same", "read", "refresh")
 """Steps of Pulumi that change nothing in the cloud."""
 JOB_VOLUME = "gpurig:infra:JobVolume$aws:ebs/volume:Volume"
@@ -31,10 +36,10 @@ JOB_VOLUME = "gpurig:infra:JobVolume$aws:ebs/volume:Volume"
 STOPPED = "stopped; `fab volume-status` tells how large the volumes are, and the same command goes on"
 
 
-@task(help=HELP, stopped=STOPPED, post=[ending])
-def volume_grow(c: Any, size: str, *, yes: bool = False) -> None:
+@verb(options=OPTIONS, limit="", stopped=STOPPED)
+def volume_grow(c: Context, size: str, *, yes: bool = False) -> None:
     """Enlarge the job volumes of the stack and, while they are in use, the file systems on them."""
-    hosts = hosts_for(c)
+    hosts = c.hosts
     if not size.isdecimal():
         raise BadInput([f"--size {size}: write a whole number of GiB"])
     volumes = [JobVolume.of(host) for host in hosts]
@@ -54,13 +59,13 @@ def volume_grow(c: Any, size: str, *, yes: bool = False) -> None:
         free, total = there["free"] / GIB, there["total"] / GIB
         out.line(f"the job volume of {host} has {size} GiB: {free:.1f} of {total:.1f} GiB are free")
 
-    each(c, grow, hosts=hosts)
+    c.each(grow)
 
 
 def _enlarge(volumes: Sequence[JobVolume], size: int, *, yes: bool) -> None:
     """Set the size and bring the stack up; where no volume grew, the size is set back. Raises `GpurigError`."""
     _refuse_named(volumes, size)
-    before = _get(KEY)
+    before = _setting(KEY)
     try:
         _do("config", "set", KEY, str(size), wrong=f"{KEY} could not be set; nothing was changed")
         _refuse_other_changes()
@@ -72,7 +77,7 @@ def _enlarge(volumes: Sequence[JobVolume], size: int, *, yes: bool) -> None:
 
 def _refuse_named(volumes: Sequence[JobVolume], size: int) -> None:
     """Raise `BadInput` for volumes that the user has named: Pulumi attaches those, and leaves them as they are."""
-    named = [volume for volume in volumes if volume.id in _get(NAMED) and volume.size_gib < size]
+    named = [volume for volume in volumes if volume.id in _setting(NAMED) and volume.size_gib < size]
     if named:
         by_hand = [f"aws ec2 modify-volume --volume-id {volume.id} --size {size}" for volume in named]
         problems = [f"{NAMED} names {volume.id} of {volume.host}: `pulumi up` does not enlarge it" for volume in named]
@@ -83,7 +88,7 @@ def _refuse_other_changes() -> None:
     """Raise `BadInput` where `pulumi up` would do more than change job volumes in place: a box may be in use."""
     tell("asking `pulumi preview` what would change")
     try:
-        steps = json.loads(_heard("preview", "--json")).get("steps", ())
+        steps = json.loads(_output_of("preview", "--json")).get("steps", ())
     except ValueError:  # also of "", where it failed
         _pulumi("preview")  # which says why, where the user sees it
         hint = "once the reason, above, is gone, the same command again"
@@ -129,16 +134,16 @@ def _set_back(volumes: Sequence[JobVolume], before: str) -> None:
         tell(f"{KEY} is as it was: {before or 'not set'}")
 
 
-def _get(key: str) -> str:
+def _setting(key: str) -> str:
     """Return a setting of the selected stack as text, "" where it is not set."""
-    return _heard("config", "get", key)
+    return _output_of("config", "get", key)
 
 
-def _heard(*words: str) -> str:
+def _output_of(*words: str) -> str:
     """Return what `pulumi` prints; "" where it fails."""
     with _started(*words, output=subprocess.PIPE) as process:
-        said = process.communicate()[0].strip()
-    return said if process.returncode == 0 else ""
+        output = process.communicate()[0].strip()
+    return output if process.returncode == 0 else ""
 
 
 def _do(*words: str, wrong: str) -> None:

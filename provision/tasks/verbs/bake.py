@@ -12,25 +12,26 @@ from provision.model.errors import BadInput, GpurigError
 from provision.model.platforms import BAKED, SNAPSHOT_GIB_MONTH
 from provision.screen import progress
 from provision.storage.bake import Bakery
-from provision.tasks.base import LIMIT_HELP, one_host, task
+from provision.tasks.verb import verb
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from provision.model.target import Target
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
 
 STOPPED = "stopped watching; EC2 goes on making the image, and `fab bake` finds it again"
-HELP = {"keep": "how many images of the stack and recipe to keep, this one included; older ones go, unless in use"}
+OPTIONS = {"keep": "how many images of the stack and recipe to keep, this one included; older ones go, unless in use"}
 
 
-@task(help={**HELP, **LIMIT_HELP}, stopped=STOPPED)
-def bake(c: Any, *, keep: str = "2", limit: str = "") -> None:
+@verb(options=OPTIONS, stopped=STOPPED)
+def bake(c: Context, *, keep: str = "2") -> None:
     """Make an image of one host, with all that is on its root disk; the host runs on."""
     if not keep.isdecimal() or not int(keep):
         problem = f"--keep {keep}: write a number from 1 on: the image that is made now has to stay"
         raise BadInput([problem], hint="--keep 1 keeps it alone")
-    host = one_host(c, limit)
+    host = c.one_host()
     bakery = Bakery(host)
     assert host.target is not None  # noqa: S101 - a Bakery has looked
     began = time.monotonic()

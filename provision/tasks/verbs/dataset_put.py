@@ -12,9 +12,8 @@ from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.model.errors import BadInput
 from provision.model.words import amount, counted
-from provision.tasks.base import LIMIT_HELP, each, ending, task
-from provision.tasks.dataset import check_name, work
-from provision.tasks.dataset_get import job_of, name_from
+from provision.tasks.datasets import check_name, job_of, name_from, work
+from provision.tasks.verb import verb
 from provision.transport.session import Session
 from provision.work.sync import send
 from provision.work.upload import upload
@@ -23,22 +22,22 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
     from provision.screen.progress import View
-    from provision.tasks.dataset import Job
+    from provision.tasks.context import Context
+    from provision.tasks.datasets import Job
     from provision.transport.inventory import Host
 
-HELP = {
+OPTIONS = {
     "path": "a folder, or one file: an archive is unpacked on the host",
     "name": "the data set's name; the folder's or the file's own where not given",
     "keep": "keep an archive as it is, instead of unpacking it",
-    **LIMIT_HELP,
 }
 STOPPED = "stopped; what has arrived stays there, and the same command sends the rest"
 SHOWN = 5
 """Links that lead out of a folder, by name."""
 
 
-@task(help=HELP, auto_shortflags=False, post=[ending], stopped=STOPPED)
-def dataset_put(c: Any, path: str, *, name: str = "", keep: bool = False, limit: str = "") -> None:
+@verb(options=OPTIONS, short_options=False, stopped=STOPPED)
+def dataset_put(c: Context, path: str, *, name: str = "", keep: bool = False) -> None:
     """Send a data set (fab dataset-put FOLDER, or FILE) to the job volume of every host."""
     here = Path(path).expanduser()
     if not here.exists():
@@ -46,7 +45,7 @@ def dataset_put(c: Any, path: str, *, name: str = "", keep: bool = False, limit:
     name = name or (name_from(here.resolve().name) if here.is_file() else here.resolve().name)
     check_name(name)
     if here.is_file():
-        work(c, lambda session, place, out: _file(session, place, out, here, name, keep=keep), limit=limit)
+        work(c, lambda session, place, out: _file(session, place, out, here, name, keep=keep))
         return
     names = _names(here)
 
@@ -54,7 +53,7 @@ def dataset_put(c: Any, path: str, *, name: str = "", keep: bool = False, limit:
         with Session(host, c.config, tell=out.tell) as session:
             _folder(session, here, names, name, out)
 
-    each(c, put, limit=limit)
+    c.each(put)
 
 
 def _names(folder: Path) -> list[str]:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import inspect
+from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
-from provision.tasks.base import LIMIT_HELP, ending, task
-from provision.tasks.dataset import PROGRAMS, PYTHON, Job, check_name, work
+from provision.tasks.datasets import PROGRAMS, PYTHON, Job, check_name, work
+from provision.tasks.verb import verb
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.session import Session
 
-DEFAULTS = {
-    "size": "256",
-    "fit": "squash",
-    "format": "png",
-    "augment": "all",
-    "val": "25",
-    "test": "0",
-    "seed": "0",
-    "broken": "stop",
-}
-"""Option → its value where none is given; the program on the host has none of its own."""
-HELP = {
+OPTIONS = {
     "name": "the data set's name",
     "from_": "folder of the pictures: a data set's or a synced folder's name, or a path on the host",
     "table": "two columns with a tab between: picture, class; without one, each class is a folder",
@@ -42,31 +33,29 @@ HELP = {
     "broken": "a picture that cannot be read: stop, or skip it and list it in broken.txt",
     "replace": "build in place of what was built by that name with other settings or pictures",
     "detach": "start it and return; say how to come back",
-    **LIMIT_HELP,
 }
 
 
-@task(help=HELP, post=[ending], auto_shortflags=False)
+@verb(options=OPTIONS, short_options=False)
 def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
-    c: Any,
+    c: Context,
     name: str,
     *,
     from_: str = "",
     table: str = "",
     labels: str = "",
     partial: bool = False,
-    size: str = DEFAULTS["size"],
-    fit: str = DEFAULTS["fit"],
-    format: str = DEFAULTS["format"],  # noqa: A002 - the option's name
+    size: str = "256",
+    fit: str = "squash",
+    format: str = "png",  # noqa: A002 - the option's name
     grey: bool = False,
-    augment: str = DEFAULTS["augment"],
-    val: str = DEFAULTS["val"],
-    test: str = DEFAULTS["test"],
-    seed: str = DEFAULTS["seed"],
-    broken: str = DEFAULTS["broken"],
+    augment: str = "all",
+    val: str = "25",
+    test: str = "0",
+    seed: str = "0",
+    broken: str = "stop",
     replace: bool = False,
     detach: bool = False,
-    limit: str = "",
 ) -> None:
     """Build a data set on the host (fab dataset-build NAME --from FOLDER): resized, augmented, split, listed."""
     check_name(name, "fab dataset-build NAME")
@@ -85,4 +74,12 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
         asked = ["dataset-build", name, *(word for word in words if word not in usual)]
         return Job(stem="build", dataset=name, command=command, asked=asked)
 
-    work(c, prepare, limit=limit, detach=detach)
+    work(c, prepare, detach=detach)
+
+
+DEFAULTS = {
+    option.name: option.default
+    for option in inspect.signature(dataset_build.body).parameters.values()
+    if option.default and isinstance(option.default, str)
+}
+"""Option → its value where none is given; the program on the host has none of its own."""

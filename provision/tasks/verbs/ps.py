@@ -3,46 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
-import json as json_lines
+import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.model.words import took
-from provision.tasks.base import LIMIT_HELP, each, ending, hosts_for, task, tell
+from provision.tasks.output import draw, tell
+from provision.tasks.verb import verb
 from provision.transport.session import Session
 from provision.work.runs import Runs
 
 if TYPE_CHECKING:
     from provision.model.run import Run
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
 
 
-@task(help={"json": "print a line of JSON per run", **LIMIT_HELP}, post=[ending])
-def ps(c: Any, *, json: bool = False, limit: str = "") -> None:
+@verb(json="print a line of JSON per run")
+def ps(c: Context) -> None:
     """List the runs of every host, the newest first."""
-    hosts = hosts_for(c, limit)
     found: dict[str, list[Run]] = {}
 
-    def look(host: Host, out: View) -> None:
+    def ask(host: Host, out: View) -> None:
         with Session(host, c.config, tell=out.tell) as session:
             found[host.name] = Runs(session).all()
 
-    each(c, look, hosts=hosts)
-    rows = [(host, run) for host in hosts for run in found.get(host.name, ())]
-    if json:
+    c.each(ask)
+    rows = [(host, run) for host in c.hosts for run in found.get(host.name, ())]
+    if c.json:
         for host, run in rows:
-            print(json_lines.dumps({"host": host.name, **dataclasses.asdict(run)}))
+            print(json.dumps({"host": host.name, **dataclasses.asdict(run)}))
     elif rows:
-        _print(rows, several=len(hosts) > 1)
-    if idle := [str(host) for host in hosts if found.get(host.name) == []]:
+        _print(rows, several=len(c.hosts) > 1)
+    if idle := [str(host) for host in c.hosts if found.get(host.name) == []]:
         tell(f"no runs on {', '.join(idle)}; fab run -- CMD starts one")
 
 
 def _print(rows: list[tuple[Host, Run]], *, several: bool) -> None:
     """Print a row per run; `several`: hosts, each row then says its own."""
     from rich.box import SIMPLE  # noqa: PLC0415 - only this task draws a table
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
@@ -56,6 +56,4 @@ def _print(rows: list[tuple[Host, Run]], *, several: bool) -> None:
         state = f"{run.state}: {run.why}" if run.why else run.state
         # A command may hold what Rich would read as its markup.
         table.add_row(*([host.name] * several), run.name, state, since, took(run.seconds), code, Text(run.shown))
-    console = Console()
-    # A pipe has no width: keep every row on one line there.
-    (console if console.is_terminal else Console(width=200)).print(table)
+    draw(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as json_lines
+import json
 import re
 import shutil
 import sys
@@ -14,47 +14,48 @@ from provision.catalogue.compatibility import State
 from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
-from provision.tasks.base import task
+from provision.tasks.output import PIPE_WIDTH, draw
+from provision.tasks.verb import verb
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from provision.catalogue.compatibility import Cell
     from provision.catalogue.recipe import Recipe
+    from provision.tasks.context import Context
 
     Cells = dict[tuple[str, str], Cell]
     """How one recipe fares, by image and kind of GPU: a model, a compute capability, or "none"."""
 
-PIPE_WIDTH = 200
-"""A pipe has no width: there every row is kept on one line."""
 
-
-@task(
-    help={
+@verb(
+    options={
         "name": "show the page of this recipe",
         "image": "only what works on this image",
         "gpu": 'only what works with this GPU model, or without one ("none")',
-        "json": "print everything as JSON",
-    }
+    },
+    argument="name",
+    json="print everything as JSON",
+    limit="",
 )
-def recipes(_c: Any, name: str = "", image: str = "", gpu: str = "", *, json: bool = False) -> None:
+def recipes(c: Context, *, name: str = "", image: str = "", gpu: str = "") -> None:
     """List what can be installed, or show one recipe (fab recipes [NAME])."""
     catalogue = Catalogue()
     image, gpu = known_place(image, gpu)
     chosen = [catalogue.recipes[name]] if name in catalogue.recipes else list(catalogue.ordered())
     if name and name not in catalogue.recipes:
         raise BadInput([f'there is no recipe "{name}"; there are: {", ".join(sorted(catalogue.recipes))}'])
-    fares = {r.name: _fares(catalogue, r.name, image, gpu) for r in chosen} if json or image or gpu else {}
-    if json:
-        print(json_lines.dumps([_document(r, fares[r.name]) for r in chosen], indent=2))
+    fares = {r.name: _fares(catalogue, r.name, image, gpu) for r in chosen} if c.json or image or gpu else {}
+    if c.json:
+        print(json.dumps([_document(r, fares[r.name]) for r in chosen], indent=2))
     elif image or gpu:
-        _print(_fitting(chosen, fares, image, gpu))
+        draw(_fitting(chosen, fares, image, gpu))
         never = {n: cells for n, cells in fares.items() if all(c.state is State.NO for c in cells.values())}
         _print_reasons(never, image)
     elif name:
         _show_page(catalogue, name)
     else:
-        _print(_list(chosen))
+        draw(_list(chosen))
         print("one of them: fab recipes NAME; what works where: fab recipes --image IMAGE --gpu MODEL")
 
 
@@ -111,33 +112,33 @@ def _fitting(chosen: list[Recipe], fares: dict[str, Cells], image: str, gpu: str
         works = {place: c for place, c in fares[recipe.name].items() if c.state is not State.NO}
         if works:
             names = {place: place[1] if image else place[0] for place in works}
-            cuda = _told({names[p]: c.cuda for p, c in works.items()})
+            cuda = _grouped({names[p]: c.cuda for p, c in works.items()})
             choices = {names[p]: " ".join(f"--source {n}={s}" for n, s in c.sources.items()) for p, c in works.items()}
-            table.add_row(recipe.name, recipe.version, _there(works, image, gpu), cuda, _told(choices))
+            table.add_row(recipe.name, recipe.version, _state(works, image, gpu), cuda, _grouped(choices))
     return table
 
 
-def _told(about: dict[str, str]) -> str:
+def _grouped(about: dict[str, str]) -> str:
     """Return what is so in every place, or else, of what differs, in which it is so."""
     values = dict.fromkeys(about.values())
     if len(values) == 1:
         return next(iter(values))
     return "; ".join(
-        f"{', '.join(place for place, said in about.items() if said == value)}: {value}" for value in values if value
+        f"{', '.join(place for place, other in about.items() if other == value)}: {value}" for value in values if value
     )
 
 
-def _there(works: Cells, image: str, gpu: str) -> str:
+def _state(works: Cells, image: str, gpu: str) -> str:
     """Return in which of the places it was tried or is expected to work: in what was left open, if anything was."""
     if image and gpu:
         return str(next(iter(works.values())).state)
     every = len(images()) if gpu else 1 + len(compatibility.capabilities())
-    said = []
+    states = []
     for state in (State.TRIED, State.EXPECTED):
         places = [place for place, c in works.items() if c.state is state]
         names = ["everywhere"] if len(places) == every else [kind if image else i for i, kind in places]
-        said += [f"{state}: {', '.join(names)}"] if places else []
-    return "; ".join(said)
+        states += [f"{state}: {', '.join(names)}"] if places else []
+    return "; ".join(states)
 
 
 def _print_reasons(never: dict[str, Cells], image: str) -> None:
@@ -148,7 +149,7 @@ def _print_reasons(never: dict[str, Cells], image: str) -> None:
     width = max(len(name) for name in never)
     columns = shutil.get_terminal_size((PIPE_WIDTH, 0)).columns
     for name, cells in never.items():
-        why = _told({place[1] if image else place[0]: c.reason for place, c in cells.items()})
+        why = _grouped({place[1] if image else place[0]: c.reason for place, c in cells.items()})
         print(
             textwrap.fill(why, columns - 1, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
         )
@@ -182,10 +183,3 @@ def _table(*heads: str) -> Table:
             head, no_wrap=head in ("recipe", "version", "min"), justify="right" if head == "min" else "left"
         )
     return table
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console  # noqa: PLC0415
-
-    console = Console()
-    (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(table)

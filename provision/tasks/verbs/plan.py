@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.agent.words import StepState
 from provision.bundle.render import render
-from provision.tasks.base import CHOICES_HELP, LIMIT_HELP, Choices, each, ending, target_of, task
+from provision.tasks.target import target_of
+from provision.tasks.verb import verb
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from provision.agent.wire.answers import Plan
     from provision.bundle.step import Bundle
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
 
 _MEANING = {
@@ -25,16 +27,10 @@ _MEANING = {
 }
 
 
-@task(
-    help={"recipe": "what to plan for; without it, what the host is for", **CHOICES_HELP, **LIMIT_HELP},
-    iterable=["source", "accept"],
-    post=[ending],
-)
-def plan(
-    c: Any, recipe: str = "", *, source: list[str] | None = None, accept: list[str] | None = None, limit: str = ""
-) -> None:
+@verb(options={"recipe": "what to plan for; without it, what the host is for"}, argument="recipe", choices=True)
+def plan(c: Context, *, recipe: str = "") -> None:
     """Show what `fab setup` would do on every host; changes nothing."""
-    choices = Choices.parse(accept, source)
+    choices = c.choices
 
     def show(host: Host, out: View) -> None:
         with Session(host, c.config, tell=out.tell) as session:
@@ -42,7 +38,7 @@ def plan(
             answer = session.plan(bundle)
         out.block(_screen(host, bundle, answer))
 
-    each(c, show, limit=limit)
+    c.each(show)
 
 
 def _screen(host: Host, bundle: Bundle, answer: Plan) -> str:

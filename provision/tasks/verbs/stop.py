@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.model.words import took
-from provision.tasks.base import LIMIT_HELP, each, ending, task
+from provision.tasks.verb import verb
 from provision.transport.session import Session
 from provision.work.runs import Runs
 
 if TYPE_CHECKING:
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
 
 
-@task(help={"name": "which run", **LIMIT_HELP}, auto_shortflags=False, post=[ending])
-def stop(c: Any, name: str, *, limit: str = "") -> None:
+@verb(options={"name": "which run"}, short_options=False)
+def stop(c: Context, name: str) -> None:
     """End a run (fab stop NAME): it is asked to, and killed if it does not within 10 s."""
 
     def end(host: Host, out: View) -> None:
@@ -25,4 +26,4 @@ def stop(c: Any, name: str, *, limit: str = "") -> None:
         why = f" ({run.why})" if run.why else ""
         out.line(f"{run.name} on {host}: {run.state} after {took(run.seconds)}{code}{why}")
 
-    each(c, end, limit=limit)
+    c.each(end)

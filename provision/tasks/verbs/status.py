@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json as json_lines
+import json
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from provision.agent.verbs import Verb
 from provision.agent.wire.answers import Overview
@@ -18,7 +18,8 @@ from provision.model.run import Run
 from provision.model.target import Target
 from provision.model.words import took
 from provision.storage.volumes import COMPLETED, JobVolume
-from provision.tasks.base import LIMIT_HELP, cards, each, ending, hosts_for, task
+from provision.tasks.target import cards
+from provision.tasks.verb import verb
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from provision.agent.wire.documents import DataSet, Mark, RunRow
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
 
 
@@ -52,10 +54,9 @@ PATIENCE = 20
 """Seconds that the answer of EC2 is waited for."""
 
 
-@task(help={"json": "print the raw answer, a line per host", **LIMIT_HELP}, post=[ending])
-def status(c: Any, *, json: bool = False, limit: str = "") -> None:
+@verb(json="print the raw answer, a line per host")
+def status(c: Context) -> None:
     """Show on one screen what every host is doing, how full it is, and what is installed."""
-    hosts = hosts_for(c, limit)
     catalogue = Catalogue()
     units = sorted(recipe.unit for recipe in catalogue.recipes.values() if recipe.unit)
     told: dict[str, Told] = {}
@@ -67,11 +68,11 @@ def status(c: Any, *, json: bool = False, limit: str = "") -> None:
             overview = session.one({"verb": Verb.OVERVIEW, "units": units}, Overview)
         told[str(host)] = overview, _waited(volume)
 
-    each(c, ask, hosts=hosts)
-    shown = [(host, told[str(host)]) for host in hosts if str(host) in told]
-    if json:
+    c.each(ask)
+    shown = [(host, told[str(host)]) for host in c.hosts if str(host) in told]
+    if c.json:
         for host, (answer, volume) in shown:
-            print(json_lines.dumps({"host": host.name, **answer, "event": "status", "volume": volume}))
+            print(json.dumps({"host": host.name, **answer, "event": "status", "volume": volume}))
     else:
         print("\n".join(_screen(host, answer, volume, catalogue) for host, (answer, volume) in shown), end="")
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+import posixpath
 import re
 import shlex
 import sys
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
@@ -15,9 +19,9 @@ from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.words import RunState
 from provision.model.errors import BadInput, GpurigError, RunFailed
-from provision.tasks.base import Choices, each
-from provision.tasks.run import leaving
-from provision.tasks.setup import SetUp
+from provision.tasks.following import leaving
+from provision.tasks.option import Choices
+from provision.tasks.setting_up import SetUp
 from provision.transport.session import Session
 from provision.work.runs import Runs, ways_back
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
     from provision.model.run import Run
     from provision.screen.progress import View
+    from provision.tasks.context import Context
     from provision.transport.inventory import Host
 
     Prepare = Callable[[Session, PurePosixPath, View], "Job"]
@@ -36,6 +41,9 @@ RECIPE = "datasets"
 PROGRAMS = f"{PREFIX}/{RECIPE}"
 PYTHON = f"{PROGRAMS}/venv/bin/python"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+ARCHIVE = re.compile(
+    r"\.(tar\.(gz|bz2|xz|zst|Z)|t[gx]z|tbz2?|tzst|taz|tar|zip|z\d\d)([._-](part)?(\d{1,4}|[a-z]{2,3}))?$", re.IGNORECASE
+)
 PROGRESS = re.compile(r" *(\d{1,3}) % ")
 """What a line of a program's log begins with that tells how far it is."""
 SAID = "gpurig: "
@@ -56,7 +64,6 @@ class Job:
     """The words of `fab` that the user typed, as far as everybody may read them."""
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Path on the host → text to write there before the start, for the account only."""
-    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def check_name(name: str, option: str = "--name") -> None:
@@ -66,14 +73,25 @@ def check_name(name: str, option: str = "--name") -> None:
         raise BadInput([f'"{name}" cannot be a data set\'s name: {rule}'], hint=f"{option} gives it one")
 
 
-def whole_number(option: str, word: str, most: int) -> int:
-    """Return an option's number. Raises `BadInput`."""
-    if not (word.isdecimal() and 1 <= int(word) <= most):
-        raise BadInput([f"--{option} {word}: write a number from 1 to {most}"])
-    return int(word)
+def job_of(order: Mapping[str, Any], place: PurePosixPath, asked: Sequence[str]) -> Job:
+    """Return the job of the program that fetches, for an order without its place."""
+    text = json.dumps({**order, "place": str(place)}, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = f"{place}/.{order['name']}.part/orders/{digest}.json"
+    command = [PYTHON, f"{PROGRAMS}/get", path]
+    return Job(stem="get", dataset=order["name"], command=command, files={path: text}, asked=asked)
 
 
-def work(c: Any, prepare: Prepare, *, limit: str = "", detach: bool = False) -> None:
+def name_from(address: str) -> str:
+    """Return a data set's name made from the address or the path of its first file."""
+    path = address.partition("://")[2] or address
+    word = posixpath.basename(urllib.parse.unquote(urllib.parse.urlsplit(f"//{path}").path).rstrip("/")) or path
+    bare = ARCHIVE.sub("", word)
+    stem = bare if bare != word else posixpath.splitext(word)[0]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "data"
+
+
+def work(c: Context, prepare: Prepare, *, detach: bool = False) -> None:
     """Do a job on every host: the recipe first, then a run that goes on when the laptop leaves, followed to its end.
 
     On Ctrl-C it goes on, and the same command finds it again.
@@ -81,21 +99,21 @@ def work(c: Any, prepare: Prepare, *, limit: str = "", detach: bool = False) -> 
     names: dict[str, str] = {}
     setting_up = SetUp(c.config, Choices(sources={}, licences=()))
 
-    def on(host: Host, out: View) -> None:
+    def begin(host: Host, out: View) -> None:
         setting_up.on(host, RECIPE, out)
         with Session(host, c.config, tell=out.tell) as session:
             job = prepare(session, session.mount_point / "datasets", out)
             run = _begin(session, job, out)
             names[host.name] = run.name
             if detach:
-                out.line(ways_back(run.name, limit=limit))
+                out.line(ways_back(run.name, limit=c.limit))
                 return
             _follow(Runs(session), run.name, out)
             del names[host.name]
 
     try:
-        with leaving(names, limit=limit):
-            each(c, on, limit=limit)
+        with leaving(names, limit=c.limit):
+            c.each(begin)
     except KeyboardInterrupt:  # before there was a run
         message = "stopped before its run began; the same command begins it (a setup that it waited for goes on)"
         raise Exit(message, 130) from None
@@ -119,7 +137,7 @@ def _begin(session: Session, job: Job, out: View) -> Run:
     if job.files:
         session.one({"verb": Verb.ORDER, "files": dict(job.files)}, answers.Ordered)
     number = max((number for number, _ in found), default=0) + 1
-    started = runs.start(command, name=f"{stem}-{number}", env=job.env, asked=shlex.join(["fab", *job.asked]))
+    started = runs.start(command, name=f"{stem}-{number}", asked=shlex.join(["fab", *job.asked]))
     out.tell(f"{started.name} runs on {session.host}; it goes on when you leave")
     return started
 

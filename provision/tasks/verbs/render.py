@@ -4,45 +4,46 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from provision.bundle import cloud_init
 from provision.bundle import render as bundle
 from provision.model.errors import BadInput, NoHosts
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
-from provision.tasks.base import CHOICES_HELP, Choices, one_host, save, task, tell
+from provision.tasks.output import save, tell
+from provision.tasks.verb import verb
+
+if TYPE_CHECKING:
+    from provision.tasks.context import Context
 
 _WAY_OUT = 'say what the box is: --gpu T4 (or "none")'
 
 
-@task(
-    help={
+@verb(
+    options={
         "recipe": "what the box installs at its first boot",
         "out": "file to write",
         "text": "write it uncompressed, to read it or where a console takes no binary file",
         "gpu": 'GPU model of the box, or "none"; without it, the target of a known host counts',
         "image": f"image of the box; without it, that of the target, or {Target.image} beside --gpu",
-        **CHOICES_HELP,
-        "limit": "which host's target, where there are several",
     },
-    iterable=["source", "accept"],
+    argument="recipe",
+    choices=True,
+    limit="which host's target, where there are several",
 )
-def render(  # noqa: PLR0913 - each is an option of the command line
-    c: Any,
+def render(
+    c: Context,
+    *,
     recipe: str = "base",
     out: str = "user-data.gz",
-    *,
     text: bool = False,
     gpu: str = "",
     image: str = "",
-    source: list[str] | None = None,
-    accept: list[str] | None = None,
-    limit: str = "",
 ) -> None:
     """Write the cloud-init user-data of a recipe to a file: the bytes that `pulumi up` sends."""
-    choices = Choices.parse(accept, source)
-    target = _declared(gpu) if gpu else _known(c, limit)
+    choices = c.choices
+    target = _declared(gpu) if gpu else _known(c)
     made = bundle.render([recipe], choices.on(_with_image(target, image)))
     data = cloud_init.cloud_config(made).encode() if text else cloud_init.user_data(made, limit=sys.maxsize)
     save("--out", out, data)
@@ -52,10 +53,10 @@ def render(  # noqa: PLR0913 - each is an option of the command line
     print(f"{out}: {len(data)} bytes, {'text' if text else 'gzip'}; installs {steps}; bundle {made.digest[:12]}")
 
 
-def _known(c: Any, limit: str) -> Target:
+def _known(c: Context) -> Target:
     """Return the target of a host that `-H`, the hosts file or the stack names. Raises `BadInput`."""
     try:
-        host = one_host(c, limit)
+        host = c.one_host()
     except NoHosts as error:
         raise BadInput([str(error.what)], hint=_WAY_OUT) from error
     if host.target is None:

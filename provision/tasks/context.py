@@ -1,0 +1,102 @@
+"""What a verb is given as `c`: the hosts that it works on, and the options that several verbs have."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import fabric
+import fabric.main
+
+from provision.model.errors import BadInput, GpurigError
+from provision.screen import fleet, progress
+from provision.tasks.option import Choices
+from provision.tasks.output import tell
+from provision.transport import inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from provision.screen.progress import View
+    from provision.transport.inventory import Host
+
+
+@dataclasses.dataclass
+class Context:
+    """One call of a verb. The fields with a default are options: a verb has those that its declaration names."""
+
+    fabric: Any
+    """The context that Fabric gave: a connection where hosts were given by `-H`."""
+    json: bool = False
+    source: Sequence[str] | None = None
+    accept: Sequence[str] | None = None
+    limit: str = ""
+    exit_codes: list[int] = dataclasses.field(default_factory=list, init=False)
+    """Of the hosts that failed; the program ends with the first once the verb is through."""
+
+    @property
+    def config(self) -> Any:
+        """Fabric's configuration."""
+        return self.fabric.config
+
+    @property
+    def choices(self) -> Choices:
+        """What `--source` and `--accept` say. Raises `BadInput`."""
+        return Choices.parse(self.accept, self.source)
+
+    @functools.cached_property
+    def hosts(self) -> list[Host]:
+        """The hosts that `fab -H` gave, else those of the hosts file or the stack; of these, those in `limit`.
+
+        Raises `BadInput` for a word of `limit` that is no host's name or address.
+        """
+        given = dict.fromkeys(filter(None, given_hosts(self.fabric)))
+        hosts = [_given(self.fabric, word) for word in given] or inventory.load()
+        words = [word.strip() for word in self.limit.split(",") if word.strip()]
+        known = {name for host in hosts for name in (host.name, host.address)}
+        if problems := [f"--limit {word}: no host has that name or address" for word in words if word not in known]:
+            raise BadInput(problems, hint=f"there are: {', '.join(host.name for host in hosts)}")
+        return [host for host in hosts if not words or {host.name, host.address} & set(words)]
+
+    def one_host(self) -> Host:
+        """Return the only host. Raises `BadInput` where there are several."""
+        if len(self.hosts) != 1:
+            names = ", ".join(host.name for host in self.hosts)
+            problem = f"this works on one host, and there are {len(self.hosts)}: {names}"
+            raise BadInput([problem], hint="--limit NAME takes one")
+        return self.hosts[0]
+
+    def each(self, action: Callable[[Host, View], None]) -> None:
+        """Do something on all hosts at once; the error of one is printed at once and keeps no other waiting.
+
+        The action prints through its view only.
+        """
+        if len(self.hosts) > 1:
+            failures = fleet.Crew(self.hosts, action).work()
+            if any(failures):
+                tell(fleet.summary(self.hosts, failures))
+                self.exit_codes.extend(error.exit_code for error in failures if error is not None)
+            return
+        try:
+            with progress.view() as out:
+                action(self.hosts[0], out)
+        except GpurigError as error:
+            tell(f"error: {error}")
+            self.exit_codes.append(error.exit_code)
+
+
+def given_hosts(call: Any) -> list[str]:
+    """Return the words of `fab -H`, for each of which Fabric calls a verb; none where it was not given."""
+    return (fabric.main.program.args.hosts.value or "").split(",") if isinstance(call, fabric.Connection) else []
+
+
+def _given(c: fabric.Connection, word: str) -> Host:
+    """Return the host that a word of `fab -H` names."""
+    given = c.derive_shorthand(word)
+    host = inventory.named(given["host"], user=given["user"], port=given["port"])
+    if host.target:
+        return host
+    # A machine that no file knows is as ssh_config has it: Fabric looks the rest (HostName, ProxyJump) up by its alias.
+    alias = fabric.Connection(word, config=c.config.clone())
+    return dataclasses.replace(host, user=alias.user, port=alias.port)

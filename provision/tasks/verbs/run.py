@@ -1,0 +1,52 @@
+"""`fab run`: start a command on every host that goes on by itself, and follow it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.model.target import Target
+from provision.tasks.following import follow, leaving
+from provision.tasks.target import target_of
+from provision.tasks.verb import verb
+from provision.transport.session import Session
+from provision.work.runs import Runs, ways_back
+
+if TYPE_CHECKING:
+    from provision.screen.progress import View
+    from provision.tasks.context import Context
+    from provision.transport.inventory import Host
+
+OPTIONS = {
+    "command": "the command as one shell text, instead of the words after --",
+    "name": "a name for the run; made from the command where not given",
+    "with_": "recipe whose environment the command gets",
+    "folder": "where it runs: a path on the host or a synced folder's name, instead of this folder's copy there",
+    "detach": "start it and return",
+}
+
+
+@verb(options=OPTIONS, rest="command", short_options=False)
+def run(
+    c: Context, *, command: str = "", name: str = "", with_: str = "", folder: str = "", detach: bool = False
+) -> None:
+    """Run a command on every host (fab run -- CMD ...); it goes on when you leave.
+
+    What it writes into the folder $GPURIG_RESULTS is what `fab fetch NAME` brings.
+    """
+    names: dict[str, str] = {}
+
+    def start(host: Host, out: View) -> None:
+        with Session(host, c.config, tell=out.tell) as session:
+            target = target_of(host, session) if with_ else host.target or Target(user=host.user)
+            runs = Runs(session, target)
+            started = runs.start(command, name=name, recipe=with_, folder=folder, beside=Path.cwd().name)
+            names[host.name] = started.name
+            out.tell(f"{started.name} runs on {host} in {started.folder}")
+            if detach:
+                out.tell(ways_back(started.name, limit=c.limit))
+            else:
+                follow(runs, started.name, out)
+
+    with leaving(names, limit=c.limit):
+        c.each(start)

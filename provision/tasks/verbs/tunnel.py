@@ -1,0 +1,49 @@
+"""`fab tunnel`: a web page of the host on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provision.model.errors import BadInput, Unreachable
+from provision.tasks.output import tell
+from provision.tasks.verb import verb
+from provision.transport.session import Session
+from provision.transport.tunnel import Forwarder
+
+if TYPE_CHECKING:
+    from provision.tasks.context import Context
+
+HIGHEST_PORT = 65535
+
+
+@verb(options={"port": "port on the host", "local": "port on this machine; the same where not given"})
+def tunnel(c: Context, *, port: str = "5000", local: str = "") -> None:
+    """Open a port of the host (DIGITS) on this machine, until Ctrl-C."""
+    there, here = _ports(port, local or port)
+    host = c.one_host()
+    try:
+        forwarder = Forwarder(here, there, tell)
+    except OSError as error:
+        message = f"port {here} of this machine cannot be had: {error}"
+        raise BadInput([message], hint="name a free one: fab tunnel --local PORT") from error
+    with forwarder, Session(host, c.config, tell=tell) as session:
+        transport = session.connection.transport
+        try:
+            print(f"http://127.0.0.1:{here} is port {there} of {host}; Ctrl-C closes it", flush=True)
+            forwarder.run(transport)
+        except KeyboardInterrupt:
+            return
+        raise Unreachable(f"the connection to {host} was lost", hint="the same command opens it again")
+
+
+def _ports(port: str, local: str) -> tuple[int, int]:
+    """Return both ports as numbers. Raises `BadInput`."""
+    words = {"port": port, "local": local}
+    problems = [
+        f"--{option} {word}: a port is a number from 1 to {HIGHEST_PORT}"
+        for option, word in words.items()
+        if not (word.isdecimal() and 1 <= int(word) <= HIGHEST_PORT)
+    ]
+    if problems:
+        raise BadInput(problems)
+    return int(port), int(local)
