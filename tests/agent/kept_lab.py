@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.model.target import Target
+from tests.kit.programs import write_program
 
 if TYPE_CHECKING:
     from tests.kit.host import Lab
@@ -38,9 +39,7 @@ def recipe(lab: Lab, body: str = BUILD, *, verify: str = NEEDED, toml: str = "")
 
 
 def program(lab: Lab, name: str, body: str) -> None:
-    path = lab.bin / name
-    path.write_text(f"#!/bin/bash\n{body}\n")
-    path.chmod(0o755)
+    write_program(lab.bin / name, body)
 
 
 def kept(lab: Lab, pattern: str = "*") -> list[str]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +18,7 @@ from provision.screen.progress import PlainView, Progress
 from provision.transport.session import Session
 from provision.work.runs import Runs
 from tests.kit.box import quiet, run
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
+GATE = "until [ -e /srv/go ]; do sleep 0.1; done"
 
 
 def apply(machine: Machine, bundle: Bundle, *, fresh: bool = False) -> list[Event]:
@@ -148,13 +148,13 @@ def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: Rec
 
 def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("first", install="echo x >> /srv/first", verify="test -e /srv/first")
-    kitchen.recipe("second", install="echo half > /srv/second; sleep 20", verify="test -e /srv/second", needs=["first"])
+    kitchen.recipe(
+        "second", install="echo half > /srv/second; sleep 1000", verify="test -e /srv/second", needs=["first"]
+    )
     with Session(machine.host, tell=quiet) as session, pytest.raises(RunInterrupted, match="killed in step second"):
         for event in map(dict[str, Any], session.apply(kitchen.bundle("second"))):
             if event.get("state") == "installing" and event["step"] == "second":
-                deadline = time.monotonic() + 10
-                while "half" not in run(machine, "cat /srv/second 2>/dev/null || true"):
-                    assert time.monotonic() < deadline
+                until(lambda: "half" in run(machine, "cat /srv/second 2>/dev/null || true"))
                 run(machine, "systemctl kill --signal=KILL gpurig.service")
     # The file that verify looks for is there, from an install that never ended: it does not count.
     kitchen.recipe("second", install="echo whole > /srv/second", verify="test -e /srv/second", needs=["first"])
@@ -191,13 +191,8 @@ def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
             session.apply(bundle)
         )
     message = str(failed.value)
-    for part in (
-        'step "bad" failed on box',
-        "exit code 1",
-        "| about to",
-        "/var/lib/gpurig/logs/bad.log",
-        "rm -rf /srv/bad",
-    ):
+    log, undo = "/var/lib/gpurig/logs/bad.log", "rm -rf /srv/bad"
+    for part in ('step "bad" failed on box', "exit code 1", "| about to", log, undo):
         assert part in message
     assert "never" not in message
     assert run(machine, "ls /srv/after 2>&1 || true").startswith("ls: cannot access")
@@ -205,32 +200,37 @@ def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
 
 
 def test_two_users_at_once_share_one_run(machine: Machine, kitchen: RecipeFolder) -> None:
-    kitchen.recipe("shared", install="echo x >> /srv/shared; sleep 4", verify="test -e /srv/shared")
+    kitchen.recipe("shared", install=f"{GATE}; echo x >> /srv/shared", verify="test -e /srv/shared")
     bundle = kitchen.bundle("shared")
-    answers: dict[int, list[Event]] = {}
+    answers: list[list[Event]] = [[], []]
 
     def user(number: int) -> None:
-        answers[number] = apply(machine, bundle)
+        with Session(machine.host, tell=quiet) as session:
+            answers[number].extend(map(dict[str, Any], session.apply(bundle)))
 
     users = [threading.Thread(target=user, args=(number,)) for number in range(2)]
     for one in users:
         one.start()
+    until(lambda: all(answers))
+    run(machine, "touch /srv/go")
     for one in users:
         one.join(60)
-    assert [answer[-1]["event"] for answer in answers.values()] == ["ready", "ready"]
-    assert sorted(answer[0]["event"] for answer in answers.values()) == ["joined", "started"]
-    assert run(machine, "cat /srv/shared") == "x\n"
+    assert [answer[-1]["event"] for answer in answers] == ["ready", "ready"]
+    assert sorted(answer[0]["event"] for answer in answers) == ["joined", "started"]
+    assert run(machine, "rm /srv/go; cat /srv/shared") == "x\n"
 
 
 def test_another_bundle_waits_for_the_one_that_runs(machine: Machine, kitchen: RecipeFolder) -> None:
-    kitchen.recipe("long", install="sleep 4; touch /srv/long", verify="test -e /srv/long")
+    kitchen.recipe("long", install=f"{GATE}; touch /srv/long", verify="test -e /srv/long")
     kitchen.recipe("next", install="test -e /srv/long && touch /srv/next", verify="test -e /srv/next")
     first: list[Any] = []
-    with Session(machine.host, tell=quiet) as session:
-        stream = session.apply(kitchen.bundle("long"))
+    with Session(machine.host, tell=quiet) as session, Session(machine.host, tell=quiet) as other:
+        stream, behind = session.apply(kitchen.bundle("long")), other.apply(kitchen.bundle("next"))
         while not first or first[-1].get("state") != "installing":
             first.append(dict(next(stream)))
-        events = apply(machine, kitchen.bundle("next"))
+        events = [dict(next(behind))]
+        run(machine, "touch /srv/go")
+        events += map(dict[str, Any], behind)
         rest = list(stream)
     assert rest[-1]["event"] == Kind.READY
     assert events[0]["event"] == "waiting"
@@ -244,13 +244,3 @@ def test_a_step_that_needs_more_disk_than_there_is_does_not_begin(machine: Machi
     assert events[-1]["event"] == "failed"
     assert "needs 100000.0 GiB free on /" in events[-1]["why"]
     assert run(machine, "ls /srv/huge 2>&1 || true").startswith("ls: cannot access")
-
-
-def test_status_tells_what_is_installed(machine: Machine) -> None:
-    apply(machine, machine.booted_with)
-    with Session(machine.host, tell=quiet) as session:
-        answer = session.one({"verb": Verb.STATUS}, answers.Status)
-    assert answer["marks"]["greeting"]["version"] == "1"
-    assert answer["gpus"] == []
-    assert not answer["running"]
-    assert json.dumps(answer)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from provision.agent.verbs import Verb
+from provision.agent.wire import answers
 from provision.bundle import render as bundle
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
-from tests.kit.box import nvidia_smi, run
+from provision.transport.session import Session
+from tests.kit.box import nvidia_smi, quiet, run
 from tests.kit.fab import fab_ends
 
 if TYPE_CHECKING:
@@ -117,3 +120,13 @@ def test_an_active_run_is_use_to_the_guard(machine: Machine) -> None:
     assert run(machine, look) == "in use\n"
     fab("stop", "busy")
     assert run(machine, look) == "idle\n"
+
+
+def test_a_client_is_told_what_is_installed(machine: Machine) -> None:
+    with Session(machine.host, tell=quiet) as session:
+        assert list(session.apply(machine.booted_with))
+        answer = session.one({"verb": Verb.STATUS}, answers.Status)
+    assert answer["marks"]["greeting"]["version"] == "1"
+    assert answer["gpus"] == []
+    assert not answer["running"]
+    assert json.dumps(answer)

@@ -28,8 +28,9 @@ class Box:
         return done.stdout
 
     def with_recipe(self, recipe: str) -> Self:
-        """Set a recipe up that is not there yet; returns the box."""
+        """Set a recipe up that is not there yet, and find it again; returns the box."""
         assert re.search(rf"\b{recipe} +installed in", self.fab(f"setup-{recipe}"))
+        assert "nothing to do" in self.fab(f"setup-{recipe}")
         return self
 
     def packages(self, python: str) -> list[str]:

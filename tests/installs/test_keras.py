@@ -24,10 +24,6 @@ def keras(box: Box) -> Box:
     return box.with_recipe("keras")
 
 
-def test_it_is_found_again(keras: Box) -> None:
-    assert "nothing to do" in keras.fab("setup-keras")
-
-
 def test_without_a_gpu_nothing_of_nvidia_is_brought(keras: Box) -> None:
     installed = keras.packages(PYTHON)
     assert f"keras=={VERSION}" in installed

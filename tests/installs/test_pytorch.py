@@ -26,10 +26,6 @@ def pytorch(box: Box) -> Box:
     return box.with_recipe("pytorch")
 
 
-def test_it_is_found_again(pytorch: Box) -> None:
-    assert "nothing to do" in pytorch.fab("setup-pytorch")
-
-
 def test_wheels_that_are_gone_come_back_from_the_job_volume(pytorch: Box) -> None:
     made = (
         f"find {SITE} -type f -not -name '*.pyc' -printf '%P %s %Ts\\n' | sort | sha256sum;"

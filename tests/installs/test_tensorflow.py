@@ -23,10 +23,6 @@ def tensorflow(box: Box) -> Box:
     return box.with_recipe("tensorflow")
 
 
-def test_it_is_found_again(tensorflow: Box) -> None:
-    assert "nothing to do" in tensorflow.fab("setup-tensorflow")
-
-
 def test_without_a_gpu_nothing_of_nvidia_is_brought(tensorflow: Box) -> None:
     installed = tensorflow.packages(PYTHON)
     assert f"tensorflow=={Catalogue().recipes['tensorflow'].version}" in installed

@@ -108,13 +108,8 @@ class Lab:
     def recipe(self, name: str, toml: str = "", *, body: str = "", verify: str = "", **files: str) -> None:
         """Write a recipe whose install counts, does `body`, then puts NAME into the world; that is what verifies."""
         install = f'cd "{self.world}"\necho run >> {name}.runs\n{body}\ntouch {name}\n'
-        write_recipe(
-            self.recipes / name,
-            toml,
-            install=install,
-            verify=f'cd "{self.world}"\n{verify or f"test -e {name}"}\n',
-            **files,
-        )
+        check = f'cd "{self.world}"\n{verify or f"test -e {name}"}\n'
+        write_recipe(self.recipes / name, toml, install=install, verify=check, **files)
 
     def bundle(self, *names: str) -> Bundle:
         """Render recipes of this lab."""

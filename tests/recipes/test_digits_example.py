@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("digits"))
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server that has no job of another test."""
+    server = Server(tmp_path)
     yield server
     server.close()
 
