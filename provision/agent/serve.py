@@ -7,12 +7,10 @@ import json
 import os
 import sys
 import threading
-import zlib
 from typing import TYPE_CHECKING, Any
 
 from provision.agent.paths import BUNDLE
 from provision.agent.reply import Refused, beat, say
-from provision.agent.steps import open_bundle
 from provision.agent.verbs import Verb
 from provision.agent.words import Kind
 
@@ -57,6 +55,8 @@ def _small(ask: Ask) -> Optional[Whole]:
     if request is None:
         return None
     if request["verb"] != Verb.FOLLOW:
+        from provision.agent.steps import open_bundle  # noqa: PLC0415 - what is no setup answers sooner without
+
         try:
             text = BUNDLE.read_text(encoding="utf-8")
             if open_bundle(text)["digest"] != request["digest"]:
@@ -69,6 +69,8 @@ def _small(ask: Ask) -> Optional[Whole]:
 
 def _asked_for() -> Whole:
     """Ask the client for the whole request."""
+    import zlib  # noqa: PLC0415
+
     say({"event": Kind.SEND, "agent": False})
     whole: Whole = json.loads(zlib.decompress(sys.stdin.buffer.read()))
     return whole

@@ -19,42 +19,52 @@ if TYPE_CHECKING:
     from provision.agent.wire.requests import Ask, Request, Whole
 
 # The program stays on the box, in a folder named by its digest: Python keeps its bytecode there, and compiling it takes
-# longer than many an answer. On a full disk it goes into memory, for as long as the answer takes.
+# longer than many an answer. On a full disk it goes into memory, for as long as the answer takes. What is there is
+# looked at first, by as few imports as that takes: it is all that happens from the second request on.
 LAUNCHER = f"""
-import atexit, glob, hashlib, json, os, shutil, sys, tempfile, zlib
+import hashlib, json, os, sys
 from importlib.machinery import SourceFileLoader as Loader
 os.umask(0o022)
 ask, whole, programs = json.loads(sys.argv[1]), None, "{MACHINE_HOME}/agent"
 place = os.path.join(programs, ask["agent"])
-def put(folder):
-    for name, text in whole["agent"].items():
-        path = os.path.join(folder, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-def digest(folder):
-    files = dict()
-    for path in sorted(glob.glob(folder + "/provision/agent/*.py")):
-        with open(path, encoding="utf-8") as file:
-            files[path[len(folder) + 1:]] = file.read()
-    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
-if digest(place) != ask["agent"]:
+def is_whole(folder):
+    files, inner = dict(), "provision/agent/"
+    try:
+        for name in sorted(os.listdir(os.path.join(folder, inner))):
+            if name.endswith(".py"):
+                with open(os.path.join(folder, inner, name), encoding="utf-8") as file:
+                    files[inner + name] = file.read()
+    except OSError:
+        return False
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest() == ask["agent"]
+def receive():
+    import atexit, shutil, tempfile, zlib
     print('{{"event": "{Kind.SEND.value}", "agent": true}}', flush=True)
     whole = json.loads(zlib.decompress(sys.stdin.buffer.read()))
+    def put(folder):
+        for name, text in whole["agent"].items():
+            path = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        return folder
     try:
         os.makedirs(programs, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=programs) as part:
-            put(part + "/new")
+            new = put(os.path.join(part, "new"))
             if os.path.isdir(place):
-                os.rename(place, part + "/old")
-            os.rename(part + "/new", place)
+                os.rename(place, os.path.join(part, "old"))
+            os.rename(new, place)
     except OSError:
-        if digest(place) != ask["agent"]:  # nobody was faster
-            place = tempfile.mkdtemp(dir="/dev/shm")
-            atexit.register(shutil.rmtree, place, ignore_errors=True)
-            put(place)
+        if not is_whole(place):  # nobody was faster
+            memory = tempfile.mkdtemp(dir="/dev/shm")
+            atexit.register(shutil.rmtree, memory, ignore_errors=True)
+            return whole, put(memory)
+    return whole, place
+if not is_whole(place):
+    whole, place = receive()
 def code(loader, name, plain=Loader.get_code):
     try:
         return plain(loader, name)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.words import Kind, RunState
-from provision.bundle.render import activation
 from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted
 from provision.model.run import Run
 from provision.model.target import Target
@@ -64,6 +63,8 @@ class Runs:
             check_name(name)
         if not command.strip():
             raise BadInput(["there is no command to run"], hint="fab run -- python train.py --epochs 3")
+        from provision.bundle.render import activation  # noqa: PLC0415 - to list or follow runs takes no rendering
+
         exports = activation(recipe, self.target or Target()) if recipe else []
         return self._start(
             {
