@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN     = .venv/bin
 SOURCES ?= standins
-PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py
+PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py templates/recipes/datasets/program
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 
 .PHONY: help setup rehearse shell test lint types unit test-recipes test-life bench pages lock clean
@@ -30,6 +30,7 @@ test: setup lint types unit
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 
 types: setup
 	$(BIN)/mypy $(PACKAGES)
@@ -50,7 +51,7 @@ clean:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m rehearsal clean; fi
 
 pages: setup
-	@$(BIN)/python -m provision.catalogue.pages
+	@$(BIN)/python -m provision.pages
 	@$(BIN)/python -m infra.pages
 	@$(BIN)/python -m provision.tasks.readme
 

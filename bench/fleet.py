@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 from bench.peers.work import COMMANDS, PACKAGES, UNITS
 from bench.rig import seconds, spread
 from provision.bundle.render import render
+from provision.model.host import Host
 from provision.transport.connection import ssh_command
-from provision.transport.inventory import Host
 from rehearsal.errors import RehearsalError
 from rehearsal.site import ROOT
 

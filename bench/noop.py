@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from bench.delay import delayed
 from bench.rig import seconds, spread
 from provision.bundle.render import render
+from provision.model.host import Host
 from provision.transport.connection import ssh_command
-from provision.transport.inventory import Host
 from provision.transport.session import Session
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # gpurig is run fr
 
 from provision.agent.words import Kind
 from provision.bundle.render import render
+from provision.model.host import Host
 from provision.model.target import Target
-from provision.transport.inventory import Host
 from provision.transport.session import Session
 
 

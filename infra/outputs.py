@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra.price import Price
+from provision.model.host import OUTPUT, VERSION
 from provision.model.platforms import NO_GPU, gpus
-from provision.transport.inventory import OUTPUT, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ import yaml
 
 from infra.settings import Settings
 from infra.settings.setting import NAMESPACE, declared_in, descriptions
-from provision.catalogue.pages.markdown import table
+from provision.pages.markdown import table
 
 ROOT = Path(__file__).parents[1]
 _TYPES = {bool: "boolean", int: "integer", str: "string", dict: "object"}

@@ -27,10 +27,10 @@ def _found(cloud: Cloud) -> dict[str, list[Any]]:
     alive = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
     vpcs = ec2.describe_vpcs()["Vpcs"]
     # The account came with a VPC of its own and what belongs to that, as every AWS account does.
-    own = {vpc["VpcId"] for vpc in vpcs if vpc["IsDefault"]}
+    default_vpcs = {vpc["VpcId"] for vpc in vpcs if vpc["IsDefault"]}
 
     def foreign(things: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [thing for thing in things if thing.get("VpcId") not in own]
+        return [thing for thing in things if thing.get("VpcId") not in default_vpcs]
 
     gateways = ec2.describe_internet_gateways()["InternetGateways"]
     endpoints = ec2.describe_vpc_endpoints()["VpcEndpoints"]  # a deleted one is listed for a while

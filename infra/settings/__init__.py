@@ -18,7 +18,7 @@ from provision.model.target import MIRROR_KINDS, Target
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provision.catalogue.recipe import Catalogue
+    from provision.catalogue.catalogue import Catalogue
     from provision.model.platforms import Image, InstanceType
 
 ON_DESTROY = ("snapshot", "retain", "delete")

@@ -10,7 +10,7 @@ import pulumi
 
 from infra.settings import Settings, conflicts, fit
 from infra.settings.setting import NAMESPACE, declared_in
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import images, instance_types
 

@@ -35,7 +35,7 @@ def order(request: requests.Order, account: Account) -> None:
             file.write(text)
         give(part, account["user"])
         part.replace(path)
-    say({"event": Kind.ORDERED})
+    say({"event": Kind.DONE})
 
 
 def arrived(request: requests.Arrived, account: Account) -> None:
@@ -96,4 +96,4 @@ def finish(request: requests.Finish, account: Account) -> None:
     about.write_text(json.dumps({"order": "put", "at": request["at"]}) + "\n", encoding="utf-8")
     give(about, account["user"])
     shutil.rmtree(scratch)
-    say({"event": Kind.FINISHED})
+    say({"event": Kind.DONE})

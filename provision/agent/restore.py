@@ -34,7 +34,7 @@ def check(request: Restore, account: Account) -> None:
     _goal_of(request, account)
     if request["in_place"]:
         _nobody_in(Path(account["mount_point"]) / request["path"])
-    say({"event": Kind.CHECKED})
+    say({"event": Kind.DONE})
 
 
 def restore(request: Restore, account: Account) -> None:

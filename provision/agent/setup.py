@@ -16,11 +16,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from provision.agent.files import load, lock, locked, remove, write
+from provision.agent.install import install
 from provision.agent.journal import JOURNAL, log_after, record
 from provision.agent.paths import BEGUN, BUNDLE, HOME, LOGS, PENDING, READY, log_of
 from provision.agent.processes import must
 from provision.agent.service import start_setup, use_this_program
-from provision.agent.steps import begun, install, mark, open_bundle, state_of, sweep, unpack
+from provision.agent.steps import begun, mark, open_bundle, state_of, sweep, unpack
 from provision.agent.words import Kept, Kind, StepState
 
 if TYPE_CHECKING:

@@ -23,6 +23,8 @@ from provision.agent.steps import mark_of
 from provision.agent.words import Kind
 
 if TYPE_CHECKING:
+    from typing import Dict
+
     from provision.agent.wire import requests
     from provision.agent.wire.documents import Account, RunFile
 
@@ -109,6 +111,11 @@ def _launch(request: requests.Start, account: Account, folder: Path) -> None:
         # Without a "+": systemd 249 writes that down in a way that it cannot read back at a reload.
         "ExecStopPost": f"/bin/sh -c {shlex.quote(ENDED)}",
     }
+    _start_service(folder, properties)
+
+
+def _start_service(folder: Path, properties: Dict[str, str]) -> None:
+    """Start a run's service. Raises `OSError` with systemd's words."""
     # Python keeps what it prints back where no terminal reads it: a log that is followed shows it at once.
     env = {"GPURIG_RESULTS": f"{folder}/results", "GPURIG_RUN": str(folder), "PYTHONUNBUFFERED": "1"}
     words = ["systemd-run", "--quiet", "--collect", f"--unit={run_unit(folder.name)}"]

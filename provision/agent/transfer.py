@@ -54,7 +54,7 @@ def files(request: requests.Files, account: Account) -> None:
                     seen[goal] = key
                     _tell_file(goal, path, state.st_size, request["parts"].get(goal, 0))
         if not going:
-            say({"event": Kind.WHOLE})
+            say({"event": Kind.DONE})
             return
         time.sleep(0.5)
 

@@ -62,10 +62,10 @@ def _mounted(account: Account) -> bool:
     return is_mounted(account["mount_point"], account["volume_id"])
 
 
-def sync(_request: object, account: Account) -> None:
-    """Write all that is in memory to the disks, and answer whether the job volume is one of them."""
+def sync(_request: object, _account: Account) -> None:
+    """Write all that is in memory to the disks."""
     os.sync()
-    say({"event": Kind.SYNCED, "mounted": _mounted(account)})
+    say({"event": Kind.DONE})
 
 
 def grow(request: requests.Grow, account: Account) -> None:

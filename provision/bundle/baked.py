@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from provision.bundle.render import render
 
 if TYPE_CHECKING:
-    from provision.catalogue.recipe import Catalogue
+    from provision.catalogue.catalogue import Catalogue
     from provision.model.target import Target
 
 
 def digest(recipe: str, target: Target, catalogue: Catalogue | None = None) -> str:
     """Return the SHA-256 over all that a recipe installs, the same for every box of these settings.
 
-    Volume and limits do not count: each box has its own, and gets them at its first boot. Nor does the runner, which
-    travels with every bundle. The compute capability does: what a step compiles follows it, and its text may not.
+    Volume and limits do not count: each box has its own, and gets them at its first boot. The compute capability does:
+    what a step compiles follows it, and its text may not.
     """
     alike = dataclasses.replace(target, volume_id="", idle_stop_minutes=0, lifetime_hours=0)
     steps = render([recipe], alike, catalogue).steps

@@ -27,9 +27,9 @@ _START = f"cd {BOOT} && exec python3 -c 'from provision.agent.setup import boot;
 
 # Once in an instance's life, before the modules that write keys and long before the first service. An image of another
 # box (`fab bake`) brings what is that box's own: its runs and logs, the keys that it lets in, its machine id, and the
-# id of a volume that will never come. Arguments: the runner's folder, the line of the volume's id. Any other image has
+# id of a volume that will never come. Arguments: the program's folder, the line of the volume's id. Any other image has
 # no such folder. Without `set -e`: a box that keeps an old log is better than one that does not come up.
-_OWN = """\
+_FORGET = """\
 cd "$0" 2>/dev/null || exit 0
 rm -rf journal.jsonl logs pending.json ready.json formatting-*
 sed -i "s/^volume_id=.*/$1/" %s
@@ -44,14 +44,23 @@ systemctl restart systemd-journald
 
 def cloud_config(bundle: Bundle) -> str:
     """Return the cloud-config as text."""
-    own = ["cloud-init-per", "instance", "gpurig", "sh", "-c", _OWN % VOLUME_SCRIPT, str(HOME), _volume_line(bundle)]
+    forget = [
+        "cloud-init-per",
+        "instance",
+        "gpurig",
+        "sh",
+        "-c",
+        _FORGET % VOLUME_SCRIPT,
+        str(HOME),
+        _volume_line(bundle),
+    ]
     modules = {f"{BOOT}/{path}": text for path, text in program.boot_files().items()}
     written = {f"{HOME}/bundle.json": bundle.to_bytes().decode("ascii"), **modules}
     return "\n".join(
         [
             "#cloud-config",
             "bootcmd:",
-            f"- {json.dumps(own)}",
+            f"- {json.dumps(forget)}",
             "write_files:",
             *(line for path, text in written.items() for line in _file(path, text)),
             "runcmd:",

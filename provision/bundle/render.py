@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from provision.agent.paths import MACHINE_HOME, PREFIX
 from provision.bundle import kept, slim
 from provision.bundle.step import Bundle, Step
-from provision.catalogue.recipe import TEMPLATES, Catalogue
+from provision.catalogue import recipe_file
+from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.recipes import TEMPLATES
 from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def _expand(text: str, where: str, **values: object) -> str:
 
 
 def _render(path: Path, **values: object) -> str:
-    return _expand(path.read_text(encoding="utf-8"), str(path), **values)
+    return _expand(recipe_file.read(path), str(path), **values)
 
 
 def _mirrored(value: object, target: Target) -> Any:
@@ -108,32 +110,33 @@ def _values(recipe: Recipe, target: Target) -> dict[str, Any]:
     }
 
 
-def _own(recipe: Recipe, target: Target, key: str, text: str) -> str:
+def _expand_key(recipe: Recipe, target: Target, key: str, text: str) -> str:
     """Return the template that a recipe's recipe.toml has under `key`, rendered."""
     return _expand(text, f"{recipe.folder / 'recipe.toml'}: {key}", **_values(recipe, target))
 
 
 def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     values = _values(recipe, target)
-    own = {name: _own(recipe, target, f"env.{name}", value) for name, value in recipe.env.items()}
-    files = tuple(
-        {"path": file.path, "mode": file.mode, "content": _render(recipe.folder / file.template, **values)}
-        for file in recipe.files
-    )
+    env_of_recipe = {name: _expand_key(recipe, target, f"env.{name}", value) for name, value in recipe.env.items()}
+    files = []
+    for file in (*recipe.files, *(file for folder in recipe.folders for file in folder.files(recipe.folder))):
+        path = recipe.folder / file.template
+        content = recipe_file.read(path) if file.verbatim else _render(path, **values)
+        files.append({"path": file.path, "mode": file.mode, "content": content})
     return Step(
         name=recipe.name,
         # A source that carries another release than the recipe names says so itself.
         version=str(values["source"].get("release", recipe.version)) or "as found",
         install=_script(_render(recipe.folder / "install.sh.j2", **values), env),
-        verify=_script(_render(recipe.folder / "verify.sh.j2", **values), [*env, *own.items()]),
-        files=files,
-        env=own,
+        verify=_script(_render(recipe.folder / "verify.sh.j2", **values), [*env, *env_of_recipe.items()]),
+        files=tuple(files),
+        env=env_of_recipe,
         timeout=int(recipe.minutes * 600) + 300,
         disk_gib=recipe.disk_gib,
         reboot=recipe.reboot,
         undo=recipe.undo,
         notes=_notes(recipe, target, values["source"]),
-        keeps=kept.folders(recipe, [_own(recipe, target, "keeps", text) for text in recipe.keeps]),
+        keeps=kept.folders(recipe, [_expand_key(recipe, target, "keeps", text) for text in recipe.keeps]),
     )
 
 
@@ -165,9 +168,9 @@ def activation(name: str, target: Target, catalogue: Catalogue | None = None) ->
     recipe = (catalogue or Catalogue()).recipes.get(name)
     if recipe is None:
         raise BadInput([f'there is no recipe "{name}"; `fab recipes` lists those that there are'])
-    return [(key, _own(recipe, target, f"activate.{key}", value)) for key, value in recipe.activate.items()]
+    return [(key, _expand_key(recipe, target, f"activate.{key}", value)) for key, value in recipe.activate.items()]
 
 
 def command_of(recipe: Recipe, kind: Literal["example", "bench"], target: Target) -> str:
     """Return the shell command of a recipe's trial. Raises `BadInput` with the key when it does not render."""
-    return _own(recipe, target, f"{kind}.command", getattr(recipe, kind).command)
+    return _expand_key(recipe, target, f"{kind}.command", getattr(recipe, kind).command)

@@ -46,7 +46,7 @@ class Step:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """Ordered steps for one host, with the runner that executes them."""
+    """Ordered steps for one host."""
 
     name: str
     steps: tuple[Step, ...]

@@ -16,11 +16,11 @@ from provision.model.target import Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from provision.catalogue.recipe import Catalogue, Recipe
+    from provision.catalogue.recipe import Recipe
+    from provision.catalogue.recipes import Recipes
 
 CUDA = "cuda"
 DRIVER = "nvidia-driver"
-"""The recipes that the others' CUDA and driver come from."""
 PRESENT = "present"
 """The source of what an image, or the user, has installed already."""
 
@@ -31,7 +31,7 @@ class State(enum.StrEnum):
     TRIED = "tried"
     """It was seen to install and verify there."""
     EXPECTED = "expected"
-    """Nothing speaks against it; nobody has seen it yet."""
+    """Nothing speaks against it; nobody has seen it."""
     NO = "no"
 
 
@@ -90,7 +90,7 @@ def misfits(recipe: Recipe, target: Target) -> list[Misfit]:
     return found
 
 
-def problems(catalogue: Catalogue, names: Iterable[str], target: Target) -> list[str]:
+def problems(catalogue: Recipes, names: Iterable[str], target: Target) -> list[str]:
     """Return every reason why these recipes, which are all known, cannot be installed on `target` together."""
     names = tuple(names)
     wanted = catalogue.closure(names, target.gpu)
@@ -120,7 +120,7 @@ def _source_problems(recipe: Recipe, target: Target) -> list[str]:
     ]
 
 
-def cell(catalogue: Catalogue, name: str, image: str, gpu: str = NO_GPU) -> Cell:
+def cell(catalogue: Recipes, name: str, image: str, gpu: str = NO_GPU) -> Cell:
     """Return how a recipe fares on an image with a GPU model (or "none"), from the sources that fit best there."""
     goal = best_target(catalogue, name, image, gpu)
     recipe = catalogue.recipes[name]
@@ -137,7 +137,7 @@ def cell(catalogue: Catalogue, name: str, image: str, gpu: str = NO_GPU) -> Cell
     )
 
 
-def row(catalogue: Catalogue, name: str, image: str) -> dict[str, Cell]:
+def row(catalogue: Recipes, name: str, image: str) -> dict[str, Cell]:
     """Return how a recipe fares on an image, by compute capability and, under "none", without a GPU.
 
     A capability was tried when one of its models was.
@@ -156,7 +156,7 @@ def _reason(misfit: Misfit, recipe: Recipe) -> str:
     return f"it needs {misfit.recipe}{f': {misfit.why}' if misfit.why else f', which {what}'}"
 
 
-def best_target(catalogue: Catalogue, name: str, image: str, gpu: str = NO_GPU) -> Target:
+def best_target(catalogue: Recipes, name: str, image: str, gpu: str = NO_GPU) -> Target:
     """Return a target for a recipe there: of what its default source does not fit, the first source that does.
 
     All licences count as accepted.
@@ -172,19 +172,19 @@ def best_target(catalogue: Catalogue, name: str, image: str, gpu: str = NO_GPU) 
     return dataclasses.replace(goal, sources=sources)
 
 
-def oldest_driver(catalogue: Catalogue, name: str) -> int:
+def oldest_driver(catalogue: Recipes, name: str) -> int:
     """Return the oldest branch of NVIDIA's driver that a recipe, or something that it needs, asks for; 0: any."""
     return max(catalogue.recipes[other].driver for other in catalogue.closure([name]))
 
 
-def driver_problems(catalogue: Catalogue, name: str, target: Target, driver: Callable[[], str]) -> list[str]:
+def driver_problems(catalogue: Recipes, name: str, target: Target, driver: Callable[[], str]) -> list[str]:
     """Return why a recipe cannot work with the driver that a host has ("535.183.01"); "" is a host without one.
 
     The host is asked only where it matters: not where the same setup brings the driver.
     """
     oldest, recipe = oldest_driver(catalogue, name), catalogue.recipes.get(DRIVER)
-    brought = recipe and DRIVER in catalogue.closure([name]) and recipe.source_for(target) != PRESENT
-    if target.gpu == NO_GPU or brought or not oldest or not 0 < _branch(there := driver()) < oldest:
+    installed = recipe and DRIVER in catalogue.closure([name]) and recipe.source_for(target) != PRESENT
+    if target.gpu == NO_GPU or installed or not oldest or not 0 < _branch(there := driver()) < oldest:
         return []
     what = f'recipe "{name}" needs NVIDIA\'s driver {oldest} or newer, and this host has {there}'
     # One that is there already stays: the recipe alone would change nothing.
@@ -194,7 +194,7 @@ def driver_problems(catalogue: Catalogue, name: str, target: Target, driver: Cal
     return [f"{what}; {way_out}"]
 
 
-def _driver_misfits(catalogue: Catalogue, recipe: Recipe, target: Target) -> list[Misfit]:
+def _driver_misfits(catalogue: Recipes, recipe: Recipe, target: Target) -> list[Misfit]:
     """Return that a recipe needs a newer driver than the driver's recipe brings to a target, where that is so."""
     if target.gpu == NO_GPU or DRIVER not in catalogue.closure([recipe.name], target.gpu):
         return []
@@ -218,7 +218,7 @@ def capabilities() -> dict[str, tuple[str, ...]]:
     return {gpu.compute: tuple(g.model for g in models if g.compute == gpu.compute) for gpu in models}
 
 
-def licences(catalogue: Catalogue) -> tuple[str, ...]:
+def licences(catalogue: Recipes) -> tuple[str, ...]:
     """Return the names of all licences that some recipe, or one of its sources, asks to accept."""
     recipes = catalogue.recipes.values()
     asked: set[str] = set()
@@ -228,7 +228,7 @@ def licences(catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(sorted(asked))
 
 
-def _needed(catalogue: Catalogue, recipe: Recipe, gpu: str) -> list[Recipe]:
+def _needed(catalogue: Recipes, recipe: Recipe, gpu: str) -> list[Recipe]:
     """Return what a recipe needs on a host with that GPU, in order, itself left out."""
     wanted = catalogue.closure([recipe.name], gpu) - {recipe.name}
     return [r for r in catalogue.ordered() if r.name in wanted and not (r.needs_gpu and gpu == NO_GPU)]
@@ -239,12 +239,12 @@ def _images(recipe: Recipe, source: str) -> list[str]:
     return [image for image in recipe.images_from(source) if image not in recipe.no]
 
 
-def _cuda_release(catalogue: Catalogue, name: str, target: Target) -> str:
+def _cuda_release(catalogue: Recipes, name: str, target: Target) -> str:
     """Return the release of the CUDA that a recipe uses there: its own, or what the CUDA recipe brings."""
     recipe = catalogue.recipes[name]
-    own = recipe.sources.get(recipe.source_for(target), {}).get(CUDA)
-    if own or CUDA not in catalogue.closure([name], target.gpu):
-        return str(own or "")
+    bundled = recipe.sources.get(recipe.source_for(target), {}).get(CUDA)
+    if bundled or CUDA not in catalogue.closure([name], target.gpu):
+        return str(bundled or "")
     cuda = catalogue.recipes[CUDA]
     table = cuda.sources.get(cuda.source_for(target), {})
     return str(table.get("release", cuda.version)) or "as found"

@@ -1,34 +1,27 @@
-"""Recipes: load the catalogue, order what is asked for, say what cannot work on a host before anything is billed."""
+"""A recipe, as its recipe.toml describes it."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import graphlib
-import os
+import functools
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision.catalogue import compatibility, recipe_file
+from provision.catalogue import recipe_file
+from provision.catalogue.recipe_file import File, Folder
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, images
+from provision.model.schema import ANY, FLAG, MODE, NUMBER, PORTS, STRING, STRINGS, TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from provision.model.target import Target
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class File:
-    """A file that a recipe puts on the host: rendered from `template` in the recipe's folder."""
-
-    path: str
-    template: str
-    mode: str = "0644"
+SUPPORTS = {"table": "supports"}
+"""Marks a field whose key stands in the table [supports]."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +43,10 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One unit of software: what it needs, where it comes from, what it supports. Read from `recipe.toml`."""
+    """One unit of software: what it needs, where it comes from, what it supports.
+
+    Each field but the first two is a key of `recipe.toml`: the type says what it may be.
+    """
 
     name: str
     folder: Path
@@ -61,7 +57,7 @@ class Recipe:
     """Needed too, except on a host that is declared to have no GPU: there it is built without CUDA."""
     conflicts: tuple[str, ...] = ()
     minutes: float = 1
-    """How long the install takes on a fresh box of the smallest type; the runner allows ten times as much."""
+    """How long the install takes on a fresh box of the smallest type; a setup allows ten times as much."""
     disk_gib: float = 0
     """Free space on the root file system that the install needs."""
     needs_gpu: bool = False
@@ -94,15 +90,16 @@ class Recipe:
     bench: Trial | None = None
     """What `fab bench-<name>` runs, on the CPU and on the GPU; writes `bench.json` into its results."""
     files: tuple[File, ...] = ()
-    images: tuple[str, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    images: tuple[str, ...] = dataclasses.field(default=(), metadata=SUPPORTS)
     """Images that it supports; empty: all."""
-    compute: tuple[str, ...] = ()
+    compute: tuple[str, ...] = dataclasses.field(default=(), metadata=SUPPORTS)
     """Compute capabilities that it supports; empty: all."""
-    driver: int = 0
+    driver: int = dataclasses.field(default=0, metadata=SUPPORTS)
     """Oldest branch of NVIDIA's driver that it works with (520); 0: any, or none."""
-    no: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    no: Mapping[str, str] = dataclasses.field(default_factory=dict, metadata=SUPPORTS)
     """Image or compute capability → why it does not work there, in words."""
-    tried: tuple[Mapping[str, str], ...] = ()
+    tried: tuple[Mapping[str, str], ...] = dataclasses.field(default=(), metadata=SUPPORTS)
     """Where it was seen to work: tables of `image`, `gpu` (a model or "none") and, where it matters, `source`."""
     sources: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     """Where it can be taken from, the default first; the install script reads the chosen table as `source`."""
@@ -124,115 +121,49 @@ class Recipe:
         return (*table.get("licences", self.licences), *on_gpu)
 
 
-def _load(folder: Path) -> Recipe:
+_TRIAL = {"command": STRING, "summary": STRING, "minutes": NUMBER, "pictures": STRING}
+_CHECKS: dict[str, Any] = {
+    "str": STRING,
+    "bool": FLAG,
+    "int": NUMBER,
+    "float": NUMBER,
+    "tuple[str, ...]": STRINGS,
+    "tuple[int, ...]": PORTS,
+    "Mapping[str, str]": {"*": STRING},
+    "tuple[Mapping[str, str], ...]": TABLES,
+    "Trial | None": _TRIAL,
+    "tuple[File, ...]": {"*": {"template": STRING, "mode": MODE}},
+    "tuple[Folder, ...]": {"*": {"folder": STRING, "mode": MODE}},
+    "Mapping[str, Mapping[str, Any]]": {
+        "*": {**dict.fromkeys(("licences", "gpu_licences", "images"), STRINGS), "*": ANY}
+    },
+}
+"""Type of a field → what its key may be."""
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """Return what the keys of a `recipe.toml` may be, as `mismatches` takes it."""
+    found: dict[str, Any] = {SUPPORTS["table"]: {}}
+    for field in dataclasses.fields(Recipe)[2:]:
+        table = found[field.metadata["table"]] if field.metadata else found
+        table[field.name] = _CHECKS[str(field.type)]
+    return found
+
+
+def load_recipe(folder: Path) -> Recipe:
     """Read a recipe's folder. Raises `BadInput` with everything that is wrong in it."""
     path = folder / "recipe.toml"
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInput([f"{path}: {error}"]) from error
-    if problems := recipe_file.problems(folder, table):
+    if problems := recipe_file.problems(folder, table, schema()):
         raise BadInput(problems)
-    supports = table.pop("supports", {})
+    supports = table.pop(SUPPORTS["table"], {})
     fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in {**table, **supports}.items()}
     for key in ("example", "bench"):
         fields[key] = Trial(**table[key]) if key in table else None
-    fields["files"] = tuple(File(path=target, **row) for target, row in table.get("files", {}).items())
+    for key, kind in (("files", File), ("folders", Folder)):
+        fields[key] = tuple(kind(path=target, **row) for target, row in table.get(key, {}).items())
     return Recipe(name=folder.name, folder=folder, **fields)
-
-
-def _folders() -> tuple[Path, ...]:
-    """Return gpurig's own folder of recipes, then those that $GPURIG_RECIPES names, separated as in $PATH."""
-    others = os.environ.get("GPURIG_RECIPES", "").split(os.pathsep)
-    return (TEMPLATES / "recipes", *(Path(word).expanduser() for word in others if word))
-
-
-class Catalogue:
-    """All recipes by name, from one or more folders of recipe folders; a later folder's recipe wins."""
-
-    def __init__(self, *folders: Path) -> None:
-        self.recipes: dict[str, Recipe] = {}
-        problems: list[str] = []
-        for parent in folders or _folders():
-            if not parent.is_dir():
-                problems.append(f"{parent}: there is no such folder of recipes")
-            for path in sorted(parent.glob("*/recipe.toml")):
-                try:
-                    self.recipes[path.parent.name] = _load(path.parent)
-                except BadInput as error:
-                    problems += error.problems
-        if problems:
-            raise BadInput(problems)
-        self._order = self._sorted()
-
-    def ordered(self) -> tuple[Recipe, ...]:
-        """Return all recipes, each after what it needs."""
-        return tuple(self.recipes[name] for name in self._order)
-
-    def _sorted(self) -> tuple[str, ...]:
-        """Return all names, each after what it needs. Raises `BadInput` where that cannot be."""
-        unknown = [
-            f'{recipe.folder / "recipe.toml"}: {key} "{name}", which is no recipe'
-            for recipe in self.recipes.values()
-            for key in ("needs", "needs_on_gpu", "conflicts")
-            for name in getattr(recipe, key)
-            if name not in self.recipes
-        ]
-        if unknown:
-            raise BadInput(unknown)
-        try:
-            sorter = graphlib.TopologicalSorter({r.name: r.needs + r.needs_on_gpu for r in self.recipes.values()})
-            return tuple(sorter.static_order())
-        except graphlib.CycleError as error:
-            names = error.args[1][::-1]  # graphlib goes from what is needed to what needs it
-            path = self.recipes[names[0]].folder / "recipe.toml"
-            raise BadInput([f"{path}: needs goes round in a circle: {' → '.join(names)}"]) from error
-
-    def unknown_licences(self, words: Iterable[str]) -> dict[str, str]:
-        """Return what there is to say, by word, of those that are no licence which some recipe comes under."""
-        known = compatibility.licences(self)
-        said: dict[str, str] = {}
-        for word in words:
-            if word not in known:
-                near = difflib.get_close_matches(word.lower(), known)
-                hint = f"; near it: {', '.join(near)}" if near else ""
-                said[word] = f"there is no licence of that name{hint}; there are: {', '.join(known)}"
-        return said
-
-    def closure(self, names: Iterable[str], gpu: str = "") -> set[str]:
-        """Return these recipes and all that they need, at any depth; `gpu` is the host's ("none"), "" one unknown."""
-        found: set[str] = set()
-        todo = list(names)
-        while todo:
-            name = todo.pop()
-            if name not in found:
-                found.add(name)
-                recipe = self.recipes[name]
-                todo += recipe.needs if gpu == NO_GPU else recipe.needs + recipe.needs_on_gpu
-        return found
-
-    def order(self, names: Iterable[str], target: Target) -> tuple[Recipe, ...]:
-        """Return what has to run for `names` on `target`, each recipe after what it needs.
-
-        Raises `BadInput` with every reason why it cannot work there.
-        """
-        names = tuple(names)
-        if problems := self.problems(names, target):
-            raise BadInput(problems)
-        wanted = self.closure(names, target.gpu)
-        return tuple(r for r in self.ordered() if r.name in wanted and not (r.needs_gpu and target.gpu == NO_GPU))
-
-    def problems(self, names: Iterable[str], target: Target) -> list[str]:
-        """Return every reason why `names` cannot be installed on `target`; an empty list when they can."""
-        names = tuple(names)
-        known = ", ".join(sorted(self.recipes))
-        problems = [f'there is no recipe "{name}"; there are: {known}' for name in names if name not in self.recipes]
-        problems += [
-            f'{key}: there is no recipe "{name}"; there are: {known}'
-            for key in ("sources", "unpinned")
-            for name in getattr(target, key)
-            if name not in self.recipes
-        ]
-        if target.image not in images():
-            problems.append(f'there is no image "{target.image}"; there are: {", ".join(sorted(images()))}')
-        return problems or compatibility.problems(self, names, target)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from provision.agent.wire import answers, setups
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
     from provision.transport.session import Session
 
 CHECKED = (StepState.CHECKING, StepState.PRESENT, StepState.FOUND)
@@ -67,7 +67,7 @@ class Step:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Setup:
-    """One run of the runner: the steps of a bundle, in order; a reboot in the middle does not end it."""
+    """One setup: the steps of a bundle, in order; a reboot in the middle does not end it."""
 
     name: str
     state: str

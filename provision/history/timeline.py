@@ -9,7 +9,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from provision.catalogue.recipe import TEMPLATES
+from provision.catalogue.recipes import TEMPLATES
 from provision.history.axis import Axis
 from provision.history.rows import sections
 from provision.model.words import amount, took
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from provision.history.journal import Journal
     from provision.history.rows import Row, Section
     from provision.model.errors import GpurigError
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
 
 FOLDER = TEMPLATES / "timeline"
 ZOOMS = (1, 2, 4, 8, 16, 32)
@@ -32,7 +32,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
+class HostPage:
     """What is on the page of one host."""
 
     id: str
@@ -56,24 +56,26 @@ class Page:
 
     def __init__(self, journals: Sequence[Journal], silent: Sequence[tuple[Host, GpurigError]]) -> None:
         ids = [f"host-{number}" for number in range(1, len(journals) + 1)]
-        self.hosts = [Told(i, journal, tuple(sections(journal, i))) for i, journal in zip(ids, journals, strict=True)]
+        self.hosts = [
+            HostPage(i, journal, tuple(sections(journal, i))) for i, journal in zip(ids, journals, strict=True)
+        ]
         self.silent = silent
         """Hosts that did not answer, and why."""
         self.taken = time.time()
-        busy = [span for told in self.hosts for span in told.busy()]
+        busy = [span for page in self.hosts for span in page.busy()]
         self.axis = Axis.of(busy) if busy else None
 
-    def lanes(self, told: Told) -> list[tuple[str, list[Row]]]:
+    def lanes(self, page: HostPage) -> list[tuple[str, list[Row]]]:
         """Return a host's lanes by name: its steps in one, its runs in as few as keep them from each other."""
         lanes: list[list[Row]] = []
-        for row in told.rows("run"):
+        for row in page.rows("run"):
             left = self.edges(row.begin, row.end)[0]
             lane = next((lane for lane in lanes if self._over(lane[-1]) <= left), None)
             if lane is None:
                 lanes.append([row])
             else:
                 lane.append(row)
-        steps = told.rows("step")
+        steps = page.rows("step")
         return [*([("setup", steps)] if steps else []), *zip(["runs", *[""] * len(lanes)], lanes, strict=False)]
 
     def _over(self, row: Row) -> float:

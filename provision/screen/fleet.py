@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
+    from provision.model.host import Host
     from provision.screen.progress import View
-    from provision.transport.inventory import Host
 
 PATIENCE = 0.3
 """Seconds of work before the table shows: what is over sooner needs none."""

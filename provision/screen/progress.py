@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from provision.agent.wire.events import Event
     from provision.agent.wire.setups import Failed, StepEvent
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
 
 FRAMES_PER_SECOND = 8
 _WAS = {

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from provision.model.errors import BadInput, GpurigError
 from provision.model.tags import DIGEST, IMAGE, NAME, PROJECT, RECIPE, ROOT_GIB, STACK
-from provision.storage.volumes import answers, client
+from provision.storage.volumes import aws_errors, client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provision.model.host import Host
     from provision.screen.progress import View
-    from provision.transport.inventory import Host
 
 POLL_SECONDS = 2
 ALIVE = ("pending", "running", "shutting-down", "stopping", "stopped")
@@ -69,7 +69,7 @@ class Bakery:
             raise BadInput([f"{host} is no EC2 instance of a stack: there is no image to make of it"], hint=hint)
         self.host = host
         self.ec2 = client(host)
-        with answers(f"cannot ask EC2 about {host.instance_id} of {host}"):
+        with aws_errors(f"cannot ask EC2 about {host.instance_id} of {host}"):
             found = self.ec2.describe_instances(InstanceIds=[host.instance_id])
             self.instance = found["Reservations"][0]["Instances"][0]
         tags = {tag["Key"]: tag["Value"] for tag in self.instance.get("Tags", ())}
@@ -87,7 +87,7 @@ class Bakery:
     def images(self) -> list[Image]:
         """Return the images of this stack and recipe, the newest first."""
         filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in self.identity.items()]
-        with answers("cannot ask EC2 for the images of this stack"):
+        with aws_errors("cannot ask EC2 for the images of this stack"):
             rows = self.ec2.describe_images(Owners=["self"], Filters=filters)["Images"]
         return sorted(map(Image.from_aws, rows), key=lambda image: (image.at, image.id), reverse=True)
 
@@ -98,7 +98,7 @@ class Bakery:
         """
         root = self.instance["RootDeviceName"]
         disks = {disk["DeviceName"]: disk["Ebs"]["VolumeId"] for disk in self.instance["BlockDeviceMappings"]}
-        with answers(f"cannot ask EC2 about {disks[root]}, the root volume of {self.host}"):
+        with aws_errors(f"cannot ask EC2 about {disks[root]}, the root volume of {self.host}"):
             gib = self.ec2.describe_volumes(VolumeIds=[disks[root]])["Volumes"][0]["Size"]
         for image in self.images():
             mine = image.source == self.host.instance_id and image.tags.get(DIGEST) == digest
@@ -112,7 +112,7 @@ class Bakery:
 
     def _create(self, name: str, tags: Mapping[str, str], others: list[str]) -> None:
         rows = [{"Key": key, "Value": value} for key, value in tags.items()]
-        with answers(f"EC2 made no image of {self.host.instance_id}"):
+        with aws_errors(f"EC2 made no image of {self.host.instance_id}"):
             self.ec2.create_image(
                 InstanceId=self.host.instance_id,
                 Name=name,
@@ -145,7 +145,7 @@ class Bakery:
     def _percent(self, image: Image) -> str:
         if not image.snapshots:
             return ""
-        with answers(f"cannot ask EC2 about the snapshots of {image.id}"):
+        with aws_errors(f"cannot ask EC2 about the snapshots of {image.id}"):
             rows = self.ec2.describe_snapshots(SnapshotIds=list(image.snapshots))["Snapshots"]
         return f", {rows[0]['Progress']}" if rows and rows[0].get("Progress") else ""
 
@@ -160,12 +160,12 @@ class Bakery:
         used = self._used(old)
         gone = [image for image in old if image.id not in used]
         for image in gone:
-            with answers(f"the new image is ready, and the old one {image.id} was not removed"):
+            with aws_errors(f"the new image is ready, and the old one {image.id} was not removed"):
                 self.ec2.deregister_image(ImageId=image.id)
             for snapshot in image.snapshots:
                 # Nothing of gpurig finds it again without its image.
                 way = f"aws ec2 delete-snapshot --snapshot-id {snapshot}"
-                with answers(f"{image.id} is removed, and its snapshot goes on costing money ({way})"):
+                with aws_errors(f"{image.id} is removed, and its snapshot goes on costing money ({way})"):
                     self.ec2.delete_snapshot(SnapshotId=snapshot)
         return gone, [image for image in old if image.id in used]
 
@@ -177,7 +177,7 @@ class Bakery:
             {"Name": "image-id", "Values": [image.id for image in images]},
             {"Name": "instance-state-name", "Values": list(ALIVE)},
         ]
-        with answers("cannot ask EC2 which images are in use"):
+        with aws_errors("cannot ask EC2 which images are in use"):
             pages = self.ec2.get_paginator("describe_instances").paginate(Filters=filters)
             groups = [group for page in pages for group in page["Reservations"]]
         return {instance["ImageId"] for group in groups for instance in group["Instances"]}

@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from provision.agent.verbs import Verb
-from provision.agent.wire import answers as told
+from provision.agent.wire import answers
 from provision.agent.words import Kind
 from provision.model.errors import BadInput, GpurigError
 from provision.model.tags import NAME, TEMPORARY, VOLUME
-from provision.storage.volumes import COMPLETED, answers, pairs
+from provision.storage.volumes import COMPLETED, aws_errors, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def leftovers(volume: JobVolume) -> list[dict[str, Any]]:
     """Return what EC2 says of the temporary volumes of restores to a host, of those that go on too."""
     tags = {**volume.identity(), VOLUME: TEMPORARY}
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
-    with answers(f"cannot ask EC2 about the volumes of {volume.host}"):
+    with aws_errors(f"cannot ask EC2 about the volumes of {volume.host}"):
         found: list[dict[str, Any]] = volume.ec2.describe_volumes(Filters=filters)["Volumes"]
     return found
 
@@ -71,7 +71,7 @@ class Restore:
     session: Session
     out: View
 
-    def run(self, snapshot: Snapshot, path: str, *, in_place: bool) -> told.Restored:
+    def run(self, snapshot: Snapshot, path: str, *, in_place: bool) -> answers.Restored:
         """Copy `path` back; returns where it is. Raises `BadInput` where something is in the way, at no cost then."""
         wishes: RestoreRequest = {
             "verb": Verb.CHECK,
@@ -83,7 +83,7 @@ class Restore:
         if going := self.sweep():
             hint = f"if it was cut off: `fab volume-status` cleans up, {FRESH // 60} minutes after its start"
             raise BadInput([f"a restore to {self.volume.host} goes on ({', '.join(going)})"], hint=hint)
-        self.session.one(wishes, told.Checked)
+        self.session.one(wishes, answers.Done)
         with self._attached(snapshot) as source:
             for event in self.session.ask({**wishes, "verb": Verb.RESTORE, "source": source}):
                 if event["event"] == Kind.COPYING:
@@ -112,7 +112,7 @@ class Restore:
         """Have a volume of a snapshot attached to the box; it is deleted however that ends."""
         ec2, instance = self.volume.ec2, self.volume.attached_to
         tags = {NAME: f"{self.volume.host.name}-restore", **self.volume.identity(), VOLUME: TEMPORARY}
-        with answers(f"cannot make a volume of {snapshot.id}"):
+        with aws_errors(f"cannot make a volume of {snapshot.id}"):
             source: str = ec2.create_volume(
                 SnapshotId=snapshot.id,
                 AvailabilityZone=self.volume.zone,
@@ -121,7 +121,7 @@ class Restore:
             )["VolumeId"]
         try:
             self.out.now(f"attaching {source}, made of {snapshot.id}")
-            with answers(f"cannot attach {source}, made of {snapshot.id}, to {instance}"):
+            with aws_errors(f"cannot attach {source}, made of {snapshot.id}, to {instance}"):
                 ec2.get_waiter("volume_available").wait(VolumeIds=[source], WaiterConfig={"Delay": 2})
                 ec2.attach_volume(VolumeId=source, InstanceId=instance, Device=self._free_device())
                 ec2.get_waiter("volume_in_use").wait(VolumeIds=[source], WaiterConfig={"Delay": 2})
@@ -140,8 +140,8 @@ class Restore:
             while self._release(source)["busy"] and time.monotonic() < deadline:
                 time.sleep(0.5)
 
-    def _release(self, source: str) -> told.Released:
-        return self.session.one({"verb": Verb.RELEASE, "source": source}, told.Released)
+    def _release(self, source: str) -> answers.Released:
+        return self.session.one({"verb": Verb.RELEASE, "source": source}, answers.Released)
 
     def _free_device(self) -> str:
         filters = [{"Name": "attachment.instance-id", "Values": [self.volume.attached_to]}]
@@ -151,7 +151,7 @@ class Restore:
 
     def _give_back(self, source: str) -> None:
         ec2 = self.volume.ec2
-        with answers(f"cannot delete {source}, which was made for the restore and costs money while it is there"):
+        with aws_errors(f"cannot delete {source}, which was made for the restore and costs money while it is there"):
             row = ec2.describe_volumes(VolumeIds=[source])["Volumes"][0]
             if row["Attachments"]:
                 ec2.detach_volume(VolumeId=source)

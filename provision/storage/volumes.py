@@ -14,7 +14,7 @@ from provision.transport import ec2
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
 
 COMPLETED = "completed"
 IDENTITY = (PROJECT, STACK, HOST, VOLUME)
@@ -93,7 +93,7 @@ class JobVolume:
             hint = "only a box that `pulumi up` made has one; elsewhere the mount point is a plain directory"
             raise BadInput([f"{host} has no EBS volume"], hint=hint)
         account = client(host)
-        with answers(f"cannot ask EC2 about {volume_id} of {host}"):
+        with aws_errors(f"cannot ask EC2 about {volume_id} of {host}"):
             row = account.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]
         return cls(
             id=volume_id,
@@ -118,7 +118,7 @@ class JobVolume:
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots of this stack's host, the newest first; also those of volumes that it had before."""
         filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in self.identity().items()]
-        with answers(f"cannot ask EC2 about the snapshots of {self.id}"):
+        with aws_errors(f"cannot ask EC2 about the snapshots of {self.id}"):
             pages = self.ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=filters)
             found = [Snapshot.from_aws(row) for page in pages for row in page["Snapshots"]]
         return sorted(found, key=lambda snapshot: snapshot.at, reverse=True)
@@ -129,7 +129,7 @@ class JobVolume:
         Raises `GpurigError` where EC2 refuses it or gives it up. Stopped from outside, EC2 goes on copying.
         """
         tags = {NAME: self.tags.get(NAME, self.id), **self.identity(), FROM: self.source}
-        with answers(f"cannot take a snapshot of {self.id}"):
+        with aws_errors(f"cannot take a snapshot of {self.id}"):
             row = self.ec2.create_snapshot(
                 VolumeId=self.id,
                 Description=f"{self.host.name}: fab volume-snapshot",
@@ -139,7 +139,7 @@ class JobVolume:
         while taken.state == "pending":
             tell(taken)
             time.sleep(LOOK)
-            with answers(f"{taken.id} is being copied; cannot ask EC2 how far it is"):
+            with aws_errors(f"{taken.id} is being copied; cannot ask EC2 how far it is"):
                 taken = Snapshot.from_aws(self.ec2.describe_snapshots(SnapshotIds=[taken.id])["Snapshots"][0])
         if taken.state != COMPLETED:
             hint = "nothing was pruned; the same command takes another"
@@ -160,7 +160,7 @@ class JobVolume:
         only = {*last.values()} - {self.source, *(snapshot.source for snapshot in completed)}
         old = [snapshot for snapshot in completed[keep:] if snapshot.id not in only]
         for snapshot in old:
-            with answers(f"cannot delete {snapshot.id}"):
+            with aws_errors(f"cannot delete {snapshot.id}"):
                 self.ec2.delete_snapshot(SnapshotId=snapshot.id)
         return old, [snapshot for snapshot in completed[keep:] if snapshot.id in only]
 
@@ -177,12 +177,12 @@ def pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 def client(host: Host) -> Any:
     """Return a boto3 client of EC2 in the host's account and region."""
-    with answers(f"cannot reach the AWS account of {host}"):
+    with aws_errors(f"cannot reach the AWS account of {host}"):
         return ec2.client(host.profile, host.region)
 
 
 @contextlib.contextmanager
-def answers(wrong: str) -> Iterator[None]:
+def aws_errors(wrong: str) -> Iterator[None]:
     """Turn what boto3 raises into a `GpurigError` that begins with `wrong`."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, WaiterError  # noqa: PLC0415
 

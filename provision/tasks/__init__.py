@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import fabric.main
 from invoke.collection import Collection
 
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.tasks import words
 
 if TYPE_CHECKING:

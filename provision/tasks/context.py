@@ -18,8 +18,8 @@ from provision.transport import inventory
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from provision.model.host import Host
     from provision.screen.progress import View
-    from provision.transport.inventory import Host
 
 
 @dataclasses.dataclass

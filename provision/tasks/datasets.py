@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePosixPath
 
+    from provision.model.host import Host
     from provision.model.run import Run
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
     Prepare = Callable[[Session, PurePosixPath, View], "Job"]
     """What is to be done on a host before its run: gets the folder of all data sets, and gives the job."""
@@ -78,7 +78,7 @@ def job_of(order: Mapping[str, Any], place: PurePosixPath, asked: Sequence[str])
     text = json.dumps({**order, "place": str(place)}, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = f"{place}/.{order['name']}.part/orders/{digest}.json"
-    command = [PYTHON, f"{PROGRAMS}/get", path]
+    command = [PYTHON, f"{PROGRAMS}/get.py", path]
     return Job(stem="get", dataset=order["name"], command=command, files={path: text}, asked=asked)
 
 
@@ -135,7 +135,7 @@ def _begin(session: Session, job: Job, out: View) -> Run:
                 f"{run.name} runs on {session.host}, and makes {job.dataset} from something else", hint=hint
             )
     if job.files:
-        session.one({"verb": Verb.ORDER, "files": dict(job.files)}, answers.Ordered)
+        session.one({"verb": Verb.ORDER, "files": dict(job.files)}, answers.Done)
     number = max((number for number, _ in found), default=0) + 1
     started = runs.start(command, name=f"{stem}-{number}", asked=shlex.join(["fab", *job.asked]))
     out.tell(f"{started.name} runs on {session.host}; it goes on when you leave")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Self
 
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.errors import BadInput
 
 if TYPE_CHECKING:

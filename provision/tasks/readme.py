@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provision.catalogue.recipe import TEMPLATES, Catalogue
+from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.recipes import TEMPLATES
 from provision.tasks import collection, load
 
 README = Path(__file__).parents[2] / "README.md"

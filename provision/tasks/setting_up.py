@@ -13,7 +13,7 @@ from provision.agent.paths import MACHINE_HOME
 from provision.agent.words import Kind
 from provision.bundle.render import render
 from provision.catalogue import compatibility
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.errors import BadInput, GpurigError
 from provision.screen import progress
 from provision.tasks.option import pairs
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provision.bundle.step import Bundle
+    from provision.model.host import Host
     from provision.model.target import Target
     from provision.screen.progress import View
     from provision.tasks.option import Choices
-    from provision.transport.inventory import Host
 
 OPTIONS = {
     "fresh": "install again what is there already",

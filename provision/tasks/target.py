@@ -13,7 +13,7 @@ from provision.transport import inventory
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
     from provision.transport.session import Session
 
 

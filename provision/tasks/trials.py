@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provision.catalogue.recipe import Recipe
+    from provision.model.host import Host
     from provision.model.run import Run
     from provision.screen.progress import View
     from provision.tasks.option import Choices
-    from provision.transport.inventory import Host
     from provision.work.trial import Kind, Stage
 
 OPTIONS = {

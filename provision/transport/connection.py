@@ -20,7 +20,7 @@ from provision.transport import host_keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
 
 # paramiko's threads log what went wrong, with a traceback; what reaches the user is the error that comes of it.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -75,8 +75,8 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
 
     def __init__(self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print) -> None:
         # A configuration of its own: to write into one is to build all of it anew, and several hosts' threads share it.
-        own = None if config is None else config.clone()
-        super().__init__(host.address, user=host.user, port=host.port, config=own)
+        copy = None if config is None else config.clone()
+        super().__init__(host.address, user=host.user, port=host.port, config=copy)
         self._set(rig_host=host, tell=tell)
         key = os.environ.get("GPURIG_SSH_KEY")
         if key and not self.connect_kwargs.get("key_filename"):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput, NoHosts
+from provision.model.host import OUTPUT, VERSION, Host
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.schema import ANY, STRING, STRINGS, mismatches
 from provision.model.target import BROADEST, MIRROR_KINDS, Target
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from provision.model.schema import Check
 
-OUTPUT = "gpurig"
-VERSION = 1
 HOSTS_FILE = "hosts.toml"
 PROJECT_FILES = ("Pulumi.yaml", HOSTS_FILE, "fabfile.py")
 
@@ -39,51 +38,6 @@ def project_folder() -> Path:
         if any((folder / name).is_file() for name in PROJECT_FILES):
             return Path(*[".."] * steps)
     return Path()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Host:
-    """One machine to provision, wherever it came from."""
-
-    name: str
-    address: str
-    user: str = "ubuntu"
-    port: int = 22
-    target: Target | None = None
-    """What to render for; None: to be read from the machine itself."""
-    recipe: str = "digits"
-    """The recipe that the host is for: what `fab setup` installs."""
-    instance_id: str = ""
-    """EC2 instance, whose console vouches for the host key; "" for a machine that the user's known_hosts knows."""
-    region: str = ""
-    profile: str = ""
-    """AWS profile whose credentials reach the instance's console; "": the environment's."""
-    instance_type: str = ""
-    price_per_hour: float | None = None
-    """USD, on demand."""
-    ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
-
-    @classmethod
-    def from_document(cls, row: Mapping[str, Any]) -> Host:
-        """Read one host of the stack's output document (`infra/outputs.py` writes it)."""
-        return cls(
-            name=row["name"],
-            address=row["address"],
-            user=row["user"],
-            port=row["port"],
-            target=Target.from_document(row["target"]),
-            recipe=row["recipe"],
-            instance_id=row["instanceId"],
-            region=row["region"],
-            profile=row.get("profile") or "",
-            instance_type=row["instanceType"],
-            price_per_hour=row["pricePerHour"],
-            ports=row["ports"],
-        )
-
-    def __str__(self) -> str:
-        """Return the host as messages name it."""
-        return self.address if self.name == self.address else f"{self.name} ({self.address})"
 
 
 def from_outputs(document: Mapping[str, Any]) -> list[Host]:
@@ -195,8 +149,8 @@ def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> 
     user = row.get("user", images()[image].user)
     model = row["gpu"]
     compute = row.get("compute", gpus()[model].compute if model != NO_GPU else Target.compute)
-    own = {key: row[key] for key in ("mount_point", "allow", "ui_port") if key in row}
-    target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **own, **shared})
+    given = {key: row[key] for key in ("mount_point", "allow", "ui_port") if key in row}
+    target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **given, **shared})
     recipe = row.get("recipe", Host.recipe)
     return Host(name=name, address=row["address"], user=user, port=row.get("port", 22), target=target, recipe=recipe)
 

@@ -11,13 +11,12 @@ from provision.agent.paths import MACHINE_HOME
 from provision.agent.verbs import Verb
 from provision.agent.words import Kind
 from provision.bundle import program
+from provision.transport.sudo import PROMPT
 
 if TYPE_CHECKING:
     from provision.agent.wire.documents import Account
     from provision.agent.wire.events import Event
     from provision.agent.wire.requests import Ask, Request, Whole
-
-PROMPT = "gpurig: sudo asks for a password"
 
 # The program stays on the box, in a folder named by its digest: Python keeps its bytecode there, and compiling it takes
 # longer than many an answer. On a full disk it goes into memory, for as long as the answer takes.

@@ -17,7 +17,9 @@ from provision.agent.words import Kind
 from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted, Unreachable
 from provision.model.target import Target
 from provision.transport import launcher
+from provision.transport.answers import ENDINGS, ours, place_after
 from provision.transport.connection import SILENCE, Connection, Dropped, dropping
+from provision.transport.sudo import Sudo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from provision.agent.wire.events import Event
     from provision.agent.wire.requests import Place, Request
     from provision.bundle.step import Bundle
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
 
 Answer = TypeVar("Answer", bound="Mapping[str, object]")
 Item = TypeVar("Item")
@@ -35,7 +37,6 @@ Item = TypeVar("Item")
 RECONNECT_SECONDS = 600
 DROPS = 30
 """Connections in a row that may break without having brought an event."""
-ENDINGS = (Kind.READY, Kind.FAILED, Kind.UNCHANGED, Kind.LOST)
 
 
 class Session:
@@ -103,12 +104,12 @@ class Session:
             channel.settimeout(SILENCE)
             # One stream: what is no event (a shell's start-up file, sudo, a Python that breaks) is shown and kept.
             channel.set_combine_stderr(combine=True)
-            channel.exec_command(self._as_root(launcher.command(request)))
+            sudo = self._sudo
+            channel.exec_command(sudo.wrap(launcher.command(request)))
             for line in channel.makefile("r"):
                 event = launcher.parse(line)
                 if event["event"] == Kind.PROMPT:
-                    self._answer(channel, said)
-                    said.append(event["line"])
+                    channel.sendall(sudo.answer())
                 elif event["event"] == Kind.SEND:
                     channel.sendall(self._whole(request, bundle, agent=event["agent"]))
                     channel.shutdown_write()
@@ -118,8 +119,14 @@ class Session:
                     if event["event"] == Kind.LOG and not event["step"]:
                         said.append(event["line"])
                     yield event
-            self._check(channel.recv_exit_status(), "\n".join(said))
+            status = channel.recv_exit_status()
             channel.close()
+        if status == -1:
+            raise Dropped(self.host, "it was closed")
+        if status:
+            sudo.check(said)
+            words = "\n".join(said)[-2000:]
+            raise GpurigError(f"the program on {self.host} ended with exit code {status}: {words}")
 
     def _whole(self, request: Request, bundle: Bundle | None, *, agent: bool) -> bytes:
         if bundle:
@@ -132,33 +139,9 @@ class Session:
         }
         return launcher.whole(request, account, agent=agent)
 
-    def _as_root(self, command: str) -> str:
-        """Return the command as root would run it; sudo asks for a password only where one can be given."""
-        if self.host.user == "root":
-            return command
-        prompt = shlex.quote(f"{launcher.PROMPT}\n")
-        ask = f"-S -p {prompt}" if self.connection.config.sudo.password else "-n"
-        # What sudo says is looked at below: in English.
-        return f"LC_ALL=C sudo {ask} {command}"
-
-    def _answer(self, channel: Any, said: list[str]) -> None:
-        """Give sudo the password, once: it asks again only for a better one."""
-        if launcher.PROMPT in said:
-            raise self._wants_password()
-        channel.sendall(f"{self.connection.config.sudo.password}\n".encode())
-
-    def _wants_password(self) -> Unreachable:
-        message = f"{self.host.user} on {self.host} needs a password for sudo, and the right one"
-        return Unreachable(message, hint="fab --prompt-for-sudo-password …")
-
-    def _check(self, status: int, said: str) -> None:
-        """Raise what an answer that ended means: nothing for exit code 0."""
-        if status == -1:
-            raise Dropped(self.host, "it was closed")
-        if status and "sudo: a password is required" in said:
-            raise self._wants_password()
-        if status:
-            raise GpurigError(f"the program on {self.host} ended with exit code {status}: {said[-2000:]}")
+    @property
+    def _sudo(self) -> Sudo:
+        return Sudo(self.host, self.connection.config.sudo.password)
 
     def root(self, command: str) -> Any:
         """Run a shell command as root on the host; returns Fabric's result, also when the command failed.
@@ -169,7 +152,7 @@ class Session:
         try:
             return run(f"sh -c {shlex.quote(command)}", hide=True, warn=True, in_stream=False)
         except AuthFailure as error:
-            raise self._wants_password() from error
+            raise self._sudo.wants_password() from error
 
     def one(self, request: Request, answer: type[Answer], bundle: Bundle | None = None) -> Answer:
         """Return the event of a type of `wire.answers` that answers a request.
@@ -205,8 +188,8 @@ class Session:
             request: Request = {"verb": Verb.APPLY, "digest": bundle.digest, "bundle": "", "fresh": fresh}
             if place:
                 request = {"verb": Verb.FOLLOW, **place}
-            for event in self._own(self.ask(request, bundle)):
-                place = _place_after(event, place)
+            for event in ours(self.ask(request, bundle)):
+                place = place_after(event, place)
                 yield event
                 if event["event"] == Kind.LOST:
                     raise self._killed(event["step"])
@@ -241,19 +224,6 @@ class Session:
         message = f"the run on {self.host} was killed in step {step or '(none yet)'}"
         return RunInterrupted(message, hint="nothing half-done counts: the same command goes on from there")
 
-    @staticmethod
-    def _own(stream: Iterator[Event]) -> Iterator[Event]:
-        """Yield events; those of another run that ours has to wait for lose their place and their ending."""
-        other = ""
-        for event in stream:
-            if event["event"] == Kind.WAITING:
-                other = event["run"]
-                yield event
-            elif event.get("run") != other:
-                yield event
-            elif event["event"] not in (*ENDINGS, Kind.REBOOT):
-                yield cast("Event", {key: value for key, value in event.items() if key != "offset"})
-
     def reconnect(self, why: str) -> None:
         """Wait until the host answers again. Raises `Unreachable` when it does not in time."""
         self.close()
@@ -269,11 +239,3 @@ class Session:
                     raise
             else:
                 return
-
-
-def _place_after(event: Event, place: Place | None) -> Place | None:
-    """Return what a follower has to ask for should the connection break after this event."""
-    offset, position = event.get("offset"), event.get("position")
-    if isinstance(offset, int):
-        return {"run": str(event.get("run")), "offset": offset, "position": 0}
-    return {**place, "position": position} if place and isinstance(position, int) else place

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.agent.wire.events import Event
-    from provision.agent.wire.requests import Request
+    from provision.agent.wire.requests import Request, Start
     from provision.transport.session import Session
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
@@ -64,23 +64,24 @@ class Runs:
             check_name(name)
         if not command.strip():
             raise BadInput(["there is no command to run"], hint="fab run -- python train.py --epochs 3")
-        exports: list[tuple[str, str]] = []
-        if recipe:
-            exports = activation(recipe, self.target or Target())
+        exports = activation(recipe, self.target or Target()) if recipe else []
+        return self._start(
+            {
+                "verb": Verb.START,
+                "command": command,
+                "name": name,
+                "recipe": recipe,
+                "folder": folder,
+                "beside": beside,
+                "exports": exports,
+                "env": dict(env),
+                "asked": asked,
+            }
+        )
+
+    def _start(self, request: Start) -> Run:
         try:
-            return self._run(
-                {
-                    "verb": Verb.START,
-                    "command": command,
-                    "name": name,
-                    "recipe": recipe,
-                    "folder": folder,
-                    "beside": beside,
-                    "exports": exports,
-                    "env": dict(env),
-                    "asked": asked,
-                }
-            )
+            return self._run(request)
         except Dropped as error:
             # Said again at once, it might run twice.
             error.hint = "it may have begun; see before you start it again: fab ps"

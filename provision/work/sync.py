@@ -66,20 +66,20 @@ def sync(session: Session, folder: Path, remote: str, out: View, *, delete: bool
     if len(names) < len(held):
         session.tell(f"{folder / RESULTS} stays here: it is where `fab fetch` puts what comes from the host")
 
-    def goes(extra: set[str]) -> set[str]:
+    def deletes(extra: set[str]) -> set[str]:
         extra = {name for name in extra if delete and not name.startswith(RESULTS)}
         return extra - ignored(folder, extra)
 
-    return send(session, folder, remote, names, out, goes=goes)
+    return send(session, folder, remote, names, out, deletes=deletes)
 
 
 def send(
-    session: Session, folder: Path, remote: str, names: list[str], out: View, *, goes: Callable[[set[str]], set[str]]
+    session: Session, folder: Path, remote: str, names: list[str], out: View, *, deletes: Callable[[set[str]], set[str]]
 ) -> Sent:
-    """Make a folder of the host hold these files of `folder`; `goes`: what to delete of those that it has more."""
+    """Make a folder of the host hold these files of `folder`; `deletes`: what to delete of those that it has more."""
     answer = session.one({"verb": Verb.TREE, "path": remote}, answers.Tree)
     there = answer["files"]
-    gone = sorted(goes(there.keys() - set(names)))
+    gone = sorted(deletes(there.keys() - set(names)))
     with _errors(session, folder):
         sftp = session.connection.sftp()
         _delete(sftp, remote, gone, there)

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from provision.catalogue.recipe import Recipe
+    from provision.model.host import Host
     from provision.model.run import Run
     from provision.model.target import Target
     from provision.screen.progress import View
-    from provision.transport.inventory import Host
 
 Kind = Literal["example", "bench"]
 

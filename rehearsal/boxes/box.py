@@ -83,8 +83,8 @@ class Box:
             self._down.clear()
             threading.Thread(target=self._watch, args=(process,), name=self._place.machine, daemon=True).start()
         if self._leader(process) is None and not self._ordered_down:
-            said = (self._place.folder / "nspawn.log").read_text().strip() or "systemd-nspawn ended without a word"
-            raise CannotBoot(f"{self._place.machine} did not boot: {said.splitlines()[-1]}")
+            errors = (self._place.folder / "nspawn.log").read_text().strip() or "systemd-nspawn ended without a word"
+            raise CannotBoot(f"{self._place.machine} did not boot: {errors.splitlines()[-1]}")
 
     def stop(self, seconds: float = 30) -> None:
         """Shut down cleanly; what is not down after `seconds` is killed."""

@@ -13,23 +13,15 @@ import ipaddress
 import json
 import secrets
 import socket
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rehearsal.boxes import firewall
+from rehearsal.boxes import firewall, forwarding
 from rehearsal.boxes.run import run
 from rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rehearsal.boxes.ledger import Ledger
     from rehearsal.hypervisor import Rule
-
-FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-TABLE_PREFIX = "gpurig_"
-FORWARDING_MARK = TABLE_PREFIX + "turned_forwarding_on"
 
 
 class Network:
@@ -91,17 +83,13 @@ class Network:
             f"route add default via {self.caller}",
         )
         _ip("", f"route add {self.subnet} via {self._router_address} dev {self.link} onlink src {self.caller}")
-        run("ip", "netns", "exec", self._tag, "sh", "-c", f"echo 1 >{FORWARDING}")
+        run("ip", "netns", "exec", self._tag, "sh", "-c", f"echo 1 >{forwarding.SWITCH}")
         firewall.apply(self._tag, firewall.ROUTER_RULES)
 
     def _open_to_the_world(self) -> None:
-        table = TABLE_PREFIX + self._tag
+        table = forwarding.TABLE_PREFIX + self._tag
         self._ledger.take("table", table)
-        with _one_at_a_time():
-            run("nft", "-f", "-", stdin=firewall.masquerade(table, self.subnet, self.link))
-            if FORWARDING.read_text().strip() == "0":
-                run("nft", "add", "table", "ip", FORWARDING_MARK)
-                FORWARDING.write_text("1")
+        forwarding.open_to_the_world(table, self.subnet, self.link)
         self._ledger.take("opening", self.link)
         firewall.open_host_firewall(self.link)
 
@@ -148,21 +136,6 @@ def _claim_subnet() -> tuple[socket.socket, str]:
     raise RehearsalError("no free network in 198.18.0.0/16 on this machine: close other rehearsal clouds")
 
 
-@contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Keep clouds of one machine from changing the shared forwarding switch at the same moment."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
-        for wait in [*([0.05] * 200), 0]:
-            try:
-                claim.bind("\0gpurig-forwarding")
-                break
-            except OSError:
-                if not wait:
-                    raise RehearsalError("another rehearsal cloud has held the forwarding switch for 10 s") from None
-                time.sleep(wait)
-        yield
-
-
 def namespaces() -> set[str]:
     """Return the names of this machine's network namespaces."""
     return {line.split()[0] for line in run("ip", "netns", "list").splitlines() if line}
@@ -172,13 +145,3 @@ def remove_namespace(name: str) -> None:
     """Drop a network namespace, with its links, if it is there."""
     if name in namespaces():
         run("ip", "netns", "delete", name)
-
-
-def close_to_the_world(table: str) -> None:
-    """Drop a cloud's masquerading; the last cloud to go turns forwarding off if a cloud turned it on."""
-    with _one_at_a_time():
-        firewall.remove_table(table)
-        ours = {name for name in firewall.tables() if name.startswith(TABLE_PREFIX)}
-        if ours == {FORWARDING_MARK}:
-            FORWARDING.write_text("0")
-            firewall.remove_table(FORWARDING_MARK)

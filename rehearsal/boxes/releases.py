@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.boxes import cgroups, firewall, network, volumes
+from rehearsal.boxes import cgroups, firewall, forwarding, network, volumes
 from rehearsal.boxes.box import remove_folder
 from rehearsal.boxes.ledger import Ledger, alone, ledger_of
 
@@ -19,7 +19,7 @@ RELEASES: dict[str, Callable[[str], object]] = {
     "folder": remove_folder,
     "namespace": network.remove_namespace,
     "opening": firewall.close_host_firewall,
-    "table": network.close_to_the_world,
+    "table": forwarding.close_to_the_world,
 }
 
 

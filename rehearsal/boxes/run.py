@@ -25,8 +25,8 @@ def run(*argv: str | Path, stdin: str = "", cwd: Path | None = None, timeout: fl
     except FileNotFoundError as error:
         raise RehearsalError(f"{words[0]} is not installed on this machine") from error
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()
-        raise RehearsalError(f"{_brief(words)}: exit {done.returncode}: {' / '.join(said[-4:])}")
+        output = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()
+        raise RehearsalError(f"{_brief(words)}: exit {done.returncode}: {' / '.join(output[-4:])}")
     return done.stdout
 
 

@@ -26,7 +26,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve until told to stop; exit code 0 after SIGTERM or SIGINT, 1 with one line where it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal.cloud", description="the AWS API of the rehearsal")
     parser.add_argument("--state", type=Path, required=True, help="folder of this cloud's files")
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--no-boxes", action="store_true", help="the API alone: instances boot nothing")
     parser.add_argument(
         "--sources", choices=("standins", "upstream"), default="standins", help="where boxes get their sources"
@@ -45,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace, stop: threading.Event) -> None:
-    """Answer requests until `stop` is set; RehearsalError where this machine or the port does not allow it."""
+    """Answer requests until `stop` is set; RehearsalError where this machine does not allow it."""
     # Imported once the folder is held: a second start is refused at once. Without the garbage collector, which would
     # walk moto's large tables again and again, the import takes half its time.
     gc.disable()
@@ -59,19 +58,11 @@ def run(arguments: argparse.Namespace, stop: threading.Event) -> None:
     try:
         facts: dict[str, Any] = getattr(hypervisor, "facts", dict)()
         sources = extra_services(state, facts, arguments.sources)
-        server = listen(build(state, hypervisor, caller=facts.get("caller", "127.0.0.1")), arguments.port)
+        server = listen(build(state, hypervisor, caller=facts.get("caller", "127.0.0.1")))
         thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="api")
         thread.start()
         endpoint = f"http://127.0.0.1:{server.server_port}"
-        address_url = f"{endpoint}/_rehearsal/address"
-        published = {
-            "pid": os.getpid(),
-            "endpoint": endpoint,
-            "caller_address_url": address_url,
-            "boxes": facts,
-            "sources": sources,
-        }
-        folder.publish(state, published)
+        folder.publish(state, {"pid": os.getpid(), "endpoint": endpoint, "boxes": facts, "sources": sources})
         print(f"ready: {endpoint} ({'with' if facts else 'without'} boxes), state in {state}", flush=True)
         stop.wait()
         server.shutdown()

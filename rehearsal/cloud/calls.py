@@ -43,11 +43,11 @@ class Call:
 
     def telling(self) -> dict[str, Any]:
         """Return the parameters worth reading and safe to write down; one given several times becomes a list."""
-        told: dict[str, Any] = {}
+        parameters: dict[str, Any] = {}
         for key, value in self.params:
             if _TELLING.search(key) and not _SECRET.search(key):
-                told.setdefault(key, []).append(value)
-        return {key: values[0] if len(values) == 1 else values for key, values in told.items()}
+                parameters.setdefault(key, []).append(value)
+        return {key: values[0] if len(values) == 1 else values for key, values in parameters.items()}
 
 
 def read(environ: Mapping[str, Any], body: bytes) -> Call:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models.elastic_block_store import Snapshot
 
-from rehearsal.cloud.hooks import asked, refusal
+from rehearsal.cloud.hooks import parameter, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ class Disks:
 
     def create_volume(self, proceed: Callable[[], Any], response: Any) -> Any:
         """Make the disk of a new volume, of a completed snapshot or none; where that fails there is no volume."""
-        source = response.ec2_backend.snapshots.get(asked(response, "SnapshotId"))
+        source = response.ec2_backend.snapshots.get(parameter(response, "SnapshotId"))
         if source and source.status != "completed":
             raise refusal("IncorrectState", f"Snapshot is in invalid state - {source.status}")
         result = proceed()
@@ -76,7 +76,7 @@ class Disks:
 
     def modify_volume(self, proceed: Callable[[], Any], response: Any) -> Any:
         """Enlarge the disk of a volume that grew."""
-        volume = response.ec2_backend.get_volume(asked(response, "VolumeId"))
+        volume = response.ec2_backend.get_volume(parameter(response, "VolumeId"))
         before = volume.size
         result = proceed()
         if volume.id in self._disks and volume.size > before:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,29 +29,6 @@ class Fault:
     """How long the answer is held back before anything else happens."""
     lose: bool = False
     """Do what was asked, then drop the connection without an answer."""
-
-    @classmethod
-    def read(cls, document: Any) -> Fault:
-        """Check a JSON document; ValueError says all that is wrong with it."""
-        document = document if isinstance(document, dict) else {}
-        kinds = {"action": str, "match": dict, "code": str, "message": str, "status": int, "times": int, "lose": bool}
-        problems = [f"unknown field {key!r}" for key in document.keys() - kinds.keys() - {"seconds"}]
-        problems += [
-            f"{key} must be a {kind.__name__}"
-            for key, kind in kinds.items()
-            if key in document and type(document[key]) is not kind
-        ]
-        if type(document.get("seconds", 0)) not in (int, float):
-            problems.append("seconds must be a number")
-        if not problems and document.get("times", 1) < 1:
-            problems.append("times must be at least 1")
-        if not document.get("action"):
-            problems.append("action is missing, for example RunInstances")
-        if not any(document.get(key) for key in ("code", "seconds", "lose")):
-            problems.append("give at least one of code, seconds, lose")
-        if problems:
-            raise ValueError("; ".join(sorted(problems)))
-        return cls(**{**document, "match": {key: str(value) for key, value in document.get("match", {}).items()}})
 
     def hits(self, call: Call) -> bool:
         """Tell whether the fault is meant for this call."""
@@ -87,8 +64,3 @@ class Faults:
         """Disarm everything."""
         with self._lock:
             self._armed.clear()
-
-    def armed(self) -> list[dict[str, Any]]:
-        """Return what is still armed."""
-        with self._lock:
-            return [dataclasses.asdict(fault) for fault in self._armed]

@@ -32,9 +32,9 @@ DIRECT = ("127.0.0.1", "localhost", "198.18.0.0/15", "rehearsal.internal")
 
 def direct(environment: Mapping[str, str]) -> dict[str, str]:
     """Return `no_proxy`, in both spellings, with what `environment` says there and the rehearsal's own addresses."""
-    said = {name: environment.get(name) or environment.get(other, "") for name, other in _SPELLINGS}
+    present = {name: environment.get(name) or environment.get(other, "") for name, other in _SPELLINGS}
     # A lone star means all hosts; in a list some clients take it for a name.
-    return {name: "*" if value == "*" else ",".join(filter(None, [value, *DIRECT])) for name, value in said.items()}
+    return {name: "*" if value == "*" else ",".join(filter(None, [value, *DIRECT])) for name, value in present.items()}
 
 
 _SPELLINGS = (("no_proxy", "NO_PROXY"), ("NO_PROXY", "no_proxy"))

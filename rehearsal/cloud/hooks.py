@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Hook = Callable[[Any, Callable[[], Any]], Any]
 
 
-def around(owner: type, name: str) -> Callable[[Hook], Hook]:
+def intercept(owner: type, name: str) -> Callable[[Hook], Hook]:
     """Have `hook(self, proceed)` answer for `owner.name`; `proceed()` does what was done before, same arguments.
 
     Several hooks around one method nest; the one put there last is called first.
@@ -38,7 +38,7 @@ def refusal(code: str, message: str) -> Exception:
     return error
 
 
-def asked(response: Any, name: str, default: Any = None) -> Any:
+def parameter(response: Any, name: str, default: Any = None) -> Any:
     """Return a parameter of the request that a moto response object answers."""
     return response._get_param(name, default)  # noqa: SLF001 - the one way to a request in moto
 

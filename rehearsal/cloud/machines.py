@@ -13,7 +13,7 @@ from moto.core.utils import utcnow
 from moto.ec2.models.instances import StateReason
 
 from rehearsal.cloud.disks import Disks
-from rehearsal.cloud.hooks import asked
+from rehearsal.cloud.hooks import parameter
 from rehearsal.cloud.rules import ingress
 from rehearsal.hypervisor import InstanceSpec
 
@@ -74,7 +74,7 @@ class Machines:
             private_ip=instance.private_ip,
             user_data=base64.b64decode(str(instance.user_data)) if instance.user_data else b"",
             public_keys=(key.public_key.strip(),) if key else (),
-            rules=ingress(instance, self._addresses),
+            rules=ingress(instance),
         )
         try:
             self._hypervisor.launch(spec)
@@ -172,18 +172,17 @@ class Machines:
                 instance.stop()
             code = "Client.InstanceInitiatedShutdown"
             instance.state_reason = StateReason(f"{code}: Instance initiated shutdown", code)
-        self._sync_rules(instance.ec2_backend)
 
     def console(self, _: Callable[[], Any], response: Any) -> Any:
         """Return the end of what a box printed; nothing once it is gone."""
         response.error_on_dryrun()
-        instance = response.ec2_backend.get_instance(asked(response, "InstanceId"))
+        instance = response.ec2_backend.get_instance(parameter(response, "InstanceId"))
         text = self._hypervisor.console(instance.id) if instance.id in self._addresses else ""
         output = Base64EncodedString.from_raw_string(text[-CONSOLE_CHARACTERS:])
         return ActionResult({"InstanceId": instance.id, "Timestamp": utcnow(), "Output": output})
 
     def then_sync_rules(self, proceed: Callable[[], Any], response: Any) -> Any:
-        """Have every box let in what its groups say after a change of groups, of rules, or of who is a member."""
+        """Have every box let in what its groups say after a change of groups or of rules."""
         result = proceed()
         self._sync_rules(response.ec2_backend)
         return result
@@ -191,7 +190,7 @@ class Machines:
     def _sync_rules(self, backend: Any) -> None:
         with self._rules_lock:
             for instance in backend.all_instances():
-                rules = ingress(instance, self._addresses)
+                rules = ingress(instance)
                 if self._rules.get(instance.id, rules) != rules:
                     self._hypervisor.set_rules(instance.id, rules)
                     self._rules[instance.id] = rules

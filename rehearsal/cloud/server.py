@@ -114,8 +114,6 @@ class Front:
                 answer = Answer(200, (("Content-Type", "text/plain"),), f"{self._caller}\n".encode())
             case "GET", "calls":
                 answer = _json(200, {"calls": self._log.all()})
-            case "GET", "faults":
-                answer = _json(200, {"faults": self._faults.armed()})
             case "POST", "faults":
                 answer = self._arm(body)
             case "POST", "reset":
@@ -123,16 +121,16 @@ class Front:
                     kept.clear()
                 answer = _json(200, {})
             case _:
-                known = "GET address, calls, faults; POST faults, reset"
+                known = "GET address, calls; POST faults, reset"
                 answer = _json(404, {"error": f"there is no {method} {CONTROL}{name}; there are {known}"})
         return answer
 
     def _arm(self, body: bytes) -> Answer:
         try:
-            self._faults.arm(Fault.read(json.loads(body)))
-        except ValueError as error:
+            self._faults.arm(Fault(**json.loads(body)))
+        except TypeError as error:
             return _json(400, {"error": f"not a fault: {error}"})
-        return _json(200, {"faults": self._faults.armed()})
+        return _json(200, {})
 
 
 def _json(status: int, document: dict[str, Any]) -> Answer:
@@ -160,10 +158,6 @@ class _Handler(WSGIRequestHandler):
         self.close_connection = True
 
 
-def listen(front: Front, port: int) -> BaseWSGIServer:
-    """Bind 127.0.0.1 (port 0: any free one); a thread for each request."""
-    try:
-        return make_server("127.0.0.1", port, front, threaded=True, request_handler=_Handler)
-    except (OSError, SystemExit) as error:  # werkzeug exits where the port is taken
-        reason = error if isinstance(error, OSError) else "the port is taken"
-        raise RehearsalError(f"cannot listen on 127.0.0.1:{port}: {reason}; take another --port, or none") from error
+def listen(front: Front) -> BaseWSGIServer:
+    """Bind a free port of 127.0.0.1; a thread for each request."""
+    return make_server("127.0.0.1", 0, front, threaded=True, request_handler=_Handler)

@@ -46,8 +46,6 @@ _ON_MACHINES: dict[type, dict[str, Callable[..., Any]]] = {
         "revoke_security_group_ingress": Machines.then_sync_rules,
         "modify_security_group_rules": Machines.then_sync_rules,
         "modify_instance_attribute": Machines.then_sync_rules,
-        "modify_network_interface_attribute": Machines.then_sync_rules,
-        "terminate_instances": Machines.then_sync_rules,
     },
     Instance: {
         "stop": Machines.stop,

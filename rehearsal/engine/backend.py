@@ -27,8 +27,8 @@ class Backend:
 
     @classmethod
     def of(cls, project: Project) -> Backend:
-        """Find the backend as Pulumi does: PULUMI_BACKEND_URL, then the project's own."""
-        url = os.environ.get("PULUMI_BACKEND_URL") or project.backend_url
+        """Find the backend that PULUMI_BACKEND_URL names."""
+        url = os.environ.get("PULUMI_BACKEND_URL")
         if not url:
             raise EngineError("no backend is chosen: set PULUMI_BACKEND_URL=file://DIR (this engine has no service)")
         return cls(project, url)
@@ -46,16 +46,13 @@ class Backend:
         return sorted(file.stem for file in self.state_file("*").parent.glob("*.json"))
 
     def stack_name(self, name: str) -> str:
-        """Check a stack's name; ``organization/project/stack`` may be written in full."""
-        *qualifiers, short = name.split("/")
-        if len(qualifiers) == 2 and qualifiers[1] != self.project.name:
-            raise EngineError(f"stack '{name}' belongs to another project than '{self.project.name}'")
-        if bad := re.search(r"[^A-Za-z0-9._-]", short):
+        """Check a stack's name."""
+        if bad := re.search(r"[^A-Za-z0-9._-]", name):
             raise EngineError(
                 "a stack name may only contain alphanumeric, hyphens, underscores, or periods: "
                 f"invalid character {bad.group()!r} at position {bad.start()}"
             )
-        return short
+        return name
 
     def require(self, name: str | None) -> str:
         """Give the named stack, or the selected one; raise where there is none."""

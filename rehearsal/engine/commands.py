@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import TYPE_CHECKING
 
 from rehearsal.engine import lock
@@ -51,19 +50,14 @@ def stack_ls(args: Arguments) -> None:
     project = Project.find(args.folder)
     backend = Backend.of(project)
     selected = backend.selected()
-    rows = []
+    rows = [("NAME", "LAST UPDATE", "RESOURCE COUNT")]
     for name in backend.stacks():
         latest = read_latest(backend.state_file(name))
         when = (latest.get("manifest") or {}).get("time", "")
         count = len(latest.get("resources") or [])
-        rows.append({"name": name, "current": name == selected, "lastUpdate": when, "resourceCount": count})
-    if args.json:
-        print(json.dumps(rows, indent=2))
-        return
-    table = [("NAME", "LAST UPDATE", "RESOURCE COUNT")]
-    table += [(f"{r['name']}{'*' * bool(r['current'])}", str(r["lastUpdate"]), str(r["resourceCount"])) for r in rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
+        rows.append((name + "*" * (name == selected), when, str(count)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
@@ -74,16 +68,14 @@ def stack_rm(args: Arguments) -> None:
     if not args.yes and not (args.interactive and _confirmed(stack)):
         raise UsageError("--yes must be passed in to proceed when running in non-interactive mode")
     with session.locked():
-        if read_latest(session.state_file).get("resources") and not args.force:
+        if read_latest(session.state_file).get("resources"):
             raise EngineError(
                 f"'{stack}' still has resources; removal rejected. Possible actions:\n"
                 f"- Make sure that '{stack}' is the stack that you want to destroy\n"
-                "- Run `pulumi destroy` to delete the resources, then run `pulumi stack rm`\n"
-                "- Run `pulumi stack rm --force` to override this error"
+                "- Run `pulumi destroy` to delete the resources, then run `pulumi stack rm`"
             )
         session.state_file.unlink()
-        if not args.preserve_config:
-            session.settings.file.unlink(missing_ok=True)
+        session.settings.file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # where others keep locks beside ours, the folder stays
         session.backend.lock_folder(stack).rmdir()
     if session.backend.selected() == stack:
@@ -98,7 +90,7 @@ def _confirmed(stack: str) -> bool:
 
 
 def cancel(args: Arguments) -> None:
-    """`pulumi cancel`: release the lock that a dead process left."""
-    session = Session.open(args.folder, args.stack_name or args.stack)
+    """`pulumi cancel`: release the lock of an update that was killed."""
+    session = Session.open(args.folder, args.name or args.stack)
     lock.cancel(session.backend.lock_folder(session.names.stack))
     print(f"The currently running update for '{session.names.stack}' has been canceled!")

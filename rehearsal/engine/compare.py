@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
-from rehearsal.engine import paths
 from rehearsal.engine.provider import Diff
 from rehearsal.engine.providers import configuration
-from rehearsal.engine.values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,26 +15,17 @@ if TYPE_CHECKING:
     from rehearsal.engine.provider import Provider
     from rehearsal.engine.providers import Providers
     from rehearsal.engine.resource import Resource
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 
 def compare(old: Resource, new: Resource, provider: Provider, providers: Providers) -> Diff:
-    """Ask the provider, then apply what the user and the engine add to its answer."""
+    """Ask the provider, then apply what the engine adds to its answer."""
     if _provider_replaced(old, new, provider, providers):
         return Diff(changes=True, changed=("provider",), replaces=("provider",))
-    diff = with_replace_on_changes(provider.diff(old, new.inputs, new.ignore_changes), new.replace_on_changes)
+    diff = provider.diff(old, new.inputs, new.ignore_changes)
     if old.init_errors and not diff.changes:  # it was made, but never got well: try again
         return dataclasses.replace(diff, changes=True)
     return diff
-
-
-def with_replace_on_changes(diff: Diff, forced: Iterable[str]) -> Diff:
-    """Add the replacements that the `replace_on_changes` option asks for."""
-    if not diff.changes:
-        return diff
-    wanted = [paths.parse(path) for path in forced]
-    more = [key for key in diff.changed if any(paths.contains(path, paths.parse(key)) for path in wanted)]
-    return dataclasses.replace(diff, replaces=tuple(dict.fromkeys([*diff.replaces, *more])))
 
 
 def _provider_replaced(old: Resource, new: Resource, provider: Provider, providers: Providers) -> bool:
@@ -49,14 +39,12 @@ def _provider_replaced(old: Resource, new: Resource, provider: Provider, provide
     if before is None:
         return False
     olds, news = configuration(before.inputs), configuration(after.inputs)
-    if plain(olds) == plain(news):
-        return False
-    return bool(provider.diff_config(after.urn, olds, news).replaces)
+    return olds != news and bool(provider.diff_config(after.urn, olds, news).replaces)
 
 
 def describe(changed: Iterable[str], olds: Properties, news: Properties) -> str:
     """Name the changed properties for people: ``[diff: +added,-removed,~changed]``."""
-    keys = {str(paths.parse(path)[0]) for path in changed}
-    keys = keys or {key for key in {**olds, **news} if plain(olds.get(key)) != plain(news.get(key))}
+    keys = {re.split(r"[.\[]", path, maxsplit=1)[0] for path in changed}
+    keys = keys or {key for key in {**olds, **news} if olds.get(key) != news.get(key)}
     signs = {key: "+" if key not in olds else "-" if key not in news else "~" for key in keys}
     return f"[diff: {','.join(signs[key] + key for key in sorted(keys))}]" if keys else ""

@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rehearsal.engine.session import Session
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 _PATIENCE = 5.0
 """Seconds that a program gets to end by itself once the engine answers no more."""
+
+_AFTER_A_KILL = """\
+These resources are in an unknown state because an earlier run was ended in the middle. `pulumi refresh` clears these
+operations; of one interrupted while creating it asks first (with --clear-pending-creates it does not). What such a one
+has made is in no state: look for it by its tags, and delete it by hand or adopt it with `pulumi import`."""
 
 
 class Deployment:
@@ -34,16 +39,16 @@ class Deployment:
     def __init__(
         self, session: Session, verb: str, *, preview: bool, quiet: bool = False, refresh_first: bool = False
     ) -> None:
+        session.check_passphrase()
         self.session = session
         self.verb = verb
         self.preview = preview
         self.refresh_first = refresh_first
         self.names = session.names
-        self.config = session.program_config() if verb == "update" else ({}, [])
+        self.config = session.settings.for_program() if verb == "update" else {}
         self.state = session.load_state(writable=not preview)
         self.olds = {each.urn: each for each in self.state.resources if not each.delete}
-        secrets = [self.config[0][key] for key in self.config[1]]
-        self.display = Display(preview=preview, root=self.names.root, secrets=secrets, quiet=quiet)
+        self.display = Display(preview=preview, root=self.names.root, quiet=quiet)
         self.steps = Steps(self.state, self.display, preview=preview)
         self.server = Server()
         self.providers = Providers(self.server.address, self.olds, self.display)
@@ -119,7 +124,7 @@ class Deployment:
     def _package_config(self, package: str) -> Properties:
         """Give the configuration of a default provider: what the stack sets in the package's own namespace."""
         prefix = f"{package}:"
-        return {key.removeprefix(prefix): text for key, text in self.config[0].items() if key.startswith(prefix)}
+        return {key.removeprefix(prefix): text for key, text in self.config.items() if key.startswith(prefix)}
 
     def _warn_of_interrupted(self) -> None:
         if not self.state.pending or self.preview:
@@ -130,12 +135,9 @@ class Deployment:
             "warning",
             f"Attempting to deploy or update resources with {len(lines)} pending operations from previous deployment.\n"
             + "\n".join(lines)
-            + "\nThese resources are in an unknown state because an earlier run was ended in the middle. Look at the "
-            "provider whether the operations took place. Then `pulumi refresh` clears them; for one interrupted while "
-            "creating, `pulumi refresh --import-pending-creates URN --import-pending-creates ID` adopts the object "
-            "that was made, and `pulumi refresh --clear-pending-creates` says that there is none.",
+            + f"\n{_AFTER_A_KILL}",
         )
-        self.state.forget_interrupted(creations=False)
+        self.state.forget_interrupted()
 
     @contextlib.contextmanager
     def _interruptible(self) -> Iterator[None]:

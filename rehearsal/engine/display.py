@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.engine.outputs import output_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from rehearsal.engine.resource import Resource
     from rehearsal.engine.steps import Op
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 _COUNTED = ("create", "update", "delete", "replace", "read")
 _MARKS = {"create": "+ ", "update": "~ ", "delete": "- ", "replace": "+-", "read": "> "}
 _PAST = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "read": "read"}
-_SHORTEST_SECRET = 3
-"""A shorter secret would turn ordinary text into a row of masks."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,18 +27,16 @@ class Step:
 
     op: Op
     resource: Resource
-    detail: str
 
 
 class Display:
     """Prints what happens, from any thread, and counts it."""
 
-    def __init__(self, *, preview: bool, root: str, secrets: Iterable[str] = (), quiet: bool = False) -> None:
+    def __init__(self, *, preview: bool, root: str, quiet: bool = False) -> None:
         self.preview = preview
         self.quiet = quiet
         self.steps: list[Step] = []
         self._root = root
-        self._secrets = sorted((s for s in secrets if len(s) >= _SHORTEST_SECRET), key=len, reverse=True)
         self._same: set[str] = set()
         self._errors: set[str] = set()
         self._messages: dict[str, list[str]] = {}
@@ -49,13 +45,10 @@ class Display:
         self._lock = threading.RLock()
 
     def say(self, line: str = "") -> None:
-        """Print a line, with no secret of the configuration in it."""
-        if self.quiet:
-            return
-        for secret in self._secrets:
-            line = line.replace(secret, "[secret]")
-        with self._lock:
-            print(line, flush=True)
+        """Print a line."""
+        if not self.quiet:
+            with self._lock:
+                print(line, flush=True)
 
     def _row(self, sign: str, urn: str, status: str, detail: str = "") -> None:
         self.say(" ".join(filter(None, (f" {sign:<2}", _kind(urn), _name(urn), status, detail))))
@@ -73,7 +66,7 @@ class Display:
         with self._lock:
             if not op.sign:
                 self._same.add(resource.urn)
-            self.steps.append(Step(op, resource, detail))
+            self.steps.append(Step(op, resource))
         if op.sign or detail:
             took = time.monotonic() - self._begun.get(resource.urn, time.monotonic())
             status = op.plan if self.preview else f"{op.done} ({took:.2f}s)"

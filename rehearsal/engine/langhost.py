@@ -2,7 +2,7 @@
 
 It does what Pulumi's language host does: connects the SDK to the engine, runs the program's folder (or file) as
 ``__main__``, and turns what it raises into messages. Exit codes: 0 well, 1 a RunError, 32 any other exception (shown),
-2 no SDK. The configuration comes in PULUMI_CONFIG and PULUMI_CONFIG_SECRET_KEYS.
+2 no SDK. The configuration comes in PULUMI_CONFIG.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _connect(settings: dict[str, Any]) -> None:
     import pulumi.runtime  # noqa: PLC0415  after the check that it is there
 
     runtime = pulumi.runtime
-    runtime.set_all_config(runtime.get_config_env(), runtime.get_config_secret_keys_env())
+    runtime.set_all_config(runtime.get_config_env())
     runtime.configure(runtime.Settings(**settings))
 
 

@@ -1,18 +1,18 @@
-"""One update of a stack at a time.
+"""One update of a stack at a time, in Pulumi's own way: each holder has a file in the stack's lock folder.
 
-The lock is `flock` on a file in Pulumi's lock folder, so that the kernel frees it when its holder dies, however that
-happens; what the file says (in Pulumi's words: pid, username, hostname, timestamp) is for people and for the real CLI.
+A holder that was killed leaves its file, and the stack stays locked until `pulumi cancel`: what that holder was doing
+may be half done, and somebody has to look.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
 import getpass
 import json
 import os
 import socket
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.engine.errors import EngineError
@@ -21,59 +21,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_OURS = "stand-in.json"
-
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the stack's lock; raise EngineError at once where another process holds it."""
+    """Hold the stack's lock; raise EngineError at once where another process holds it, or held it and was killed."""
     folder.mkdir(parents=True, exist_ok=True)
-    handle = _take(folder / _OURS)
-    if handle is None or (others := [file for file in folder.glob("*.json") if file.name != _OURS]):
-        if handle is not None:
-            _free(folder / _OURS, handle)
-        raise EngineError(_refusal(others if handle is not None else [folder / _OURS]))
+    lock = folder / f"{uuid.uuid4()}.json"
+    now = dt.datetime.now(dt.UTC).isoformat()
+    holder = {"pid": os.getpid(), "username": getpass.getuser(), "hostname": socket.gethostname(), "timestamp": now}
+    lock.write_text(json.dumps(holder))
     try:
+        if others := sorted(file for file in folder.glob("*.json") if file != lock):
+            raise EngineError(_refusal(others))
         yield
     finally:
-        _free(folder / _OURS, handle)
+        lock.unlink(missing_ok=True)
 
 
 def cancel(folder: Path) -> None:
-    """Remove what dead processes left; raise EngineError where a live one is at work."""
-    if (folder / _OURS).exists():
-        handle = _take(folder / _OURS)
-        if handle is None:
-            raise EngineError(f"an update is at work; end that process first\n{_describe(folder / _OURS)}")
-        _free(folder / _OURS, handle)
+    """Remove every lock, also that of a process which is still at work."""
     for file in folder.glob("*.json"):
         file.unlink(missing_ok=True)
-
-
-def _take(file: Path) -> int | None:
-    """Lock the file and sign it; None where someone else has it."""
-    while True:
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return None
-        with contextlib.suppress(FileNotFoundError):
-            # The holder before us may have removed the file between our open and our lock.
-            if os.stat(file).st_ino == os.fstat(handle).st_ino:  # noqa: PTH116  the twin of fstat
-                break
-        os.close(handle)
-    now = dt.datetime.now(dt.UTC).isoformat()
-    content = {"pid": os.getpid(), "username": getpass.getuser(), "hostname": socket.gethostname(), "timestamp": now}
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, json.dumps(content).encode(), 0)
-    return handle
-
-
-def _free(file: Path, handle: int) -> None:
-    file.unlink(missing_ok=True)
-    os.close(handle)
 
 
 def _describe(file: Path) -> str:

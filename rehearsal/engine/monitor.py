@@ -19,7 +19,7 @@ from pulumi.runtime.proto import (
 from rehearsal.engine.errors import EngineError, Stopped, Unsupported
 from rehearsal.engine.goal import Goal
 from rehearsal.engine.plugin import UNLIMITED
-from rehearsal.engine.wire import UNKNOWN_TEXT, from_struct, to_struct
+from rehearsal.engine.wire import UNKNOWN, from_struct, to_struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,11 +29,8 @@ if TYPE_CHECKING:
 
 _THREADS = 128
 """More than a program has calls in flight: a call that waits for another one must not keep it from starting."""
-_FEATURES = {
-    "secrets": resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
-    "aliasSpecs": resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
-    "deletedWith": resource_pb2.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
-}
+_FEATURES = (resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS, resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS)
+"""Both to be refused by name: without them the SDK would send secrets in clear, and aliases under another field."""
 _SEVERITIES = {engine_pb2.INFO: "info", engine_pb2.WARNING: "warning", engine_pb2.ERROR: "error"}
 
 
@@ -52,12 +49,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             stack=names.stack,
             organization="organization",
             dryRun=self._steps.preview,
-            supportedFeatures=_FEATURES.values(),
+            supportedFeatures=_FEATURES,
         )
-
-    def SupportsFeature(self, request: Any, _context: Any) -> Any:  # noqa: N802
-        """Answer the same for SDKs older than GetDeploymentInfo."""
-        return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in _FEATURES)
 
     def RegisterResource(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Make one resource what the program says it is; answer when it is so."""
@@ -66,7 +59,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
 
     def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Look up an object that is not managed here."""
-        if request.id == UNKNOWN_TEXT:  # in a preview: the SDK takes what is missing for unknown
+        if request.id == UNKNOWN:  # in a preview: the SDK takes what is missing for unknown
             urn = self._registrations.names.urn(request.type, request.name, request.parent)
             return resource_pb2.ReadResourceResponse(urn=urn)
         goal = Goal(
@@ -77,15 +70,15 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             dependencies=tuple(sorted(request.dependencies)),
             provider=request.provider,
             version=request.version,
-            additional_secret_outputs=tuple(request.additionalSecretOutputs),
         )
         new = self._guarded(context, request.name, lambda: self._registrations.read(goal, request.id))
         return resource_pb2.ReadResourceResponse(urn=new.urn, id=new.id, properties=to_struct(new.outputs))
 
     def RegisterResourceOutputs(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Note the outputs of a component."""
-        outputs = from_struct(request.outputs)
-        self._guarded(context, request.urn, lambda: self._registrations.outputs(request.urn, outputs))
+        self._guarded(
+            context, request.urn, lambda: self._registrations.outputs(request.urn, from_struct(request.outputs))
+        )
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: N802

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rehearsal.engine.cli import ask
 from rehearsal.engine.deploy import Deployment
 from rehearsal.engine.errors import ChangesFound, EngineError, UsageError
-from rehearsal.engine.pending import clear_pending_creates, import_pending_creates
 from rehearsal.engine.session import Session
 
 if TYPE_CHECKING:
@@ -29,38 +28,36 @@ def up(args: Arguments) -> None:
 
 def refresh(args: Arguments) -> None:
     """`pulumi refresh`: make the state what the providers find."""
-    if args.clear_pending_creates or args.import_pending_creates:
+    if args.clear_pending_creates or args.interactive:
         session = Session.open(args.folder, args.stack)
         with session.locked():
-            if args.import_pending_creates:
-                import_pending_creates(session, args.import_pending_creates)
-            if args.clear_pending_creates:
-                clear_pending_creates(session)
+            _clear_pending_creates(session, asking=not args.clear_pending_creates)
     _operate(args, "refresh")
+
+
+def _clear_pending_creates(session: Session, *, asking: bool) -> None:
+    """Forget the creations that were interrupted, or those of them that the user says to forget."""
+    state = session.load_state(writable=True)
+    for operation in [each for each in state.pending if each.kind == "creating"]:
+        question = f"{operation.resource.urn} was interrupted while it was created. Clear that? [yes/no] "
+        if not asking or ask(question) == "yes":
+            state.end(operation)
 
 
 def destroy(args: Arguments) -> None:
     """`pulumi destroy`: delete everything in the stack."""
     _operate(args, "destroy")
-    if not args.preview_only:
-        print(
-            "The resources in the stack have been deleted, but the history and configuration associated with the "
-            "stack are still maintained. \nIf you want to remove the stack completely, run `pulumi stack rm`."
-        )
+    print(
+        "The resources in the stack have been deleted, but the history and configuration associated with the "
+        "stack are still maintained. \nIf you want to remove the stack completely, run `pulumi stack rm`."
+    )
 
 
 def _operate(args: Arguments, verb: str) -> None:
-    preview_only = getattr(args, "preview_only", False)
-    if not (args.yes or args.skip_preview or preview_only or args.interactive):
+    if not (args.yes or args.skip_preview or args.interactive):
         kind = EngineError if verb == "refresh" else UsageError  # Pulumi's exit codes differ here
-        raise kind(
-            "--yes or --skip-preview or --preview-only must be passed in to proceed when running in "
-            "non-interactive mode"
-        )
+        raise kind("--yes or --skip-preview must be passed in to proceed when running in non-interactive mode")
     session = Session.open(args.folder, args.stack)
-    if preview_only:
-        _run(session, verb, args, preview=True)
-        return
     with session.locked():
         if not args.skip_preview:
             planned = _run(session, verb, args, preview=True, expected=True)
@@ -76,7 +73,7 @@ def _run(
     refresh_first = getattr(args, "refresh", False)
     deployment = Deployment(session, verb, preview=preview, quiet=quiet, refresh_first=refresh_first)
     display = deployment.run()
-    if args.diff and preview:
+    if getattr(args, "diff", False):
         display.show_details(deployment.olds)
     if quiet:
         print(json.dumps(display.document(), indent=2))

@@ -1,14 +1,14 @@
-"""Properties as lines for people, in Pulumi's layout; secrets and unknowns are words in brackets."""
+"""Properties as lines for people, in Pulumi's layout; an unknown value is a word in brackets."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.engine.values import masked, plain
+from rehearsal.engine.wire import UNKNOWN
 
 if TYPE_CHECKING:
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 
 def output_lines(news: Properties, olds: Properties | None, *, changed_only: bool) -> list[str]:
@@ -23,9 +23,9 @@ def output_lines(news: Properties, olds: Properties | None, *, changed_only: boo
         sign = _sign(key, news, olds)
         if changed_only and olds is not None and sign == " ":
             continue
-        text = _block(masked(news[key] if key in news else (olds or {})[key]), 4)
-        if sign == "~" and olds is not None and not isinstance(plain(news[key]), dict | list):
-            text = f"{_block(masked(olds[key]), 4)} => {text}"
+        text = _block(news[key] if key in news else (olds or {})[key], 4)
+        if sign == "~" and olds is not None and not isinstance(news[key], dict | list):
+            text = f"{_block(olds[key], 4)} => {text}"
         lines.extend(f"  {sign} {key:<{width}}: {text}".split("\n"))
     return lines
 
@@ -37,7 +37,7 @@ def _sign(key: str, news: Properties, olds: Properties | None) -> str:
         return "+"
     if key not in news:
         return "-"
-    return " " if plain(news[key]) == plain(olds[key]) else "~"
+    return " " if news[key] == olds[key] else "~"
 
 
 def _block(value: Any, indent: int) -> str:
@@ -51,6 +51,6 @@ def _block(value: Any, indent: int) -> str:
         return "\n".join(["[", *inner, f"{pad}]"])
     if value is None:
         return "<null>"
-    if value in ("[secret]", "[unknown]"):
-        return str(value)
+    if value == UNKNOWN:
+        return "[unknown]"
     return json.dumps(value, ensure_ascii=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 import threading
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
 from rehearsal.engine.errors import EngineError, ProviderError
 from rehearsal.engine.wire import from_struct
@@ -20,7 +19,7 @@ from rehearsal.engine.wire import from_struct
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
@@ -36,18 +35,14 @@ class PartlyCreated(ProviderError):
 
 
 class Plugin:
-    """A running plugin process, found on PATH or (PULUMI_DEBUG_PROVIDERS) already running."""
+    """A running plugin process, found on PATH."""
 
     def __init__(self, package: str, engine_address: str, log: Callable[[str], None]) -> None:
         self.package = package
         self._log = log
-        self._process: subprocess.Popen[str] | None = None
-        port = _debugged_port(package) or self._start(engine_address)
+        port = self._start(engine_address)
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=UNLIMITED)
         self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
-        if self._process is None:
-            with contextlib.suppress(ProviderError):  # a plugin that needs nothing of the engine may do without
-                self.call("Attach", plugin_pb2.PluginAttach(address=engine_address))
 
     def _start(self, engine_address: str) -> int:
         name = f"pulumi-resource-{self.package}"
@@ -64,18 +59,17 @@ class Plugin:
             text=True,
             process_group=0,
         )
-        said = []
+        printed = []
         for line in self._process.stdout or ():
             if line.strip().isdigit():
                 threading.Thread(target=self._pump, daemon=True).start()
                 return int(line)
-            said.append(line)
-        raise EngineError(f"the plugin {path} ended before it gave its port:\n{''.join(said)}")
+            printed.append(line)
+        raise EngineError(f"the plugin {path} ended before it gave its port:\n{''.join(printed)}")
 
     def _pump(self) -> None:
-        if self._process and self._process.stdout:
-            for line in self._process.stdout:
-                self._log(line.rstrip("\n"))
+        for line in self._process.stdout or ():
+            self._log(line.rstrip("\n"))
 
     def call(self, method: str, request: Any) -> Any:
         """Make one call; raise ProviderError with the provider's own words."""
@@ -87,27 +81,17 @@ class Plugin:
     def close(self) -> None:
         """End the process."""
         self._channel.close()
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def cancel(self) -> None:
         """Ask the provider to end what it is doing, as far as it can."""
         with contextlib.suppress(ProviderError):
             self.call("Cancel", empty_pb2.Empty())
-
-
-def _debugged_port(package: str) -> int | None:
-    """Give the port of a plugin that is already running, from PULUMI_DEBUG_PROVIDERS=NAME:PORT,…."""
-    for pair in filter(None, os.environ.get("PULUMI_DEBUG_PROVIDERS", "").split(",")):
-        name, _, port = pair.partition(":")
-        if name == package:
-            return int(port)
-    return None
 
 
 def _converted(error: Any, package: str) -> ProviderError:

@@ -31,7 +31,7 @@ class Program:
         project: Project,
         names: Names,
         address: str,
-        config: tuple[dict[str, str], list[str]],
+        config: dict[str, str],
         show: Callable[[str], None],
         *,
         preview: bool,
@@ -46,14 +46,12 @@ class Program:
             "monitor": address,
             "dry_run": preview,
         }
-        values, secret_keys = config
-        variables = {"PULUMI_CONFIG": json.dumps(values), "PULUMI_CONFIG_SECRET_KEYS": json.dumps(secret_keys)}
         host = Path(__file__).with_name("langhost.py")
         # -P: the folder of the script must not lie on the program's path. Its own process group: Ctrl-C is for us.
         self._process = subprocess.Popen(
-            [project.python, "-P", str(host), str(project.program), json.dumps(settings)],
+            [project.python, "-P", str(host), str(project.root), json.dumps(settings)],
             cwd=project.root,
-            env={**os.environ, **variables, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PULUMI_CONFIG": json.dumps(config), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

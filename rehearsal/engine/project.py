@@ -12,8 +12,7 @@ from rehearsal.engine.errors import EngineError, Unsupported
 if TYPE_CHECKING:
     from pathlib import Path
 
-_KNOWN = {"name", "runtime", "main", "description", "config", "backend", "author", "license", "website", "template"}
-_KNOWN |= {"stackConfigDir", "options"}
+_KNOWN = {"name", "runtime", "description", "config"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,12 +21,9 @@ class Project:
 
     file: Path
     name: str
-    program: Path
-    """The folder or file that Python runs."""
     python: str
     declared: dict[str, Any]
-    """The `config` section: full key to a value, or to a mapping with `type`, `default`, `value`, `secret`."""
-    backend_url: str | None
+    """The `config` section: full key to a value, or to a mapping with `type`, `default`, `value`."""
 
     @property
     def root(self) -> Path:
@@ -38,9 +34,8 @@ class Project:
     def find(cls, start: Path) -> Project:
         """Read the Pulumi.yaml of `start` or of the nearest folder above it."""
         for folder in (start, *start.parents):
-            for name in ("Pulumi.yaml", "Pulumi.yml"):
-                if (folder / name).is_file():
-                    return cls.load(folder / name)
+            if (folder / "Pulumi.yaml").is_file():
+                return cls.load(folder / "Pulumi.yaml")
         raise EngineError(f"no Pulumi.yaml project file found (searching upwards from {start})")
 
     @classmethod
@@ -51,18 +46,16 @@ class Project:
             raise EngineError(f"{file}: project is missing a 'name' attribute")
         if unknown := sorted(document.keys() - _KNOWN):
             raise Unsupported(f"`{unknown[0]}:` in {file.name}")
-        runtime = document.get("runtime") or {}
-        runtime = {"name": runtime} if isinstance(runtime, str) else runtime
+        runtime = document.get("runtime")
+        runtime = runtime if isinstance(runtime, dict) else {"name": runtime}
         if runtime.get("name") != "python":
             raise Unsupported(f"the runtime {runtime.get('name')!r} (only python)")
         name = document["name"]
         return cls(
             file=file,
             name=name,
-            program=file.parent / document.get("main", "."),
             python=_python(file.parent, (runtime.get("options") or {}).get("virtualenv")),
             declared={full_key(name, key): value for key, value in (document.get("config") or {}).items()},
-            backend_url=(document.get("backend") or {}).get("url"),
         )
 
 

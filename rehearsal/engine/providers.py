@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rehearsal.engine.display import Display
     from rehearsal.engine.resource import Resource
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 _OURS = {"version", "__internal"}
 """Inputs of a provider resource that are for the engine."""

@@ -11,7 +11,6 @@ from rehearsal.engine.compare import describe
 from rehearsal.engine.removal import PARALLEL
 from rehearsal.engine.state import touched
 from rehearsal.engine.steps import DELETE, SAME, UPDATE, Op
-from rehearsal.engine.values import plain
 
 if TYPE_CHECKING:
     from rehearsal.engine.providers import Providers
@@ -24,16 +23,16 @@ REFRESH = Op("~", "refreshing", "refreshing", "refreshed")
 def refresh_all(steps: Steps, providers: Providers) -> None:
     """Read every managed object, and forget those that are gone."""
 
-    def one(resource: Resource) -> None:
+    def refresh_one(resource: Resource) -> None:
         with steps.work(resource.urn):
             _refresh(steps, providers, resource)
 
     with futures.ThreadPoolExecutor(PARALLEL) as pool:
-        running = [pool.submit(one, resource) for resource in list(steps.state.resources)]
+        running = [pool.submit(refresh_one, resource) for resource in list(steps.state.resources)]
         futures.wait(running)
     for each in running:
         each.result()
-    steps.state.forget_interrupted(creations=False)
+    steps.state.forget_interrupted()
     steps.state.forget_gone()
     steps.state.end()
 
@@ -50,7 +49,7 @@ def _refresh(steps: Steps, providers: Providers, old: Resource) -> None:
         steps.display.end(DELETE, old)
         return
     new = dataclasses.replace(old, id=ident, inputs=inputs, outputs=outputs)
-    if (plain(new.inputs), plain(new.outputs)) == (plain(old.inputs), plain(old.outputs)):
+    if (new.inputs, new.outputs) == (old.inputs, old.outputs):
         steps.display.end(SAME, old)
         return
     steps.state.end(None, [functools.partial(steps.state.swap, old, touched(new, old))])

@@ -9,15 +9,13 @@ import threading
 import uuid
 from typing import TYPE_CHECKING
 
-from rehearsal.engine import paths
 from rehearsal.engine.compare import compare, describe
-from rehearsal.engine.errors import EngineError
+from rehearsal.engine.errors import EngineError, Unsupported
 from rehearsal.engine.goal import Goal
 from rehearsal.engine.providers import configuration
 from rehearsal.engine.replacement import Replacements
 from rehearsal.engine.resource import PROVIDER_TYPE
 from rehearsal.engine.steps import CREATE, CREATE_REPLACEMENT, REPLACE, UPDATE
-from rehearsal.engine.values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from rehearsal.engine.providers import Providers
     from rehearsal.engine.resource import Resource
     from rehearsal.engine.steps import Steps
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 
 class Registrations:
@@ -47,9 +45,6 @@ class Registrations:
         self._package_config = package_config
         self._goals: dict[str, Goal] = {}
         self._news: dict[str, Resource] = {}
-        self._renamed: dict[str, str] = {}
-        self._taken: dict[str, str] = {}
-        """The old URN of each resource that was found again, with its new one."""
         self._replacements = Replacements(steps, providers, self._goals)
         self.stack_outputs: Properties | None = None
         self._claims = threading.Lock()
@@ -71,21 +66,12 @@ class Registrations:
             return new
 
     def _claim(self, urn: str, goal: Goal) -> Resource | None:
-        """Find what the resource was in the previous deployment, under its own name or a former one."""
+        """Find what the resource was in the previous deployment."""
         with self._claims:
             if urn in self._goals:
                 raise EngineError(f"Duplicate resource URN '{urn}'; try giving it a unique name")
             self._goals[urn] = goal
-            for known in (urn, *goal.alias_urns(self.names, self._renamed)):
-                if (old := self._olds.get(known)) is not None:
-                    if self._taken.setdefault(known, urn) != urn:
-                        raise EngineError(
-                            f"Duplicate resource alias: both '{urn}' and '{self._taken[known]}' were '{known}' before"
-                        )
-                    if known != urn:
-                        self._renamed[urn] = known
-                    return old
-        return None
+            return self._olds.get(urn)
 
     def outputs(self, urn: str, outputs: Properties) -> None:
         """Note the outputs of a component; those of the stack wait until the program has ended well."""
@@ -108,7 +94,7 @@ class Registrations:
     def _component(self, new: Resource, old: Resource | None) -> Resource:
         if old is None:
             return self.steps.record(CREATE, new)
-        if plain(old.inputs) == plain(new.inputs):
+        if old.inputs == new.inputs:
             return self.steps.keep(new, old)
         new = dataclasses.replace(new, outputs=old.outputs)
         return self.steps.record(UPDATE, new, old, describe((), old.inputs, new.inputs))
@@ -137,7 +123,7 @@ class Registrations:
         fresh = dataclasses.replace(new, id="" if self.steps.preview else str(uuid.uuid4()), outputs=new.inputs)
         if old is None:
             made = self.steps.record(CREATE, fresh)
-        elif plain(olds) == plain(inputs):
+        elif olds == inputs:
             made = self.steps.keep(new, old)
         else:
             diff = provider.diff_config(urn, olds, inputs)
@@ -163,7 +149,7 @@ class Registrations:
         if old is None or old.external:
             new = dataclasses.replace(fresh, inputs=provider.check(urn, {}, goal.inputs, seed))
             return self.steps.create(new, provider)
-        wanted = paths.reset(goal.inputs, old.inputs, goal.ignore_changes)
+        wanted = _ignoring(goal.ignore_changes, goal.inputs, old.inputs)
         new = dataclasses.replace(fresh, inputs=provider.check(urn, old.inputs, wanted, seed))
         diff = compare(old, new, provider, self.providers)
         detail = describe(diff.changed, old.inputs, new.inputs)
@@ -189,3 +175,11 @@ class Registrations:
                 also, old = [self._replacements.condemn(old)], None
             made = self._news[urn] = self.steps.read(new, old, self.providers.of(reference), also)
             return made
+
+
+def _ignoring(names: tuple[str, ...], news: Properties, olds: Properties) -> Properties:
+    """Give `news` with each property of `names` as it was in `olds` (absent where it was absent)."""
+    if deep := [name for name in names if not name.isidentifier()]:
+        raise Unsupported(f"`ignore_changes` of a part of a property ({deep[0]})")
+    kept = {key: value for key, value in news.items() if key not in names}
+    return {**kept, **{name: olds[name] for name in names if name in olds}}

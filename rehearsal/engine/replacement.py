@@ -6,11 +6,9 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING
 
-from rehearsal.engine.compare import with_replace_on_changes
-from rehearsal.engine.errors import EngineError
 from rehearsal.engine.removal import remove
 from rehearsal.engine.steps import CREATE_REPLACEMENT, DELETE_REPLACED, REPLACE
-from rehearsal.engine.values import UNKNOWN
+from rehearsal.engine.wire import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -36,21 +34,9 @@ class Replacements:
 
     def replace(self, old: Resource, new: Resource, provider: Provider, detail: str, *, delete_first: bool) -> Resource:
         """Replace `old` by `new`."""
-        if old.protect and new.protect:
-            raise EngineError(
-                f'unable to replace resource "{old.urn}"\nas it is currently marked for protection. To unprotect the '
-                "resource, remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`"
-            )
         if not delete_first:
             return self.create(new, provider, detail, self.condemn(old))
-        chain = self._replaced_with(old)
-        for dependent in chain:
-            if dependent.protect:
-                raise EngineError(
-                    f'unable to replace resource "{dependent.urn}" as part of replacing "{old.urn}"\nas it is '
-                    "currently marked for protection; remove its `protect` flag and run `pulumi up`"
-                )
-        for dependent in reversed(chain):
+        for dependent in reversed(self._replaced_with(old)):
             self._ahead[dependent.urn] = ""
             remove(self.steps, self.providers, dependent, DELETE_REPLACED)
         remove(self.steps, self.providers, old, DELETE_REPLACED)
@@ -87,11 +73,10 @@ class Replacements:
             return False
         if resource.delete:
             return bool(resource.needs & gone)
-        if resource.provider.rsplit("::", 1)[0] in gone or resource.deleted_with in gone:
+        if resource.provider.rsplit("::", 1)[0] in gone:
             return True
         moved = {key for key, urns in resource.property_dependencies.items() if gone.intersection(urns)}
         if not moved & resource.inputs.keys():
             return False
         inputs = {key: UNKNOWN if key in moved else value for key, value in resource.inputs.items()}
-        diff = self.providers.of(resource.provider).diff(resource, inputs, resource.ignore_changes)
-        return bool(with_replace_on_changes(diff, resource.replace_on_changes).replaces)
+        return bool(self.providers.of(resource.provider).diff(resource, inputs, resource.ignore_changes).replaces)

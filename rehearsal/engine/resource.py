@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any
-
-from rehearsal.engine.values import SECRET_SIGNATURE, SIGNATURE, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rehearsal.engine.crypter import Crypter
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 PROVIDER_TYPE = "pulumi:providers:"
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -27,10 +23,7 @@ class Declared:
     parent: str = ""
     dependencies: tuple[str, ...] = ()
     property_dependencies: Mapping[str, list[str]] = dataclasses.field(default_factory=dict)
-    deleted_with: str = ""
-    additional_secret_outputs: tuple[str, ...] = ()
     ignore_changes: tuple[str, ...] = ()
-    replace_on_changes: tuple[str, ...] = ()
     custom_timeouts: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Seconds, by ``create``, ``update``, ``delete``, ``read``."""
 
@@ -45,7 +38,6 @@ class Resource(Declared):
     outputs: Properties = dataclasses.field(default_factory=dict)
     provider: str = ""
     """The provider's reference: its URN, ``::``, its id."""
-    protect: bool = False
     retain_on_delete: bool = False
     external: bool = False
     """Read, not managed."""
@@ -80,53 +72,36 @@ class Resource(Declared):
         """The URNs that have to be there as long as this resource is."""
         listed = {urn for urns in self.property_dependencies.values() for urn in urns}
         provider = self.provider.rsplit("::", 1)[0]
-        return (listed | {*self.dependencies, self.parent, provider, self.deleted_with}) - {""}
+        return (listed | {*self.dependencies, self.parent, provider}) - {""}
 
     def without_references_beyond(self, there: set[str]) -> Resource:
-        """Give the resource with no dependency, parent or `deleted_with` outside of `there`."""
+        """Give the resource with no dependency or parent outside of `there`."""
         if self.needs <= there:
             return self
         return dataclasses.replace(
             self,
             parent=self.parent if self.parent in there else "",
-            deleted_with=self.deleted_with if self.deleted_with in there else "",
             dependencies=tuple(urn for urn in self.dependencies if urn in there),
             property_dependencies={
                 key: [urn for urn in urns if urn in there] for key, urns in self.property_dependencies.items()
             },
         )
 
-    def with_renamed(self, old: str, new: str) -> Resource:
-        """Give the resource with its references to the URN `old` pointing to `new`."""
-        if old not in self.needs:
-            return self
-        return dataclasses.replace(
-            self,
-            parent=new if self.parent == old else self.parent,
-            deleted_with=new if self.deleted_with == old else self.deleted_with,
-            provider=self.provider.replace(f"{old}::", f"{new}::"),
-            dependencies=tuple(new if urn == old else urn for urn in self.dependencies),
-            property_dependencies={
-                key: [new if urn == old else urn for urn in urns] for key, urns in self.property_dependencies.items()
-            },
-        )
-
-    def to_json(self, crypter: Crypter) -> dict[str, Any]:
-        """Give the checkpoint's form, without what is empty; secrets are encrypted."""
+    def to_json(self) -> dict[str, Any]:
+        """Give the checkpoint's form, without what is empty."""
         document: dict[str, Any] = {"urn": self.urn, "custom": self.custom}
         for field in dataclasses.fields(self):
             if value := getattr(self, field.name):
-                document[_camel(field.name)] = _sealed(value, crypter)
+                document[_camel(field.name)] = value
         return document
 
     @classmethod
-    def from_json(cls, document: dict[str, Any], crypter: Crypter) -> Resource:
+    def from_json(cls, document: dict[str, Any]) -> Resource:
         """Read the checkpoint's form; keys that this engine does not use are dropped."""
         known: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
             if (value := document.get(_camel(field.name))) is not None:
-                opened = opened_secrets(value, crypter)
-                known[field.name] = tuple(opened) if field.type == "tuple[str, ...]" else opened
+                known[field.name] = tuple(value) if field.type == "tuple[str, ...]" else value
         return cls(**known)
 
 
@@ -137,37 +112,16 @@ class Operation:
     kind: str
     resource: Resource
 
-    def to_json(self, crypter: Crypter) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Give the checkpoint's form."""
-        return {"resource": self.resource.to_json(crypter), "type": self.kind}
+        return {"resource": self.resource.to_json(), "type": self.kind}
 
     @classmethod
-    def from_json(cls, document: dict[str, Any], crypter: Crypter) -> Operation:
+    def from_json(cls, document: dict[str, Any]) -> Operation:
         """Read the checkpoint's form."""
-        return cls(kind=document["type"], resource=Resource.from_json(document["resource"], crypter))
+        return cls(kind=document["type"], resource=Resource.from_json(document["resource"]))
 
 
 def _camel(name: str) -> str:
     head, *tail = name.split("_")
     return head + "".join(part.title() for part in tail)
-
-
-def _sealed(value: Any, crypter: Crypter) -> Any:
-    if isinstance(value, Secret):
-        return {SIGNATURE: SECRET_SIGNATURE, "ciphertext": crypter.encrypt(json.dumps(value.value))}
-    if isinstance(value, dict):
-        return {key: _sealed(item, crypter) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_sealed(item, crypter) for item in value]
-    return value
-
-
-def opened_secrets(value: Any, crypter: Crypter | None) -> Any:
-    """Decrypt each secret of JSON from a checkpoint; without a crypter they stay hidden, as `Secret(None)`."""
-    if isinstance(value, dict):
-        if value.get(SIGNATURE) == SECRET_SIGNATURE:
-            return Secret(json.loads(crypter.decrypt(value["ciphertext"])) if crypter else None)
-        return {key: opened_secrets(item, crypter) for key, item in value.items()}
-    if isinstance(value, list):
-        return [opened_secrets(item, crypter) for item in value]
-    return value

@@ -1,13 +1,12 @@
-"""One stack of one project: where its settings, state and lock are, and the key to its secrets."""
+"""One stack of one project: where its settings, state and lock are."""
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from rehearsal.engine.backend import Backend
 from rehearsal.engine.checkpoint import read_latest
-from rehearsal.engine.crypter import Crypter, crypter_for, passphrase_from_environment
+from rehearsal.engine.crypter import new_salt, verify
 from rehearsal.engine.errors import EngineError
 from rehearsal.engine.lock import locked
 from rehearsal.engine.names import Names
@@ -46,12 +45,11 @@ class Session:
             raise EngineError(f"stack '{session.qualified}' already exists")
         salt = session.settings.salt
         if salt is None:
-            crypter = Crypter.create(passphrase_from_environment())
-            session.settings.set_salt(crypter.salt)
+            salt = new_salt()
+            session.settings.set_salt(salt)
         else:
-            crypter = crypter_for(salt)
-            crypter.verify()
-        create_state(session.state_file, session.qualified, crypter)
+            verify(salt)
+        create_state(session.state_file, session.qualified, salt)
         return session
 
     @property
@@ -68,24 +66,16 @@ class Session:
         """Hold the stack's lock."""
         return locked(self.backend.lock_folder(self.names.stack))
 
-    @functools.cached_property
-    def crypter(self) -> Crypter:
-        """The key to the secrets of the settings, checked against the passphrase."""
+    def check_passphrase(self) -> None:
+        """Raise EngineError where the passphrase is missing or wrong, before anything happens."""
         salt = self.settings.salt
         if salt is None:
             secrets = read_latest(self.state_file).get("secrets_providers") or {}
             if secrets.get("type") != SECRETS_PROVIDER:
                 raise EngineError(f"{self.settings.file} has no `encryptionsalt`, and neither has the state")
             salt = secrets["state"]["salt"]
-        crypter = crypter_for(salt)
-        crypter.verify()
-        return crypter
-
-    def program_config(self) -> tuple[dict[str, str], list[str]]:
-        """Give the configuration for the program: each value as text, and the keys that are secret."""
-        return self.settings.for_program(self.crypter)
+        verify(salt)
 
     def load_state(self, *, writable: bool) -> State:
         """Read the stack's state."""
-        self.crypter  # noqa: B018  a missing or wrong passphrase is an error before anything happens
         return State.load(self.state_file, self.qualified, writable=writable)

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.engine.backend import Backend
 from rehearsal.engine.checkpoint import read_latest
-from rehearsal.engine.crypter import crypter_for
 from rehearsal.engine.errors import EngineError
 from rehearsal.engine.project import Project
-from rehearsal.engine.resource import STACK_TYPE, opened_secrets
-from rehearsal.engine.values import masked, plain
+from rehearsal.engine.resource import STACK_TYPE
 
 if TYPE_CHECKING:
     from rehearsal.engine.cli import Arguments
@@ -23,9 +21,7 @@ def stack_output(args: Arguments) -> None:
     latest = read_latest(backend.state_file(backend.require(args.stack)))
     resources = latest.get("resources") or []
     stack: dict[str, Any] = next((each for each in resources if each["type"] == STACK_TYPE), {})
-    crypter = crypter_for(latest["secrets_providers"]["state"]["salt"]) if args.show_secrets else None
-    outputs = opened_secrets(stack.get("outputs") or {}, crypter)
-    outputs = plain(outputs) if args.show_secrets else masked(outputs)
+    outputs = stack.get("outputs") or {}
     if args.name is not None:
         if args.name not in outputs:
             raise EngineError(f"current stack does not have output property '{args.name}'")

@@ -12,7 +12,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from rehearsal.engine.checkpoint import read_latest, write_atomically
-from rehearsal.engine.crypter import crypter_for
 from rehearsal.engine.errors import EngineError
 from rehearsal.engine.resource import Operation, Resource
 
@@ -20,18 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from rehearsal.engine.crypter import Crypter
-
 SECRETS_PROVIDER = "passphrase"
 
 
 class State:
     """One stack's checkpoint. Without `writable`, changes stay in memory: that is a preview."""
 
-    def __init__(self, file: Path, name: str, crypter: Crypter, *, writable: bool = True) -> None:
+    def __init__(self, file: Path, name: str, salt: str, *, writable: bool = True) -> None:
         self.file = file
         self.name = name
-        self.crypter = crypter
+        self.salt = salt
         self.writable = writable
         self.resources: list[Resource] = []
         self.pending: list[Operation] = []
@@ -40,15 +37,14 @@ class State:
 
     @classmethod
     def load(cls, file: Path, name: str, *, writable: bool = False) -> State:
-        """Read a checkpoint, secrets decrypted."""
+        """Read a checkpoint."""
         latest = read_latest(file)
         secrets = latest.get("secrets_providers") or {}
         if secrets.get("type", SECRETS_PROVIDER) != SECRETS_PROVIDER:
             raise EngineError(f"{file}: secrets of the type {secrets['type']!r}; only {SECRETS_PROVIDER!r} can be read")
-        crypter = crypter_for((secrets.get("state") or {}).get("salt", ""))
-        state = cls(file, name, crypter, writable=writable)
-        state.resources = [Resource.from_json(each, crypter) for each in latest.get("resources") or []]
-        state.pending = [Operation.from_json(each, crypter) for each in latest.get("pending_operations") or []]
+        state = cls(file, name, (secrets.get("state") or {}).get("salt", ""), writable=writable)
+        state.resources = [Resource.from_json(each) for each in latest.get("resources") or []]
+        state.pending = [Operation.from_json(each) for each in latest.get("pending_operations") or []]
         return state
 
     def save(self) -> None:
@@ -58,9 +54,9 @@ class State:
         with self._lock:
             latest = {
                 "manifest": {"time": now(), "magic": "", "version": ""},
-                "secrets_providers": {"type": SECRETS_PROVIDER, "state": {"salt": self.crypter.salt}},
-                "resources": [each.to_json(self.crypter) for each in self.resources],
-                "pending_operations": [each.to_json(self.crypter) for each in self.pending],
+                "secrets_providers": {"type": SECRETS_PROVIDER, "state": {"salt": self.salt}},
+                "resources": [each.to_json() for each in self.resources],
+                "pending_operations": [each.to_json() for each in self.pending],
                 "metadata": {},
             }
             write_atomically(self.file, {"version": 3, "checkpoint": {"stack": self.name, "latest": latest}})
@@ -81,7 +77,7 @@ class State:
             for change in changes:
                 change()
             if operation is not None:
-                self._drop_pending(lambda each: each is operation)
+                self.pending = [each for each in self.pending if each is not operation]
             if write:
                 self.save()
 
@@ -90,8 +86,6 @@ class State:
         with self._lock:
             if instead_of is not None:
                 self.remove(instead_of)
-                if instead_of.urn != new.urn:
-                    self.resources = [each.with_renamed(instead_of.urn, new.urn) for each in self.resources]
             self.resources.insert(self._done, new)
             self._done += 1
 
@@ -117,13 +111,10 @@ class State:
         key = (wanted.urn, wanted.id, wanted.delete)
         return next(i for i, each in enumerate(self.resources) if (each.urn, each.id, each.delete) == key)
 
-    def _drop_pending(self, unwanted: Callable[[Operation], bool]) -> None:
-        self.pending = [each for each in self.pending if not unwanted(each)]
-
-    def forget_interrupted(self, *, creations: bool) -> None:
-        """Drop what an interrupted run left pending; creations only where asked, for their outcome is not known."""
+    def forget_interrupted(self) -> None:
+        """Drop what an interrupted run left pending, but for creations: what came of those is not known."""
         with self._lock:
-            self._drop_pending(lambda each: creations or each.kind != "creating")
+            self.pending = [each for each in self.pending if each.kind == "creating"]
 
     def forget_gone(self) -> None:
         """Drop references to resources that are no longer there, and with them dangling parents."""
@@ -132,13 +123,13 @@ class State:
             self.resources = [each.without_references_beyond(there) for each in self.resources]
 
 
-def create_state(file: Path, name: str, crypter: Crypter) -> None:
+def create_state(file: Path, name: str, salt: str) -> None:
     """Write the empty state of a new stack, and mark the folder as a backend of this layout for the Pulumi CLI."""
     file.parent.mkdir(parents=True, exist_ok=True)
     meta = file.parents[2] / "meta.yaml"
     if not meta.exists():
         meta.write_text("version: 1\n")
-    State(file, name, crypter).save()
+    State(file, name, salt).save()
 
 
 def now() -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from rehearsal.engine.errors import EngineError, Stopped
 from rehearsal.engine.plugin import PartlyCreated
 from rehearsal.engine.state import touched
-from rehearsal.engine.values import mark_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from rehearsal.engine.provider import Provider
     from rehearsal.engine.resource import Resource
     from rehearsal.engine.state import State
-    from rehearsal.engine.values import Properties
+    from rehearsal.engine.wire import Properties
 
 Changes = list["Callable[[], object]"]
 
@@ -117,12 +116,11 @@ class Steps:
         self.display.end(op, resource, detail)
 
     def keep(self, new: Resource, old: Resource) -> Resource:
-        """Nothing to do for the provider; options such as `protect` may have changed."""
+        """Nothing to do for the provider; options such as `retain_on_delete` may have changed."""
         kept = dataclasses.replace(new, id=old.id, outputs=old.outputs, created=old.created, modified=old.modified)
-        kept = dataclasses.replace(kept, outputs=mark_secrets(kept.outputs, kept.additional_secret_outputs))
         changes: Changes = [functools.partial(self.state.place, kept, instead_of=old)]
         self.state.end(None, changes, write=kept != old)
-        self.display.end(SAME, kept, "[diff: ~protect]" if kept.protect != old.protect else "")
+        self.display.end(SAME, kept)
         return kept
 
     def create(
@@ -188,7 +186,7 @@ def _made(new: Resource, ident: str, outputs: Properties, error: PartlyCreated |
     made = dataclasses.replace(
         new,
         id=ident,
-        outputs=mark_secrets(outputs, new.additional_secret_outputs),
+        outputs=outputs,
         init_errors=error.reasons if error else (),
     )
     return touched(made, new if new.created else None)

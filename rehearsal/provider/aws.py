@@ -133,10 +133,6 @@ class Aws:
             raise Gone(f"operation error EC2: {operation}: nothing found for {params}", "NotFound")
         return records[0]
 
-    def arn(self, service: str, path: str) -> str:
-        """Return the name of a thing in this account and region; the answers of EC2 leave it out."""
-        return f"arn:aws:{service}:{self.settings.region}:{self.connection.account_id}:{path}"
-
     def _tries(self, seconds: float) -> Iterator[None]:
         deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE_S
         yield
@@ -151,16 +147,10 @@ def _new_client(settings: Settings, service: str) -> Any:
     from boto3.session import Session  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
 
-    session = Session(
-        aws_access_key_id=settings.access_key,
-        aws_secret_access_key=settings.secret_key,
-        aws_session_token=settings.token,
-        profile_name=settings.profile,
-        region_name=settings.region,
-    )
+    session = Session(profile_name=settings.profile, region_name=settings.region)
     retries = {"mode": "standard", "total_max_attempts": settings.max_attempts}
     config = Config(retries=retries, max_pool_connections=_CONNECTIONS)
-    return session.client(service, endpoint_url=settings.endpoints.get(service), config=config)
+    return session.client(service, config=config)
 
 
 class _explained:  # noqa: N801 - reads as the context manager it is

@@ -1,4 +1,4 @@
-"""Check: inputs made whole (defaults, names, tags), or every reason why they cannot stand."""
+"""Check: inputs made whole (names, tags), or every reason why they cannot stand."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import hashlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.engine.wire import UNKNOWN, has_unknown
 from rehearsal.provider.compare import DEFAULTS
 from rehearsal.provider.tags import all_tags
-from rehearsal.provider.wire import UNKNOWN, has_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rehearsal.provider.model import Field, Kind, Problem
+    from rehearsal.provider.model import Field, Kind
     from rehearsal.provider.wire import Values
+
+Problem = tuple[str, str]
+"""A property's path and what is wrong with it."""
 
 _TAIL = 7
 """Random characters behind an automatic name, as many as the official provider takes."""
@@ -40,19 +43,11 @@ def check(request: Request) -> tuple[Values, list[Problem]]:
     given = {name: value for name, value in request.news.items() if name not in (DEFAULTS, "tagsAll")}
     inputs, problems = _checked(request.kind.fields, given, "")
     _fill_in(request, inputs)
-    if not problems:
-        problems = list(_missing(request.kind.fields, inputs, ""))
-    if not problems and not has_unknown({name: value for name, value in inputs.items() if name != "tagsAll"}):
-        problems = list(request.kind.problems(inputs))
-    return inputs, problems
+    return inputs, problems or list(_missing(request.kind.fields, inputs, ""))
 
 
 def _fill_in(request: Request, inputs: Values) -> None:
     kind, filled = request.kind, []
-    for name, field in kind.fields.items():
-        if field.default is not None and name not in inputs:
-            inputs[name] = field.default
-            filled.append(name)
     if kind.auto_name and not inputs.get(kind.auto_name):
         kept = request.olds.get(kind.auto_name) if kind.auto_name in request.olds.get(DEFAULTS, ()) else None
         inputs[kind.auto_name] = kept or _automatic_name(request)
@@ -62,7 +57,7 @@ def _fill_in(request: Request, inputs: Values) -> None:
         carried = UNKNOWN if own == UNKNOWN else all_tags(own, request.default_tags)
         if carried:
             inputs["tagsAll"] = carried
-    inputs[DEFAULTS] = sorted(filled)
+    inputs[DEFAULTS] = filled
 
 
 def _automatic_name(request: Request) -> str:

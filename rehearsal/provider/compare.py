@@ -6,8 +6,8 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.engine.wire import UNKNOWN
 from rehearsal.provider.model import Fate, Field
-from rehearsal.provider.wire import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -39,7 +39,7 @@ def changes(kind: Kind, old: Values, new: Values, ignored: Iterable[str] = ()) -
     """Return how the inputs `new` differ from `old`, less what lies under an ignored path."""
     ignored = tuple(ignored)
     return [
-        dataclasses.replace(change, replaces=change.replaces or kind.fields[change.property].replaces_if(old, new))
+        change
         for change in _differences(kind.fields, old, new, "", replaces=False)
         if not any(re.match(re.escape(path) + r"([.\[]|$)", change.path) for path in ignored)
     ]
@@ -57,7 +57,7 @@ def drift(fields: Mapping[str, Field], inputs: Values, live: Values, *, adopt: b
         if name not in live or (_unset(mine) and _unset(theirs)):
             value = mine
         elif mine is None:
-            value = theirs if adopt or (not field.computed and theirs != field.default) else None
+            value = theirs if adopt or not field.computed else None
             value = drift(field.fields, {}, value, adopt=True) if field.fields and isinstance(value, dict) else value
         elif field.fields and isinstance(mine, dict) and isinstance(theirs, dict):
             value = drift(field.fields, mine, theirs)

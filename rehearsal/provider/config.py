@@ -1,4 +1,4 @@
-"""The provider's own configuration: region, credentials, endpoints, retries, default tags."""
+"""The provider's own configuration: region, profile, retries, default tags."""
 
 from __future__ import annotations
 
@@ -6,24 +6,16 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.provider.wire import UNKNOWN
+from rehearsal.engine.wire import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rehearsal.provider.wire import Values
 
-_TEXT = ("region", "profile", "accessKey", "secretKey", "token")
-_JSON = (
-    "endpoints",
-    "defaultTags",
-    "maxRetries",
-    "skipCredentialsValidation",
-    "skipMetadataApiCheck",
-    "skipRegionValidation",
-    "skipRequestingAccountId",
-)
-"""Not text, and therefore JSON text on the wire. The skip flags need nothing here, where nothing is validated."""
+_TEXT = ("region", "profile")
+_JSON = ("defaultTags", "maxRetries", "skipCredentialsValidation", "skipRegionValidation")
+"""Not text, and therefore JSON text on the wire. The SDK sets the skip flags unasked; nothing is validated here."""
 _ENGINES_OWN = ("version", "pluginDownloadURL", "__internal", "__defaults")
 REGION_MISSING = "no region: set `aws:region`, the provider's `region`, or AWS_REGION"
 
@@ -34,11 +26,6 @@ class Settings:
 
     region: str
     profile: str | None = None
-    access_key: str | None = None
-    secret_key: str | None = None
-    token: str | None = None
-    endpoints: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Service name (`ec2`) to address; a service without one takes AWS_ENDPOINT_URL, else AWS's own."""
     default_tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
     max_attempts: int = 25
     """Times that a request is sent in all before its error stands; 25 is the official provider's own figure."""
@@ -63,15 +50,10 @@ def problems(values: Values, env: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def settings(values: Values, env: Mapping[str, str]) -> Settings:
     """Return the settings in `values`, which have no problems."""
-    endpoints = [part for part in _decoded(values.get("endpoints")) or [] if isinstance(part, dict)]
     retries = _decoded(values.get("maxRetries"))
     return Settings(
         region=values.get("region") or _region(env) or "",
         profile=values.get("profile"),
-        access_key=values.get("accessKey"),
-        secret_key=values.get("secretKey"),
-        token=values.get("token"),
-        endpoints={service: address for part in endpoints for service, address in part.items() if address},
         default_tags=(_decoded(values.get("defaultTags")) or {}).get("tags") or {},
         max_attempts=Settings.max_attempts if retries is None else max(1, int(retries)),
     )

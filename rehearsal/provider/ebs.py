@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.provider.model import Fate, Field, Item, Kind, answer, request
 from rehearsal.provider.power import stop
 from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
-from rehearsal.provider.validate import between, one_of
+from rehearsal.provider.validate import between
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rehearsal.provider.aws import Aws
-    from rehearsal.provider.model import Problem
     from rehearsal.provider.wire import Values
 
-TYPES = ("standard", "io1", "io2", "gp2", "sc1", "st1", "gp3")
 _SETTLE_S = 300.0
 _SNAPSHOT_S = 600.0
-_NEEDS_IOPS = ("io1", "io2")
-_TAKES_IOPS = (*_NEEDS_IOPS, "gp3")
 
 
 def describe_volume(aws: Aws, volume_id: str) -> dict[str, Any]:
@@ -30,7 +24,7 @@ def describe_volume(aws: Aws, volume_id: str) -> dict[str, Any]:
 
 
 def modify_volume(aws: Aws, volume_id: str, wanted: dict[str, Any]) -> None:
-    """Change size, type or performance, and wait until the new figures hold; `wanted` is as ModifyVolume takes it."""
+    """Change size or type, and wait until the new figures hold; `wanted` is as ModifyVolume takes it."""
     aws.ec2("ModifyVolume", VolumeId=volume_id, **wanted)
     aws.until(
         f"EBS volume {volume_id} to be modified",
@@ -43,7 +37,7 @@ def modify_volume(aws: Aws, volume_id: str, wanted: dict[str, Any]) -> None:
 
 
 def _create_volume(aws: Aws, inputs: Values) -> str:
-    params = request(inputs, "availabilityZone", "size", "iops", "throughput", "encrypted", "kmsKeyId", "snapshotId")
+    params = request(inputs, "availabilityZone", "size", "encrypted", "snapshotId")
     if inputs.get("type"):
         params["VolumeType"] = inputs["type"]
     volume_id: str = aws.ec2("CreateVolume", **params, **at_creation(inputs, "volume"))["VolumeId"]
@@ -56,24 +50,19 @@ def _settle_volume(aws: Aws, item: Item) -> None:
 
 def _read_volume(aws: Aws, item: Item) -> Values:
     volume = describe_volume(aws, item.id)
-    names = ("availabilityZone", "size", "iops", "throughput", "encrypted", "kmsKeyId", "snapshotId")
     return {
-        **answer(volume, *names),
+        **answer(volume, "availabilityZone", "size", "encrypted", "snapshotId"),
         "type": volume["VolumeType"],
-        "createTime": volume["CreateTime"].isoformat(),
-        "arn": aws.arn("ec2", f"volume/{item.id}"),
         **as_read(volume.get("Tags"), aws, item),
     }
 
 
 def _modify(aws: Aws, item: Item) -> None:
-    names = ("size", "type", "iops", "throughput")
-    changed = {name: item.values[name] for name in names if item.values.get(name) not in (None, item.before.get(name))}
-    wanted = request(changed, "size", "iops", "throughput")
+    changed = {name: item.values[name] for name in ("size", "type") if item.values.get(name) != item.before.get(name)}
+    wanted = request(changed, "size")
     if "type" in changed:
         wanted["VolumeType"] = changed["type"]
-    if wanted:
-        modify_volume(aws, item.id, wanted)
+    modify_volume(aws, item.id, wanted)
 
 
 def _delete_volume(aws: Aws, item: Item) -> None:
@@ -86,18 +75,6 @@ def _delete_volume(aws: Aws, item: Item) -> None:
 def _is_complete(aws: Aws, snapshot_id: str) -> bool:
     state = aws.described("DescribeSnapshots", "Snapshots", SnapshotIds=[snapshot_id])["State"]
     return bool(state == "completed")
-
-
-def _volume_problems(inputs: Values) -> Iterator[Problem]:
-    if "size" not in inputs and "snapshotId" not in inputs:
-        yield "size", "one of `size,snapshotId` must be specified"
-    kind = inputs.get("type")
-    if kind in _NEEDS_IOPS and "iops" not in inputs:
-        yield "iops", f"'iops' must be set when 'type' is '{kind}'"
-    if kind and kind not in _TAKES_IOPS and "iops" in inputs:
-        yield "iops", f"'iops' must not be set when 'type' is '{kind}'"
-    if kind and kind != "gp3" and "throughput" in inputs:
-        yield "throughput", f"'throughput' must not be set when 'type' is '{kind}'"
 
 
 def _attach(aws: Aws, inputs: Values) -> str:
@@ -141,9 +118,8 @@ def _detach(aws: Aws, item: Item) -> None:
         return
     if item.values.get("stopInstanceBeforeDetaching"):
         stop(aws, item.values["instanceId"])
-    force = {"Force": True} if item.values.get("forceDetach") else {}
     where = {"InstanceId": item.values["instanceId"], "Device": item.values["deviceName"]}
-    aws.ec2("DetachVolume", VolumeId=item.values["volumeId"], **where, **force)
+    aws.ec2("DetachVolume", VolumeId=item.values["volumeId"], **where)
 
 
 KINDS = {
@@ -152,17 +128,13 @@ KINDS = {
         fields={
             "availabilityZone": Field(required=True, on_change=Fate.REPLACE),
             "size": Field(type=int, computed=True, on_change=_modify, why_not=between(1, 65536)),
-            "type": Field(computed=True, on_change=_modify, why_not=one_of(*TYPES)),
-            "iops": Field(type=int, computed=True, on_change=_modify),
-            "throughput": Field(type=int, computed=True, on_change=_modify, why_not=between(125, 2000)),
+            "type": Field(computed=True, on_change=_modify),
             "encrypted": Field(type=bool, computed=True, on_change=Fate.REPLACE),
-            "kmsKeyId": Field(computed=True, on_change=Fate.REPLACE),
             "snapshotId": Field(computed=True, on_change=Fate.REPLACE),
-            "finalSnapshot": Field(type=bool, default=False, on_change=Fate.RECORD),
+            "finalSnapshot": Field(type=bool, on_change=Fate.RECORD),
             **tag_fields(retag_ec2),
         },
-        outputs=("arn", "createTime", *OUTPUTS),
-        problems=_volume_problems,
+        outputs=OUTPUTS,
         create=_create_volume,
         settle=_settle_volume,
         read=_read_volume,
@@ -174,7 +146,6 @@ KINDS = {
             "deviceName": Field(required=True, on_change=Fate.REPLACE),
             "instanceId": Field(required=True, on_change=Fate.REPLACE),
             "volumeId": Field(required=True, on_change=Fate.REPLACE),
-            "forceDetach": Field(type=bool, on_change=Fate.RECORD),
             "skipDestroy": Field(type=bool, on_change=Fate.RECORD),
             "stopInstanceBeforeDetaching": Field(type=bool, on_change=Fate.RECORD),
         },

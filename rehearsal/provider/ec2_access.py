@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.provider.model import Fate, Field, Item, Kind, answer, request
-from rehearsal.provider.query import where
+from rehearsal.provider.model import Fate, Field, Item, Kind, answer, request, where
 from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
-from rehearsal.provider.validate import matches
 
 if TYPE_CHECKING:
     from rehearsal.provider.aws import Aws
@@ -40,17 +38,10 @@ def _close(aws: Aws, group_id: str) -> None:
 def _read_group(aws: Aws, item: Item) -> Values:
     group = _group(aws, item.id)
     return {
-        **answer(group, "description", "vpcId", "ownerId"),
+        **answer(group, "description", "vpcId"),
         "name": group["GroupName"],
-        "arn": aws.arn("ec2", f"security-group/{item.id}"),
         **as_read(group.get("Tags"), aws, item),
     }
-
-
-def _delete_group(aws: Aws, item: Item) -> None:
-    if item.values.get("revokeRulesOnDelete"):
-        _close(aws, item.id)
-    aws.ec2("DeleteSecurityGroup", GroupId=item.id)
 
 
 def _find_default_group(aws: Aws, inputs: Values) -> str:
@@ -91,9 +82,7 @@ def _import_key(aws: Aws, inputs: Values) -> str:
 def _read_key(aws: Aws, item: Item) -> Values:
     pair = aws.described("DescribeKeyPairs", "KeyPairs", KeyNames=[item.id], IncludePublicKey=True)
     return {
-        **answer(pair, "keyName", "keyPairId", "keyType"),
-        "fingerprint": pair["KeyFingerprint"],
-        "arn": aws.arn("ec2", f"key-pair/{item.id}"),
+        **answer(pair, "keyName"),
         **({"publicKey": pair["PublicKey"]} if pair.get("PublicKey") else {}),
         **as_read(pair.get("Tags"), aws, item),
     }
@@ -109,44 +98,35 @@ def _retag_key(aws: Aws, item: Item) -> None:
     retag_ec2(aws, Item(pair["KeyPairId"], item.values))
 
 
-_GROUP_NAME = matches(r"(?!sg-).{1,255}", "a security group's name: 1 to 255 characters that do not begin with sg-")
+def _only_empties(rules: list[Any]) -> str | None:
+    return "the stand-in provider only empties a default security group: give []" if rules else None
+
 
 KINDS = {
     "aws:ec2/securityGroup:SecurityGroup": Kind(
         noun="EC2 Security Group",
         fields={
-            "name": Field(on_change=Fate.REPLACE, why_not=_GROUP_NAME),
-            "description": Field(
-                default="Managed by Pulumi",
-                on_change=Fate.REPLACE,
-                why_not=matches(r"[^<>]{1,255}", "a description of 1 to 255 characters without < and >"),
-            ),
-            "vpcId": Field(computed=True, on_change=Fate.REPLACE),
-            "revokeRulesOnDelete": Field(type=bool, default=False, on_change=Fate.RECORD),
+            "name": Field(on_change=Fate.REPLACE),
+            "description": Field(required=True, on_change=Fate.REPLACE),
+            "vpcId": Field(required=True, on_change=Fate.REPLACE),
             **_TAGS,
         },
-        outputs=("arn", "ownerId", *OUTPUTS),
+        outputs=OUTPUTS,
         auto_name="name",
         create=_create_group,
         settle=lambda aws, item: _close(aws, item.id),
         read=_read_group,
-        delete=_delete_group,
+        delete=lambda aws, item: aws.ec2("DeleteSecurityGroup", GroupId=item.id),
     ),
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": Kind(
         noun="EC2 Default Security Group",
         fields={
             "vpcId": Field(required=True, on_change=Fate.REPLACE),
-            "ingress": Field(type=list, computed=True, on_change=_adopt_default_group),
-            "egress": Field(type=list, computed=True, on_change=_adopt_default_group),
-            "revokeRulesOnDelete": Field(type=bool, default=False, on_change=Fate.RECORD),
+            "ingress": Field(type=list, computed=True, on_change=_adopt_default_group, why_not=_only_empties),
+            "egress": Field(type=list, computed=True, on_change=_adopt_default_group, why_not=_only_empties),
             **_TAGS,
         },
-        outputs=("arn", "description", "name", "ownerId", *OUTPUTS),
-        problems=lambda inputs: [
-            (side, "the stand-in provider only empties a default security group: give []")
-            for side in ("ingress", "egress")
-            if inputs.get(side)
-        ],
+        outputs=("description", "name", *OUTPUTS),
         create=_find_default_group,
         settle=_adopt_default_group,
         read=_read_default_group,
@@ -160,7 +140,7 @@ KINDS = {
             "publicKey": Field(required=True, on_change=Fate.REPLACE, same=_same_key),
             **tag_fields(_retag_key),
         },
-        outputs=("arn", "fingerprint", "keyPairId", "keyType", *OUTPUTS),
+        outputs=OUTPUTS,
         auto_name="keyName",
         create=_import_key,
         read=_read_key,

@@ -6,14 +6,11 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.aws import AwsError
-from rehearsal.provider.ebs import TYPES
 from rehearsal.provider.instance_changes import (
     PROFILE_S,
     change_root,
     regroup,
     reshape,
-    retag_root,
-    set_flag,
     set_metadata_options,
     set_profile,
     set_shutdown_behavior,
@@ -23,13 +20,11 @@ from rehearsal.provider.instance_view import METADATA, ROOT, SPOT, read_instance
 from rehearsal.provider.model import Fate, Field, Kind, request
 from rehearsal.provider.power import OVER, await_state, describe_instance
 from rehearsal.provider.tags import OUTPUTS, retag_ec2, specifications, tag_fields
-from rehearsal.provider.validate import base64_text, between, one_of, same_amount, same_set
+from rehearsal.provider.validate import between, one_of, same_amount, same_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rehearsal.provider.aws import Aws
-    from rehearsal.provider.model import Item, Problem
+    from rehearsal.provider.model import Item
     from rehearsal.provider.wire import Values
 
 _LAUNCH_S = 600.0
@@ -56,10 +51,8 @@ def _create(aws: Aws, inputs: Values) -> str:
 
 
 def _launch(aws: Aws, inputs: Values) -> dict[str, Any]:
-    names = ("instanceType", "keyName", "instanceInitiatedShutdownBehavior", "disableApiTermination", "disableApiStop")
+    names = ("instanceType", "keyName", "instanceInitiatedShutdownBehavior")
     params = {"ImageId": inputs["ami"], **request(inputs, *names), **_network(inputs), **_tags(aws, inputs)}
-    if inputs.get("availabilityZone"):
-        params["Placement"] = {"AvailabilityZone": inputs["availabilityZone"]}
     if inputs.get("userDataBase64"):
         params["UserData"] = base64.b64decode(inputs["userDataBase64"])
     if inputs.get("iamInstanceProfile"):
@@ -68,7 +61,7 @@ def _launch(aws: Aws, inputs: Values) -> dict[str, Any]:
         params["MetadataOptions"] = request(inputs["metadataOptions"], *METADATA)
     if inputs.get("rootBlockDevice"):
         image = aws.described("DescribeImages", "Images", ImageIds=[inputs["ami"]])
-        ebs = request(inputs["rootBlockDevice"], *ROOT, "deleteOnTermination", "kmsKeyId")
+        ebs = request(inputs["rootBlockDevice"], *ROOT, "deleteOnTermination")
         params["BlockDeviceMappings"] = [{"DeviceName": image["RootDeviceName"], "Ebs": ebs}]
     market = inputs.get("instanceMarketOptions")
     if market:
@@ -81,36 +74,21 @@ def _launch(aws: Aws, inputs: Values) -> dict[str, Any]:
 def _network(inputs: Values) -> dict[str, Any]:
     """Return where the instance is plugged in; a word on its public address moves all of it to an interface."""
     public = inputs.get("associatePublicIpAddress")
+    groups = inputs.get("vpcSecurityGroupIds")
     if public is None:
-        groups = inputs.get("vpcSecurityGroupIds")
-        return {**request(inputs, "subnetId", "privateIp"), **({"SecurityGroupIds": groups} if groups else {})}
+        return {**request(inputs, "subnetId"), **({"SecurityGroupIds": groups} if groups else {})}
     interface = {"DeviceIndex": 0, "AssociatePublicIpAddress": public, **request(inputs, "subnetId")}
-    if inputs.get("vpcSecurityGroupIds"):
-        interface["Groups"] = inputs["vpcSecurityGroupIds"]
-    if inputs.get("privateIp"):
-        interface["PrivateIpAddress"] = inputs["privateIp"]
-    return {"NetworkInterfaces": [interface]}
+    return {"NetworkInterfaces": [{**interface, **({"Groups": groups} if groups else {})}]}
 
 
 def _tags(aws: Aws, inputs: Values) -> dict[str, Any]:
     return specifications({"instance": inputs.get("tagsAll") or {}, "volume": volume_tags(aws, inputs)})
 
 
-def _problems(inputs: Values) -> Iterator[Problem]:
-    if "volumeTags" in inputs and "tags" in inputs.get("rootBlockDevice", {}):
-        yield "volumeTags", '"volumeTags" conflicts with "rootBlockDevice.tags"'
-    hops = inputs.get("metadataOptions", {})
-    if hops.get("httpTokens") == "required" and hops.get("httpEndpoint") == "disabled":
-        yield "metadataOptions.httpTokens", "cannot be required of an endpoint that is disabled"
-
-
 def _delete(aws: Aws, item: Item) -> None:
     if describe_instance(aws, item.id)["State"]["Name"] in OVER:
         await_state(aws, item.id, "terminated", seconds=_TERMINATE_S)
         return
-    if item.values.get("forceDestroy"):
-        for name in ("disableApiTermination", "disableApiStop"):
-            aws.ec2("ModifyInstanceAttribute", InstanceId=item.id, **request({name: {"Value": False}}, name))
     aws.ec2("TerminateInstances", InstanceIds=[item.id])
     spot_request = item.values.get("spotInstanceRequestId")
     if spot_request:
@@ -125,12 +103,9 @@ _ROOT_DEVICE = Field(
     outputs=("volumeId", "deviceName"),
     fields={
         "volumeSize": Field(type=int, computed=True, on_change=change_root, why_not=between(1, 16384)),
-        "volumeType": Field(computed=True, on_change=change_root, why_not=one_of(*TYPES)),
-        "iops": Field(type=int, computed=True, on_change=change_root),
-        "throughput": Field(type=int, computed=True, on_change=change_root, why_not=between(125, 2000)),
+        "volumeType": Field(computed=True, on_change=change_root),
         "encrypted": Field(type=bool, computed=True, on_change=Fate.REPLACE),
-        "kmsKeyId": Field(computed=True, on_change=Fate.REPLACE),
-        "deleteOnTermination": Field(type=bool, default=True, on_change=change_root),
+        "deleteOnTermination": Field(type=bool, computed=True, on_change=change_root),
         "tags": Field(type=dict, on_change=change_root),
     },
 )
@@ -143,9 +118,6 @@ _METADATA_OPTIONS = Field(
         "httpTokens": Field(computed=True, on_change=set_metadata_options, why_not=one_of("optional", "required")),
         "httpPutResponseHopLimit": Field(
             type=int, computed=True, on_change=set_metadata_options, why_not=between(1, 64)
-        ),
-        "instanceMetadataTags": Field(
-            computed=True, on_change=set_metadata_options, why_not=one_of("enabled", "disabled")
         ),
     },
 )
@@ -172,43 +144,28 @@ _MARKET_OPTIONS = Field(
 )
 
 
-def _replaces_for_user_data(_: Values, new: Values) -> bool:
-    return bool(new.get("userDataReplaceOnChange"))
-
-
 KINDS = {
     "aws:ec2/instance:Instance": Kind(
         noun="EC2 Instance",
         fields={
             "ami": Field(required=True, on_change=Fate.REPLACE),
             "instanceType": Field(required=True, on_change=reshape),
-            "availabilityZone": Field(computed=True, on_change=Fate.REPLACE),
             "subnetId": Field(computed=True, on_change=Fate.REPLACE),
-            "privateIp": Field(computed=True, on_change=Fate.REPLACE),
             "associatePublicIpAddress": Field(type=bool, computed=True, on_change=Fate.REPLACE),
             "vpcSecurityGroupIds": Field(type=list, computed=True, same=same_set, on_change=regroup),
             "keyName": Field(computed=True, on_change=Fate.REPLACE),
             "iamInstanceProfile": Field(on_change=set_profile),
-            "userDataBase64": Field(on_change=reshape, why_not=base64_text, replaces_if=_replaces_for_user_data),
-            "userDataReplaceOnChange": Field(type=bool, default=False, on_change=Fate.RECORD),
+            "userDataBase64": Field(on_change=reshape),
             "metadataOptions": _METADATA_OPTIONS,
             "rootBlockDevice": _ROOT_DEVICE,
             "instanceMarketOptions": _MARKET_OPTIONS,
             "instanceInitiatedShutdownBehavior": Field(
                 computed=True, on_change=set_shutdown_behavior, why_not=one_of("stop", "terminate")
             ),
-            "disableApiTermination": Field(type=bool, computed=True, on_change=set_flag("disableApiTermination")),
-            "disableApiStop": Field(type=bool, computed=True, on_change=set_flag("disableApiStop")),
-            "forceDestroy": Field(type=bool, default=False, on_change=Fate.RECORD),
-            "volumeTags": Field(type=dict, on_change=retag_root),
             **tag_fields(retag_ec2),
         },
-        outputs=(
-            *("arn", "instanceLifecycle", "instanceState", "primaryNetworkInterfaceId", "privateDns", "publicDns"),
-            *("publicIp", "spotInstanceRequestId", *OUTPUTS),
-        ),
-        unsettled_by=dict.fromkeys(("instanceType", "userDataBase64"), ("publicIp", "publicDns", "instanceState")),
-        problems=_problems,
+        outputs=("availabilityZone", "instanceState", "publicIp", "spotInstanceRequestId", *OUTPUTS),
+        unsettled_by=dict.fromkeys(("instanceType", "userDataBase64"), ("publicIp", "instanceState")),
         create=_create,
         settle=lambda aws, item: await_state(aws, item.id, "running", seconds=_LAUNCH_S),
         read=read_instance,

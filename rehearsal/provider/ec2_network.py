@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.model import Fate, Field, Kind, answer, request
-from rehearsal.provider.query import where
 from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
-from rehearsal.provider.validate import cidr, one_of
+from rehearsal.provider.validate import cidr
 
 if TYPE_CHECKING:
     from rehearsal.provider.aws import Aws
@@ -24,8 +23,7 @@ def _vpc(aws: Aws, vpc_id: str) -> dict[str, Any]:
 
 
 def _create_vpc(aws: Aws, inputs: Values) -> str:
-    params = {**request(inputs, "cidrBlock", "instanceTenancy"), **at_creation(inputs, "vpc")}
-    vpc_id: str = aws.ec2("CreateVpc", **params)["Vpc"]["VpcId"]
+    vpc_id: str = aws.ec2("CreateVpc", **request(inputs, "cidrBlock"), **at_creation(inputs, "vpc"))["Vpc"]["VpcId"]
     return vpc_id
 
 
@@ -41,31 +39,13 @@ def _set_dns(aws: Aws, item: Item) -> None:
             aws.ec2("ModifyVpcAttribute", VpcId=item.id, **request({name: {"Value": item.values[name]}}, name))
 
 
-def _set_tenancy(aws: Aws, item: Item) -> None:
-    aws.ec2("ModifyVpcTenancy", VpcId=item.id, InstanceTenancy=item.values["instanceTenancy"])
-
-
 def _read_vpc(aws: Aws, item: Item) -> Values:
     vpc = _vpc(aws, item.id)
     dns = {
         name: aws.ec2("DescribeVpcAttribute", VpcId=item.id, Attribute=name)[name[0].upper() + name[1:]]["Value"]
         for name in _DNS
     }
-    main = where(vpc_id=item.id, **{"association.main": "true"})
-    tables = aws.ec2("DescribeRouteTables", **main)["RouteTables"]
-    groups = aws.ec2("DescribeSecurityGroups", **where(vpc_id=item.id, group_name="default"))["SecurityGroups"]
-    lists = aws.ec2("DescribeNetworkAcls", **where(vpc_id=item.id, default="true"))["NetworkAcls"]
-    table = tables[0]["RouteTableId"] if tables else None
-    return {
-        **answer(vpc, "cidrBlock", "instanceTenancy", "dhcpOptionsId", "ownerId"),
-        **dns,
-        "arn": aws.arn("ec2", f"vpc/{item.id}"),
-        "mainRouteTableId": table,
-        "defaultRouteTableId": table,
-        "defaultSecurityGroupId": groups[0]["GroupId"] if groups else None,
-        "defaultNetworkAclId": lists[0]["NetworkAclId"] if lists else None,
-        **as_read(vpc.get("Tags"), aws, item),
-    }
+    return {**answer(vpc, "cidrBlock"), **dns, **as_read(vpc.get("Tags"), aws, item)}
 
 
 def _subnet(aws: Aws, subnet_id: str) -> dict[str, Any]:
@@ -91,10 +71,8 @@ def _set_public_addresses(aws: Aws, item: Item) -> None:
 
 def _read_subnet(aws: Aws, item: Item) -> Values:
     subnet = _subnet(aws, item.id)
-    names = ("vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId", "mapPublicIpOnLaunch", "ownerId")
     return {
-        **answer(subnet, *names),
-        "arn": subnet.get("SubnetArn") or aws.arn("ec2", f"subnet/{item.id}"),
+        **answer(subnet, "vpcId", "cidrBlock", "availabilityZone", "mapPublicIpOnLaunch"),
         **as_read(subnet.get("Tags"), aws, item),
     }
 
@@ -133,12 +111,7 @@ def _attached(aws: Aws, gateway_id: str) -> list[str]:
 def _read_gateway(aws: Aws, item: Item) -> Values:
     found = _gateway(aws, item.id)
     attachments = found.get("Attachments") or [{}]
-    return {
-        **answer(found, "ownerId"),
-        "vpcId": attachments[0].get("VpcId"),
-        "arn": aws.arn("ec2", f"internet-gateway/{item.id}"),
-        **as_read(found.get("Tags"), aws, item),
-    }
+    return {"vpcId": attachments[0].get("VpcId"), **as_read(found.get("Tags"), aws, item)}
 
 
 KINDS = {
@@ -146,20 +119,10 @@ KINDS = {
         noun="EC2 VPC",
         fields={
             "cidrBlock": Field(required=True, on_change=Fate.REPLACE, why_not=cidr(longest=28, shortest=16)),
-            "enableDnsSupport": Field(type=bool, default=True, on_change=_set_dns),
-            "enableDnsHostnames": Field(type=bool, computed=True, on_change=_set_dns),
-            "instanceTenancy": Field(
-                default="default",
-                why_not=one_of("default", "dedicated"),
-                on_change=_set_tenancy,
-                replaces_if=lambda _, new: new.get("instanceTenancy") != "default",
-            ),
+            **dict.fromkeys(_DNS, Field(type=bool, computed=True, on_change=_set_dns)),
             **_TAGS,
         },
-        outputs=(
-            *("arn", "defaultNetworkAclId", "defaultRouteTableId", "defaultSecurityGroupId", "dhcpOptionsId"),
-            *("mainRouteTableId", "ownerId", *OUTPUTS),
-        ),
+        outputs=OUTPUTS,
         create=_create_vpc,
         settle=_settle_vpc,
         read=_read_vpc,
@@ -171,10 +134,10 @@ KINDS = {
             "vpcId": Field(required=True, on_change=Fate.REPLACE),
             "cidrBlock": Field(required=True, on_change=Fate.REPLACE, why_not=cidr(longest=28, shortest=16)),
             "availabilityZone": Field(computed=True, on_change=Fate.REPLACE),
-            "mapPublicIpOnLaunch": Field(type=bool, default=False, on_change=_set_public_addresses),
+            "mapPublicIpOnLaunch": Field(type=bool, computed=True, on_change=_set_public_addresses),
             **_TAGS,
         },
-        outputs=("arn", "availabilityZoneId", "ownerId", *OUTPUTS),
+        outputs=OUTPUTS,
         create=_create_subnet,
         settle=_settle_subnet,
         read=_read_subnet,
@@ -183,7 +146,7 @@ KINDS = {
     "aws:ec2/internetGateway:InternetGateway": Kind(
         noun="EC2 Internet Gateway",
         fields={"vpcId": Field(computed=True, on_change=_attach_gateway), **_TAGS},
-        outputs=("arn", "ownerId", *OUTPUTS),
+        outputs=OUTPUTS,
         create=_create_gateway,
         settle=_attach_gateway,
         read=_read_gateway,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.provider.model import Fate, Field, Kind, answer, request
-from rehearsal.provider.query import where
+from rehearsal.provider.model import Fate, Field, Kind, answer, request, where
 from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
-from rehearsal.provider.validate import cidr, json_document, one_of, same_json, same_set
+from rehearsal.provider.validate import cidr, one_of, same_set
 
 if TYPE_CHECKING:
     from rehearsal.provider.aws import Aws
@@ -31,11 +30,7 @@ def _create_table(aws: Aws, inputs: Values) -> str:
 
 def _read_table(aws: Aws, item: Item) -> Values:
     table = _table(aws, item.id)
-    return {
-        **answer(table, "vpcId", "ownerId"),
-        "arn": aws.arn("ec2", f"route-table/{item.id}"),
-        **as_read(table.get("Tags"), aws, item),
-    }
+    return {**answer(table, "vpcId"), **as_read(table.get("Tags"), aws, item)}
 
 
 def _create_route(aws: Aws, inputs: Values) -> str:
@@ -55,10 +50,7 @@ def _read_route(aws: Aws, item: Item) -> Values | None:
     destination = item.values.get("destinationCidrBlock", destination)
     for route in _table(aws, table_id)["Routes"]:
         if route.get("DestinationCidrBlock") == destination:
-            return {
-                **answer(route, "destinationCidrBlock", "gatewayId", "origin", "state"),
-                "routeTableId": table_id,
-            }
+            return {**answer(route, "destinationCidrBlock", "gatewayId"), "routeTableId": table_id}
     return None
 
 
@@ -103,8 +95,6 @@ def _dissociate(aws: Aws, item: Item) -> None:
 
 def _create_endpoint(aws: Aws, inputs: Values) -> str:
     params = request(inputs, "vpcId", "serviceName", "vpcEndpointType", "routeTableIds")
-    if inputs.get("policy"):
-        params["PolicyDocument"] = inputs["policy"]
     made = aws.ec2("CreateVpcEndpoint", **params, **at_creation(inputs, "vpc-endpoint"))["VpcEndpoint"]
     endpoint_id: str = made["VpcEndpointId"]
     return endpoint_id
@@ -122,14 +112,8 @@ def _read_endpoint(aws: Aws, item: Item) -> Values | None:
     endpoint = _endpoint(aws, item.id)
     if endpoint["State"].lower() in ("deleted", "deleting"):
         return None
-    names = ("vpcId", "serviceName", "vpcEndpointType", "routeTableIds", "state", "ownerId", "requesterManaged")
-    lists = aws.ec2("DescribePrefixLists", **where(prefix_list_name=endpoint["ServiceName"]))["PrefixLists"]
     return {
-        **answer(endpoint, *names),
-        "policy": endpoint.get("PolicyDocument"),
-        "prefixListId": lists[0]["PrefixListId"] if lists else None,
-        "cidrBlocks": lists[0].get("Cidrs", []) if lists else [],
-        "arn": aws.arn("ec2", f"vpc-endpoint/{item.id}"),
+        **answer(endpoint, "vpcId", "serviceName", "vpcEndpointType", "routeTableIds"),
         **as_read(endpoint.get("Tags"), aws, item),
     }
 
@@ -139,8 +123,6 @@ def _change_endpoint(aws: Aws, item: Item) -> None:
     params: dict[str, Any] = {"AddRouteTableIds": sorted(wanted - present)} if wanted - present else {}
     if present - wanted:
         params["RemoveRouteTableIds"] = sorted(present - wanted)
-    if item.values.get("policy") and item.values["policy"] != item.before.get("policy"):
-        params["PolicyDocument"] = item.values["policy"]
     aws.ec2("ModifyVpcEndpoint", VpcEndpointId=item.id, **params)
 
 
@@ -152,7 +134,7 @@ KINDS = {
     "aws:ec2/routeTable:RouteTable": Kind(
         noun="EC2 Route Table",
         fields={"vpcId": Field(required=True, on_change=Fate.REPLACE), **_TAGS},
-        outputs=("arn", "ownerId", *OUTPUTS),
+        outputs=OUTPUTS,
         create=_create_table,
         read=_read_table,
         delete=lambda aws, item: aws.ec2("DeleteRouteTable", RouteTableId=item.id),
@@ -164,7 +146,6 @@ KINDS = {
             "destinationCidrBlock": Field(required=True, on_change=Fate.REPLACE, why_not=cidr()),
             "gatewayId": Field(required=True, on_change=_redirect),
         },
-        outputs=("origin", "state"),
         create=_create_route,
         read=_read_route,
         delete=_delete_route,
@@ -184,12 +165,11 @@ KINDS = {
         fields={
             "vpcId": Field(required=True, on_change=Fate.REPLACE),
             "serviceName": Field(required=True, on_change=Fate.REPLACE),
-            "vpcEndpointType": Field(default="Gateway", on_change=Fate.REPLACE, why_not=one_of("Gateway")),
+            "vpcEndpointType": Field(required=True, on_change=Fate.REPLACE, why_not=one_of("Gateway")),
             "routeTableIds": Field(type=list, computed=True, same=same_set, on_change=_change_endpoint),
-            "policy": Field(computed=True, why_not=json_document, same=same_json, on_change=_change_endpoint),
             **_TAGS,
         },
-        outputs=("arn", "cidrBlocks", "ownerId", "prefixListId", "requesterManaged", "state", *OUTPUTS),
+        outputs=OUTPUTS,
         create=_create_endpoint,
         settle=_settle_endpoint,
         read=_read_endpoint,

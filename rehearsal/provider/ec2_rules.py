@@ -9,27 +9,15 @@ from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, ta
 from rehearsal.provider.validate import between, cidr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rehearsal.provider.aws import Aws
-    from rehearsal.provider.model import Item, Problem
+    from rehearsal.provider.model import Item
     from rehearsal.provider.wire import Values
-
-_SOURCES = {
-    "cidrIpv4": ("IpRanges", "CidrIp"),
-    "cidrIpv6": ("Ipv6Ranges", "CidrIpv6"),
-    "prefixListId": ("PrefixListIds", "PrefixListId"),
-    "referencedSecurityGroupId": ("UserIdGroupPairs", "GroupId"),
-}
-"""Whom a rule lets through, and where Authorize… wants that said."""
 
 
 def _permission(values: Values) -> dict[str, Any]:
     """Return a rule as Authorize… takes it."""
-    note = {"Description": values["description"]} if values.get("description") else {}
-    source = next(name for name in _SOURCES if values.get(name))
-    listed, key = _SOURCES[source]
-    return {**request(values, "ipProtocol", "fromPort", "toPort"), listed: [{key: values[source], **note}]}
+    source = {"CidrIp": values["cidrIpv4"], **request(values, "description")}
+    return {**request(values, "ipProtocol", "fromPort", "toPort"), "IpRanges": [source]}
 
 
 def _rule_kind(side: str) -> Kind:
@@ -56,42 +44,18 @@ def _rule_kind(side: str) -> Kind:
             "fromPort": port,
             "toPort": port,
             "description": Field(on_change=_change_rule),
-            "cidrIpv4": Field(on_change=_change_rule, why_not=cidr(), replaces_if=_other_source),
-            **{
-                name: Field(on_change=_change_rule, replaces_if=_other_source)
-                for name in _SOURCES
-                if name != "cidrIpv4"
-            },
+            "cidrIpv4": Field(required=True, on_change=_change_rule, why_not=cidr()),
             **tag_fields(retag_ec2),
         },
-        outputs=("arn", "securityGroupRuleId", *OUTPUTS),
+        outputs=OUTPUTS,
         create=create,
         read=_read_rule,
         delete=delete,
-        problems=_rule_problems,
     )
 
 
-def _rule_problems(inputs: Values) -> Iterator[Problem]:
-    given = [name for name in _SOURCES if inputs.get(name)]
-    if len(given) != 1:
-        yield "cidrIpv4", f"exactly one of {', '.join(_SOURCES)} must be given, not {', '.join(given) or 'none'}"
-    if inputs["ipProtocol"] == "-1":
-        return
-    for name in ("fromPort", "toPort"):
-        if name not in inputs:
-            yield name, f'is required where ipProtocol is {inputs["ipProtocol"]!r}: only "-1" (everything) has no ports'
-
-
-def _other_source(old: Values, new: Values) -> bool:
-    # AWS changes a rule's source only for another one of the same sort.
-    return [name for name in _SOURCES if old.get(name)] != [name for name in _SOURCES if new.get(name)]
-
-
 def _change_rule(aws: Aws, item: Item) -> None:
-    rule = request(item.values, "ipProtocol", "fromPort", "toPort", "cidrIpv4", "cidrIpv6", "prefixListId")
-    if item.values.get("referencedSecurityGroupId"):
-        rule["ReferencedGroupId"] = item.values["referencedSecurityGroupId"]
+    rule = request(item.values, "ipProtocol", "fromPort", "toPort", "cidrIpv4")
     rule["Description"] = item.values.get("description", "")
     if rule["IpProtocol"] == "-1":
         rule |= {"FromPort": -1, "ToPort": -1}
@@ -104,12 +68,9 @@ def _read_rule(aws: Aws, item: Item) -> Values:
     # "Everything" comes back with ports of -1, which nobody writes.
     ports = {} if rule["IpProtocol"] == "-1" else answer(rule, "fromPort", "toPort")
     return {
-        **answer(rule, "ipProtocol", "cidrIpv4", "cidrIpv6", "prefixListId", "description"),
+        **answer(rule, "ipProtocol", "cidrIpv4", "description"),
         **ports,
         "securityGroupId": rule["GroupId"],
-        "referencedSecurityGroupId": rule.get("ReferencedGroupInfo", {}).get("GroupId"),
-        "securityGroupRuleId": item.id,
-        "arn": aws.arn("ec2", f"security-group-rule/{item.id}"),
         **as_read(rule.get("Tags"), aws, item),
     }
 

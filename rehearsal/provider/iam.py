@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.provider.model import Fate, Field, Kind, answer, request
+from rehearsal.provider.model import Fate, Field, Kind
 from rehearsal.provider.tags import OUTPUTS, as_read, changed, pairs, tag_fields
-from rehearsal.provider.validate import between, json_document, matches, same_json
+from rehearsal.provider.validate import same_json
 
 if TYPE_CHECKING:
     from rehearsal.provider.aws import Aws
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _PROPAGATION_S = 15.0
 """How long one half of IAM may not know yet what the other has just made."""
 _ROLE_NAME_LIMIT = 64
-_NAME = matches(r"[\w+=,.@-]{1,128}", "an IAM name: letters, digits and any of +=,.@-_")
 
 
 def _tagged(inputs: Values) -> dict[str, Any]:
@@ -38,9 +37,8 @@ def _retag(thing: str, key: str) -> Act:
 
 
 def _create_role(aws: Aws, inputs: Values) -> str:
-    params = {**request(inputs, "path", "description", "maxSessionDuration"), **_tagged(inputs)}
-    document = inputs["assumeRolePolicy"]
-    made = aws.iam("CreateRole", RoleName=inputs["name"], AssumeRolePolicyDocument=document, **params)["Role"]
+    trust = inputs["assumeRolePolicy"]
+    made = aws.iam("CreateRole", RoleName=inputs["name"], AssumeRolePolicyDocument=trust, **_tagged(inputs))["Role"]
     name: str = made["RoleName"]
     return name
 
@@ -48,11 +46,8 @@ def _create_role(aws: Aws, inputs: Values) -> str:
 def _read_role(aws: Aws, item: Item) -> Values:
     role = aws.iam("GetRole", RoleName=item.id)["Role"]
     return {
-        **answer(role, "arn", "path", "description", "maxSessionDuration"),
         "name": role["RoleName"],
         "assumeRolePolicy": json.dumps(role["AssumeRolePolicyDocument"]),
-        "createDate": role["CreateDate"].isoformat(),
-        "uniqueId": role["RoleId"],
         **as_read(role.get("Tags"), aws, item),
     }
 
@@ -61,21 +56,11 @@ def _set_trust(aws: Aws, item: Item) -> None:
     aws.iam("UpdateAssumeRolePolicy", RoleName=item.id, PolicyDocument=item.values["assumeRolePolicy"])
 
 
-def _describe_role(aws: Aws, item: Item) -> None:
-    params = request(item.values, "maxSessionDuration")
-    aws.iam("UpdateRole", RoleName=item.id, Description=item.values.get("description", ""), **params)
-
-
 def _delete_role(aws: Aws, item: Item) -> None:
     # AWS keeps a role that anything still uses.
     for profile in aws.iam("ListInstanceProfilesForRole", RoleName=item.id)["InstanceProfiles"]:
         name = profile["InstanceProfileName"]
         aws.iam("RemoveRoleFromInstanceProfile", InstanceProfileName=name, RoleName=item.id)
-    if item.values.get("forceDetachPolicies"):
-        for policy in aws.iam("ListAttachedRolePolicies", RoleName=item.id)["AttachedPolicies"]:
-            aws.iam("DetachRolePolicy", RoleName=item.id, PolicyArn=policy["PolicyArn"])
-        for name in aws.iam("ListRolePolicies", RoleName=item.id)["PolicyNames"]:
-            aws.iam("DeleteRolePolicy", RoleName=item.id, PolicyName=name)
     aws.iam("DeleteRole", RoleName=item.id)
 
 
@@ -109,8 +94,7 @@ def _delete_policy(aws: Aws, item: Item) -> None:
 
 
 def _create_profile(aws: Aws, inputs: Values) -> str:
-    params = {**request(inputs, "path"), **_tagged(inputs)}
-    made = aws.iam("CreateInstanceProfile", InstanceProfileName=inputs["name"], **params)["InstanceProfile"]
+    made = aws.iam("CreateInstanceProfile", InstanceProfileName=inputs["name"], **_tagged(inputs))["InstanceProfile"]
     name: str = made["InstanceProfileName"]
     return name
 
@@ -139,11 +123,8 @@ def _read_profile(aws: Aws, item: Item) -> Values:
     profile = _profile(aws, item.id)
     roles = profile["Roles"] or [{}]
     return {
-        **answer(profile, "arn", "path"),
         "name": profile["InstanceProfileName"],
         "role": roles[0].get("RoleName"),
-        "createDate": profile["CreateDate"].isoformat(),
-        "uniqueId": profile["InstanceProfileId"],
         **as_read(profile.get("Tags"), aws, item),
     }
 
@@ -158,18 +139,11 @@ KINDS = {
     "aws:iam/role:Role": Kind(
         noun="IAM Role",
         fields={
-            "name": Field(
-                on_change=Fate.REPLACE,
-                why_not=matches(r"[\w+=,.@-]{1,64}", "an IAM role name: 1 to 64 of a-z, 0-9, +=,.@-_"),
-            ),
-            "assumeRolePolicy": Field(required=True, on_change=_set_trust, why_not=json_document, same=same_json),
-            "description": Field(on_change=_describe_role),
-            "maxSessionDuration": Field(type=int, default=3600, on_change=_describe_role, why_not=between(3600, 43200)),
-            "path": Field(default="/", on_change=Fate.REPLACE),
-            "forceDetachPolicies": Field(type=bool, default=False, on_change=Fate.RECORD),
+            "name": Field(on_change=Fate.REPLACE),
+            "assumeRolePolicy": Field(required=True, on_change=_set_trust, same=same_json),
             **tag_fields(_retag("Role", "RoleName")),
         },
-        outputs=("arn", "createDate", "uniqueId", *OUTPUTS),
+        outputs=OUTPUTS,
         auto_name="name",
         name_limit=_ROLE_NAME_LIMIT,
         create=_create_role,
@@ -180,8 +154,8 @@ KINDS = {
         noun="IAM Role Policy",
         fields={
             "role": Field(required=True, on_change=Fate.REPLACE),
-            "name": Field(on_change=Fate.REPLACE, why_not=_NAME),
-            "policy": Field(required=True, on_change=_change_policy, why_not=json_document, same=same_json),
+            "name": Field(on_change=Fate.REPLACE),
+            "policy": Field(required=True, on_change=_change_policy, same=same_json),
         },
         auto_name="name",
         name_limit=128,
@@ -192,12 +166,11 @@ KINDS = {
     "aws:iam/instanceProfile:InstanceProfile": Kind(
         noun="IAM Instance Profile",
         fields={
-            "name": Field(on_change=Fate.REPLACE, why_not=_NAME),
-            "path": Field(default="/", on_change=Fate.REPLACE),
+            "name": Field(on_change=Fate.REPLACE),
             "role": Field(on_change=_set_role),
             **tag_fields(_retag("InstanceProfile", "InstanceProfileName")),
         },
-        outputs=("arn", "createDate", "uniqueId", *OUTPUTS),
+        outputs=OUTPUTS,
         auto_name="name",
         name_limit=128,
         create=_create_profile,

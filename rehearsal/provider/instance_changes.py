@@ -13,7 +13,7 @@ from rehearsal.provider.tags import all_tags, set_ec2_tags
 
 if TYPE_CHECKING:
     from rehearsal.provider.aws import Aws
-    from rehearsal.provider.model import Act, Item
+    from rehearsal.provider.model import Item
     from rehearsal.provider.wire import Values
 
 PROFILE_S = 120.0
@@ -22,10 +22,7 @@ PROFILE_S = 120.0
 
 def volume_tags(aws: Aws, inputs: Values) -> dict[str, str]:
     """Return the tags that the program wants on the root volume."""
-    # `volumeTags` are taken as they are; the provider's defaults join only the tags of a described root volume.
-    if inputs.get("volumeTags"):
-        tags: dict[str, str] = inputs["volumeTags"]
-        return tags
+    # The provider's defaults join only the tags of a described root volume.
     root = inputs.get("rootBlockDevice")
     return all_tags(root.get("tags") or {}, aws.settings.default_tags) if root else {}
 
@@ -50,16 +47,6 @@ def reshape(aws: Aws, item: Item) -> None:
 def regroup(aws: Aws, item: Item) -> None:
     """Put the instance into other security groups."""
     aws.ec2("ModifyInstanceAttribute", InstanceId=item.id, Groups=item.values["vpcSecurityGroupIds"])
-
-
-def set_flag(name: str) -> Act:
-    """Return what brings an attribute that is on or off to what is wanted."""
-
-    def act(aws: Aws, item: Item) -> None:
-        flag = {"Value": item.values.get(name, False)}
-        aws.ec2("ModifyInstanceAttribute", InstanceId=item.id, **request({name: flag}, name))
-
-    return act
 
 
 def set_shutdown_behavior(aws: Aws, item: Item) -> None:
@@ -106,10 +93,4 @@ def change_root(aws: Aws, item: Item) -> None:
         mapping = {"DeviceName": device, "Ebs": {"DeleteOnTermination": wanted["deleteOnTermination"]}}
         aws.ec2("ModifyInstanceAttribute", InstanceId=item.id, BlockDeviceMappings=[mapping])
     if wanted.get("tags") != present.get("tags"):
-        retag_root(aws, item)
-
-
-def retag_root(aws: Aws, item: Item) -> None:
-    """Bring the root volume's tags to those wanted."""
-    _, volume_id = root_volume(aws, item.id)
-    set_ec2_tags(aws, volume_id, volume_tags(aws, item.values))
+        set_ec2_tags(aws, volume_id, volume_tags(aws, item.values))

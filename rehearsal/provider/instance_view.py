@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.provider.model import answer
+from rehearsal.provider.model import answer, where
 from rehearsal.provider.power import OVER, describe_instance
-from rehearsal.provider.query import where
 from rehearsal.provider.tags import as_read, mapping, own_tags
 
 if TYPE_CHECKING:
@@ -14,14 +13,11 @@ if TYPE_CHECKING:
     from rehearsal.provider.model import Item
     from rehearsal.provider.wire import Values
 
-METADATA = ("httpEndpoint", "httpTokens", "httpPutResponseHopLimit", "instanceMetadataTags")
-ROOT = ("volumeSize", "volumeType", "iops", "throughput", "encrypted")
+METADATA = ("httpEndpoint", "httpTokens", "httpPutResponseHopLimit")
+ROOT = ("volumeSize", "volumeType", "encrypted")
 SPOT = ("maxPrice", "spotInstanceType", "instanceInterruptionBehavior")
-_ASKED_SINGLY = {
-    "disableApiTermination": "DisableApiTermination",
-    "disableApiStop": "DisableApiStop",
-    "instanceInitiatedShutdownBehavior": "InstanceInitiatedShutdownBehavior",
-}
+_ASKED_SINGLY = {"instanceInitiatedShutdownBehavior": "instanceInitiatedShutdownBehavior", "userDataBase64": "userData"}
+"""What EC2 tells only one by one, and is therefore asked only where the program has a word on it: by EC2's name."""
 
 
 def read_instance(aws: Aws, item: Item) -> Values | None:
@@ -30,18 +26,13 @@ def read_instance(aws: Aws, item: Item) -> Values | None:
     if instance["State"]["Name"] in OVER:
         return None
     tie = profile_association(aws, item.id)
-    interfaces = [
-        nic for nic in instance.get("NetworkInterfaces", []) if nic.get("Attachment", {}).get("DeviceIndex") == 0
-    ]
     return {
-        **answer(instance, "instanceType", "subnetId", "keyName", "instanceLifecycle", "spotInstanceRequestId"),
+        **answer(instance, "instanceType", "subnetId", "keyName", "spotInstanceRequestId"),
         "ami": instance["ImageId"],
-        "arn": aws.arn("ec2", f"instance/{item.id}"),
         "availabilityZone": instance["Placement"]["AvailabilityZone"],
         "vpcSecurityGroupIds": [group["GroupId"] for group in instance.get("SecurityGroups", [])],
         "iamInstanceProfile": tie["IamInstanceProfile"]["Arn"].rpartition("/")[2] if tie else None,
         "instanceState": instance["State"]["Name"],
-        "primaryNetworkInterfaceId": interfaces[0]["NetworkInterfaceId"] if interfaces else None,
         **_addresses(instance),
         **_attributes(aws, item),
         **(
@@ -75,25 +66,15 @@ def _addresses(instance: dict[str, Any]) -> Values:
     public = instance.get("PublicIpAddress", "")
     # A stopped instance has no public address and says nothing of the one that it will get.
     asked = {"associatePublicIpAddress": bool(public)} if instance["State"]["Name"] == "running" else {}
-    return {
-        **asked,
-        "privateIp": instance.get("PrivateIpAddress"),
-        "privateDns": instance.get("PrivateDnsName", ""),
-        "publicIp": public,
-        "publicDns": instance.get("PublicDnsName", ""),
-    }
+    return {**asked, "publicIp": public}
 
 
 def _attributes(aws: Aws, item: Item) -> Values:
-    """Return what EC2 tells only one by one, and is therefore asked only where the program has a word on it."""
     found: Values = {}
-    for name, key in _ASKED_SINGLY.items():
+    for name, attribute in _ASKED_SINGLY.items():
         if name in item.values:
-            said = aws.ec2("DescribeInstanceAttribute", InstanceId=item.id, Attribute=name)
-            found[name] = said.get(key, {}).get("Value")
-    if "userDataBase64" in item.values:
-        said = aws.ec2("DescribeInstanceAttribute", InstanceId=item.id, Attribute="userData")
-        found["userDataBase64"] = said.get("UserData", {}).get("Value")
+            record = aws.ec2("DescribeInstanceAttribute", InstanceId=item.id, Attribute=attribute)
+            found[name] = record.get(attribute[0].upper() + attribute[1:], {}).get("Value")
     return found
 
 
@@ -111,22 +92,15 @@ def _market(aws: Aws, instance: dict[str, Any]) -> Values:
 
 
 def _volumes(aws: Aws, item: Item, instance: dict[str, Any]) -> Values:
-    """Return the root volume, with its tags where the program put them: on the volume, or as `volumeTags`."""
+    """Return the root volume, with its own tags."""
     mapped = _root_mapping(instance)
     volume = aws.described("DescribeVolumes", "Volumes", VolumeIds=[mapped["Ebs"]["VolumeId"]])
-    tags = mapping(volume.get("Tags"))
-    if "volumeTags" in item.values:
-        placed: Values = {"volumeTags": tags}
-        own: Values = {}
-    else:
-        placed = {}
-        known = (item.values.get("rootBlockDevice") or {}).get("tags")
-        own = {"tags": own_tags(tags, aws, known)}
+    known = (item.values.get("rootBlockDevice") or {}).get("tags")
     root = {
-        **answer(volume, "volumeType", "iops", "throughput", "encrypted", "kmsKeyId", "volumeId"),
+        **answer(volume, "volumeType", "encrypted", "volumeId"),
         "volumeSize": volume["Size"],
         "deviceName": mapped["DeviceName"],
         "deleteOnTermination": mapped["Ebs"]["DeleteOnTermination"],
-        **own,
+        "tags": own_tags(mapping(volume.get("Tags")), aws, known),
     }
-    return {"rootBlockDevice": {name: value for name, value in root.items() if value is not None}, **placed}
+    return {"rootBlockDevice": root}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from rehearsal.provider.aws import Aws
     from rehearsal.provider.wire import Values
@@ -37,16 +37,10 @@ class Fate(enum.Enum):
 
 Act = Callable[["Aws", Item], object]
 OnChange = Fate | Act
-Problem = tuple[str, str]
-"""A property's path and what is wrong with it."""
 
 
 def _accept(_: Any) -> None:
     return None
-
-
-def _never(_old: Values, _new: Values) -> bool:
-    return False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,21 +53,14 @@ class Field:
     required: bool = False
     computed: bool = False
     """The cloud decides where the program is silent (Optional and Computed): no drift, unknown in previews."""
-    default: Any = None
     why_not: Callable[[Any], str | None] = _accept
     """Says what is wrong with a known value."""
     same: Callable[[Any, Any], bool] = operator.eq
     """Whether two spellings mean one thing (policy documents, sets)."""
-    replaces_if: Callable[[Values, Values], bool] = _never
-    """Of the old and the new inputs of the resource: whether this change replaces after all."""
     fields: Mapping[str, Field] = dataclasses.field(default_factory=dict)
     """Of an object, or of every object in a list."""
     outputs: tuple[str, ...] = ()
     """Properties of an object that only the cloud gives."""
-
-
-def _no_problems(_: Values) -> Iterable[Problem]:
-    return ()
 
 
 def _nothing(_aws: Aws, _item: Item) -> None:
@@ -103,8 +90,6 @@ class Kind:
     auto_name: str | None = None
     """The property that gets the resource's name and a random tail where the program names none."""
     name_limit: int = 255
-    problems: Callable[[Values], Iterable[Problem]] = _no_problems
-    """What is wrong with the (known) inputs together."""
 
 
 def request(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -115,3 +100,8 @@ def request(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def answer(record: Mapping[str, Any], *names: str) -> Values:
     """Return the named properties out of an answer's record; one that it lacks comes back as None."""
     return {name: record.get(name[0].upper() + name[1:]) for name in names}
+
+
+def where(**values: str) -> dict[str, Any]:
+    """Return filters by name, `vpc_id` for `vpc-id`, as the parameter of a Describe call."""
+    return {"Filters": [{"Name": name.replace("_", "-"), "Values": [value]} for name, value in values.items()]}

@@ -21,6 +21,7 @@ from rehearsal.provider.check import Request, check
 from rehearsal.provider.compare import changes, expected_outputs
 from rehearsal.provider.lookups import LOOKUPS
 from rehearsal.provider.model import Item
+from rehearsal.provider.schema import schema
 
 if TYPE_CHECKING:
     from rehearsal.provider.compare import Change
@@ -70,17 +71,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Say that secrets, resources and outputs are to come as plain values; an engine marks what it gets back."""
         return provider_pb2.ProviderHandshakeResponse()
 
-    def Attach(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Accept an engine that found this process by PULUMI_DEBUG_PROVIDERS."""
-        return empty_pb2.Empty()
-
     def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Give the version of the SDK that this stands in for."""
         return plugin_pb2.PluginInfo(version=_version())
 
     def GetSchema(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Give the package's name and version, and no types: nothing is generated from a stand-in."""
-        return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "aws", "version": _version()}))
+        """Give the types, by which `pulumi import` writes a program's lines."""
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema(_version())))
 
     def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Refuse settings that are unknown or malformed."""
@@ -118,15 +115,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.UNIMPLEMENTED, _refusal("function", request.tok))
         look_up, known = LOOKUPS[request.tok]
         args = wire.plain(request.args)
-        unknown = sorted(args.keys() - known)
-        if unknown:
+        if unknown := sorted(args.keys() - known):
             raise ProviderError(f"invoking {request.tok}: the stand-in provider knows no argument {', '.join(unknown)}")
+        if missing := sorted({*known} - args.keys() - {"filters", "mostRecent"}):
+            raise ProviderError(f"invoking {request.tok}: the stand-in provider needs {', '.join(missing)}")
         try:
             found = look_up(self._aws(), args)
         except ProviderError as error:
             raise ProviderError(f"invoking {request.tok}: {error}") from error
-        region = {"region": self._aws().settings.region}
-        return provider_pb2.InvokeResponse(**{"return": wire.pack({**region, **found})})
+        return provider_pb2.InvokeResponse(**{"return": wire.pack(found)})
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:
         """Complete the inputs, or say everything that is wrong with them."""
@@ -151,8 +148,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             changes=provider_pb2.DiffResponse.DIFF_SOME if found else provider_pb2.DiffResponse.DIFF_NONE,
             diffs=sorted({change.property for change in found}),
             replaces=replaces,
-            # Two things cannot bear one name: a name that the program gave must be free before it is taken again.
-            deleteBeforeReplace=bool(replaces) and _named_by_program(kind, olds, news),
             detailedDiff={change.path: _property_diff(change) for change in found},
             hasDetailedDiff=True,
         )
@@ -225,11 +220,6 @@ def _kind(urn: str, context: grpc.ServicerContext) -> Kind:
 
 def _failures(problems: list[tuple[str, str]]) -> list[Any]:
     return [provider_pb2.CheckFailure(property=path, reason=reason) for path, reason in problems]
-
-
-def _named_by_program(kind: Kind, olds: wire.Values, news: wire.Values) -> bool:
-    name = kind.auto_name
-    return bool(name and news.get(name) == olds.get(name) and name not in news.get("__defaults", ()))
 
 
 def _property_diff(change: Change) -> Any:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.provider.model import Fate, Field
-from rehearsal.provider.query import where
+from rehearsal.provider.model import Fate, Field, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

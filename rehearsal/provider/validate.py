@@ -1,12 +1,9 @@
-"""What the official provider says about a value before it calls anything."""
+"""What the official provider says about a value before it calls anything, and which spellings mean one value."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,11 +22,6 @@ def between(low: float, high: float) -> WhyNot:
     return lambda value: None if low <= value <= high else f"expected to be in the range ({low} - {high}), got {value}"
 
 
-def matches(pattern: str, meaning: str) -> WhyNot:
-    """Allow text that is wholly `pattern`, which `meaning` puts in words."""
-    return lambda value: None if re.fullmatch(pattern, value) else f"{value!r} is not {meaning}"
-
-
 def cidr(longest: int = 32, shortest: int = 0) -> WhyNot:
     """Allow an IPv4 block in its canonical form, of `shortest` to `longest` bits."""
 
@@ -43,24 +35,6 @@ def cidr(longest: int = 32, shortest: int = 0) -> WhyNot:
         return f"expected a network of {shortest} to {longest} significant bits, got {value}"
 
     return why_not
-
-
-def json_document(value: str) -> str | None:
-    """Allow JSON text."""
-    try:
-        json.loads(value)
-    except ValueError as error:
-        return f"contains an invalid JSON: {error}"
-    return None
-
-
-def base64_text(value: str) -> str | None:
-    """Allow base64."""
-    try:
-        base64.b64decode(value, validate=True)
-    except binascii.Error as error:
-        return f"is not base64: {error}"
-    return None
 
 
 def same_json(one: str, other: str) -> bool:

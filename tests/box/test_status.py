@@ -11,7 +11,7 @@ import pytest
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.bundle import render as bundle
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 from provision.transport.session import Session
 from tests.kit.box import nvidia_smi, quiet, run

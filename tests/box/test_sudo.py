@@ -13,7 +13,7 @@ from provision.transport.session import Session
 from tests.kit.box import quiet, run
 
 if TYPE_CHECKING:
-    from provision.transport.inventory import Host
+    from provision.model.host import Host
     from tests.kit.box import Machine
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]

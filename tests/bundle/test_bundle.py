@@ -15,7 +15,7 @@ import pytest
 
 from provision.bundle import program
 from provision.bundle.render import render
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.errors import BadInput
 from provision.model.target import Target
 from tests.kit.recipes import write_recipe
@@ -121,7 +121,7 @@ def without_texts(tree: ast.Module) -> ast.Module:
 
 def test_bytes_are_the_same_in_every_process(folder: Path) -> None:
     code = (
-        "import sys, pathlib, provision.bundle.render as b; from provision.catalogue.recipe import Catalogue;"
+        "import sys, pathlib, provision.bundle.render as b; from provision.catalogue.catalogue import Catalogue;"
         "from provision.model.target import Target;"
         "b.TEMPLATES = pathlib.Path(sys.argv[1]).parent;"
         "t = Target(mirrors={'git': {'https://git.example/': 'file:///', 'https://': 'x'}}, licences=('b', 'a'));"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.catalogue import compatibility
+from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.compatibility import State, cell
-from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target

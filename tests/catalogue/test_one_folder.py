@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.bundle.render import render
-from provision.catalogue.pages import pages, write
-from provision.catalogue.recipe import TEMPLATES, Catalogue
+from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.recipes import TEMPLATES
 from provision.model.target import Target
+from provision.pages import pages, write
 from tests.kit import catalogue as checks
 from tests.kit.fab import fab
 from tests.kit.recipes import write_recipe

@@ -13,8 +13,9 @@ from invoke.exceptions import ParseError
 from invoke.parser import Parser
 
 from infra.settings.load import SETTINGS
-from provision.catalogue import pages
-from provision.catalogue.recipe import TEMPLATES, Catalogue
+from provision import pages
+from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.recipes import TEMPLATES
 from provision.model.platforms import instance_types
 from provision.tasks import collection
 from provision.tasks.words import with_options
@@ -37,9 +38,7 @@ def test_generated_pages_say_what_the_catalogue_says() -> None:
     there = {path.name for path in (ROOT / "docs" / "recipes").iterdir()}
     stale = [name for name, text in fresh.items() if _text(ROOT / "docs" / name) != text]
     stale += sorted(there - {Path(name).name for name in fresh})
-    assert not stale, (
-        f"run: python -m provision.catalogue.pages, or {UPDATE}=1 .venv/bin/pytest tests/catalogue/test_pages.py"
-    )
+    assert not stale, f"run: python -m provision.pages, or {UPDATE}=1 .venv/bin/pytest tests/catalogue/test_pages.py"
 
 
 def test_every_recipe_has_its_page_and_every_document_too() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.catalogue.recipe import Catalogue, File, Recipe
+from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.recipe import Recipe, schema
+from provision.catalogue.recipe_file import File, Folder
 from provision.model.errors import BadInput
+from tests.kit.fab import ROOT
 from tests.kit.recipes import write_recipe
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ health = "http://127.0.0.1:5000/"
 undo = "apt-get remove all"
 env = { PATH = "/opt/all/bin:$PATH" }
 files."/etc/all.conf" = { template = "all.conf.j2", mode = "0600" }
+folders."/opt/all" = { folder = "program", mode = "0755" }
 sources.vendor = { url = "https://vendor.example/all", licences = ["vendor"] }
 sources.distribution = { apt = "http://archive.example/" }
 supports = { images = ["ubuntu-22.04"], compute = ["7.5", "8.6"] }
@@ -46,7 +51,8 @@ def problems(folder: Path) -> tuple[str, ...]:
 def test_every_key_is_read(tmp_path: Path) -> None:
     write_recipe(tmp_path / "below")
     write_recipe(tmp_path / "other")
-    write_recipe(tmp_path / "all", GOOD, **{"all.conf.j2": "x"})
+    (tmp_path / "all" / "program").mkdir(parents=True)
+    write_recipe(tmp_path / "all", GOOD, **{"all.conf.j2": "x", "program/main.py": "x"})
     assert Catalogue(tmp_path).recipes["all"] == Recipe(
         name="all",
         folder=tmp_path / "all",
@@ -66,6 +72,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         undo="apt-get remove all",
         env={"PATH": "/opt/all/bin:$PATH"},
         files=(File(path="/etc/all.conf", template="all.conf.j2", mode="0600"),),
+        folders=(Folder(path="/opt/all", folder="program", mode="0755"),),
         images=("ubuntu-22.04",),
         compute=("7.5", "8.6"),
         sources={
@@ -102,6 +109,14 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ('files."/a" = { template = "install.sh.j2", owner = "x" }', 'unknown key "files./a.owner"; allowed: mode'),
         ('files."/a" = { mode = "0644" }', '"files./a.template" is missing'),
         ('files."a" = { template = "install.sh.j2" }', '"files.a" has to be an absolute path'),
+        ('folders = "x"', '"folders" has to be a table'),
+        ('folders."/a" = { folder = 1 }', '"folders./a.folder" has to be a string'),
+        ('folders."/a" = { folder = "f", mode = 644 }', '"folders./a.mode" has to be an octal mode'),
+        ('folders."/a" = { folder = "f", owner = "x" }', 'unknown key "folders./a.owner"; allowed: folder, mode'),
+        ('folders."/a" = { mode = "0644" }', '"folders./a.folder" is missing'),
+        ('folders."/a" = { folder = "none" }', '"folders./a.folder": there is no folder "none" in '),
+        ('folders."/a" = { folder = "recipe.toml" }', '"folders./a.folder": there is no folder "recipe.toml" in '),
+        ('folders."/a" = { folder = "../other" }', '"folders./a.folder": there is no folder "../other" in '),
         ('sources = "x"', '"sources" has to be a table'),
         ('sources.a = "x"', '"sources.a" has to be a table'),
         ("sources.a = { licences = 1 }", '"sources.a.licences" has to be a list of strings'),
@@ -183,3 +198,12 @@ def test_a_later_folder_wins(tmp_path: Path) -> None:
     write_recipe(tmp_path / "ours" / "a", 'summary = "ours"\nversion = "1"')
     write_recipe(tmp_path / "theirs" / "a", 'summary = "theirs"\nversion = "2"')
     assert Catalogue(tmp_path / "ours", tmp_path / "theirs").recipes["a"].summary == "theirs"
+
+
+def test_the_page_names_every_key_and_no_other() -> None:
+    page = (ROOT / "docs" / "add-a-recipe.md").read_text(encoding="utf-8")
+    table = page.partition("## recipe.toml")[2].partition("\n\nA few keys")[0]
+    named = set(
+        re.findall(r"`\[?([a-z_]+)[\].`]", " ".join(row.split("|")[1] for row in table.splitlines()[2:] if row))
+    )
+    assert named - {"template", "mode", "folder"} == schema().keys()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.model.errors import Unreachable
-from provision.transport.inventory import Host
+from provision.model.host import Host
 from tests.history.timeline_lab import HOST, NOON, event, journal_of, page_of, ran, step
 from tests.kit.fab import refused, write_hosts
 from tests.kit.page import rows

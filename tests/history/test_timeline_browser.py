@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from provision.history.timeline import FOLDER, Page
-from provision.transport.inventory import Host
+from provision.model.host import Host
 from tests.history.browser import PROGRAM, SIZE, show
 from tests.history.timeline_lab import event, journal_of, ran, step
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provision.history.journal import Journal
 from provision.history.timeline import Page
-from provision.transport.inventory import Host
+from provision.model.host import Host
 from tests.kit.page import Reader
 
 if TYPE_CHECKING:

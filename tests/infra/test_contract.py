@@ -8,7 +8,7 @@ import pulumi
 import pytest
 import yaml
 
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.transport import inventory
 from rehearsal.standins.repositories import REPOSITORIES
 from tests.infra.aws import Aws

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.catalogue.recipe import TEMPLATES, Catalogue
+from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.recipes import TEMPLATES
 from provision.model.errors import StepFailed
 from tests.kit.servers import Handler, serving
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provision.bundle import cloud_init
+from provision.model.host import Host
 from provision.model.target import Target
 from provision.transport import host_keys
-from provision.transport.inventory import Host
 from provision.transport.session import Session
 from rehearsal.boxes import roots, why_not
 from rehearsal.cloud.handle import REGION, Cloud

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from provision.bundle.render import render
 from provision.catalogue import compatibility
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
 

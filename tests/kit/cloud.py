@@ -83,7 +83,7 @@ def serve(state: Path) -> Iterator[Wired]:
     from rehearsal.cloud.server import listen
 
     hypervisor = Recorder()
-    server = listen(build(state, hypervisor, caller="198.18.0.1"), 0)
+    server = listen(build(state, hypervisor, caller="198.18.0.1"))
     with serving(server) as endpoint:
         yield Wired(Cloud(state=state, endpoint=endpoint, pid=os.getpid()), hypervisor)
         urllib.request.urlopen(f"{endpoint}/moto-api/reset", data=b"", timeout=10).close()  # noqa: S310 - http, on this machine

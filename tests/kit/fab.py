@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from provision.model.host import VERSION
 from provision.model.target import Target
-from provision.transport import inventory
 
 ROOT = Path(__file__).parents[2]
 FAB = (str(Path(sys.executable).with_name("fab")), "--search-root", str(ROOT))
@@ -82,4 +82,4 @@ def host_row(**changes: object) -> dict[str, object]:
 
 def outputs(*rows: dict[str, object]) -> str:
     """Return the stack's outputs of these hosts, as `pulumi stack output` prints them."""
-    return json.dumps({"version": inventory.VERSION, "hosts": rows})
+    return json.dumps({"version": VERSION, "hosts": rows})

@@ -19,7 +19,7 @@ import pytest
 from provision.agent.service import SETUP_MODULE
 from provision.bundle import program
 from provision.bundle.render import render
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 from tests.kit.recipes import write_recipe
 from tests.kit.wait import PATIENCE, until
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 
-# What a client runs on the host over SSH, and an end to it should it never end.
+# What a client runs on the host, with an end to it should it never end.
 LAUNCHER = (
     f"import signal; signal.alarm({2 * PATIENCE})\n"
     "import json, sys, zlib\nsys.path.insert(0, sys.argv[1])\nfrom provision.agent import serve\n"

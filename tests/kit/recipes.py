@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from provision.bundle.render import render
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 
 if TYPE_CHECKING:

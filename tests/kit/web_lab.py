@@ -14,14 +14,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision.catalogue.recipe import TEMPLATES
+from provision.catalogue.recipes import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 LARGE = random.Random(7).randbytes(40_000_000)  # noqa: S311 - contents of a file
-PROGRAM = TEMPLATES / "recipes" / "datasets" / "get"
+PROGRAM = TEMPLATES / "recipes" / "datasets" / "program" / "get.py"
 
 
 @dataclasses.dataclass

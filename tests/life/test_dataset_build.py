@@ -60,7 +60,7 @@ def test_as_many_processes_work_on_it_as_the_box_has_cores(user: User) -> None:
     copies = "for i in $(seq $((100 * $(nproc)))); do cp eyes/${class}_left.jpeg many/$class/$i.jpeg; done"
     user.on_box(f"cd /jobs/work && for class in 0 1; do mkdir -p many/$class; {copies}; done")
     user.fab("dataset-build", "many", "--from", "many", "--val", "0", "--detach")
-    program = "^/opt/gpurig/datasets/venv/bin/python /opt/gpurig/datasets/build many "
+    program = "^/opt/gpurig/datasets/venv/bin/python /opt/gpurig/datasets/build.py many "
     watch = f"while systemctl is-active --quiet gpurig-run-build-many-1; do pgrep -cf '{program}'; sleep 0.1; done"
     most = user.on_box(f"{watch} | sort -n | tail -n 1")
     assert int(most) == 1 + int(user.on_box("nproc")), "one that shares out the work, and one for each core"

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from provision.catalogue.recipe import TEMPLATES
+from provision.catalogue.recipes import TEMPLATES
 from provision.tasks.verbs.dataset_build import DEFAULTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROGRAM = TEMPLATES / "recipes" / "datasets" / "build"
+PROGRAM = TEMPLATES / "recipes" / "datasets" / "program" / "build.py"
 
 
 def picture(path: Path, seed: int, size: tuple[int, int] = (40, 30), mode: str = "RGB", **options: Any) -> None:

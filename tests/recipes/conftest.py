@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kit.web_lab import Lab
+from tests.recipes.build_lab import Workshop
 from tests.recipes.shell import Shell
 
 if TYPE_CHECKING:
@@ -19,6 +20,13 @@ def shell(tmp_path: Path) -> Shell:
     folder = tmp_path / "host"
     folder.mkdir()
     return Shell(folder)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """A job volume without data sets, and the program that builds them."""
+    (tmp_path / "datasets").mkdir()
+    return Workshop(tmp_path)
 
 
 @pytest.fixture

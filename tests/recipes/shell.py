@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from provision.bundle.render import render
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 from tests.kit.programs import write_program
 from tests.kit.recipes import write_recipe

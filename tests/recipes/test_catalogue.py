@@ -14,7 +14,7 @@ import pytest
 from provision.bundle import cloud_init
 from provision.bundle.render import render
 from provision.catalogue.compatibility import State, cell, oldest_driver
-from provision.catalogue.recipe import TEMPLATES
+from provision.catalogue.recipes import TEMPLATES
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
 from tests.kit.catalogue import (

@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image, ImageChops
 
-from tests.recipes.build_lab import TABLE, Workshop, eyes, picture, tree
+from tests.recipes.build_lab import TABLE, eyes, picture, tree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    (tmp_path / "datasets").mkdir()
-    return Workshop(tmp_path)
+    from tests.recipes.build_lab import Workshop
 
 
 def test_a_table_becomes_the_four_versions_of_the_document_in_lists_for_digits(workshop: Workshop) -> None:

@@ -9,18 +9,14 @@ the first is number 0. Caffe's convert_imageset is stricter: path, one space, nu
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
+from tests.recipes.build_lab import TABLE, eyes, picture
 
-from tests.recipes.build_lab import TABLE, Workshop, eyes, picture
+if TYPE_CHECKING:
+    from tests.recipes.build_lab import Workshop
 
 SIDES = ("train", "val", "test")
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    (tmp_path / "datasets").mkdir()
-    return Workshop(tmp_path)
 
 
 def by_digits(text: str) -> list[tuple[str, int]]:

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from tests.recipes.build_lab import TABLE, Workshop, eyes, picture
+from tests.recipes.build_lab import TABLE, eyes, picture
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    (tmp_path / "datasets").mkdir()
-    return Workshop(tmp_path)
+    from tests.recipes.build_lab import Workshop
 
 
 def refused(workshop: Workshop, *words: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from rehearsal.errors import RehearsalError
 from rehearsal.standins.repositories import FOLDER, REPOSITORIES
 from rehearsal.standins.serve import serve

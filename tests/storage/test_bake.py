@@ -17,11 +17,11 @@ from provision.bundle import baked
 from provision.bundle.cloud_init import cloud_config
 from provision.bundle.render import render
 from provision.model.errors import BadInput, GpurigError
+from provision.model.host import Host
 from provision.model.target import Target
 from provision.screen.progress import PlainView
 from provision.storage import bake
 from provision.storage.bake import Bakery
-from provision.transport.inventory import Host
 from rehearsal.errors import RehearsalError
 from tests.kit.catalogue import shellcheck
 from tests.kit.cloud import run, serve

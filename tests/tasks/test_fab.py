@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.tasks.target import gpu_model
 from tests.kit.fab import ROOT, fab, pulumi_that_says
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from tests.kit.fab import FAB, ROOT, clean_environment, fab, refused
 from tests.kit.recipes import write_recipe
 from tests.kit.terminal import shown

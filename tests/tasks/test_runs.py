@@ -12,9 +12,9 @@ import pytest
 from provision.agent import runs, start
 from provision.agent.words import Kind
 from provision.model.errors import BadInput, GpurigError
+from provision.model.host import Host
 from provision.screen.progress import PlainView
 from provision.tasks import collection, words
-from provision.transport.inventory import Host
 from provision.transport.session import Session
 from provision.work.sync import sync
 from provision.work.transfer import fetch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provision.bundle.render import activation, command_of
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.errors import BadInput
 from provision.model.target import Target
 from tests.kit.fab import fab, refused, write_hosts

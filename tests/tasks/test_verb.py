@@ -9,9 +9,9 @@ from invoke import Context as FabricContext
 from invoke.exceptions import Exit
 
 from provision.model.errors import GpurigError, Unreachable
+from provision.model.host import Host
 from provision.tasks.verb import verb
 from provision.transport import inventory
-from provision.transport.inventory import Host
 from tests.kit.fab import fab
 
 if TYPE_CHECKING:

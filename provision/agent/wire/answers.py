@@ -155,28 +155,10 @@ class Begun(TypedDict):
     path: str
 
 
-class Ordered(TypedDict):
-    """The files are written."""
+class Done(TypedDict):
+    """It is done; of a check: it could be."""
 
-    event: Literal[Kind.ORDERED]
-
-
-class Finished(TypedDict):
-    """The data set has its name."""
-
-    event: Literal[Kind.FINISHED]
-
-
-class Checked(TypedDict):
-    """The restore can be."""
-
-    event: Literal[Kind.CHECKED]
-
-
-class Whole(TypedDict):
-    """All files have been told of."""
-
-    event: Literal[Kind.WHOLE]
+    event: Literal[Kind.DONE]
 
 
 class Volume(TypedDict):
@@ -189,13 +171,6 @@ class Volume(TypedDict):
     total: int
     free: int
     files: int
-
-
-class Synced(TypedDict):
-    """All that was in memory is on the disks; `mounted`: whether the job volume is one of them."""
-
-    event: Literal[Kind.SYNCED]
-    mounted: bool
 
 
 class Released(TypedDict):
@@ -220,3 +195,7 @@ class Restored(TypedDict):
     event: Literal[Kind.RESTORED]
     path: str
     aside: str
+
+
+_OfTheBox = Union[Plan, Facts, Status, Overview, Journal, Tail, Run, Ended, Runs]
+Answer = Union[_OfTheBox, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]

@@ -146,3 +146,5 @@ class Lost(TypedDict):
 
 Recorded = Union[Start, StepEvent, Reboot, Ready, Failed]
 """What the journal holds, a line each."""
+Told = Union[Send, Prompt, Alive, Log, Refused, Started, Joined, Unchanged, Recorded, Lost]
+"""What a client is told beside answers."""

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.catalogue.recipe import Recipe
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
     from provision.transport.session import Session
     from provision.work.trial import Stage
 

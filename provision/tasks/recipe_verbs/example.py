@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.catalogue.recipe import Recipe
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 SHEET = "contact-sheet.png"
 

@@ -16,10 +16,10 @@ from provision.tasks.verb import verb
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
+    from provision.model.host import Host
     from provision.model.target import Target
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 STOPPED = "stopped watching; EC2 goes on making the image, and `fab bake` finds it again"
 OPTIONS = {"keep": "how many images of the stack and recipe to keep, this one included; older ones go, unless in use"}

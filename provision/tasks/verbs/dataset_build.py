@@ -69,7 +69,7 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
     words += [f"--{key}" for key, given in flags.items() if given]
 
     def prepare(_session: Session, place: PurePosixPath, _out: View) -> Job:
-        command = [PYTHON, f"{PROGRAMS}/build", name, f"--datasets={place}", *words]
+        command = [PYTHON, f"{PROGRAMS}/build.py", name, f"--datasets={place}", *words]
         usual = [f"--{key}={value}" for key, value in DEFAULTS.items()]
         asked = ["dataset-build", name, *(word for word in words if word not in usual)]
         return Job(stem="build", dataset=name, command=command, asked=asked)

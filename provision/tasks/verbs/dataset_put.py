@@ -21,10 +21,10 @@ from provision.work.upload import upload
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
     from provision.tasks.datasets import Job
-    from provision.transport.inventory import Host
 
 OPTIONS = {
     "path": "a folder, or one file: an archive is unpacked on the host",
@@ -76,9 +76,9 @@ def _folder(session: Session, folder: Path, names: list[str], name: str, out: Vi
     """Send a folder, and give it its name once it is whole; of one that was sent before, what has changed."""
     goal = session.mount_point / "datasets" / name
     began = session.one({"verb": Verb.BEGIN, "goal": str(goal)}, answers.Begun)
-    sent = send(session, folder, began["path"], names, out, goes=lambda extra: extra)
+    sent = send(session, folder, began["path"], names, out, deletes=lambda extra: extra)
     at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    session.one({"verb": Verb.FINISH, "goal": str(goal), "at": at}, answers.Finished)
+    session.one({"verb": Verb.FINISH, "goal": str(goal), "at": at}, answers.Done)
     deleted = f", {sent.deleted} deleted" if sent.deleted else ""
     out.line(
         f"{goal} is whole: {counted(sent.files, 'file')} sent by {sent.by} ({amount(sent.size)}), "

@@ -14,9 +14,9 @@ from provision.work.transfer import fetch as transfer
 from provision.work.trial import folder_name
 
 if TYPE_CHECKING:
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 OPTIONS = {
     "what": "a run's name, or a pattern of files below the mount point ('work/digits/*.pth')",

@@ -12,9 +12,9 @@ from provision.transport.session import Session
 from provision.work.runs import Runs
 
 if TYPE_CHECKING:
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 OPTIONS = {
     "name": "which run; the newest where not given",

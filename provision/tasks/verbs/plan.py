@@ -13,9 +13,9 @@ from provision.transport.session import Session
 if TYPE_CHECKING:
     from provision.agent.wire.answers import Plan
     from provision.bundle.step import Bundle
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 _MEANING = {
     StepState.PRESENT: "present",

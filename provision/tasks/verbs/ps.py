@@ -14,10 +14,10 @@ from provision.transport.session import Session
 from provision.work.runs import Runs
 
 if TYPE_CHECKING:
+    from provision.model.host import Host
     from provision.model.run import Run
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 
 @verb(json="print a line of JSON per run")

@@ -10,8 +10,8 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from provision.catalogue import compatibility
+from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.compatibility import State
-from provision.catalogue.recipe import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.tasks.output import PIPE_WIDTH, draw
@@ -160,7 +160,7 @@ def _show_page(catalogue: Catalogue, name: str) -> None:
     from rich.console import Console  # noqa: PLC0415 - only this task draws
     from rich.markdown import Markdown  # noqa: PLC0415
 
-    from provision.catalogue.pages.recipe import page  # noqa: PLC0415
+    from provision.pages.recipe import page  # noqa: PLC0415
 
     text = page(catalogue, name)
     console = Console()

@@ -13,9 +13,9 @@ from provision.transport.session import Session
 from provision.work.runs import Runs, ways_back
 
 if TYPE_CHECKING:
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 OPTIONS = {
     "command": "the command as one shell text, instead of the words after --",

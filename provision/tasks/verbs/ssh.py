@@ -17,9 +17,9 @@ from provision.transport.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 
 @verb(options={"command": "run this on every host and return, instead of a shell"})

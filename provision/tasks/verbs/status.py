@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 from provision.agent.verbs import Verb
 from provision.agent.wire.answers import Overview
 from provision.agent.words import Kind
-from provision.catalogue.recipe import Catalogue
+from provision.catalogue.catalogue import Catalogue
 from provision.model.errors import GpurigError
 from provision.model.platforms import NO_GPU
 from provision.model.run import Run
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from provision.agent.wire.documents import DataSet, Mark, RunRow
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 
 class Snapshot(TypedDict):
@@ -134,7 +134,7 @@ def _screen(host: Host, answer: Overview, volume: Volume, catalogue: Catalogue) 
 
 
 def _states(host: Host, answer: Overview, catalogue: Catalogue) -> Iterator[str]:
-    """Say what the runner does or how it ended last, and whether what the host is for is there all the same."""
+    """Say what is being set up or how that ended last, and whether what the host is for is there all the same."""
     last, now = answer["last"], answer["pending"]
     ready = _ready_since(host, answer, catalogue)
     if ready:

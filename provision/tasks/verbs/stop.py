@@ -10,9 +10,9 @@ from provision.transport.session import Session
 from provision.work.runs import Runs
 
 if TYPE_CHECKING:
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 
 @verb(options={"name": "which run"}, short_options=False)

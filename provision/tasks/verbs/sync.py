@@ -13,9 +13,9 @@ from provision.transport.session import Session
 from provision.work.sync import sync as send
 
 if TYPE_CHECKING:
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 OPTIONS = {
     "folder": "what to send; the working folder where not given",

@@ -15,9 +15,9 @@ from provision.transport.session import Session
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 MOST_LINES = 1000
 LOGS = 50

@@ -18,9 +18,9 @@ from provision.transport.session import Session
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 KEY = "gpurig:jobVolumeGib"
 NAMED = "gpurig:jobVolume"

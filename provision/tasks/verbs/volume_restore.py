@@ -11,9 +11,9 @@ from provision.tasks.verb import verb
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 STOPPED = "stopped; what was copied in part is dropped; `fab volume-status` deletes the temporary volume if it is left"
 OPTIONS = {

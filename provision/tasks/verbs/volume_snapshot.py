@@ -13,9 +13,9 @@ from provision.tasks.verb import verb
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 STOPPED = "stopped watching; EC2 goes on copying the snapshot, and nothing was pruned"
 OPTIONS = {
@@ -52,6 +52,6 @@ def _sync(c: Context, volume: JobVolume, out: View) -> None:
     try:
         with Session(volume.host, c.config, tell=out.tell) as session:
             Restore(volume=volume, session=session, out=out).sweep()
-            session.one({"verb": Verb.SYNC}, answers.Synced)
+            session.one({"verb": Verb.SYNC}, answers.Done)
     except Unreachable as error:
         out.tell(f"{error.what}: the snapshot has what is on its disk, not what a running box holds in memory")

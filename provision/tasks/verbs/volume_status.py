@@ -15,10 +15,10 @@ from provision.tasks.verb import verb
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
+    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.storage.volumes import Snapshot
     from provision.tasks.context import Context
-    from provision.transport.inventory import Host
 
 GIB = 2**30
 ONCE_IT_ANSWERS = "`fab volume-status` deletes it once the box answers, if that restore was cut off"

@@ -9,26 +9,26 @@ from moto.budgets.exceptions import NotFoundException
 from moto.budgets.responses import BudgetsResponse
 from moto.core.utils import unix_time
 
-from rehearsal.cloud.hooks import around
+from rehearsal.cloud.hooks import intercept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _asked(response: Any) -> dict[str, Any]:
+def _request(response: Any) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(response.body)
     return document
 
 
 def _budget(response: Any) -> Any:
     """Return the budget that a request names, by its name, its new definition or its ARN."""
-    asked = _asked(response)
+    request = _request(response)
     name = (
-        asked.get("BudgetName")
-        or asked.get("NewBudget", {}).get("BudgetName")
-        or asked["ResourceARN"].partition(":budget/")[2]
+        request.get("BudgetName")
+        or request.get("NewBudget", {}).get("BudgetName")
+        or request["ResourceARN"].partition(":budget/")[2]
     )
-    account = asked.get("AccountId") or response.current_account
+    account = request.get("AccountId") or response.current_account
     budget = response.backend.budgets[account].get(name)
     if budget is None:
         raise NotFoundException(f"Unable to get budget: {name} - the budget doesn't exist.")
@@ -40,16 +40,16 @@ def _tags(budget: Any) -> dict[str, str]:
     return tags
 
 
-@around(BudgetsResponse, "create_budget")
+@intercept(BudgetsResponse, "create_budget")
 def create(response: Any, proceed: Callable[[], Any]) -> Any:
     """Keep the tags that a budget is created with."""
-    result, asked = proceed(), _asked(response)
-    budget = response.backend.budgets[asked["AccountId"]][asked["Budget"]["BudgetName"]]
-    _tags(budget).update({tag["Key"]: tag["Value"] for tag in asked.get("ResourceTags") or []})
+    result, request = proceed(), _request(response)
+    budget = response.backend.budgets[request["AccountId"]][request["Budget"]["BudgetName"]]
+    _tags(budget).update({tag["Key"]: tag["Value"] for tag in request.get("ResourceTags") or []})
     return result
 
 
-@around(BudgetsResponse, "describe_notifications_for_budget")
+@intercept(BudgetsResponse, "describe_notifications_for_budget")
 def describe_notifications(response: Any, proceed: Callable[[], Any]) -> Any:
     """Say of an unknown budget that there is none; moto answers 500."""
     _budget(response)
@@ -61,7 +61,7 @@ def update_budget(response: Any) -> str:
     budget = _budget(response)
     budget.budget = {
         "TimePeriod": budget.budget["TimePeriod"],
-        **_asked(response)["NewBudget"],
+        **_request(response)["NewBudget"],
         "LastUpdatedTime": unix_time(),
     }
     return "{}"
@@ -69,7 +69,7 @@ def update_budget(response: Any) -> str:
 
 def describe_subscribers_for_notification(response: Any) -> str:
     """List who hears of a notification."""
-    wanted = _asked(response)["Notification"]
+    wanted = _request(response)["Notification"]
     for notification in _budget(response).notifications:
         if _same(notification.details, wanted):
             return json.dumps({"Subscribers": notification.subscribers})
@@ -92,13 +92,13 @@ def list_tags_for_resource(response: Any) -> str:
 
 def tag_resource(response: Any) -> str:
     """Add tags to a budget."""
-    _tags(_budget(response)).update({tag["Key"]: tag["Value"] for tag in _asked(response)["ResourceTags"]})
+    _tags(_budget(response)).update({tag["Key"]: tag["Value"] for tag in _request(response)["ResourceTags"]})
     return "{}"
 
 
 def untag_resource(response: Any) -> str:
     """Take tags off a budget."""
-    for key in _asked(response)["ResourceTagKeys"]:
+    for key in _request(response)["ResourceTagKeys"]:
         _tags(_budget(response)).pop(key, None)
     return "{}"
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from moto.ec2.models.amis import Ami, AmiBackend
 from moto.ssm.models import Parameter, ParameterDict
 
-from rehearsal.cloud.hooks import around
+from rehearsal.cloud.hooks import intercept
 from rehearsal.cloud.images import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@around(AmiBackend, "_load_amis")
+@intercept(AmiBackend, "_load_amis")
 def load_images(backend: Any, _: Callable[[], Any]) -> None:
     """Offer our images instead of the few hundred that moto brings, none of which can boot here."""
     for image in catalogue().values():
@@ -54,7 +54,7 @@ def _mappings(ami: Any) -> list[dict[str, Any]]:
 Ami.block_device_mappings = property(_mappings)  # moto's has 15 GiB that outlive the instance, whatever the image
 
 
-@around(ParameterDict, "_check_loading_status")
+@intercept(ParameterDict, "_check_loading_status")
 def load_parameters(parameters: Any, proceed: Callable[[], Any]) -> None:
     """Have the public parameters there; PutParameter refuses names below /aws."""
     proceed()

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ec2.responses import EC2Response
 
-from rehearsal.cloud.hooks import around, asked, refusal
+from rehearsal.cloud.hooks import intercept, parameter, refusal
 from rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@around(EC2Response, "create_image")
+@intercept(EC2Response, "create_image")
 def create_image(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse what EC2 refuses; show the snapshot as one of the root volume, with its tags."""
-    backend, name = response.ec2_backend, asked(response, "Name")
-    instance = backend.get_instance(asked(response, "InstanceId"))
+    backend, name = response.ec2_backend, parameter(response, "Name")
+    instance = backend.get_instance(parameter(response, "InstanceId"))
     if any(image.name == name for image in backend.describe_images(owners=["self"])):
         raise refusal("InvalidAMIName.Duplicate", f"AMI name {name} is already in use by this account")
     if instance.state not in ("running", "stopped"):
         raise refusal("IncorrectState", f"Instance '{instance.id}' is not 'running' or 'stopped'.")
     _refuse_the_unrehearsed(response, instance)
     tags: dict[str, dict[str, str]] = {"image": {}, "snapshot": {}}
-    for given in asked(response, "TagSpecifications", []):
+    for given in parameter(response, "TagSpecifications", []):
         tags[given["ResourceType"]].update({tag["Key"]: tag["Value"] for tag in given["Tags"]})
     response.params.pop("TagSpecifications", None)
     result = proceed()
@@ -41,9 +41,9 @@ def create_image(response: Any, proceed: Callable[[], Any]) -> Any:
 
 def _refuse_the_unrehearsed(response: Any, instance: Any) -> None:
     """Refuse what EC2 would do and the rehearsal does not: it would pass unseen there."""
-    if instance.state == "running" and asked(response, "NoReboot") not in (True, "true"):
+    if instance.state == "running" and parameter(response, "NoReboot") not in (True, "true"):
         raise RehearsalError(f"{instance.id} runs, and EC2 would restart it: the rehearsal knows NoReboot only")
-    left_out = {one["DeviceName"] for one in asked(response, "BlockDeviceMappings", []) if "NoDevice" in one}
+    left_out = {one["DeviceName"] for one in parameter(response, "BlockDeviceMappings", []) if "NoDevice" in one}
     if more := set(instance.block_device_mapping) - left_out - {instance.root_device_name}:
         others = ", ".join(sorted(more))
         raise RehearsalError(f"EC2 would put {others} into the image too: the rehearsal knows root volumes only")

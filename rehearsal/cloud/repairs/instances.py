@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import EmptyResult
 from moto.core.types import Base64EncodedString
-from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
-from rehearsal.cloud.hooks import around, asked, refusal
+from rehearsal.cloud.hooks import intercept, parameter, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,14 +18,14 @@ if TYPE_CHECKING:
 _STOPPED_ONLY = ("InstanceType", "UserData", "Kernel", "Ramdisk")
 
 
-@around(EC2Response, "modify_instance_attribute")
+@intercept(EC2Response, "modify_instance_attribute")
 def modify_attribute(response: Any, proceed: Callable[[], Any]) -> Any:
     """Change what may be changed now; moto changes all at any time, drops some, and clears the groups for the rest."""
-    instance = response.ec2_backend.get_instance(asked(response, "InstanceId"))
-    if any(asked(response, name) is not None for name in _STOPPED_ONLY) and instance.state != "stopped":
+    instance = response.ec2_backend.get_instance(parameter(response, "InstanceId"))
+    if any(parameter(response, name) is not None for name in _STOPPED_ONLY) and instance.state != "stopped":
         raise refusal("IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'stopped' state.")
-    user_data = asked(response, "UserData.Value")
-    behavior = asked(response, "InstanceInitiatedShutdownBehavior.Value")
+    user_data = parameter(response, "UserData.Value")
+    behavior = parameter(response, "InstanceInitiatedShutdownBehavior.Value")
     if user_data is not None:
         response.error_on_dryrun()
         raw = user_data if isinstance(user_data, bytes) else base64.b64decode(user_data)
@@ -37,26 +36,16 @@ def modify_attribute(response: Any, proceed: Callable[[], Any]) -> Any:
         instance.instance_initiated_shutdown_behavior = behavior
         return EmptyResult()
     result = proceed()
-    if asked(response, "Groups"):
+    if parameter(response, "Groups"):
         instance.nics[0]._group_set = list(instance.security_groups)  # noqa: SLF001 - moto shows both, joined
     return result
 
 
-@around(EC2Response, "modify_network_interface_attribute")
-def modify_interface_groups(response: Any, proceed: Callable[[], Any]) -> Any:
-    """Show new groups of the primary interface on its instance too."""
-    result = proceed()
-    nic = response.ec2_backend.get_network_interface(asked(response, "NetworkInterfaceId"))
-    if asked(response, "Groups") and nic.instance and nic.device_index == 0:
-        nic.instance.security_groups = list(nic._group_set)  # noqa: SLF001 - `group_set` mixes in what is set here
-    return result
-
-
-@around(EC2Response, "modify_instance_metadata_options")
+@intercept(EC2Response, "modify_instance_metadata_options")
 def modify_metadata_options(response: Any, proceed: Callable[[], Any]) -> Any:
     """Keep the options that the request does not name; moto forgets them."""
     response.error_on_dryrun()
-    present = response.ec2_backend.get_instance(asked(response, "InstanceId")).metadata_options
+    present = response.ec2_backend.get_instance(parameter(response, "InstanceId")).metadata_options
     for name, value in (
         ("HttpTokens", present.http_tokens),
         ("HttpPutResponseHopLimit", present.http_put_response_hop_limit),
@@ -68,7 +57,7 @@ def modify_metadata_options(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@around(EC2Response, "stop_instances")
+@intercept(EC2Response, "stop_instances")
 def stop_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse what EC2 refuses to stop."""
     for instance in _named(response):
@@ -83,7 +72,7 @@ def stop_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@around(EC2Response, "start_instances")
+@intercept(EC2Response, "start_instances")
 def start_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse to start what is gone."""
     for instance in _named(response):
@@ -91,7 +80,7 @@ def start_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@around(EC2Response, "reboot_instances")
+@intercept(EC2Response, "reboot_instances")
 def reboot_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Reboot what runs; moto's reboot starts anything, terminated or not."""
     for instance in _named(response):
@@ -102,7 +91,7 @@ def reboot_instances(response: Any, proceed: Callable[[], Any]) -> Any:
 
 def _named(response: Any) -> list[Any]:
     """Return the instances that a request is about."""
-    found: list[Any] = response.ec2_backend.get_multi_instances_by_id(asked(response, "InstanceIds", []))
+    found: list[Any] = response.ec2_backend.get_multi_instances_by_id(parameter(response, "InstanceIds", []))
     return found
 
 
@@ -117,7 +106,7 @@ def _refuse_terminated(instance: Any, what: str) -> None:
         raise refusal("IncorrectInstanceState", message)
 
 
-@around(Instance, "terminate")
+@intercept(Instance, "terminate")
 def terminate(instance: Any, proceed: Callable[[], Any]) -> Any:
     """Terminate once, close the spot request, and let go of the network interface."""
     if instance.state == "terminated":
@@ -129,15 +118,3 @@ def terminate(instance: Any, proceed: Callable[[], Any]) -> Any:
         request.state = "closed"
         request._status_code = "instance-terminated-by-user"  # noqa: SLF001 - it has no other name
     return previous
-
-
-def _association(nic: Any) -> dict[str, Any]:
-    """Show the public DNS name of the public address; moto's is that of a private one."""
-    association: dict[str, Any] = _moto_association(nic)
-    if association and nic.instance:
-        association["publicDnsName"] = nic.instance.public_dns_name
-    return association
-
-
-_moto_association = NetworkInterface.association.fget
-NetworkInterface.association = property(_association)

@@ -11,23 +11,22 @@ from moto.ec2.models.spot_requests import LaunchSpecification, SpotInstanceReque
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import random_spot_request_id
 
-from rehearsal.cloud.hooks import around, asked, refusal
-from rehearsal.cloud.repairs.market import ON_DEMAND
+from rehearsal.cloud.hooks import intercept, parameter, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@around(EC2Response, "run_instances")
+@intercept(EC2Response, "run_instances")
 def run_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Launch as EC2 does; the same client token again is the same launch."""
-    token = asked(response, "ClientToken")
+    token = parameter(response, "ClientToken")
     for reservation in response.ec2_backend.all_reservations():
         if token and any(instance.client_token == token for instance in reservation.instances):
             return ActionResult(reservation)
     _refuse(response)
-    image = response.ec2_backend.amis[asked(response, "ImageId")]
-    response.params["BlockDeviceMappings"] = _mappings(image, asked(response, "BlockDeviceMappings", []))
+    image = response.ec2_backend.amis[parameter(response, "ImageId")]
+    response.params["BlockDeviceMappings"] = _mappings(image, parameter(response, "BlockDeviceMappings", []))
     result = proceed()
     for instance in result.result.instances:
         _complete(response, instance)
@@ -35,8 +34,8 @@ def run_instances(response: Any, proceed: Callable[[], Any]) -> Any:
 
 
 def _refuse(response: Any) -> None:
-    backend, image_id = response.ec2_backend, asked(response, "ImageId")
-    kind, key = asked(response, "InstanceType", "m1.small"), asked(response, "KeyName")
+    backend, image_id = response.ec2_backend, parameter(response, "ImageId")
+    kind, key = parameter(response, "InstanceType", "m1.small"), parameter(response, "KeyName")
     if image_id not in backend.amis:
         raise refusal("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
     if backend.amis[image_id].state != "available":
@@ -57,12 +56,12 @@ def _refuse(response: Any) -> None:
 
 def _zone(response: Any) -> str | None:
     """Return the zone asked for, directly or by a subnet."""
-    interfaces = asked(response, "NetworkInterfaces", [])
-    subnets = [asked(response, "SubnetId"), *(interface.get("SubnetId") for interface in interfaces)]
+    interfaces = parameter(response, "NetworkInterfaces", [])
+    subnets = [parameter(response, "SubnetId"), *(interface.get("SubnetId") for interface in interfaces)]
     for subnet_id in filter(None, subnets):
         zone: str = response.ec2_backend.get_subnet(subnet_id).availability_zone
         return zone
-    placed: str | None = asked(response, "Placement.AvailabilityZone")
+    placed: str | None = parameter(response, "Placement.AvailabilityZone")
     return placed
 
 
@@ -74,9 +73,9 @@ def _zones(region: str, kind: str) -> list[str]:
 def _mappings(image: Any, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add the image's root volume to the mappings, or what the request leaves open of it."""
     (root,) = image.block_device_mappings
-    own = [mapping for mapping in given if mapping["DeviceName"] == root["DeviceName"]]
+    root_mappings = [mapping for mapping in given if mapping["DeviceName"] == root["DeviceName"]]
     others = [mapping for mapping in given if mapping["DeviceName"] != root["DeviceName"]]
-    ebs = {**root["Ebs"], **(own[0].get("Ebs", {}) if own else {})}
+    ebs = {**root["Ebs"], **(root_mappings[0].get("Ebs", {}) if root_mappings else {})}
     least = root["Ebs"]["VolumeSize"]
     if ebs["VolumeSize"] < least:
         size = f"Volume of size {ebs['VolumeSize']}GB"
@@ -92,20 +91,11 @@ def _complete(response: Any, instance: Any) -> None:
     backend = response.ec2_backend
     # Groups asked for on the network interface are the instance's groups, and so is the default group.
     instance.security_groups = list(instance.nics[0]._group_set)  # noqa: SLF001 - `group_set` mixes in what is set here
-    instance.disable_api_termination = bool(asked(response, "DisableApiTermination"))
-    instance.placement.group_name = asked(response, "Placement.GroupName") or ""
-    instance.placement.tenancy = asked(response, "Placement.Tenancy") or "default"
-    interfaces = {int(spec.get("DeviceIndex", 0)): spec for spec in asked(response, "NetworkInterfaces", [])}
+    interfaces = {int(spec.get("DeviceIndex", 0)): spec for spec in parameter(response, "NetworkInterfaces", [])}
     for index, nic in instance.nics.items():
         spec = interfaces.get(index, {})
         nic.delete_on_termination = spec.get("DeleteOnTermination", "NetworkInterfaceId" not in spec)
-    for mapping in asked(response, "BlockDeviceMappings"):
-        block = instance.block_device_mapping.get(mapping["DeviceName"])
-        if block:
-            volume, ebs = backend.get_volume(block.volume_id), mapping["Ebs"]
-            volume.iops = ebs.get("Iops") or volume.iops
-            volume.throughput = ebs.get("Throughput") or volume.throughput
-    market = asked(response, "InstanceMarketOptions") or {}
+    market = parameter(response, "InstanceMarketOptions") or {}
     if market.get("MarketType") == "spot":
         request = _spot_request(backend, instance, market.get("SpotOptions") or {})
         backend.spot_instance_requests[request.id] = request
@@ -126,13 +116,12 @@ def _spot_request(backend: Any, instance: Any, options: dict[str, Any]) -> Any:
         subnet_id=instance.subnet_id,
     )
     specification.groups = instance.security_groups
-    price = options.get("MaxPrice") or ON_DEMAND.get(instance.instance_type, 1.0)
     vars(request).update(
         ec2_backend=backend,
         id=random_spot_request_id(),
         instance=instance,
         launch_specification=specification,
-        price=f"{float(price):.6f}",
+        price=f"{float(options.get('MaxPrice') or 1):.6f}",
         type=options.get("SpotInstanceType") or "one-time",
         instance_interruption_behaviour=options.get("InstanceInterruptionBehavior") or "terminate",
         state="active",

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ec2.responses import EC2Response
 
-from rehearsal.cloud.hooks import around, asked, refusal
+from rehearsal.cloud.hooks import intercept, parameter, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@around(EC2Response, "delete_security_group")
+@intercept(EC2Response, "delete_security_group")
 def delete_security_group(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse while a network interface or another group's rule uses the group, and for a VPC's own."""
-    backend, group_id = response.ec2_backend, asked(response, "GroupId")
+    backend, group_id = response.ec2_backend, parameter(response, "GroupId")
     group = backend.get_security_group_from_id(group_id) if group_id else None
     if group is None:
         return proceed()
@@ -33,19 +33,19 @@ def delete_security_group(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@around(EC2Response, "delete_subnet")
+@intercept(EC2Response, "delete_subnet")
 def delete_subnet(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse while network interfaces are in the subnet."""
-    subnet_id = asked(response, "SubnetId")
+    subnet_id = parameter(response, "SubnetId")
     if any(nic.subnet.id == subnet_id for nic in response.ec2_backend.enis.values()):
         raise refusal("DependencyViolation", f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
     return proceed()
 
 
-@around(EC2Response, "detach_internet_gateway")
+@intercept(EC2Response, "detach_internet_gateway")
 def detach_internet_gateway(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse while an instance of the network has a public address."""
-    vpc_id = asked(response, "VpcId")
+    vpc_id = parameter(response, "VpcId")
     if any(nic.vpc_id == vpc_id and nic.public_ip for nic in response.ec2_backend.enis.values()):
         message = (
             f"Network {vpc_id} has some mapped public address(es). "
@@ -55,10 +55,10 @@ def detach_internet_gateway(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@around(EC2Response, "delete_vpc")
+@intercept(EC2Response, "delete_vpc")
 def delete_vpc(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse while the network has a gateway or groups of its own."""
-    backend, vpc_id = response.ec2_backend, asked(response, "VpcId")
+    backend, vpc_id = response.ec2_backend, parameter(response, "VpcId")
     gateways = any(gateway.vpc and gateway.vpc.id == vpc_id for gateway in backend.internet_gateways.values())
     groups = any(group.vpc_id == vpc_id and not group.is_default for group in backend.describe_security_groups())
     if gateways or groups:

@@ -9,38 +9,16 @@ from moto.core.responses import ActionResult
 from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.responses import EC2Response
 
-from rehearsal.cloud.hooks import around, asked, refusal
+from rehearsal.cloud.hooks import intercept, parameter, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GP3_MIB_PER_SECOND = 125
-GP3_IOPS = 3000
 
-
-@around(EBSBackend, "create_volume")
-def create_volume(backend: Any, proceed: Callable[[], Any]) -> Any:
-    """Give a new volume what EC2 gives it unasked."""
-    volume = proceed()
-    _defaults(volume)
-    if volume.encrypted and not volume.kms_key_id:  # from an encrypted snapshot
-        volume.kms_key_id = backend.get_snapshot(volume.snapshot_id).kms_key_id
-    return volume
-
-
-def _defaults(volume: Any) -> None:
-    if volume.volume_type == "gp3":
-        volume.iops = volume.iops or GP3_IOPS
-        volume.throughput = volume.throughput or GP3_MIB_PER_SECOND
-    elif volume.volume_type == "gp2":
-        volume.iops = max(100, min(16_000, 3 * volume.size))
-        volume.throughput = None
-
-
-@around(EC2Response, "create_volume")
+@intercept(EC2Response, "create_volume")
 def refuse_small_volume(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse a volume that cannot hold its snapshot."""
-    size, snapshot_id = asked(response, "Size"), asked(response, "SnapshotId")
+    size, snapshot_id = parameter(response, "Size"), parameter(response, "SnapshotId")
     if size and snapshot_id:
         least = response.ec2_backend.get_snapshot(snapshot_id).volume_size
         if size < least:
@@ -49,28 +27,27 @@ def refuse_small_volume(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@around(EC2Response, "modify_volume")
+@intercept(EC2Response, "modify_volume")
 def modify_volume(response: Any, proceed: Callable[[], Any]) -> Any:
-    """Refuse to shrink; follow the new type's defaults; show the new size on the instance."""
-    volume = response.ec2_backend.get_volume(asked(response, "VolumeId"))
-    size = asked(response, "Size")
+    """Refuse to shrink; show the new size on the instance."""
+    volume = response.ec2_backend.get_volume(parameter(response, "VolumeId"))
+    size = parameter(response, "Size")
     if size and size < volume.size:
         raise refusal("InvalidParameterValue", f"New size cannot be smaller than existing size: {volume.size} GiB")
     result = proceed()
-    _defaults(volume)
     if volume.attachment:
         volume.attachment.instance.block_device_mapping[volume.attachment.device].size = volume.size
     return result
 
 
-@around(EC2Response, "attach_volume")
+@intercept(EC2Response, "attach_volume")
 def attach_volume(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse what EC2 refuses; moto attaches anything to anything."""
     backend = response.ec2_backend
     volume, instance, device = (
-        backend.get_volume(asked(response, "VolumeId")),
-        backend.get_instance(asked(response, "InstanceId")),
-        asked(response, "Device"),
+        backend.get_volume(parameter(response, "VolumeId")),
+        backend.get_instance(parameter(response, "InstanceId")),
+        parameter(response, "Device"),
     )
     if volume.availability_zone != instance.availability_zone:
         message = f"The volume '{volume.id}' is not in the same availability zone as instance '{instance.id}'"
@@ -85,15 +62,15 @@ def attach_volume(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@around(EC2Response, "detach_volume")
+@intercept(EC2Response, "detach_volume")
 def detach_volume(response: Any, proceed: Callable[[], Any]) -> Any:
     """Let the volume alone name the attachment, and refuse what EC2 refuses."""
-    volume = response.ec2_backend.get_volume(asked(response, "VolumeId"))
+    volume = response.ec2_backend.get_volume(parameter(response, "VolumeId"))
     if not volume.attachment:
         raise refusal("IncorrectState", f"Volume '{volume.id}' is in the 'available' state.")
     instance, device = volume.attachment.instance, volume.attachment.device
-    if asked(response, "InstanceId", instance.id) != instance.id or asked(response, "Device", device) != device:
-        place = f"{asked(response, 'InstanceId', instance.id)} as device '{asked(response, 'Device', device)}'"
+    if parameter(response, "InstanceId", instance.id) != instance.id or parameter(response, "Device", device) != device:
+        place = f"{parameter(response, 'InstanceId', instance.id)} as device '{parameter(response, 'Device', device)}'"
         raise refusal("InvalidAttachment.NotFound", f"The volume '{volume.id}' is not attached to instance {place}.")
     if device == instance.root_device_name and instance.state != "stopped":
         raise refusal(
@@ -103,16 +80,15 @@ def detach_volume(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@around(EBSBackend, "create_snapshot")
+@intercept(EBSBackend, "create_snapshot")
 def freeze(_: Any, proceed: Callable[[], Any]) -> Any:
     """Remember the volume as it was: moto's snapshot grows with the volume it was taken of."""
     snapshot = proceed()
     snapshot.volume = copy.copy(snapshot.volume)
-    snapshot.kms_key_id = snapshot.volume.kms_key_id
     return snapshot
 
 
-@around(EBSBackend, "copy_snapshot")
+@intercept(EBSBackend, "copy_snapshot")
 def copy_snapshot(_: Any, proceed: Callable[[], Any]) -> Any:
     """Name the volume that EC2 names for every copy."""
     snapshot = proceed()
@@ -121,22 +97,10 @@ def copy_snapshot(_: Any, proceed: Callable[[], Any]) -> Any:
     return snapshot
 
 
-@around(EC2Response, "create_snapshots")
-def create_snapshots(response: Any, proceed: Callable[[], Any]) -> Any:
-    """Copy the volumes' tags where CopyTagsFromSource asks for it; tags of the request win."""
-    result = proceed()
-    if asked(response, "CopyTagsFromSource") == "volume":
-        for snapshot in result.result["Snapshots"]:
-            own = {tag["key"] for tag in snapshot.get_tags()}
-            tags = {tag["key"]: tag["value"] for tag in snapshot.volume.get_tags()}
-            snapshot.add_tags({key: value for key, value in tags.items() if key not in own})
-    return result
-
-
-@around(EC2Response, "describe_snapshots")
+@intercept(EC2Response, "describe_snapshots")
 def describe_snapshots(response: Any, proceed: Callable[[], Any]) -> Any:
     """Honour the owners asked for; moto answers with every image's snapshots."""
-    owners = asked(response, "OwnerIds", [])
+    owners = parameter(response, "OwnerIds", [])
     wanted = {response.current_account if owner == "self" else owner for owner in owners}
     snapshots = proceed().result["Snapshots"]
     return ActionResult({"Snapshots": [one for one in snapshots if not wanted or one.owner_id in wanted]})

@@ -167,6 +167,32 @@ def test_forwarding_that_was_on_before_stays_on(ground: Ground) -> None:
     assert ground.python('open_room(sys.argv[1] + "/one").close(); print(forwards())') == 1
 
 
+BRIDGE = "ip link add name docker0 type bridge"
+ROUTER = (
+    "nft 'add table ip router; add chain ip router forward { type filter hook forward priority 0; }; "
+    "add rule ip router forward accept'"
+)
+
+
+@pytest.mark.parametrize("others", [BRIDGE, ROUTER], ids=["a bridge", "rules for what passes"])
+def test_forwarding_stays_on_where_others_came_to_need_it_and_not_for_those_that_did_without(
+    ground: Ground, others: str
+) -> None:
+    script = f"""
+import subprocess
+from rehearsal.boxes import forwarding
+forwarding.open_to_the_world("gpurig_one", "198.18.9.0/24", "gr012345")
+on = forwards()
+subprocess.run({others!r} if forwards_later else "true", shell=True, check=True)
+forwarding.close_to_the_world("gpurig_one")
+print(json.dumps([on, forwards()]))
+"""
+    assert ground.python("forwards_later = True" + script) == ["1", "1"]
+    assert "gpurig" not in ground.shell("nft list tables")
+    ground.shell("echo 0 >/proc/sys/net/ipv4/ip_forward")
+    assert ground.python("forwards_later = False" + script) == ["1", "0"]
+
+
 def test_running_cloud_is_neither_swept_nor_doubled(ground: Ground) -> None:
     script = """
 folder = sys.argv[1] + "/one"

@@ -1,4 +1,4 @@
-"""Images, public parameters, spot prices and quotas."""
+"""Images and public parameters."""
 
 from __future__ import annotations
 
@@ -79,37 +79,3 @@ def test_other_regions_have_the_images_too(cloud: Cloud) -> None:
         aws_secret_access_key="test",
     )
     assert {image["ImageId"] for image in elsewhere.describe_images()["Images"]} == set(catalogue())
-
-
-def test_spot_prices_differ_by_zone_and_stay_below_on_demand(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
-    history = ec2.describe_spot_price_history(InstanceTypes=["g5.xlarge"])["SpotPriceHistory"]
-    prices = {entry["AvailabilityZone"]: float(entry["SpotPrice"]) for entry in history}
-    assert set(prices) == {f"us-east-1{letter}" for letter in "abcdf"}
-    assert len(set(prices.values())) > 1
-    assert all(0 < price < 1.006 for price in prices.values())
-    by_filter = [{"Name": "availability-zone", "Values": ["us-east-1b"]}]
-    for asked in ({"AvailabilityZone": "us-east-1b"}, {"Filters": by_filter}):
-        one = ec2.describe_spot_price_history(InstanceTypes=["g5.xlarge"], **asked)["SpotPriceHistory"]
-        assert [(entry["AvailabilityZone"], entry["ProductDescription"]) for entry in one] == [
-            ("us-east-1b", "Linux/UNIX")
-        ]
-    assert ec2.describe_spot_price_history(InstanceTypes=["m5.large"])["SpotPriceHistory"] == []
-
-
-def test_quotas_of_gpu_instances_are_those_of_a_young_account(cloud: Cloud) -> None:
-    quotas = cloud.client("service-quotas")
-
-    def value(code: str, service: str = "ec2") -> float:
-        found: float = quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"]
-        return found
-
-    assert {code: value(code) for code in ("L-DB2E81BA", "L-3819A6DF", "L-417A185B", "L-7212CCBC")} == {
-        "L-DB2E81BA": 8,
-        "L-3819A6DF": 8,
-        "L-417A185B": 0,
-        "L-7212CCBC": 0,
-    }
-    assert value("L-F678F1CE", "vpc") > 0
-    with pytest.raises(ClientError, match="NoSuchResource"):
-        value("L-00000000")

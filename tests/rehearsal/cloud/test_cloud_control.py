@@ -139,25 +139,14 @@ def test_reset_forgets_calls_and_faults_but_no_resources(cloud: Cloud) -> None:
     assert len(ec2.describe_volumes()["Volumes"]) == 1
 
 
-@pytest.mark.parametrize(
-    ("fault", "problem"),
-    [
-        ({"action": "RunInstances"}, "give at least one of code, seconds, lose"),
-        ({"action": "", "code": "X"}, "action is missing"),
-        ({"action": "A", "code": "X", "tmies": 2}, "unknown field 'tmies'"),
-        ({"action": "A", "code": "X", "times": "2"}, "times must be a int"),
-        ({"action": "A", "code": "X", "times": 0}, "times must be at least 1"),
-        ({"action": "A", "seconds": "long"}, "seconds must be a number"),
-    ],
-)
-def test_a_malformed_fault_is_refused_with_its_problem(cloud: Cloud, fault: dict[str, Any], problem: str) -> None:
-    with pytest.raises(RehearsalError, match=problem):
-        cloud.fault(**fault)
+def test_a_malformed_fault_is_refused_with_its_problem(cloud: Cloud) -> None:
+    with pytest.raises(RehearsalError, match="unexpected keyword argument 'tmies'"):
+        cloud.fault("RunInstances", code="X", tmies=2)
 
 
 def test_an_unknown_control_is_refused_with_the_known_ones(cloud: Cloud) -> None:
     with pytest.raises(
-        RehearsalError, match="there is no GET /_rehearsal/nothing; there are GET address, calls, faults"
+        RehearsalError, match="there is no GET /_rehearsal/nothing; there are GET address, calls; POST faults, reset"
     ):
         cloud._control("GET", "nothing")
 

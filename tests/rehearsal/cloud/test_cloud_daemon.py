@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -67,25 +66,14 @@ def test_one_that_was_killed_is_not_found_and_not_in_the_way(tmp_path: Path) -> 
     second.stop()  # once more is no error
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        result = subprocess.run(
-            command(tmp_path, "--port", str(port)), cwd=ROOT, capture_output=True, text=True, check=False
-        )
-    assert result.returncode == 1
-    assert f"error: cannot listen on 127.0.0.1:{port}: " in result.stderr
-    assert not (tmp_path / "cloud.json").exists()
-
-
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(RehearsalError, match="invalid choice: 'nowhere'"):
         Cloud.start(tmp_path, boxes=False, sources="nowhere")
 
 
 def test_the_address_url_answers_in_plain_text(cloud_daemon: Cloud) -> None:
-    published = json.loads((cloud_daemon.state / "cloud.json").read_text())
-    with urllib.request.urlopen(published["caller_address_url"], timeout=10) as answer:  # noqa: S310 - http
+    url = f"{cloud_daemon.endpoint}/_rehearsal/address"
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - http
         assert answer.headers["Content-Type"] == "text/plain"
         assert answer.read() == b"127.0.0.1\n"
 

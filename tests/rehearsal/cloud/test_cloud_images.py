@@ -102,7 +102,7 @@ def test_an_image_that_fails_says_why(wired: Wired) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (make, r"InvalidAMIName\.Duplicate.*one is already in use"),
         (lambda ec2, instance: make(ec2, instance, "two", NoReboot=False), "EC2 would restart it"),
@@ -112,12 +112,12 @@ def test_an_image_that_fails_says_why(wired: Wired) -> None:
         ),
     ],
 )
-def test_what_is_refused(wired: Wired, change: Callable[[Any, str], Any], said: str) -> None:
+def test_what_is_refused(wired: Wired, change: Callable[[Any, str], Any], message: str) -> None:
     ec2 = wired.ec2
     instance = run(ec2, BlockDeviceMappings=[ROOT, JOBS])["InstanceId"]
     without_jobs = [{"DeviceName": "/dev/sdf", "NoDevice": ""}]
     wait(ec2, make(ec2, instance, BlockDeviceMappings=without_jobs))
-    with pytest.raises(ClientError, match=said):
+    with pytest.raises(ClientError, match=message):
         change(ec2, instance)
     assert len(ec2.describe_images(Owners=["self"])["Images"]) == 1
 

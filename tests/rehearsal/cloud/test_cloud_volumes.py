@@ -31,33 +31,8 @@ def refused(call: Any, **arguments: Any) -> tuple[str, str]:
     """Return code and message that a call is refused with."""
     with pytest.raises(ClientError) as error:
         call(**arguments)
-    said = error.value.response["Error"]
-    return said["Code"], said["Message"]
-
-
-@pytest.mark.parametrize(
-    ("asked", "shown"),
-    [
-        ({"VolumeType": "gp3"}, {"Iops": 3000, "Throughput": 125}),
-        ({"VolumeType": "gp3", "Iops": 5000, "Throughput": 300}, {"Iops": 5000, "Throughput": 300}),
-        ({"VolumeType": "gp2", "Size": 10}, {"Iops": 100}),
-        ({"VolumeType": "gp2", "Size": 500}, {"Iops": 1500}),
-    ],
-)
-def test_performance_left_open_is_the_types(cloud: Cloud, asked: dict[str, Any], shown: dict[str, Any]) -> None:
-    ec2 = cloud.client("ec2")
-    made = volume(ec2, make(ec2, **asked))
-    assert {key: made[key] for key in ("Iops", "Throughput") if key in made} == shown
-
-
-def test_a_change_of_type_brings_its_defaults(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
-    identifier = make(ec2, VolumeType="gp2")
-    ec2.modify_volume(VolumeId=identifier, VolumeType="gp3")
-    changed = volume(ec2, identifier)
-    assert (changed["VolumeType"], changed["Throughput"]) == ("gp3", 125)
-    (change,) = ec2.describe_volumes_modifications(VolumeIds=[identifier])["VolumesModifications"]
-    assert change["ModificationState"] == "completed"
+    refusal = error.value.response["Error"]
+    return refusal["Code"], refusal["Message"]
 
 
 def test_a_volume_grows_but_does_not_shrink(cloud: Cloud) -> None:
@@ -90,7 +65,6 @@ def test_a_volume_from_a_snapshot_is_at_least_as_large_and_as_encrypted(cloud: C
     assert message == f"Volume of size 9GB is smaller than snapshot '{snapshot}', expect size >= 10GB"
     restored = volume(ec2, ec2.create_volume(AvailabilityZone=ZONE, SnapshotId=snapshot)["VolumeId"])
     assert (restored["Size"], restored["Encrypted"], restored["SnapshotId"]) == (10, True, snapshot)
-    assert restored["KmsKeyId"] == volume(ec2, source)["KmsKeyId"]
     assert volume(ec2, make(ec2, Size=30, SnapshotId=snapshot))["Size"] == 30
 
 
@@ -105,23 +79,6 @@ def test_only_the_snapshots_of_the_owners_asked_for(cloud: Cloud) -> None:
         "099720109477"
     }
     assert {one["OwnerId"] for one in ec2.describe_snapshots()["Snapshots"]} > {"123456789012", "099720109477"}
-
-
-def test_snapshots_of_an_instance_copy_tags_where_asked(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
-    both = [{"Key": "project", "Value": "p"}, {"Key": "kind", "Value": "root"}]
-    instance = run(ec2, TagSpecifications=[{"ResourceType": "volume", "Tags": both}])["InstanceId"]
-    own = [{"ResourceType": "snapshot", "Tags": [{"Key": "kind", "Value": "copy"}]}]
-    request = {"InstanceSpecification": {"InstanceId": instance}, "TagSpecifications": own}
-    (plain,) = ec2.create_snapshots(**request)["Snapshots"]
-    (copied,) = ec2.create_snapshots(**request, CopyTagsFromSource="volume")["Snapshots"]
-
-    def tags(snapshot: dict[str, Any]) -> dict[str, str]:
-        shown = ec2.describe_snapshots(SnapshotIds=[snapshot["SnapshotId"]])["Snapshots"][0]["Tags"]
-        return {tag["Key"]: tag["Value"] for tag in shown}
-
-    assert tags(plain) == {"kind": "copy"}
-    assert tags(copied) == {"kind": "copy", "project": "p"}
 
 
 def test_attachments_that_ec2_refuses(cloud: Cloud) -> None:

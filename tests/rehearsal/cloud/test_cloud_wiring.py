@@ -86,11 +86,10 @@ def test_doing_it_again_does_nothing(wired: Wired) -> None:
 
 def test_what_is_refused_reaches_no_box(wired: Wired) -> None:
     ec2 = wired.ec2
-    identifier = run(ec2, DisableApiTermination=True)["InstanceId"]
+    identifier = run(ec2)["InstanceId"]
     spot = run(ec2, InstanceMarketOptions={"MarketType": "spot"})["InstanceId"]
     root = show(ec2, identifier)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     for call, arguments in (
-        (ec2.terminate_instances, {"InstanceIds": [identifier]}),
         (ec2.stop_instances, {"InstanceIds": [spot]}),
         (ec2.stop_instances, {"InstanceIds": [identifier], "DryRun": True}),
         (ec2.terminate_instances, {"InstanceIds": [spot], "DryRun": True}),
@@ -149,37 +148,6 @@ def test_rules_reach_every_box_of_a_group_and_no_other(wired: Wired) -> None:
     hypervisor.calls.clear()
     ec2.revoke_security_group_ingress(GroupId=own, SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
     assert hypervisor.calls == [("set_rules", one, ())]
-
-
-def test_new_groups_of_the_interface_reach_the_box(wired: Wired) -> None:
-    ec2 = wired.ec2
-    instance, own = run(ec2), group(ec2)
-    ec2.authorize_security_group_ingress(GroupId=own, IpPermissions=tcp(22, "192.0.2.1/32"))
-    interface = instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
-    wired.hypervisor.calls.clear()
-    ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Groups=[own])
-    ssh = (Rule(protocol="tcp", first=22, last=22, cidr="192.0.2.1/32"),)
-    assert wired.hypervisor.calls == [("set_rules", instance["InstanceId"], ssh)]
-
-
-def test_a_group_as_source_stands_for_its_members(wired: Wired) -> None:
-    ec2, hypervisor = wired.ec2, wired.hypervisor
-    own = group(ec2)
-    everything = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": own}]}]
-    ec2.authorize_security_group_ingress(GroupId=own, IpPermissions=everything)
-    first = run(ec2, SecurityGroupIds=[own])
-    second = run(ec2, SecurityGroupIds=[own])
-
-    def told(instance: dict[str, Any]) -> set[str]:
-        rules = [call[2] for call in hypervisor.calls if call[:2] == ("set_rules", instance["InstanceId"])]
-        assert all((rule.protocol, rule.first, rule.last) == ("-1", 0, 65535) for rule in rules[-1])
-        return {rule.cidr for rule in rules[-1]}
-
-    both = {f"{one['PublicIpAddress']}/32" for one in (first, second)}
-    assert told(first) == both
-    assert {rule.cidr for rule in hypervisor.specs[1].rules} == both
-    ec2.terminate_instances(InstanceIds=[second["InstanceId"]])
-    assert told(first) == {f"{first['PublicIpAddress']}/32"}
 
 
 @pytest.mark.parametrize(("behavior", "ends"), [("stop", "stopped"), ("terminate", "terminated")])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from pulumi import ResourceOptions as Opts
 
 class Thing(pulumi.CustomResource):
     def __init__(self, name, opts=None, **props):
-        super().__init__("lab:index:Thing", name, {"serial": None, "token": None, **props}, opts)
+        super().__init__("lab:index:Thing", name, {"serial": None, **props}, opts)
 
 class Group(pulumi.ComponentResource):
     def __init__(self, name, opts=None):
@@ -119,6 +120,24 @@ class Lab:
         text, _ = process.communicate(timeout=120)
         assert process.returncode == code, text
         return Result(process.returncode, text)
+
+    def on_terminal(self, *words: str, typed: str, code: int = 0) -> str:
+        """Run a command on a terminal where `typed` is typed; it has to end with `code`. Returns what was shown."""
+        ours, theirs = pty.openpty()
+        os.write(ours, typed.encode())
+        process = subprocess.Popen(
+            ["pulumi", *words], cwd=self.project, env=self.environment, stdin=theirs, stdout=theirs
+        )
+        os.close(theirs)
+        shown = b""
+        with open(ours, "rb", buffering=0) as terminal:  # noqa: PTH123  a descriptor, not a path
+            try:
+                while part := terminal.read(4096):
+                    shown += part
+            except OSError:  # the other side is closed
+                pass
+        assert process.wait(60) == code, shown
+        return shown.decode()
 
     def up(self, body: str | None = None, *, code: int = 0) -> Result:
         """Run ``pulumi up`` without its preview, with another program where one is given."""

@@ -26,12 +26,11 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 
 
 def _plain(message: struct_pb2.Struct) -> dict[str, Any]:
     value: dict[str, Any] = json_format.MessageToDict(message)
-    return {k: v["value"] if isinstance(v, dict) and v.get(SIGNATURE) == SECRET else v for k, v in value.items()}
+    return value
 
 
 def _struct(value: dict[str, Any]) -> struct_pb2.Struct:
@@ -83,10 +82,7 @@ class Lab(provider_pb2_grpc.ResourceProviderServicer):
                 context.abort(grpc.StatusCode.UNKNOWN, rule["error"])
 
     def Handshake(self, _request: Any, _context: Any) -> pb.ProviderHandshakeResponse:  # noqa: N802
-        return pb.ProviderHandshakeResponse(accept_secrets=True)
-
-    def Attach(self, _request: Any, _context: Any) -> empty_pb2.Empty:  # noqa: N802
-        return empty_pb2.Empty()
+        return pb.ProviderHandshakeResponse()
 
     def GetPluginInfo(self, _request: Any, _context: Any) -> plugin_pb2.PluginInfo:  # noqa: N802
         return plugin_pb2.PluginInfo(version="1.0.0")
@@ -102,7 +98,7 @@ class Lab(provider_pb2_grpc.ResourceProviderServicer):
         self.config = _plain(request.args)
         with self.lock, (self.home / "configured.jsonl").open("a") as log:
             log.write(json.dumps({"pid": os.getpid(), **self.config}) + "\n")
-        return pb.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+        return pb.ConfigureResponse(supportsPreview=True)
 
     def Cancel(self, _request: Any, _context: Any) -> empty_pb2.Empty:  # noqa: N802
         with (self.home / "cancelled").open("w"):
@@ -124,7 +120,7 @@ class Lab(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: Any, context: Any) -> pb.CheckResponse:  # noqa: N802
         rules = self._log("Check", request)
         self._apply(rules, "before", context)
-        news = json_format.MessageToDict(request.news)
+        news = _plain(request.news)
         if news.get("size") == "huge":
             return pb.CheckResponse(failures=[pb.CheckFailure(property="size", reason="expected a number")])
         return pb.CheckResponse(inputs=_struct({"size": 1, **news}))
@@ -155,7 +151,7 @@ class Lab(provider_pb2_grpc.ResourceProviderServicer):
     def Create(self, request: Any, context: Any) -> pb.CreateResponse:  # noqa: N802
         rules = self._log("Create", request, preview=request.preview, timeout=request.timeout)
         self._apply(rules, "before", context)
-        inputs = json_format.MessageToDict(request.properties)
+        inputs = _plain(request.properties)
         if request.preview:
             return pb.CreateResponse(properties=_struct({**inputs, "serial": UNKNOWN}))
         ident = f"{request.urn.rsplit('::', 1)[-1]}-{uuid.uuid4().hex[:8]}"
@@ -171,12 +167,12 @@ class Lab(provider_pb2_grpc.ResourceProviderServicer):
 
     @staticmethod
     def _outputs(ident: str, inputs: dict[str, Any]) -> dict[str, Any]:
-        return {**inputs, "serial": f"serial-{ident}", "token": {SIGNATURE: SECRET, "value": f"token-{ident}"}}
+        return {**inputs, "serial": f"serial-{ident}"}
 
     def Update(self, request: Any, context: Any) -> pb.UpdateResponse:  # noqa: N802
         rules = self._log("Update", request, preview=request.preview, ignored=list(request.ignoreChanges))
         self._apply(rules, "before", context)
-        inputs = json_format.MessageToDict(request.news)
+        inputs = _plain(request.news)
         if not request.preview:
             self._path(request.id).write_text(json.dumps(_plain(request.news)))
             self._apply(rules, "after", context)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ("Thing('a')\nraise ValueError('broken program')", "ValueError: broken program"),
         ("Thing('a')\nraise pulumi.RunError('bad settings')", "error: bad settings"),
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     ],
     ids=["exception", "RunError", "exit", "check", "refused invoke", "failed invoke", "duplicate"],
 )
-def test_a_bad_program_fails_its_preview_and_deletes_nothing(lab: Lab, body: str, said: str) -> None:
+def test_a_bad_program_fails_its_preview_and_deletes_nothing(lab: Lab, body: str, message: str) -> None:
     lab.up("Thing('kept')")
-    assert said in lab.preview(body, code=1).text
+    assert message in lab.preview(body, code=1).text
     lab.up(code=1)
     assert "kept" in lab.objects
 

@@ -61,15 +61,6 @@ def test_the_provider_may_ask_for_it_and_the_user_may_refuse(lab: Lab) -> None:
     assert lab.changes.index("Create b") < lab.changes.index("Delete b")
 
 
-def test_a_protected_dependent_stops_a_delete_before_replace(lab: Lab) -> None:
-    body = "a = Thing('a', fixed={n}, opts=Opts(delete_before_replace=True))\n"
-    body += "Thing('b', fixed_a=a.serial, opts=Opts(protect=True))"
-    lab.up(body.format(n=1))
-    lab.rules()
-    assert "marked for protection" in lab.up(body.format(n=2), code=1).text
-    assert lab.changes == []
-
-
 def test_the_old_object_that_could_not_be_deleted_goes_next_time(lab: Lab) -> None:
     lab.up("Thing('a', fixed=1)")
     lab.rules({"method": "Delete", "error": "busy"})

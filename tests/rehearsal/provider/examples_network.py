@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tests.rehearsal.provider.example import KEY, OTHER_KEY, OTHER_ZONE, TAGS, ZONE, Example, Ref, policy
+from tests.rehearsal.provider.example import KEY, OTHER_KEY, OTHER_ZONE, TAGS, ZONE, Example, Ref
 
 EXAMPLES: dict[str, Example] = {
     "vpc": Example(
         token="aws:ec2/vpc:Vpc",
         inputs={"cidrBlock": "10.0.0.0/16", "enableDnsHostnames": True, "tags": {"Name": "net"}},
         updates=({"enableDnsHostnames": False}, {"enableDnsSupport": False}, *TAGS),
-        replaces={"cidrBlock": "10.1.0.0/16", "instanceTenancy": "dedicated"},
+        replaces={"cidrBlock": "10.1.0.0/16"},
     ),
     "other-vpc": Example(token="aws:ec2/vpc:Vpc", inputs={"cidrBlock": "10.2.0.0/16"}),
     "subnet": Example(
@@ -58,15 +58,14 @@ EXAMPLES: dict[str, Example] = {
         token="aws:ec2/vpcEndpoint:VpcEndpoint",
         inputs={
             "vpcId": Ref("vpc"),
+            "vpcEndpointType": "Gateway",
             "serviceName": "com.amazonaws.us-east-1.s3",
             "routeTableIds": [Ref("table")],
-            "policy": policy("s3:GetObject"),
             "tags": {"Name": "s3"},
         },
         updates=(
             {"routeTableIds": [Ref("table"), Ref("other-table")]},
             {"routeTableIds": [Ref("table")]},
-            {"policy": policy("s3:*")},
             *TAGS,
         ),
         replaces={"vpcId": Ref("other-vpc"), "serviceName": "com.amazonaws.us-east-1.dynamodb"},
@@ -74,14 +73,17 @@ EXAMPLES: dict[str, Example] = {
     "group": Example(
         token="aws:ec2/securityGroup:SecurityGroup",
         inputs={"vpcId": Ref("vpc"), "description": "who may reach the box", "tags": {"Name": "box"}},
-        updates=({"revokeRulesOnDelete": True}, *TAGS),
+        updates=TAGS,
         replaces={"name": "renamed", "description": "other words", "vpcId": Ref("other-vpc")},
     ),
-    "other-group": Example(token="aws:ec2/securityGroup:SecurityGroup", inputs={"vpcId": Ref("vpc"), "name": "second"}),
+    "other-group": Example(
+        token="aws:ec2/securityGroup:SecurityGroup",
+        inputs={"vpcId": Ref("vpc"), "description": "others", "name": "second"},
+    ),
     "default-group": Example(
         token="aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
         inputs={"vpcId": Ref("vpc"), "ingress": [], "egress": [], "tags": {"Name": "closed"}},
-        updates=({"revokeRulesOnDelete": True}, *TAGS),
+        updates=TAGS,
         replaces={"vpcId": Ref("other-vpc")},
     ),
     "ingress": Example(
@@ -103,12 +105,7 @@ EXAMPLES: dict[str, Example] = {
             {"ipProtocol": "udp"},
             *TAGS,
         ),
-        replaces={
-            "securityGroupId": Ref("other-group"),
-            "cidrIpv6": "2001:db8::/64",
-            "prefixListId": "pl-12345678",
-            "referencedSecurityGroupId": Ref("other-group"),
-        },
+        replaces={"securityGroupId": Ref("other-group")},
     ),
     "egress": Example(
         token="aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
@@ -119,12 +116,7 @@ EXAMPLES: dict[str, Example] = {
             {"ipProtocol": "tcp", "fromPort": 443, "toPort": 443},
             *TAGS,
         ),
-        replaces={
-            "securityGroupId": Ref("other-group"),
-            "cidrIpv6": "::/0",
-            "prefixListId": "pl-12345678",
-            "referencedSecurityGroupId": Ref("other-group"),
-        },
+        replaces={"securityGroupId": Ref("other-group")},
     ),
     "key": Example(
         token="aws:ec2/keyPair:KeyPair",

@@ -14,11 +14,7 @@ from tests.rehearsal.provider.plugin import Resource
 if TYPE_CHECKING:
     from tests.rehearsal.provider.plugin import Plugin
 
-GROUP, INSTANCE, RULE = (
-    "aws:ec2/securityGroup:SecurityGroup",
-    "aws:ec2/instance:Instance",
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-)
+GROUP, INSTANCE = "aws:ec2/securityGroup:SecurityGroup", "aws:ec2/instance:Instance"
 BOX: dict[str, Any] = {
     "ami": "ami-1",
     "instanceType": "g5.xlarge",
@@ -45,15 +41,14 @@ def _box(plugin: Plugin, **others: Any) -> Resource:
         ),
         ({"rootBlockDevice": {"volumeSize": 80, "encrypted": True}}, {"rootBlockDevice.volumeSize": "UPDATE"}),
         ({"rootBlockDevice": {"volumeSize": 60, "encrypted": False}}, {"rootBlockDevice.encrypted": "UPDATE_REPLACE"}),
-        ({"rootBlockDevice": {"volumeSize": 60, "encrypted": True, "iops": 4000}}, {"rootBlockDevice.iops": "ADD"}),
+        (
+            {"rootBlockDevice": {"volumeSize": 60, "encrypted": True, "volumeType": "gp3"}},
+            {"rootBlockDevice.volumeType": "ADD"},
+        ),
         ({"ami": "ami-2"}, {"ami": "UPDATE_REPLACE"}),
         ({"keyName": "mine"}, {"keyName": "ADD_REPLACE"}),
         ({"userDataBase64": text64("two")}, {"userDataBase64": "UPDATE"}),
         ({"userDataBase64": None}, {"userDataBase64": "DELETE"}),
-        (
-            {"userDataBase64": text64("two"), "userDataReplaceOnChange": True},
-            {"userDataBase64": "UPDATE_REPLACE", "userDataReplaceOnChange": "UPDATE"},
-        ),
         ({"vpcSecurityGroupIds": ["sg-2", "sg-1"]}, {}),
         ({"vpcSecurityGroupIds": None}, {}),
         ({"metadataOptions": None}, {}),
@@ -86,27 +81,6 @@ def test_ignored(plugin: Plugin, ignored: str, left: set[str]) -> None:
     }
     news = plugin.checked(INSTANCE, {**BOX, **change})
     assert plugin.diff(_box(plugin), news, [ignored]).paths.keys() == left
-
-
-def test_a_name_of_the_programs_own_must_be_free_before_it_is_taken_again(plugin: Plugin) -> None:
-    def replaced(**inputs: Any) -> bool:
-        olds = plugin.checked(GROUP, {"description": "one", **inputs})
-        news = plugin.checked(GROUP, {"description": "two", **inputs}, olds)
-        diff = plugin.diff(Resource(GROUP, "sg-1", olds, olds), news)
-        assert diff.replaces == {"description"}
-        return diff.delete_before_replace
-
-    assert replaced(name="mine")
-    assert not replaced()
-
-
-def test_a_rule_changes_its_source_in_place_only_within_a_sort(plugin: Plugin) -> None:
-    base = {"securityGroupId": "sg-1", "ipProtocol": "-1"}
-    olds = plugin.checked(RULE, {**base, "cidrIpv4": "192.0.2.0/24"})
-    rule = Resource(RULE, "sgr-1", olds, olds)
-    assert not plugin.diff(rule, plugin.checked(RULE, {**base, "cidrIpv4": "198.51.100.0/24"})).replaces
-    moved = plugin.diff(rule, plugin.checked(RULE, {**base, "referencedSecurityGroupId": "sg-2"}))
-    assert moved.replaces == {"cidrIpv4", "referencedSecurityGroupId"}
 
 
 def test_a_provider_that_moves_to_another_region_is_replaced(plugin: Plugin) -> None:

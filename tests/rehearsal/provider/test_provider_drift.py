@@ -64,8 +64,14 @@ def _open(cloud: Cloud, resource: Resource) -> object:
     return cloud.client("ec2").authorize_security_group_ingress(GroupId=resource.id, IpPermissions=[everything])
 
 
-def _grow_root(cloud: Cloud, resource: Resource) -> object:
-    return cloud.client("ec2").modify_volume(VolumeId=resource.outputs["rootBlockDevice"]["volumeId"], Iops=5000)
+def _retag_root(cloud: Cloud, resource: Resource) -> object:
+    tags = [{"Key": "Name", "Value": "theirs"}]
+    return cloud.client("ec2").create_tags(Resources=[resource.outputs["rootBlockDevice"]["volumeId"]], Tags=tags)
+
+
+def _leave_endpoint(cloud: Cloud, resource: Resource) -> object:
+    tables = resource.inputs["routeTableIds"]
+    return cloud.client("ec2").modify_vpc_endpoint(VpcEndpointId=resource.id, RemoveRouteTableIds=tables)
 
 
 def _detach_gateway(cloud: Cloud, resource: Resource) -> object:
@@ -97,7 +103,7 @@ CASES = [
     ),
     Case("gateway", "vpcId", _detach_gateway),
     Case("table", "tagsAll.stack", _ec2("delete_tags", Resources=["ID"], Tags=[{"Key": "stack"}])),
-    Case("endpoint", "policy", _ec2("modify_vpc_endpoint", VpcEndpointId="ID", PolicyDocument=policy("*"))),
+    Case("endpoint", "routeTableIds", _leave_endpoint),
     Case("default-group", "ingress", _open),
     Case("ingress", "cidrIpv4", _rule),
     Case("role", "assumeRolePolicy", _iam("update_assume_role_policy", PolicyDocument=trust("lambda.amazonaws.com"))),
@@ -109,12 +115,7 @@ CASES = [
         "metadataOptions.httpTokens",
         _ec2("modify_instance_metadata_options", InstanceId="ID", HttpTokens="optional"),
     ),
-    Case("instance", "rootBlockDevice.iops", _grow_root),
-    Case(
-        "instance",
-        "disableApiTermination",
-        _ec2("modify_instance_attribute", InstanceId="ID", DisableApiTermination={"Value": True}),
-    ),
+    Case("instance", "rootBlockDevice.tags.Name", _retag_root),
     Case("budget", "notifications", _drop_notification),
 ]
 
@@ -179,7 +180,7 @@ def test_import_by_id_adopts_what_is_there(world: World, example: str) -> None:
     made = world.make(example)
     adopted = world.plugin.read(dataclasses.replace(made, inputs={}, outputs={}))
     assert adopted.id == made.id
-    unread = {"userDataBase64", "publicKey", "instanceInitiatedShutdownBehavior", "disableApiTermination"}
+    unread = {"userDataBase64", "publicKey", "instanceInitiatedShutdownBehavior"}
     for name, value in EXAMPLES[example].inputs.items():
         if isinstance(value, str | int | bool) and name not in unread:
             assert adopted.inputs[name] == value, name

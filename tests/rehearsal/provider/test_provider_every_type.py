@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rehearsal.engine.wire import UNKNOWN
 from rehearsal.provider.catalogue import KINDS
-from rehearsal.provider.wire import UNKNOWN
 from tests.rehearsal.provider.examples import EXAMPLES
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def test_life(world: World, example: Example) -> None:
 
 
 def _touched(resource: Resource, change: Values) -> set[str]:
-    return {name for name, value in change.items() if value is not None and resource.inputs.get(name) != value} - {
-        "forceDestroy"
-    }
+    return {name for name, value in change.items() if value is not None and resource.inputs.get(name) != value}
 
 
 @ALL

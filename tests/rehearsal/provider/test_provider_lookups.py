@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 UBUNTU = "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id"
 IMAGES = [{"name": "name", "values": ["ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-*"]}]
+CANONICAL = "099720109477"
 OFFERINGS = "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings"
 ZONES, AMI = "aws:index/getAvailabilityZones:getAvailabilityZones", "aws:ec2/getAmi:getAmi"
 SNAPSHOTS = "aws:ebs/getSnapshotIds:getSnapshotIds"
@@ -27,8 +28,7 @@ INSTANCES = "aws:ec2/getInstances:getInstances"
 
 def test_parameter(plugin: Plugin) -> None:
     found = plugin.invoke("aws:ssm/getParameter:getParameter", name=UBUNTU)
-    assert found["value"] == found["insecureValue"] == IMAGE
-    assert found["id"] == found["name"] == UBUNTU
+    assert found["value"] == IMAGE
 
 
 def test_a_missing_parameter_is_an_error_in_awss_words(plugin: Plugin) -> None:
@@ -41,17 +41,14 @@ def test_a_missing_parameter_is_an_error_in_awss_words(plugin: Plugin) -> None:
 def test_zones(plugin: Plugin) -> None:
     found = plugin.invoke(ZONES, state="available")
     assert found["names"][:2] == ["us-east-1a", "us-east-1b"]
-    assert len(found["zoneIds"]) == len(found["names"])
-    assert "us-east-1a" not in plugin.invoke(ZONES, excludeNames=["us-east-1a"])["names"]
 
 
 def test_offerings_say_in_which_zones_a_type_is(plugin: Plugin) -> None:
     wanted = [{"name": "instance-type", "values": ["g5.xlarge"]}]
     found = plugin.invoke(OFFERINGS, locationType="availability-zone", filters=wanted)
     assert "us-east-1a" in found["locations"]
-    assert set(found["instanceTypes"]) == {"g5.xlarge"}
-    nothing = plugin.invoke(OFFERINGS, filters=[{"name": "instance-type", "values": ["g99.xlarge"]}])
-    assert nothing["instanceTypes"] == []
+    none = [{"name": "instance-type", "values": ["g99.xlarge"]}]
+    assert plugin.invoke(OFFERINGS, locationType="availability-zone", filters=none)["locations"] == []
 
 
 def test_instance_type_tells_its_gpu(plugin: Plugin) -> None:
@@ -59,23 +56,21 @@ def test_instance_type_tells_its_gpu(plugin: Plugin) -> None:
     assert found["defaultVcpus"] == 4
     assert found["memorySize"] == 16 * 1024
     (gpu,) = found["gpuses"]
-    assert (gpu["count"], gpu["manufacturer"], gpu["name"]) == (1, "NVIDIA", "A10G")
-    assert 22 * 1024 < gpu["memorySize"] <= 24 * 1024
+    assert gpu == {"count": 1, "name": "A10G"}
     assert plugin.invoke("aws:ec2/getInstanceType:getInstanceType", instanceType="m5.large")["gpuses"] == []
 
 
 def test_image(plugin: Plugin) -> None:
-    found = plugin.invoke(AMI, mostRecent=True, filters=IMAGES)
-    assert found["id"] == found["imageId"] == IMAGE
-    assert found["rootDeviceName"] == "/dev/sda1"
+    found = plugin.invoke(AMI, mostRecent=True, owners=[CANONICAL], filters=IMAGES)
+    assert found == {"id": IMAGE, "tags": {}}
 
 
 def test_an_image_that_is_not_the_only_one_must_be_chosen(plugin: Plugin) -> None:
     with pytest.raises(grpc.RpcError, match="more than one result"):
-        plugin.invoke(AMI, filters=IMAGES)
+        plugin.invoke(AMI, owners=[CANONICAL], filters=IMAGES)
     with pytest.raises(grpc.RpcError, match="returned no results"):
-        plugin.invoke(AMI, filters=[{"name": "image-id", "values": ["ami-none"]}])
-    only = plugin.invoke(AMI, filters=[{"name": "image-id", "values": [OTHER_IMAGE]}])
+        plugin.invoke(AMI, owners=[CANONICAL], filters=[{"name": "image-id", "values": ["ami-none"]}])
+    only = plugin.invoke(AMI, owners=[CANONICAL], filters=[{"name": "image-id", "values": [OTHER_IMAGE]}])
     assert only["id"] == OTHER_IMAGE
 
 
@@ -94,14 +89,11 @@ def test_snapshots_come_newest_first_and_none_is_fine(cloud: Cloud, world: World
 
 def test_one_snapshot_by_its_id(cloud: Cloud, world: World) -> None:
     ec2 = cloud.client("ec2")
-    made = ec2.create_snapshot(VolumeId=world.make("volume").id, Description="by hand")["SnapshotId"]
+    made = ec2.create_snapshot(VolumeId=world.make("volume").id)["SnapshotId"]
     found = world.plugin.invoke(SNAPSHOT, snapshotIds=[made])
     assert (found["id"], found["state"], found["volumeSize"]) == (made, "completed", 20)
-    assert (found["volumeId"], found["description"]) == (world.make("volume").id, "by hand")
     with pytest.raises(grpc.RpcError, match=r"api error InvalidSnapshot\.NotFound"):
         world.plugin.invoke(SNAPSHOT, snapshotIds=["snap-0123456789abcdef0"])
-    with pytest.raises(grpc.RpcError, match="returned no results"):
-        world.plugin.invoke(SNAPSHOT, filters=[{"name": "tag:Name", "values": ["none"]}])
 
 
 def test_volumes_by_filters_and_one_with_its_facts(world: World) -> None:
@@ -115,25 +107,18 @@ def test_volumes_by_filters_and_one_with_its_facts(world: World) -> None:
     assert held_id in world.plugin.invoke(VOLUMES, filters=of_the_box)["ids"]
     assert world.plugin.invoke(VOLUMES, filters=[{"name": "volume-id", "values": ["vol-none"]}])["ids"] == []
     found = world.plugin.invoke(VOLUME, filters=available)
-    assert (found["id"], found["volumeId"], found["size"]) == (free.id, free.id, 20)
+    assert (found["id"], found["size"]) == (free.id, 20)
     assert (found["availabilityZone"], found["tags"]["Name"]) == ("us-east-1a", "jobs")
 
 
-def test_instances_that_run_unless_other_states_are_named(cloud: Cloud, world: World) -> None:
+def test_instances_in_the_states_that_are_named(cloud: Cloud, world: World) -> None:
     box = world.make("instance").id
-    assert world.plugin.invoke(INSTANCES)["ids"] == [box]
+    assert world.plugin.invoke(INSTANCES, instanceStateNames=["running"])["ids"] == [box]
     cloud.client("ec2").stop_instances(InstanceIds=[box])
-    assert world.plugin.invoke(INSTANCES)["ids"] == []
+    assert world.plugin.invoke(INSTANCES, instanceStateNames=["running"])["ids"] == []
     assert world.plugin.invoke(INSTANCES, instanceStateNames=["running", "stopped"])["ids"] == [box]
     tagged = [{"name": "tag:Name", "values": ["none"]}]
     assert world.plugin.invoke(INSTANCES, filters=tagged, instanceStateNames=["stopped"])["ids"] == []
-
-
-def test_who_and_where(plugin: Plugin) -> None:
-    caller = plugin.invoke("aws:index/getCallerIdentity:getCallerIdentity")
-    assert caller["accountId"] == caller["id"] == "123456789012"
-    region = plugin.invoke("aws:index/getRegion:getRegion")
-    assert region["name"] == region["region"] == region["id"] == "us-east-1"
 
 
 def test_what_it_has_not_is_refused_by_name(plugin: Plugin) -> None:
@@ -143,3 +128,5 @@ def test_what_it_has_not_is_refused_by_name(plugin: Plugin) -> None:
     assert "no function aws:s3/getBucket:getBucket; the official pulumi-aws has it" in caught.value.details()
     with pytest.raises(grpc.RpcError, match="knows no argument nameRegex"):
         plugin.invoke(AMI, nameRegex="x")
+    with pytest.raises(grpc.RpcError, match="needs owners"):
+        plugin.invoke(AMI, filters=IMAGES)

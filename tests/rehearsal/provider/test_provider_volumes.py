@@ -60,13 +60,6 @@ def test_it_goes_on_running_where_that_was_not_asked(world: World) -> None:
     assert world.plugin.read(world.make("instance")).outputs["instanceState"] == "running"
 
 
-def test_force_is_passed_on(cloud: Cloud, world: World) -> None:
-    attachment = world.plugin.create(ATTACHMENT, world.inputs("attachment", forceDetach=True))
-    cloud.fault("DetachVolume", match={"Force": "true"}, code="Forced")
-    with pytest.raises(grpc.RpcError, match="Forced"):
-        world.plugin.delete(attachment)
-
-
 def test_skip_destroy_leaves_the_disk_in_place(cloud: Cloud, world: World) -> None:
     attachment = world.plugin.create(ATTACHMENT, world.inputs("attachment", skipDestroy=True))
     world.plugin.delete(attachment)

@@ -33,10 +33,10 @@ def caffe() -> str:
         sys.path.insert(0, str(root / "python"))
         version = importlib.import_module("caffe").__version__
         tool = [str(root / "build/tools/caffe"), "--version"]
-        said = subprocess.run(tool, stdout=subprocess.PIPE, check=True, timeout=20).stdout
+        output = subprocess.run(tool, stdout=subprocess.PIPE, check=True, timeout=20).stdout
     except (ImportError, OSError, subprocess.SubprocessError) as error:
         return f"not found ({error})"
-    return f"module {version}; {said.decode().strip()}"
+    return f"module {version}; {output.decode().strip()}"
 
 
 CAFFE = caffe()
@@ -85,10 +85,10 @@ def create(kind: str) -> Any:
     fields = flask.request.form.to_dict()
     if "username" not in flask.request.cookies:
         return flask.jsonify(error={"message": "401 Unauthorized"}), 401
-    known = [job["id"] for job in jobs.listed(app.config["JOBS_DIR"]) if job["type"] == "dataset"]
+    datasets = [job["id"] for job in jobs.listed(app.config["JOBS_DIR"]) if job["type"] == "dataset"]
     if kind == "datasets" and not Path(fields.get("folder_train", "/nonexistent")).is_dir():
         return flask.jsonify(errors={"folder_train": ["Folder does not exist"]}), 400
-    if kind == "models" and fields.get("dataset") not in known:
+    if kind == "models" and fields.get("dataset") not in datasets:
         return flask.jsonify(errors={"dataset": ["Not a valid choice"]}), 400
     name = fields.get(f"{KINDS[kind]}_name", "")
     return flask.jsonify(jobs.start(app.config["JOBS_DIR"], KINDS[kind], name, fields))

@@ -1,0 +1,79 @@
+"""All recipes of one or more folders, each after what it needs."""
+
+from __future__ import annotations
+
+import graphlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.catalogue.recipe import load_recipe
+from provision.model.errors import BadInput
+from provision.model.platforms import NO_GPU
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from provision.catalogue.recipe import Recipe
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+
+def _folders() -> tuple[Path, ...]:
+    """Return gpurig's own folder of recipes, then those that $GPURIG_RECIPES names, separated as in $PATH."""
+    others = os.environ.get("GPURIG_RECIPES", "").split(os.pathsep)
+    return (TEMPLATES / "recipes", *(Path(word).expanduser() for word in others if word))
+
+
+class Recipes:
+    """All recipes by name, from one or more folders of recipe folders; a later folder's recipe wins."""
+
+    def __init__(self, *folders: Path) -> None:
+        self.recipes: dict[str, Recipe] = {}
+        problems: list[str] = []
+        for parent in folders or _folders():
+            if not parent.is_dir():
+                problems.append(f"{parent}: there is no such folder of recipes")
+            for path in sorted(parent.glob("*/recipe.toml")):
+                try:
+                    self.recipes[path.parent.name] = load_recipe(path.parent)
+                except BadInput as error:
+                    problems += error.problems
+        if problems:
+            raise BadInput(problems)
+        self._order = self._sorted()
+
+    def ordered(self) -> tuple[Recipe, ...]:
+        """Return all recipes, each after what it needs."""
+        return tuple(self.recipes[name] for name in self._order)
+
+    def _sorted(self) -> tuple[str, ...]:
+        """Return all names, each after what it needs. Raises `BadInput` where that cannot be."""
+        unknown = [
+            f'{recipe.folder / "recipe.toml"}: {key} "{name}", which is no recipe'
+            for recipe in self.recipes.values()
+            for key in ("needs", "needs_on_gpu", "conflicts")
+            for name in getattr(recipe, key)
+            if name not in self.recipes
+        ]
+        if unknown:
+            raise BadInput(unknown)
+        try:
+            sorter = graphlib.TopologicalSorter({r.name: r.needs + r.needs_on_gpu for r in self.recipes.values()})
+            return tuple(sorter.static_order())
+        except graphlib.CycleError as error:
+            names = error.args[1][::-1]  # graphlib goes from what is needed to what needs it
+            path = self.recipes[names[0]].folder / "recipe.toml"
+            raise BadInput([f"{path}: needs goes round in a circle: {' → '.join(names)}"]) from error
+
+    def closure(self, names: Iterable[str], gpu: str = "") -> set[str]:
+        """Return these recipes and all that they need, at any depth; `gpu` is the host's ("none"), "" one unknown."""
+        found: set[str] = set()
+        todo = list(names)
+        while todo:
+            name = todo.pop()
+            if name not in found:
+                found.add(name)
+                recipe = self.recipes[name]
+                todo += recipe.needs if gpu == NO_GPU else recipe.needs + recipe.needs_on_gpu
+        return found

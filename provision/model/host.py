@@ -1,0 +1,60 @@
+"""A host: one machine to provision, wherever it came from."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from provision.model.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+OUTPUT, VERSION = "gpurig", 1
+"""The stack's output that describes its hosts, and the version of that description: `infra.outputs` writes it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Host:
+    """One machine to provision."""
+
+    name: str
+    address: str
+    user: str = "ubuntu"
+    port: int = 22
+    target: Target | None = None
+    """What to render for; None: to be read from the machine itself."""
+    recipe: str = "digits"
+    """The recipe that the host is for: what `fab setup` installs."""
+    instance_id: str = ""
+    """EC2 instance, whose console vouches for the host key; "" for a machine that the user's known_hosts knows."""
+    region: str = ""
+    profile: str = ""
+    """AWS profile whose credentials reach the instance's console; "": the environment's."""
+    instance_type: str = ""
+    price_per_hour: float | None = None
+    """USD, on demand."""
+    ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def from_document(cls, row: Mapping[str, Any]) -> Host:
+        """Read one host of the stack's output document (`infra/outputs.py` writes it)."""
+        return cls(
+            name=row["name"],
+            address=row["address"],
+            user=row["user"],
+            port=row["port"],
+            target=Target.from_document(row["target"]),
+            recipe=row["recipe"],
+            instance_id=row["instanceId"],
+            region=row["region"],
+            profile=row.get("profile") or "",
+            instance_type=row["instanceType"],
+            price_per_hour=row["pricePerHour"],
+            ports=row["ports"],
+        )
+
+    def __str__(self) -> str:
+        """Return the host as messages name it."""
+        return self.address if self.name == self.address else f"{self.name} ({self.address})"

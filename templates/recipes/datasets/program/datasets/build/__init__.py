@@ -1,0 +1,1 @@
+"""Build a data set of small square pictures for DIGITS and Caffe."""
