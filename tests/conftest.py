@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from provision.transport import ec2
 from rehearsal.cloud.handle import direct
 
 
@@ -15,6 +16,12 @@ def pytest_configure() -> None:
     os.environ.update(direct(os.environ))
     # A shell that starts tests in the background has them, and all that they start, ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_client_of_another_test() -> None:
+    """Have EC2's client made anew: it keeps the credentials and the endpoint of the environment that it was made in."""
+    ec2._made.cache_clear()
 
 
 @pytest.hookimpl(trylast=True)

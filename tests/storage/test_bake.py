@@ -22,7 +22,6 @@ from provision.model.target import Target
 from provision.screen.progress import PlainView
 from provision.storage import bake
 from provision.storage.bake import Bakery
-from provision.transport import ec2
 from rehearsal.errors import RehearsalError
 from tests.kit.catalogue import shellcheck
 from tests.kit.cloud import run, serve
@@ -44,7 +43,6 @@ DISKS = [
 def wired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wired]:
     """A cloud that boto3 finds by its environment, as a user's does."""
     monkeypatch.setattr(bake, "POLL_SECONDS", 0.02)
-    ec2._made.cache_clear()  # the client of the last test's cloud, which is gone
     with serve(tmp_path) as wired:
         for name, value in wired.cloud.env.items():
             monkeypatch.setenv(name, value)
