@@ -97,8 +97,8 @@ def _datasets(account: Account) -> List[DataSet]:
 def counts(manifest: Path) -> Dict[str, int]:
     """Return how many pictures a manifest counts, in all and of each side; {} where it cannot be read."""
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError), open_plain(manifest) as file:
-        told = json.loads(file.read(MANIFEST))["counts"]
-        pictures = {key: value.get("pictures") if isinstance(value, dict) else value for key, value in told.items()}
+        found = json.loads(file.read(MANIFEST))["counts"]
+        pictures = {key: value.get("pictures") if isinstance(value, dict) else value for key, value in found.items()}
         return {key: number for key, number in pictures.items() if isinstance(number, int)}
     return {}
 

@@ -114,7 +114,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
 
         A machine that EC2 has just started refuses until its sshd listens; an sshd that many ask at once hangs up.
         """
-        host, began, told = self.rig_host, time.monotonic(), False
+        host, began, announced = self.rig_host, time.monotonic(), False
         while True:
             try:
                 self._dial()
@@ -122,9 +122,9 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             except ConnectionRefusedError:
                 if not host.instance_id or time.monotonic() > began + BOOT_SECONDS:
                     raise
-                if not told:
+                if not announced:
                     self.tell(f"{host} takes no connections yet: waiting for its sshd")
-                told = True
+                announced = True
             except (paramiko.SSHException, ConnectionResetError) as error:
                 away = isinstance(error, ConnectionResetError) or "SSH protocol banner" in str(error)
                 if not away or time.monotonic() > began + TURNED_AWAY_SECONDS:

@@ -71,16 +71,16 @@ def _lines() -> list[str]:
 def pin(host: Host, tell: Callable[[str], None]) -> list[str]:
     """Read an EC2 host's keys from its console and pin them. Raises `UntrustedHost` when none shows up in time."""
     deadline = time.monotonic() + PATIENCE
-    told = False
+    announced = False
     while not (keys := keys_in(_console(host))):
         if time.monotonic() > deadline:
             message = f"no host key of {host} on the console of {host.instance_id} after {PATIENCE} s"
             raise UntrustedHost(
                 message, hint=f"look at it: aws ec2 get-console-output --instance-id {host.instance_id}"
             )
-        if not told:
+        if not announced:
             tell(f"waiting for the console of {host.instance_id}: it says which host key to trust")
-            told = True
+            announced = True
         time.sleep(1)
     with _LOCK:
         others = [line for line in _lines() if line.split()[:1] != [host.instance_id]]
