@@ -15,8 +15,8 @@ from rehearsal.boxes.images import Images
 from rehearsal.boxes.ledger import Ledger, alone, ledger_of
 from rehearsal.boxes.releases import RELEASES
 from rehearsal.boxes.volumes import Disk, Volumes, check_id
-from rehearsal.cloud.images import root_of
 from rehearsal.errors import RehearsalError
+from rehearsal.images import root_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,7 @@ class Boxes:
         folder, root = self._state / "boxes" / check_id(spec.instance_id), self._root(spec.image_id)
         self._ledger.take("folder", str(folder))
         tree, mount = lay_out(folder, [*self._images.layers(spec.image_id), root.path], overlay=self._overlay)
-        seed.write_instance(tree, root, spec, self._network.caller)
+        seed.write_instance(tree, spec, base=root.path, user=root.user, caller=self._network.caller)
         debs.lend(root.name, tree)
         place = Place(
             folder=folder,
