@@ -11,8 +11,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 
 from rehearsal.engine.wire import UNKNOWN
 from rehearsal.provider.wire import plain
-from tests.rehearsal.provider.example import KEY, policy
-from tests.rehearsal.provider.examples import EXAMPLES
+from tests.rehearsal.provider.examples import EXAMPLES, KEY, policy
 from tests.rehearsal.provider.plugin import urn
 
 if TYPE_CHECKING:

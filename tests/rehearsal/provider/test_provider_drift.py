@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.rehearsal.provider.example import policy, trust
-from tests.rehearsal.provider.examples import EXAMPLES
+from tests.rehearsal.provider.examples import EXAMPLES, policy, trust
 
 if TYPE_CHECKING:
     from rehearsal.cloud.handle import Cloud
