@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import socket
@@ -16,7 +15,7 @@ from rehearsal.errors import RehearsalError
 from rehearsal.site import ROOT
 
 if TYPE_CHECKING:
-    from rehearsal.story import Story
+    from rehearsal.site import Site
 
 HEALTH = "/index/json"
 
@@ -41,12 +40,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def tunnel(story: Story) -> None:
+def tunnel(site: Site) -> None:
     """Open `fab tunnel`, look at DIGITS through it, close it as Ctrl-C does."""
     port = _free_port()
     command = ["fab", "tunnel", "--local", str(port)]
     print(f"\n$ {shlex.join(command)}", flush=True)
-    process = subprocess.Popen(command, cwd=ROOT, env=story.site.env, stdin=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=site.env, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         url = f"http://127.0.0.1:{port}{HEALTH}"
         print(f"  {url} → {get(url, 20)}", flush=True)
@@ -61,16 +60,9 @@ def tunnel(story: Story) -> None:
         raise RehearsalError(f"`fab tunnel` ended with exit code {code} after Ctrl-C")
 
 
-def direct(story: Story, host: dict[str, Any]) -> None:
-    """Look at DIGITS from this machine's address, which the security group lets in."""
-    url = f"http://{host['address']}:5000{HEALTH}"
-    story.do("curl", "--silent", "--show-error", "--max-time", "5", "--noproxy", "*", "--output", os.devnull, url)
-    print(f"  {url} → {get(url, 5)}, from this machine's own address", flush=True)
-
-
-def stranger(story: Story, host: dict[str, Any]) -> None:
+def stranger(site: Site, host: dict[str, Any]) -> None:
     """Knock from another address, which the security group keeps out: the packets are dropped, nothing answers."""
-    rooms = story.site.cloud.boxes
+    rooms = site.cloud.boxes
     curl = ["ip", "netns", "exec", rooms["visitor"], "curl", "--silent", "--noproxy", "*", "--max-time", "3"]
     address = _visitor_arrives(curl, rooms["caller"])
     url = f"http://{host['address']}:5000{HEALTH}"

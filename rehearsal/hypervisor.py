@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import Protocol
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,90 +40,79 @@ class InstanceSpec:
     rules: tuple[Rule, ...]
 
 
-class Hypervisor(Protocol):
-    """The machine room. Every call returns when the thing is done, `launch` and `start` when the box begins to boot.
+class Hypervisor:
+    """The machine room; what one does not override does nothing.
 
-    Launch, stop, start, reboot, terminate and create_image of one instance never overlap; all else may. The message of
-    a `RehearsalError` reaches the user word for word, and what was asked for has then not happened. Two methods are
-    looked for and need not be there: `facts() -> dict[str, Any]`, published in `cloud.json` (`caller` is this machine's
-    address as boxes see it), and `watch(powered_off: Callable[[str], None])`, given whom to tell when a box has
-    switched itself off.
+    Every call returns when the thing is done, `launch` and `start` when the box begins to boot. Launch, stop, start,
+    reboot, terminate and create_image of one instance never overlap; all else may. The message of a `RehearsalError`
+    reaches the user word for word, and what was asked for has then not happened.
     """
+
+    def facts(self) -> dict[str, Any]:
+        """Return what `cloud.json` publishes; `caller` is this machine's address as boxes see it."""
+        return {}
+
+    def watch(self, powered_off: Callable[[str], None]) -> None:
+        """Have `powered_off` called with the id of an instance whose box has switched itself off."""
 
     def allocate_address(self) -> str:
         """Return an unused address that this machine, and nothing beyond it, routes to a box."""
-        ...
+        raise NotImplementedError
 
     def launch(self, spec: InstanceSpec) -> None:
         """Begin to boot a box."""
-        ...
 
     def stop(self, instance_id: str) -> None:
         """Shut a box down cleanly; its disks stay. One that is off already is no error."""
-        ...
 
     def start(self, instance_id: str) -> None:
         """Begin to boot a stopped box again."""
-        ...
 
     def reboot(self, instance_id: str) -> None:
         """Restart a box cleanly."""
-        ...
 
     def terminate(self, instance_id: str) -> None:
         """Shut a box down and drop its root disk; its other disks were detached before. Unknown ids are no error."""
-        ...
 
     def set_rules(self, instance_id: str, rules: tuple[Rule, ...]) -> None:
         """Let in exactly what `rules` say, from now on."""
-        ...
 
     def console(self, instance_id: str) -> str:
         """Return the console output so far."""
-        ...
+        raise NotImplementedError
 
     def create_image(self, image_id: str, instance_id: str) -> None:
         """Keep a root disk's present bytes, of a box that runs or not: `launch` knows the image from then on."""
-        ...
 
     def delete_image(self, image_id: str) -> None:
         """Drop an image; boxes that booted from it keep what they have."""
-        ...
 
     def create_volume(self, volume_id: str, size_gib: int, snapshot_id: str | None) -> None:
         """Make a disk, blank or with the bytes of a snapshot."""
-        ...
 
     def grow_volume(self, volume_id: str, size_gib: int) -> None:
         """Enlarge a disk, also while a box uses it."""
-        ...
 
     def delete_volume(self, volume_id: str) -> None:
         """Drop a disk."""
-        ...
 
     def create_snapshot(self, snapshot_id: str, volume_id: str) -> None:
         """Keep the disk's present bytes."""
-        ...
 
     def delete_snapshot(self, snapshot_id: str) -> None:
         """Drop a snapshot."""
-        ...
 
     def attach(self, instance_id: str, volume_id: str) -> None:
         """Plug a disk into a box, running or not; it shows up under /dev/disk/by-id as on a Nitro instance."""
-        ...
 
     def detach(self, instance_id: str, volume_id: str) -> None:
         """Unplug a disk."""
-        ...
 
     def close(self) -> None:
         """Switch everything off and give back what was taken from this machine; volumes and snapshots of them stay."""
-        ...
 
 
-class NoMachines:
+class NoMachines(Hypervisor):
     """The API alone: addresses are handed out, nothing boots."""
 
     def __init__(self) -> None:
@@ -130,22 +122,5 @@ class NoMachines:
         third, fourth = divmod(next(self._numbers), 256)
         return f"198.18.{255 - third}.{fourth}"
 
-    def launch(self, spec: InstanceSpec) -> None: ...
-    def stop(self, instance_id: str) -> None: ...
-    def start(self, instance_id: str) -> None: ...
-    def reboot(self, instance_id: str) -> None: ...
-    def terminate(self, instance_id: str) -> None: ...
-    def set_rules(self, instance_id: str, rules: tuple[Rule, ...]) -> None: ...
     def console(self, instance_id: str) -> str:
         return f"{instance_id}: this cloud has no machines\n"
-
-    def create_image(self, image_id: str, instance_id: str) -> None: ...
-    def delete_image(self, image_id: str) -> None: ...
-    def create_volume(self, volume_id: str, size_gib: int, snapshot_id: str | None) -> None: ...
-    def grow_volume(self, volume_id: str, size_gib: int) -> None: ...
-    def delete_volume(self, volume_id: str) -> None: ...
-    def create_snapshot(self, snapshot_id: str, volume_id: str) -> None: ...
-    def delete_snapshot(self, snapshot_id: str) -> None: ...
-    def attach(self, instance_id: str, volume_id: str) -> None: ...
-    def detach(self, instance_id: str, volume_id: str) -> None: ...
-    def close(self) -> None: ...

@@ -15,8 +15,9 @@ from rehearsal.boxes.images import Images
 from rehearsal.boxes.ledger import Ledger, alone, ledger_of
 from rehearsal.boxes.releases import RELEASES
 from rehearsal.boxes.volumes import Disk, Volumes, check_id
-from rehearsal.cloud.images import root_of
 from rehearsal.errors import RehearsalError
+from rehearsal.hypervisor import Hypervisor
+from rehearsal.images import root_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ class _Instance:
     tree: Path
 
 
-class Boxes:
+class Boxes(Hypervisor):
     """A machine room in the state folder `state`; `announce` gets one line before each thing that takes long.
 
     What a killed predecessor left is swept first. Raises RehearsalError if another process runs boxes in `state`,
@@ -63,7 +64,6 @@ class Boxes:
             self._undo = undo.pop_all()
 
     def facts(self) -> dict[str, Any]:
-        """Return the address that boxes know this machine by, its network, and what boxes are made of."""
         return {
             "caller": self._network.caller,
             "caller_name": seed.CALLER_NAME,
@@ -79,7 +79,6 @@ class Boxes:
         return self._network.visitor
 
     def watch(self, powered_off: Callable[[str], None]) -> None:
-        """Have `powered_off` called, on a thread of its own, with the id of an instance that shut itself down."""
         self._powered_off = powered_off
 
     def allocate_address(self) -> str:
@@ -90,7 +89,7 @@ class Boxes:
         folder, root = self._state / "boxes" / check_id(spec.instance_id), self._root(spec.image_id)
         self._ledger.take("folder", str(folder))
         tree, mount = lay_out(folder, [*self._images.layers(spec.image_id), root.path], overlay=self._overlay)
-        seed.write_instance(tree, root, spec, self._network.caller)
+        seed.write_instance(tree, spec, base=root.path, user=root.user, caller=self._network.caller)
         debs.lend(root.name, tree)
         place = Place(
             folder=folder,

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from rehearsal.boxes.run import run
 
 if TYPE_CHECKING:
-    from rehearsal.boxes.roots import Root
     from rehearsal.hypervisor import InstanceSpec
 
 USER = "ubuntu"
@@ -61,14 +60,16 @@ def prepare_base(tree: Path) -> None:
         put(tree, name, text)
 
 
-def write_instance(tree: Path, root: Root, spec: InstanceSpec, caller: str) -> None:
-    """Write one instance's files into `tree`, the layer over `root`; `caller` is this machine's address for boxes."""
-    base = root.path
+def write_instance(tree: Path, spec: InstanceSpec, *, base: Path, user: str, caller: str) -> None:
+    """Write one instance's files into `tree`, the layer over `base`.
+
+    `user` is the account that its image lets in, `caller` this machine's address for boxes.
+    """
     hostname = f"ip-{spec.private_ip.replace('.', '-')}"
     meta = {"instance-id": spec.instance_id, "local-hostname": hostname, "public-keys": list(spec.public_keys)}
     put(tree, "var/lib/cloud/seed/nocloud/meta-data", json.dumps(meta))
     put(tree, "var/lib/cloud/seed/nocloud/user-data", spec.user_data, mode=0o600)
-    account = {"system_info": {"default_user": {"name": root.user}}}
+    account = {"system_info": {"default_user": {"name": user}}}
     put(tree, "etc/cloud/cloud.cfg.d/95-account.cfg", json.dumps(account) + "\n")
     put(tree, "etc/hostname", f"{hostname}\n")
     put(tree, "etc/resolv.conf", resolv_conf())

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, stop: threading.Event) -> None:
     state = arguments.state.resolve()
     hypervisor = machine_room(state, boxes=not arguments.no_boxes)
     try:
-        facts: dict[str, Any] = getattr(hypervisor, "facts", dict)()
+        facts = hypervisor.facts()
         sources = extra_services(state, facts, arguments.sources)
         server = listen(build(state, hypervisor, caller=facts.get("caller", "127.0.0.1")))
         thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="api")
@@ -77,8 +77,7 @@ def machine_room(state: Path, *, boxes: bool) -> Hypervisor:
         return NoMachines()
     from rehearsal.boxes import Boxes  # noqa: PLC0415 - what it needs is there only where boxes are wanted
 
-    room: Hypervisor = Boxes(state, announce=lambda line: print(line, flush=True))
-    return room
+    return Boxes(state, announce=lambda line: print(line, flush=True))
 
 
 def extra_services(state: Path, facts: dict[str, Any], sources: str) -> dict[str, Any]:

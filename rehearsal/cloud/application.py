@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 
 def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
-    """Return the application; `caller` is this machine's address as the boxes see it.
-
-    A hypervisor that notices when a box switches itself off has a method `watch`, which is given whom to tell: a
-    function of the instance's id.
-    """
+    """Return the application; `caller` is this machine's address as the boxes see it."""
     repairs.apply()
     wiring.connect()
     machines = Machines(hypervisor)
@@ -44,5 +40,5 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
                     if instance is not None:
                         machines.powered_off(instance)
 
-    getattr(hypervisor, "watch", lambda _: None)(powered_off)
+    hypervisor.watch(powered_off)
     return Front(aws, CallLog(state / "calls.jsonl"), caller=caller)

@@ -10,7 +10,7 @@ from moto.ec2.exceptions import EC2ClientError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Hook = Callable[[Any, Callable[[], Any]], Any]
+    Hook = Callable[[Any, functools.partial[Any]], Any]
 
 
 def intercept(owner: type, name: str) -> Callable[[Hook], Hook]:

@@ -17,6 +17,7 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
 from rehearsal.cloud.disks import Disks
+from rehearsal.cloud.hooks import intercept
 from rehearsal.cloud.machines import Machines
 
 if TYPE_CHECKING:
@@ -86,13 +87,8 @@ def connect() -> None:
 
 def _wrap(owner: type, name: str, hook: Callable[..., Any], of: Callable[[Machines], Any]) -> None:
     """Have `hook(of(machines), proceed, self, *arguments)` answer for `owner.name` while machines are served."""
-    original = getattr(owner, name)
 
-    @functools.wraps(original)
-    def method(*args: Any, **kwargs: Any) -> Any:
+    @intercept(owner, name)
+    def call(_: Any, proceed: functools.partial[Any]) -> Any:
         machines = _serving.get()
-        if machines is None:
-            return original(*args, **kwargs)
-        return hook(of(machines), functools.partial(original, *args, **kwargs), *args, **kwargs)
-
-    setattr(owner, name, method)
+        return hook(of(machines), proceed, *proceed.args, **proceed.keywords) if machines else proceed()

@@ -12,8 +12,8 @@ from rehearsal.engine.outputs import output_lines
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rehearsal.engine.ops import Op
     from rehearsal.engine.resource import Resource
-    from rehearsal.engine.steps import Op
     from rehearsal.engine.wire import Properties
 
 _COUNTED = ("create", "update", "delete", "replace", "read")

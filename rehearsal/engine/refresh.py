@@ -8,9 +8,9 @@ from concurrent import futures
 from typing import TYPE_CHECKING
 
 from rehearsal.engine.compare import describe
+from rehearsal.engine.ops import DELETE, SAME, UPDATE, Op
 from rehearsal.engine.removal import PARALLEL
 from rehearsal.engine.state import touched
-from rehearsal.engine.steps import DELETE, SAME, UPDATE, Op
 
 if TYPE_CHECKING:
     from rehearsal.engine.providers import Providers

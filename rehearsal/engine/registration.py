@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from rehearsal.engine.compare import compare, describe
 from rehearsal.engine.errors import EngineError, Unsupported
 from rehearsal.engine.goal import Goal
+from rehearsal.engine.ops import CREATE, CREATE_REPLACEMENT, REPLACE, UPDATE
 from rehearsal.engine.providers import configuration
 from rehearsal.engine.replacement import Replacements
 from rehearsal.engine.resource import PROVIDER_TYPE
-from rehearsal.engine.steps import CREATE, CREATE_REPLACEMENT, REPLACE, UPDATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

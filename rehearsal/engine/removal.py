@@ -6,12 +6,13 @@ from concurrent import futures
 from typing import TYPE_CHECKING
 
 from rehearsal.engine.errors import EngineError
-from rehearsal.engine.steps import DELETE, DELETE_REPLACED
+from rehearsal.engine.ops import DELETE, DELETE_REPLACED
 
 if TYPE_CHECKING:
+    from rehearsal.engine.ops import Op
     from rehearsal.engine.providers import Providers
     from rehearsal.engine.resource import Resource
-    from rehearsal.engine.steps import Op, Steps
+    from rehearsal.engine.steps import Steps
 
 PARALLEL = 16
 

@@ -6,8 +6,8 @@ import dataclasses
 import functools
 from typing import TYPE_CHECKING
 
+from rehearsal.engine.ops import CREATE_REPLACEMENT, DELETE_REPLACED, REPLACE
 from rehearsal.engine.removal import remove
-from rehearsal.engine.steps import CREATE_REPLACEMENT, DELETE_REPLACED, REPLACE
 from rehearsal.engine.wire import UNKNOWN
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from rehearsal.engine.errors import EngineError, Stopped
+from rehearsal.engine.ops import CREATE, DELETE, READ, SAME, UPDATE
 from rehearsal.engine.plugin import PartlyCreated
 from rehearsal.engine.state import touched
 
@@ -16,34 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rehearsal.engine.display import Display
+    from rehearsal.engine.ops import Op
     from rehearsal.engine.provider import Provider
     from rehearsal.engine.resource import Resource
     from rehearsal.engine.state import State
     from rehearsal.engine.wire import Properties
 
 Changes = list["Callable[[], object]"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Op:
-    """A kind of step: its sign, its name in a preview, while it runs, when it is done."""
-
-    sign: str
-    plan: str
-    doing: str
-    done: str
-    pending: str = ""
-    """What the state calls it while it runs; empty where no provider is asked to change anything."""
-
-
-SAME = Op("", "", "", "")
-CREATE = Op("+", "create", "creating", "created", "creating")
-UPDATE = Op("~", "update", "updating", "updated", "updating")
-DELETE = Op("-", "delete", "deleting", "deleted", "deleting")
-READ = Op(">", "read", "reading", "read", "reading")
-REPLACE = Op("+-", "replace", "replacing", "replaced")
-CREATE_REPLACEMENT = Op("++", "create replacement", "creating replacement", "created replacement", "creating")
-DELETE_REPLACED = Op("--", "delete original", "deleting original", "deleted original", "deleting")
 
 
 class Steps:

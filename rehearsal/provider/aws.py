@@ -111,10 +111,6 @@ class Aws:
                 return found
         raise ProviderError(f"timeout after {limit:.0f} s while waiting for {what}")
 
-    def until_available(self, what: str, look: Callable[[], dict[str, Any]], *, seconds: float) -> None:
-        """Look at a record until its `State` is available, which VPC endpoints spell with a capital."""
-        self.until(f"{what} to become available", lambda: look()["State"].lower() == "available", seconds=seconds)
-
     def insist(self, codes: Collection[str], call: Callable[[], T], *, seconds: float) -> T:
         """Call until the error is none of `codes`: AWS not knowing yet what it was told, or not being done yet."""
         for _ in self._tries(self.patience_s or seconds):

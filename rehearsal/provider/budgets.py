@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.model import Fate, Field, Kind, answer, request
-from rehearsal.provider.tags import OUTPUTS, as_read, changed, pairs, tag_fields
+from rehearsal.provider.tags import OUTPUTS, as_read, pairs, retag, tag_fields
 from rehearsal.provider.validate import same_amount, same_set
 
 if TYPE_CHECKING:
@@ -89,14 +89,6 @@ def _read(aws: Aws, item: Item) -> Values:
     }
 
 
-def _retag(aws: Aws, item: Item) -> None:
-    wanted, superfluous = changed(item)
-    if superfluous:
-        aws.budgets("UntagResource", ResourceARN=_arn(item), ResourceTagKeys=superfluous)
-    if wanted:
-        aws.budgets("TagResource", ResourceARN=_arn(item), ResourceTags=pairs(wanted))
-
-
 _NOTIFICATION = {
     "comparisonOperator": Field(required=True, on_change=_notify),
     "notificationType": Field(required=True, on_change=_notify),
@@ -115,7 +107,7 @@ KINDS = {
             "limitAmount": Field(required=True, on_change=_redefine, same=same_amount),
             "limitUnit": Field(required=True, on_change=_redefine),
             "notifications": Field(type=list, on_change=_notify, same=same_set, fields=_NOTIFICATION),
-            **tag_fields(_retag),
+            **tag_fields(retag("budgets", "Resource", lambda item: {"ResourceARN": _arn(item)}, "Resource")),
         },
         outputs=OUTPUTS,
         auto_name="name",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.provider.ec2 import Ec2
 from rehearsal.provider.model import Fate, Field, Item, Kind, answer, request
 from rehearsal.provider.power import stop
-from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
+from rehearsal.provider.tags import at_creation
 from rehearsal.provider.validate import between
 
 if TYPE_CHECKING:
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 
 _SETTLE_S = 300.0
 _SNAPSHOT_S = 600.0
-
-
-def describe_volume(aws: Aws, volume_id: str) -> dict[str, Any]:
-    """Return a volume's record; raises Gone where there is none."""
-    return aws.described("DescribeVolumes", "Volumes", VolumeIds=[volume_id])
+_VOLUME = Ec2(
+    api_name="Volume",
+    noun="EBS Volume",
+    tag_type="volume",
+    names=("availabilityZone", "size", "encrypted", "snapshotId"),
+    renamed={"type": "VolumeType"},
+)
 
 
 def modify_volume(aws: Aws, volume_id: str, wanted: dict[str, Any]) -> None:
@@ -36,40 +39,16 @@ def modify_volume(aws: Aws, volume_id: str, wanted: dict[str, Any]) -> None:
     )
 
 
-def _create_volume(aws: Aws, inputs: Values) -> str:
-    params = request(inputs, "availabilityZone", "size", "encrypted", "snapshotId")
-    if inputs.get("type"):
-        params["VolumeType"] = inputs["type"]
-    volume_id: str = aws.ec2("CreateVolume", **params, **at_creation(inputs, "volume"))["VolumeId"]
-    return volume_id
-
-
-def _settle_volume(aws: Aws, item: Item) -> None:
-    aws.until_available(f"EBS volume {item.id}", lambda: describe_volume(aws, item.id), seconds=_SETTLE_S)
-
-
-def _read_volume(aws: Aws, item: Item) -> Values:
-    volume = describe_volume(aws, item.id)
-    return {
-        **answer(volume, "availabilityZone", "size", "encrypted", "snapshotId"),
-        "type": volume["VolumeType"],
-        **as_read(volume.get("Tags"), aws, item),
-    }
-
-
 def _modify(aws: Aws, item: Item) -> None:
     changed = {name: item.values[name] for name in ("size", "type") if item.values.get(name) != item.before.get(name)}
-    wanted = request(changed, "size")
-    if "type" in changed:
-        wanted["VolumeType"] = changed["type"]
-    modify_volume(aws, item.id, wanted)
+    modify_volume(aws, item.id, request(changed, "size", type="VolumeType"))
 
 
 def _delete_volume(aws: Aws, item: Item) -> None:
     if item.values.get("finalSnapshot"):
         made = aws.ec2("CreateSnapshot", VolumeId=item.id, **at_creation(item.values, "snapshot"))["SnapshotId"]
         aws.until(f"snapshot {made} of EBS volume {item.id}", lambda: _is_complete(aws, made), seconds=_SNAPSHOT_S)
-    aws.ec2("DeleteVolume", VolumeId=item.id)
+    _VOLUME.delete(aws, item)
 
 
 def _is_complete(aws: Aws, snapshot_id: str) -> bool:
@@ -90,7 +69,7 @@ def _attach(aws: Aws, inputs: Values) -> str:
 
 
 def _attachment(aws: Aws, values: Values) -> dict[str, Any] | None:
-    attachments: list[dict[str, Any]] = describe_volume(aws, values["volumeId"]).get("Attachments", [])
+    attachments: list[dict[str, Any]] = _VOLUME.find(aws, values["volumeId"]).get("Attachments", [])
     return next((found for found in attachments if found["InstanceId"] == values["instanceId"]), None)
 
 
@@ -123,21 +102,16 @@ def _detach(aws: Aws, item: Item) -> None:
 
 
 KINDS = {
-    "aws:ebs/volume:Volume": Kind(
-        noun="EBS Volume",
-        fields={
+    "aws:ebs/volume:Volume": _VOLUME.kind(
+        {
             "availabilityZone": Field(required=True, on_change=Fate.REPLACE),
             "size": Field(type=int, computed=True, on_change=_modify, why_not=between(1, 65536)),
             "type": Field(computed=True, on_change=_modify),
             "encrypted": Field(type=bool, computed=True, on_change=Fate.REPLACE),
             "snapshotId": Field(computed=True, on_change=Fate.REPLACE),
             "finalSnapshot": Field(type=bool, on_change=Fate.RECORD),
-            **tag_fields(retag_ec2),
         },
-        outputs=OUTPUTS,
-        create=_create_volume,
-        settle=_settle_volume,
-        read=_read_volume,
+        settle=_VOLUME.settle,
         delete=_delete_volume,
     ),
     "aws:ec2/volumeAttachment:VolumeAttachment": Kind(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.provider.ec2 import Ec2
 from rehearsal.provider.model import Fate, Field, Kind, answer, request, where
-from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
 from rehearsal.provider.validate import cidr, one_of, same_set
 
 if TYPE_CHECKING:
@@ -14,23 +14,13 @@ if TYPE_CHECKING:
     from rehearsal.provider.model import Item
     from rehearsal.provider.wire import Values
 
-_SETTLE_S = 600.0
-_TAGS = tag_fields(retag_ec2)
-
-
-def _table(aws: Aws, table_id: str) -> dict[str, Any]:
-    return aws.described("DescribeRouteTables", "RouteTables", RouteTableIds=[table_id])
-
-
-def _create_table(aws: Aws, inputs: Values) -> str:
-    params = {**request(inputs, "vpcId"), **at_creation(inputs, "route-table")}
-    table_id: str = aws.ec2("CreateRouteTable", **params)["RouteTable"]["RouteTableId"]
-    return table_id
-
-
-def _read_table(aws: Aws, item: Item) -> Values:
-    table = _table(aws, item.id)
-    return {**answer(table, "vpcId"), **as_read(table.get("Tags"), aws, item)}
+_TABLE = Ec2(api_name="RouteTable", noun="EC2 Route Table", tag_type="route-table", names=("vpcId",))
+_ENDPOINT = Ec2(
+    api_name="VpcEndpoint",
+    noun="EC2 VPC Endpoint",
+    tag_type="vpc-endpoint",
+    names=("vpcId", "serviceName", "vpcEndpointType", "routeTableIds"),
+)
 
 
 def _create_route(aws: Aws, inputs: Values) -> str:
@@ -48,7 +38,7 @@ def _read_route(aws: Aws, item: Item) -> Values | None:
     table_id, _, destination = item.id.partition("_")
     table_id = item.values.get("routeTableId", table_id)
     destination = item.values.get("destinationCidrBlock", destination)
-    for route in _table(aws, table_id)["Routes"]:
+    for route in _TABLE.find(aws, table_id)["Routes"]:
         if route.get("DestinationCidrBlock") == destination:
             return {**answer(route, "destinationCidrBlock", "gatewayId"), "routeTableId": table_id}
     return None
@@ -59,9 +49,7 @@ def _delete_route(aws: Aws, item: Item) -> None:
 
 
 def _associate(aws: Aws, inputs: Values) -> str:
-    made = aws.ec2("AssociateRouteTable", **request(inputs, "subnetId", "routeTableId"))
-    association_id: str = made["AssociationId"]
-    return association_id
+    return str(aws.ec2("AssociateRouteTable", **request(inputs, "subnetId", "routeTableId"))["AssociationId"])
 
 
 def _association(aws: Aws, item: Item) -> dict[str, Any] | None:
@@ -93,29 +81,10 @@ def _dissociate(aws: Aws, item: Item) -> None:
         aws.ec2("DisassociateRouteTable", AssociationId=association["RouteTableAssociationId"])
 
 
-def _create_endpoint(aws: Aws, inputs: Values) -> str:
-    params = request(inputs, "vpcId", "serviceName", "vpcEndpointType", "routeTableIds")
-    made = aws.ec2("CreateVpcEndpoint", **params, **at_creation(inputs, "vpc-endpoint"))["VpcEndpoint"]
-    endpoint_id: str = made["VpcEndpointId"]
-    return endpoint_id
-
-
-def _endpoint(aws: Aws, endpoint_id: str) -> dict[str, Any]:
-    return aws.described("DescribeVpcEndpoints", "VpcEndpoints", VpcEndpointIds=[endpoint_id])
-
-
-def _settle_endpoint(aws: Aws, item: Item) -> None:
-    aws.until_available(f"VPC endpoint {item.id}", lambda: _endpoint(aws, item.id), seconds=_SETTLE_S)
-
-
 def _read_endpoint(aws: Aws, item: Item) -> Values | None:
-    endpoint = _endpoint(aws, item.id)
-    if endpoint["State"].lower() in ("deleted", "deleting"):
-        return None
-    return {
-        **answer(endpoint, "vpcId", "serviceName", "vpcEndpointType", "routeTableIds"),
-        **as_read(endpoint.get("Tags"), aws, item),
-    }
+    endpoint = _ENDPOINT.find(aws, item.id)
+    gone = endpoint["State"].lower() in ("deleted", "deleting")
+    return None if gone else _ENDPOINT.properties(endpoint, aws, item)
 
 
 def _change_endpoint(aws: Aws, item: Item) -> None:
@@ -126,19 +95,8 @@ def _change_endpoint(aws: Aws, item: Item) -> None:
     aws.ec2("ModifyVpcEndpoint", VpcEndpointId=item.id, **params)
 
 
-def _delete_endpoint(aws: Aws, item: Item) -> None:
-    aws.ec2("DeleteVpcEndpoints", VpcEndpointIds=[item.id])
-
-
 KINDS = {
-    "aws:ec2/routeTable:RouteTable": Kind(
-        noun="EC2 Route Table",
-        fields={"vpcId": Field(required=True, on_change=Fate.REPLACE), **_TAGS},
-        outputs=OUTPUTS,
-        create=_create_table,
-        read=_read_table,
-        delete=lambda aws, item: aws.ec2("DeleteRouteTable", RouteTableId=item.id),
-    ),
+    "aws:ec2/routeTable:RouteTable": _TABLE.kind({"vpcId": Field(required=True, on_change=Fate.REPLACE)}),
     "aws:ec2/route:Route": Kind(
         noun="EC2 Route",
         fields={
@@ -160,19 +118,15 @@ KINDS = {
         read=_read_association,
         delete=_dissociate,
     ),
-    "aws:ec2/vpcEndpoint:VpcEndpoint": Kind(
-        noun="EC2 VPC Endpoint",
-        fields={
+    "aws:ec2/vpcEndpoint:VpcEndpoint": _ENDPOINT.kind(
+        {
             "vpcId": Field(required=True, on_change=Fate.REPLACE),
             "serviceName": Field(required=True, on_change=Fate.REPLACE),
             "vpcEndpointType": Field(required=True, on_change=Fate.REPLACE, why_not=one_of("Gateway")),
             "routeTableIds": Field(type=list, computed=True, same=same_set, on_change=_change_endpoint),
-            **_TAGS,
         },
-        outputs=OUTPUTS,
-        create=_create_endpoint,
-        settle=_settle_endpoint,
+        settle=_ENDPOINT.settle,
         read=_read_endpoint,
-        delete=_delete_endpoint,
+        delete=lambda aws, item: aws.ec2("DeleteVpcEndpoints", VpcEndpointIds=[item.id]),
     ),
 }

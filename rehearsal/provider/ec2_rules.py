@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.provider.model import Fate, Field, Kind, answer, request
-from rehearsal.provider.tags import OUTPUTS, as_read, at_creation, retag_ec2, tag_fields
+from rehearsal.provider.ec2 import Ec2
+from rehearsal.provider.model import Fate, Field, answer, request
+from rehearsal.provider.tags import at_creation
 from rehearsal.provider.validate import between, cidr
 
 if TYPE_CHECKING:
     from rehearsal.provider.aws import Aws
-    from rehearsal.provider.model import Item
+    from rehearsal.provider.model import Item, Kind
     from rehearsal.provider.wire import Values
 
 
@@ -21,35 +22,45 @@ def _permission(values: Values) -> dict[str, Any]:
 
 
 def _rule_kind(side: str) -> Kind:
+    described = Ec2(
+        api_name="SecurityGroupRule",
+        noun=f"VPC Security Group {side} Rule",
+        tag_type="security-group-rule",
+        names=("ipProtocol", "cidrIpv4", "description"),
+        renamed={"securityGroupId": "GroupId"},
+    )
+
     def create(aws: Aws, inputs: Values) -> str:
         made = aws.ec2(
             f"AuthorizeSecurityGroup{side}",
             GroupId=inputs["securityGroupId"],
             IpPermissions=[_permission(inputs)],
-            **at_creation(inputs, "security-group-rule"),
+            **at_creation(inputs, described.tag_type),
         )
-        rule_id: str = made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
-        return rule_id
+        return str(made["SecurityGroupRules"][0]["SecurityGroupRuleId"])
+
+    def read(aws: Aws, item: Item) -> Values:
+        rule = described.find(aws, item.id)
+        # "Everything" comes back with ports of -1, which nobody writes.
+        ports = {} if rule["IpProtocol"] == "-1" else answer(rule, "fromPort", "toPort")
+        return {**described.properties(rule, aws, item), **ports}
 
     def delete(aws: Aws, item: Item) -> None:
         group_id = item.values["securityGroupId"]
         aws.ec2(f"RevokeSecurityGroup{side}", GroupId=group_id, SecurityGroupRuleIds=[item.id])
 
     port = Field(type=int, why_not=between(-1, 65535), on_change=_change_rule)
-    return Kind(
-        noun=f"VPC Security Group {side} Rule",
-        fields={
+    return described.kind(
+        {
             "securityGroupId": Field(required=True, on_change=Fate.REPLACE),
             "ipProtocol": Field(required=True, on_change=_change_rule),
             "fromPort": port,
             "toPort": port,
             "description": Field(on_change=_change_rule),
             "cidrIpv4": Field(required=True, on_change=_change_rule, why_not=cidr()),
-            **tag_fields(retag_ec2),
         },
-        outputs=OUTPUTS,
         create=create,
-        read=_read_rule,
+        read=read,
         delete=delete,
     )
 
@@ -61,18 +72,6 @@ def _change_rule(aws: Aws, item: Item) -> None:
         rule |= {"FromPort": -1, "ToPort": -1}
     changed = [{"SecurityGroupRuleId": item.id, "SecurityGroupRule": rule}]
     aws.ec2("ModifySecurityGroupRules", GroupId=item.values["securityGroupId"], SecurityGroupRules=changed)
-
-
-def _read_rule(aws: Aws, item: Item) -> Values:
-    rule = aws.described("DescribeSecurityGroupRules", "SecurityGroupRules", SecurityGroupRuleIds=[item.id])
-    # "Everything" comes back with ports of -1, which nobody writes.
-    ports = {} if rule["IpProtocol"] == "-1" else answer(rule, "fromPort", "toPort")
-    return {
-        **answer(rule, "ipProtocol", "cidrIpv4", "description"),
-        **ports,
-        "securityGroupId": rule["GroupId"],
-        **as_read(rule.get("Tags"), aws, item),
-    }
 
 
 KINDS = {

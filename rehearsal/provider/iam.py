@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.model import Fate, Field, Kind
-from rehearsal.provider.tags import OUTPUTS, as_read, changed, pairs, tag_fields
+from rehearsal.provider.tags import OUTPUTS, as_read, pairs, retag, tag_fields
 from rehearsal.provider.validate import same_json
 
 if TYPE_CHECKING:
     from rehearsal.provider.aws import Aws
-    from rehearsal.provider.model import Act, Item
+    from rehearsal.provider.model import Item
     from rehearsal.provider.wire import Values
 
 _PROPAGATION_S = 15.0
@@ -23,24 +23,10 @@ def _tagged(inputs: Values) -> dict[str, Any]:
     return {"Tags": pairs(inputs["tagsAll"])} if inputs.get("tagsAll") else {}
 
 
-def _retag(thing: str, key: str) -> Act:
-    """Return what brings the tags of an IAM `thing`, which its calls name by `key`, to `tagsAll`."""
-
-    def act(aws: Aws, item: Item) -> None:
-        wanted, superfluous = changed(item)
-        if superfluous:
-            aws.iam(f"Untag{thing}", TagKeys=superfluous, **{key: item.id})
-        if wanted:
-            aws.iam(f"Tag{thing}", Tags=pairs(wanted), **{key: item.id})
-
-    return act
-
-
 def _create_role(aws: Aws, inputs: Values) -> str:
     trust = inputs["assumeRolePolicy"]
-    made = aws.iam("CreateRole", RoleName=inputs["name"], AssumeRolePolicyDocument=trust, **_tagged(inputs))["Role"]
-    name: str = made["RoleName"]
-    return name
+    made = aws.iam("CreateRole", RoleName=inputs["name"], AssumeRolePolicyDocument=trust, **_tagged(inputs))
+    return str(made["Role"]["RoleName"])
 
 
 def _read_role(aws: Aws, item: Item) -> Values:
@@ -94,9 +80,8 @@ def _delete_policy(aws: Aws, item: Item) -> None:
 
 
 def _create_profile(aws: Aws, inputs: Values) -> str:
-    made = aws.iam("CreateInstanceProfile", InstanceProfileName=inputs["name"], **_tagged(inputs))["InstanceProfile"]
-    name: str = made["InstanceProfileName"]
-    return name
+    made = aws.iam("CreateInstanceProfile", InstanceProfileName=inputs["name"], **_tagged(inputs))
+    return str(made["InstanceProfile"]["InstanceProfileName"])
 
 
 def _set_role(aws: Aws, item: Item) -> None:
@@ -141,7 +126,7 @@ KINDS = {
         fields={
             "name": Field(on_change=Fate.REPLACE),
             "assumeRolePolicy": Field(required=True, on_change=_set_trust, same=same_json),
-            **tag_fields(_retag("Role", "RoleName")),
+            **tag_fields(retag("iam", "Role", lambda item: {"RoleName": item.id})),
         },
         outputs=OUTPUTS,
         auto_name="name",
@@ -168,7 +153,7 @@ KINDS = {
         fields={
             "name": Field(on_change=Fate.REPLACE),
             "role": Field(on_change=_set_role),
-            **tag_fields(_retag("InstanceProfile", "InstanceProfileName")),
+            **tag_fields(retag("iam", "InstanceProfile", lambda item: {"InstanceProfileName": item.id})),
         },
         outputs=OUTPUTS,
         auto_name="name",

@@ -92,14 +92,20 @@ class Kind:
     name_limit: int = 255
 
 
-def request(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Return the named properties, where there are any, as parameters of a call: `cidrBlock` as `CidrBlock`."""
-    return {name[0].upper() + name[1:]: values[name] for name in names if values.get(name) is not None}
+def api_names(*names: str, **renamed: str) -> dict[str, str]:
+    """Return what the API calls each property: `cidrBlock` is `CidrBlock`, unless it is `renamed`."""
+    return {**{name: name[0].upper() + name[1:] for name in names}, **renamed}
 
 
-def answer(record: Mapping[str, Any], *names: str) -> Values:
+def request(values: Mapping[str, Any], *names: str, **renamed: str) -> dict[str, Any]:
+    """Return the named properties, where there are any, as parameters of a call."""
+    found = api_names(*names, **renamed).items()
+    return {api_name: values[name] for name, api_name in found if values.get(name) is not None}
+
+
+def answer(record: Mapping[str, Any], *names: str, **renamed: str) -> Values:
     """Return the named properties out of an answer's record; one that it lacks comes back as None."""
-    return {name: record.get(name[0].upper() + name[1:]) for name in names}
+    return {name: record.get(api_name) for name, api_name in api_names(*names, **renamed).items()}
 
 
 def where(**values: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.provider.model import Fate, Field, where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from rehearsal.provider.aws import Aws
     from rehearsal.provider.model import Act, Item
@@ -63,10 +63,20 @@ def as_read(listed: Iterable[Mapping[str, str]] | None, aws: Aws, item: Item) ->
     return {"tags": own_tags(carried, aws, item.values.get("tags")) or None, "tagsAll": carried}
 
 
-def changed(item: Item) -> tuple[dict[str, str], list[str]]:
-    """Return the tags that an update's resource is to carry, and the keys of those that it is to lose."""
-    wanted, present = item.values.get("tagsAll") or {}, item.before.get("tagsAll") or {}
-    return wanted, sorted(present.keys() - wanted.keys())
+def retag(service: str, thing: str, named: Callable[[Item], dict[str, str]], prefix: str = "") -> Act:
+    """Return what brings a resource's tags to `tagsAll` by TagRole and UntagRole, for the `thing` Role.
+
+    `named` gives the parameter that says which resource, `prefix` is that of the parameters for tags.
+    """
+
+    def act(aws: Aws, item: Item) -> None:
+        wanted, present = item.values.get("tagsAll") or {}, item.before.get("tagsAll") or {}
+        if superfluous := sorted(present.keys() - wanted.keys()):
+            aws.call(service, f"Untag{thing}", **named(item), **{f"{prefix}TagKeys": superfluous})
+        if wanted:
+            aws.call(service, f"Tag{thing}", **named(item), **{f"{prefix}Tags": pairs(wanted)})
+
+    return act
 
 
 def retag_ec2(aws: Aws, item: Item) -> None:

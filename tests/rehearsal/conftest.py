@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,3 +28,9 @@ def cloud(cloud_daemon: Cloud) -> Cloud:
     urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
     cloud_daemon.reset()
     return cloud_daemon
+
+
+@pytest.fixture
+def ec2(cloud: Cloud) -> Any:
+    """Return a client of the emptied daemon's EC2."""
+    return cloud.client("ec2")

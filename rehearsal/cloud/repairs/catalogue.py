@@ -9,7 +9,7 @@ from moto.ec2.models.amis import Ami, AmiBackend
 from moto.ssm.models import Parameter, ParameterDict
 
 from rehearsal.cloud.hooks import intercept
-from rehearsal.cloud.images import catalogue
+from rehearsal.images import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable

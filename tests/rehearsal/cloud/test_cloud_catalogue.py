@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from rehearsal.cloud.images import catalogue, root_of
 from rehearsal.errors import RehearsalError
+from rehearsal.images import catalogue, root_of
 from tests.kit.cloud import UBUNTU
 
 if TYPE_CHECKING:

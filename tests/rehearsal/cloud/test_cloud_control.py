@@ -110,8 +110,7 @@ def test_an_impatient_client_gets_the_answer_of_its_first_attempt(cloud: Cloud) 
     assert [one["VolumeId"] for one in ec2.describe_volumes()["Volumes"]] == [volume]
 
 
-def test_the_log_names_what_matters_and_no_secret(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_the_log_names_what_matters_and_no_secret(cloud: Cloud, ec2: Any) -> None:
     secret = "correct-horse-battery"
     run(ec2, UserData=f"#cloud-config\npassword: {secret}\n")
     cloud.client("ssm").put_parameter(Name="/box/key", Value=secret, Type="SecureString")
@@ -130,8 +129,7 @@ def test_the_log_names_what_matters_and_no_secret(cloud: Cloud) -> None:
         assert hidden not in written
 
 
-def test_reset_forgets_calls_and_faults_but_no_resources(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_reset_forgets_calls_and_faults_but_no_resources(cloud: Cloud, ec2: Any) -> None:
     ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)
     cloud.fault("DescribeVolumes", code="Never")
     cloud.reset()

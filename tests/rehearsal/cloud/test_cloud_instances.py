@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.kit.cloud import group, run, show, tcp
-
-if TYPE_CHECKING:
-    from rehearsal.cloud.handle import Cloud
 
 
 def refused(call: Any, **arguments: Any) -> str:
@@ -27,8 +24,7 @@ def attribute(ec2: Any, identifier: str, name: str) -> Any:
     return shown[name[0].upper() + name[1:]]["Value"]
 
 
-def test_type_and_user_data_change_only_while_stopped(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_type_and_user_data_change_only_while_stopped(ec2: Any) -> None:
     identifier = run(ec2)["InstanceId"]
     changes: list[dict[str, Any]] = [{"InstanceType": {"Value": "g6.xlarge"}}, {"UserData": {"Value": b"\x1f\x8b\xff"}}]
     for change in changes:
@@ -41,8 +37,7 @@ def test_type_and_user_data_change_only_while_stopped(cloud: Cloud) -> None:
     assert base64.b64decode(attribute(ec2, identifier, "userData")) == b"\x1f\x8b\xff"
 
 
-def test_shutdown_behavior_changes_and_the_groups_stay(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_shutdown_behavior_changes_and_the_groups_stay(ec2: Any) -> None:
     wanted = group(ec2)
     identifier = run(ec2, SecurityGroupIds=[wanted])["InstanceId"]
     ec2.modify_instance_attribute(InstanceId=identifier, InstanceInitiatedShutdownBehavior={"Value": "terminate"})
@@ -50,8 +45,7 @@ def test_shutdown_behavior_changes_and_the_groups_stay(cloud: Cloud) -> None:
     assert [one["GroupId"] for one in show(ec2, identifier)["SecurityGroups"]] == [wanted]
 
 
-def test_new_groups_replace_the_old_everywhere(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_new_groups_replace_the_old_everywhere(ec2: Any) -> None:
     old, new = group(ec2, "old"), group(ec2, "new")
     instance = run(ec2, SecurityGroupIds=[old])
     ec2.modify_instance_attribute(InstanceId=instance["InstanceId"], Groups=[new])
@@ -60,8 +54,7 @@ def test_new_groups_replace_the_old_everywhere(cloud: Cloud) -> None:
     assert [one["GroupId"] for one in instance["NetworkInterfaces"][0]["Groups"]] == [new]
 
 
-def test_metadata_options_that_are_not_named_stay(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_metadata_options_that_are_not_named_stay(ec2: Any) -> None:
     options = {"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "InstanceMetadataTags": "enabled"}
     identifier = run(ec2, MetadataOptions=options)["InstanceId"]
     change = {"InstanceId": identifier, "HttpPutResponseHopLimit": 1}
@@ -72,15 +65,13 @@ def test_metadata_options_that_are_not_named_stay(cloud: Cloud) -> None:
     assert shown["HttpEndpoint"] == "enabled"
 
 
-def test_a_one_time_spot_instance_cannot_be_stopped(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_a_one_time_spot_instance_cannot_be_stopped(ec2: Any) -> None:
     identifier = run(ec2, InstanceMarketOptions={"MarketType": "spot"})["InstanceId"]
     assert refused(ec2.stop_instances, InstanceIds=[identifier]) == "UnsupportedOperation"
     assert show(ec2, identifier)["State"]["Name"] == "running"
 
 
-def test_what_is_terminated_stays_so(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_what_is_terminated_stays_so(ec2: Any) -> None:
     identifier = run(ec2)["InstanceId"]
     for _ in range(2):
         ec2.terminate_instances(InstanceIds=[identifier])
@@ -91,8 +82,7 @@ def test_what_is_terminated_stays_so(cloud: Cloud) -> None:
     assert "PublicIpAddress" not in show(ec2, identifier)
 
 
-def test_a_group_in_use_is_not_deleted(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_a_group_in_use_is_not_deleted(ec2: Any) -> None:
     used, named = group(ec2, "used"), group(ec2, "named")
     pair = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": named}]}]
     ec2.authorize_security_group_ingress(GroupId=used, IpPermissions=pair)
@@ -104,8 +94,7 @@ def test_a_group_in_use_is_not_deleted(cloud: Cloud) -> None:
         ec2.delete_security_group(GroupId=identifier)
 
 
-def test_a_group_that_allows_itself_can_be_deleted(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_a_group_that_allows_itself_can_be_deleted(ec2: Any) -> None:
     own = group(ec2)
     ec2.authorize_security_group_ingress(
         GroupId=own, IpPermissions=[{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": own}]}]
@@ -113,8 +102,7 @@ def test_a_group_that_allows_itself_can_be_deleted(cloud: Cloud) -> None:
     ec2.delete_security_group(GroupId=own)
 
 
-def test_the_default_group_cannot_be_deleted_and_new_ones_let_everything_out(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_the_default_group_cannot_be_deleted_and_new_ones_let_everything_out(ec2: Any) -> None:
     default = ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]["GroupId"]
     assert refused(ec2.delete_security_group, GroupId=default) == "CannotDelete"
     made = ec2.describe_security_groups(GroupIds=[group(ec2)])["SecurityGroups"][0]
@@ -122,8 +110,7 @@ def test_the_default_group_cannot_be_deleted_and_new_ones_let_everything_out(clo
     assert [one["IpRanges"] for one in made["IpPermissionsEgress"]] == [[{"CidrIp": "0.0.0.0/0"}]]
 
 
-def test_a_network_is_taken_down_in_order_only(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_a_network_is_taken_down_in_order_only(ec2: Any) -> None:
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     net = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
@@ -143,8 +130,7 @@ def test_a_network_is_taken_down_in_order_only(cloud: Cloud) -> None:
     assert refused(ec2.describe_vpcs, VpcIds=[vpc]) == "InvalidVpcID.NotFound"
 
 
-def test_dry_runs_change_nothing(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_dry_runs_change_nothing(ec2: Any) -> None:
     instance, own = run(ec2), group(ec2)
     identifier = instance["InstanceId"]
     volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]

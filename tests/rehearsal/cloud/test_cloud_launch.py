@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import base64
 import gzip
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.kit.cloud import UBUNTU, group, run, subnet
-
-if TYPE_CHECKING:
-    from rehearsal.cloud.handle import Cloud
 
 DEBIAN = "ami-0de12000020260904"
 
@@ -27,20 +24,18 @@ def root_volume(ec2: Any, instance: dict[str, Any]) -> dict[str, Any]:
     return volume
 
 
-def test_groups_of_the_network_interface_are_the_instances_groups(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_groups_of_the_network_interface_are_the_instances_groups(ec2: Any) -> None:
     wanted = group(ec2)
     instance = run(ec2, NetworkInterfaces=[{"DeviceIndex": 0, "SubnetId": subnet(ec2), "Groups": [wanted]}])
     assert [one["GroupId"] for one in instance["SecurityGroups"]] == [wanted]
     assert [one["GroupId"] for one in instance["NetworkInterfaces"][0]["Groups"]] == [wanted]
 
 
-def test_without_groups_it_is_the_default_one(cloud: Cloud) -> None:
-    assert [one["GroupName"] for one in run(cloud.client("ec2"))["SecurityGroups"]] == ["default"]
+def test_without_groups_it_is_the_default_one(ec2: Any) -> None:
+    assert [one["GroupName"] for one in run(ec2)["SecurityGroups"]] == ["default"]
 
 
-def test_the_root_volume_is_what_was_asked_for(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_the_root_volume_is_what_was_asked_for(ec2: Any) -> None:
     ebs = {"VolumeSize": 40, "VolumeType": "gp3", "Encrypted": True}
     tags = [{"ResourceType": "volume", "Tags": [{"Key": "project", "Value": "p"}]}]
     mappings = [{"DeviceName": "/dev/sda1", "Ebs": ebs}]
@@ -51,8 +46,7 @@ def test_the_root_volume_is_what_was_asked_for(cloud: Cloud) -> None:
     assert volume["Tags"] == tags[0]["Tags"]
 
 
-def test_a_root_volume_left_open_is_the_images(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_a_root_volume_left_open_is_the_images(ec2: Any) -> None:
     image = ec2.describe_images(ImageIds=[DEBIAN])["Images"][0]
     instance = run(ec2, ImageId=DEBIAN)
     volume = root_volume(ec2, instance)
@@ -61,8 +55,7 @@ def test_a_root_volume_left_open_is_the_images(cloud: Cloud) -> None:
     assert volume["VolumeType"] == "gp3"
 
 
-def test_root_volume_and_network_interface_go_with_the_instance(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_root_volume_and_network_interface_go_with_the_instance(ec2: Any) -> None:
     kept = {"DeviceName": "/dev/sdg", "Ebs": {"VolumeSize": 2, "DeleteOnTermination": False}}
     gone = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}
     instance = run(ec2, BlockDeviceMappings=[gone, kept])
@@ -71,8 +64,7 @@ def test_root_volume_and_network_interface_go_with_the_instance(cloud: Cloud) ->
     assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
 
 
-def test_a_spot_instance_has_its_request(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_a_spot_instance_has_its_request(ec2: Any) -> None:
     market = {"MarketType": "spot", "SpotOptions": {"MaxPrice": "0.5", "SpotInstanceType": "one-time"}}
     instance = run(ec2, InstanceMarketOptions=market)
     identifier = instance["SpotInstanceRequestId"]
@@ -91,8 +83,7 @@ def test_a_spot_instance_has_its_request(cloud: Cloud) -> None:
     assert (request()["State"], request()["Status"]["Code"]) == ("closed", "instance-terminated-by-user")
 
 
-def test_attributes_are_readable_as_they_were_given(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_attributes_are_readable_as_they_were_given(ec2: Any) -> None:
     data = gzip.compress(b"#cloud-config\n", mtime=0)
     instance = run(
         ec2,
@@ -112,8 +103,7 @@ def test_attributes_are_readable_as_they_were_given(cloud: Cloud) -> None:
     assert (options["HttpEndpoint"], options["InstanceMetadataTags"]) == ("enabled", "enabled")
 
 
-def test_the_same_client_token_is_the_same_launch(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_the_same_client_token_is_the_same_launch(ec2: Any) -> None:
     first, second, other = run(ec2, ClientToken="a"), run(ec2, ClientToken="a"), run(ec2, ClientToken="b")
     assert first["InstanceId"] == second["InstanceId"]
     assert other["InstanceId"] != first["InstanceId"]
@@ -130,8 +120,7 @@ def test_the_same_client_token_is_the_same_launch(cloud: Cloud) -> None:
         ({"DryRun": True}, "DryRunOperation"),
     ],
 )
-def test_what_ec2_refuses_is_refused_and_leaves_nothing(cloud: Cloud, asked: dict[str, Any], code: str) -> None:
-    ec2 = cloud.client("ec2")
+def test_what_ec2_refuses_is_refused_and_leaves_nothing(ec2: Any, asked: dict[str, Any], code: str) -> None:
     with pytest.raises(ClientError) as refused:
         run(ec2, **asked)
     assert refused.value.response["Error"]["Code"] == code
@@ -139,15 +128,13 @@ def test_what_ec2_refuses_is_refused_and_leaves_nothing(cloud: Cloud, asked: dic
     assert ec2.describe_volumes()["Volumes"] == []
 
 
-def test_a_type_is_refused_in_the_zone_of_a_subnet_that_lacks_it(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_a_type_is_refused_in_the_zone_of_a_subnet_that_lacks_it(ec2: Any) -> None:
     network = [{"DeviceIndex": 0, "SubnetId": subnet(ec2, "us-east-1e")}]
     with pytest.raises(ClientError, match=r"\(us-east-1e\).* choosing us-east-1a, us-east-1b, us-east-1c"):
         run(ec2, ImageId=UBUNTU, NetworkInterfaces=network)
 
 
-def test_gpu_types_say_their_gpu_and_their_zones(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_gpu_types_say_their_gpu_and_their_zones(ec2: Any) -> None:
     gpus = {"g4dn.xlarge": ("T4", 1), "g5.xlarge": ("A10G", 1), "g6.xlarge": ("L4", 1), "p5.48xlarge": ("H100", 8)}
     types = ec2.describe_instance_types(InstanceTypes=list(gpus))["InstanceTypes"]
     shown = {one["InstanceType"]: one["GpuInfo"]["Gpus"][0] for one in types}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.kit.cloud import run, subnet
-
-if TYPE_CHECKING:
-    from rehearsal.cloud.handle import Cloud
 
 ZONE = "us-east-1a"
 
@@ -35,8 +32,7 @@ def refused(call: Any, **arguments: Any) -> tuple[str, str]:
     return refusal["Code"], refusal["Message"]
 
 
-def test_a_volume_grows_but_does_not_shrink(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_a_volume_grows_but_does_not_shrink(ec2: Any) -> None:
     identifier = make(ec2)
     ec2.modify_volume(VolumeId=identifier, Size=20)
     assert volume(ec2, identifier)["Size"] == 20
@@ -45,8 +41,7 @@ def test_a_volume_grows_but_does_not_shrink(cloud: Cloud) -> None:
     assert volume(ec2, identifier)["Size"] == 20
 
 
-def test_a_snapshot_remembers_its_volume_as_it_was(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_a_snapshot_remembers_its_volume_as_it_was(ec2: Any) -> None:
     identifier = make(ec2, Encrypted=True)
     snapshot = ec2.create_snapshot(VolumeId=identifier)["SnapshotId"]
     ec2.modify_volume(VolumeId=identifier, Size=20)
@@ -56,8 +51,7 @@ def test_a_snapshot_remembers_its_volume_as_it_was(cloud: Cloud) -> None:
     assert (shown["VolumeId"], shown["Encrypted"]) == (identifier, True)
 
 
-def test_a_volume_from_a_snapshot_is_at_least_as_large_and_as_encrypted(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_a_volume_from_a_snapshot_is_at_least_as_large_and_as_encrypted(ec2: Any) -> None:
     source = make(ec2, Encrypted=True)
     snapshot = ec2.create_snapshot(VolumeId=source)["SnapshotId"]
     code, message = refused(ec2.create_volume, AvailabilityZone=ZONE, Size=9, SnapshotId=snapshot)
@@ -68,8 +62,7 @@ def test_a_volume_from_a_snapshot_is_at_least_as_large_and_as_encrypted(cloud: C
     assert volume(ec2, make(ec2, Size=30, SnapshotId=snapshot))["Size"] == 30
 
 
-def test_only_the_snapshots_of_the_owners_asked_for(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_only_the_snapshots_of_the_owners_asked_for(ec2: Any) -> None:
     tags = [{"ResourceType": "snapshot", "Tags": [{"Key": "project", "Value": "p"}]}]
     assert ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
     snapshot = ec2.create_snapshot(VolumeId=make(ec2), TagSpecifications=tags)["SnapshotId"]
@@ -81,8 +74,7 @@ def test_only_the_snapshots_of_the_owners_asked_for(cloud: Cloud) -> None:
     assert {one["OwnerId"] for one in ec2.describe_snapshots()["Snapshots"]} > {"123456789012", "099720109477"}
 
 
-def test_attachments_that_ec2_refuses(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_attachments_that_ec2_refuses(ec2: Any) -> None:
     here = run(ec2, NetworkInterfaces=[{"DeviceIndex": 0, "SubnetId": subnet(ec2, ZONE)}])["InstanceId"]
     there = run(ec2, NetworkInterfaces=[{"DeviceIndex": 0, "SubnetId": subnet(ec2, "us-east-1b")}])["InstanceId"]
     one, other = make(ec2), make(ec2)
@@ -100,8 +92,7 @@ def test_attachments_that_ec2_refuses(cloud: Cloud) -> None:
     assert attach(other, here, "/dev/sdh") == "IncorrectState"
 
 
-def test_detachments_that_ec2_refuses(cloud: Cloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_detachments_that_ec2_refuses(ec2: Any) -> None:
     instance = run(ec2)
     identifier, here = make(ec2), instance["InstanceId"]
     code, message = refused(ec2.detach_volume, VolumeId=identifier)

@@ -11,8 +11,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 
 from rehearsal.engine.wire import UNKNOWN
 from rehearsal.provider.wire import plain
-from tests.rehearsal.provider.example import KEY, policy
-from tests.rehearsal.provider.examples import EXAMPLES
+from tests.rehearsal.provider.examples import EXAMPLES, KEY
 from tests.rehearsal.provider.plugin import urn
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def test_an_automatic_name_stays_and_one_given_up_does_not(plugin: Plugin) -> No
 
 
 def test_a_long_name_is_cut_to_what_the_service_takes(plugin: Plugin) -> None:
-    name = plugin.checked(ROLE, {"assumeRolePolicy": policy("*")}, name="r" * 80)["name"]
+    name = plugin.checked(ROLE, EXAMPLES["role"].inputs, name="r" * 80)["name"]
     assert len(name) == 64
 
 

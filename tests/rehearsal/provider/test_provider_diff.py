@@ -8,7 +8,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from rehearsal.provider.wire import pack
-from tests.rehearsal.provider.example import text64
+from tests.rehearsal.provider.examples import text64
 from tests.rehearsal.provider.plugin import Resource
 
 if TYPE_CHECKING:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable
+import functools
+import operator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
-from tests.rehearsal.provider.example import policy, trust
 from tests.rehearsal.provider.examples import EXAMPLES
 
 if TYPE_CHECKING:
@@ -17,118 +18,30 @@ if TYPE_CHECKING:
     from tests.rehearsal.provider.plugin import Resource
     from tests.rehearsal.provider.world import World
 
-Meddle = Callable[["Cloud", "Resource"], object]
+CASES = yaml.safe_load(Path(__file__).with_name("drift.yaml").read_text())
 
 
-@dataclasses.dataclass(frozen=True)
-class Case:
-    example: str
-    path: str
-    """Of the diff that leads back."""
-    meddle: Meddle
+def _filled(value: Any, resource: Resource) -> Any:
+    """Return a case's parameters with what they refer to of the resource."""
+    if isinstance(value, dict):
+        return {key: _filled(part, resource) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_filled(part, resource) for part in value]
+    if isinstance(value, str) and value.startswith("$"):
+        return functools.reduce(operator.getitem, value[1:].split("."), dataclasses.asdict(resource))
+    return value
 
 
-def _ec2(operation: str, **params: Any) -> Meddle:
-    """Call EC2; "ID" stands for the resource's id."""
-
-    def meddle(cloud: Cloud, resource: Resource) -> object:
-        filled = {
-            key: json.loads(json.dumps(value).replace('"ID"', f'"{resource.id}"')) for key, value in params.items()
-        }
-        return getattr(cloud.client("ec2"), operation)(**filled)
-
-    return meddle
-
-
-def _iam(operation: str, **params: Any) -> Meddle:
-    def meddle(cloud: Cloud, resource: Resource) -> object:
-        return getattr(cloud.client("iam"), operation)(RoleName=resource.id.partition(":")[0], **params)
-
-    return meddle
-
-
-def _tag(key: str, value: str) -> Meddle:
-    return _ec2("create_tags", Resources=["ID"], Tags=[{"Key": key, "Value": value}])
-
-
-def _rule(cloud: Cloud, resource: Resource) -> object:
-    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIpv4": "0.0.0.0/0"}
-    return cloud.client("ec2").modify_security_group_rules(
-        GroupId=resource.inputs["securityGroupId"],
-        SecurityGroupRules=[{"SecurityGroupRuleId": resource.id, "SecurityGroupRule": rule}],
-    )
-
-
-def _open(cloud: Cloud, resource: Resource) -> object:
-    everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-    return cloud.client("ec2").authorize_security_group_ingress(GroupId=resource.id, IpPermissions=[everything])
-
-
-def _retag_root(cloud: Cloud, resource: Resource) -> object:
-    tags = [{"Key": "Name", "Value": "theirs"}]
-    return cloud.client("ec2").create_tags(Resources=[resource.outputs["rootBlockDevice"]["volumeId"]], Tags=tags)
-
-
-def _leave_endpoint(cloud: Cloud, resource: Resource) -> object:
-    tables = resource.inputs["routeTableIds"]
-    return cloud.client("ec2").modify_vpc_endpoint(VpcEndpointId=resource.id, RemoveRouteTableIds=tables)
-
-
-def _detach_gateway(cloud: Cloud, resource: Resource) -> object:
-    return cloud.client("ec2").detach_internet_gateway(InternetGatewayId=resource.id, VpcId=resource.inputs["vpcId"])
-
-
-def _replace_role_policy(cloud: Cloud, resource: Resource) -> object:
-    role, _, name = resource.id.partition(":")
-    return cloud.client("iam").put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=policy("*"))
-
-
-def _drop_notification(cloud: Cloud, resource: Resource) -> object:
-    account, _, name = resource.id.partition(":")
-    client = cloud.client("budgets")
-    (found,) = client.describe_notifications_for_budget(AccountId=account, BudgetName=name)["Notifications"]
-    keys = ("NotificationType", "ComparisonOperator", "Threshold", "ThresholdType")
-    about = {key: found[key] for key in keys if key in found}
-    return client.delete_notification(AccountId=account, BudgetName=name, Notification=about)
-
-
-CASES = [
-    Case("vpc", "enableDnsHostnames", _ec2("modify_vpc_attribute", VpcId="ID", EnableDnsHostnames={"Value": False})),
-    Case("vpc", "tags.Name", _tag("Name", "theirs")),
-    Case("other-vpc", "tags", _tag("added", "by hand")),
-    Case(
-        "subnet",
-        "mapPublicIpOnLaunch",
-        _ec2("modify_subnet_attribute", SubnetId="ID", MapPublicIpOnLaunch={"Value": False}),
-    ),
-    Case("gateway", "vpcId", _detach_gateway),
-    Case("table", "tagsAll.stack", _ec2("delete_tags", Resources=["ID"], Tags=[{"Key": "stack"}])),
-    Case("endpoint", "routeTableIds", _leave_endpoint),
-    Case("default-group", "ingress", _open),
-    Case("ingress", "cidrIpv4", _rule),
-    Case("role", "assumeRolePolicy", _iam("update_assume_role_policy", PolicyDocument=trust("lambda.amazonaws.com"))),
-    Case("role", "tags", _iam("tag_role", Tags=[{"Key": "added", "Value": "by hand"}])),
-    Case("role-policy", "policy", _replace_role_policy),
-    Case("volume", "size", _ec2("modify_volume", VolumeId="ID", Size=30)),
-    Case(
-        "instance",
-        "metadataOptions.httpTokens",
-        _ec2("modify_instance_metadata_options", InstanceId="ID", HttpTokens="optional"),
-    ),
-    Case("instance", "rootBlockDevice.tags.Name", _retag_root),
-    Case("budget", "notifications", _drop_notification),
-]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.example}-{case.path}")
-def test_drift_shows_and_is_put_right(cloud: Cloud, world: World, case: Case) -> None:
-    resource = world.make(case.example)
-    case.meddle(cloud, resource)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['example']}-{case['path']}")
+def test_drift_shows_and_is_put_right(cloud: Cloud, world: World, case: dict[str, Any]) -> None:
+    resource = world.make(case["example"])
+    service, _, operation = case["call"].partition(".")
+    getattr(cloud.client(service), operation)(**_filled(case["params"], resource))
     found = world.plugin.read(resource)
     diff = world.plugin.diff(found, resource.inputs)
-    assert case.path in diff.paths
+    assert case["path"] in diff.paths
     assert not diff.replaces
-    if case.path == "size":
+    if case["path"] == "size":
         return  # a volume does not shrink
     mended = world.plugin.update(found, resource.inputs)
     assert world.plugin.read(mended).inputs == resource.inputs
@@ -151,7 +64,7 @@ def test_what_was_deleted_by_hand_reads_as_gone_and_may_be_deleted_again(
 ) -> None:
     resource, (operation, key) = world.make(example), GONE[example]
     if example == "gateway":
-        _detach_gateway(cloud, resource)
+        cloud.client("ec2").detach_internet_gateway(InternetGatewayId=resource.id, VpcId=resource.inputs["vpcId"])
     getattr(cloud.client("ec2"), operation)(**{key: resource.id})
     assert world.plugin.read(resource).id == ""
     world.plugin.delete(resource)

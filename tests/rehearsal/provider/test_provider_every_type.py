@@ -11,7 +11,7 @@ from rehearsal.provider.catalogue import KINDS
 from tests.rehearsal.provider.examples import EXAMPLES
 
 if TYPE_CHECKING:
-    from tests.rehearsal.provider.example import Example
+    from tests.rehearsal.provider.examples import Example
     from tests.rehearsal.provider.plugin import Plugin, Resource, Values
     from tests.rehearsal.provider.world import World
 

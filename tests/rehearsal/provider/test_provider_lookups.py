@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from tests.rehearsal.provider.example import IMAGE, OTHER_IMAGE
-from tests.rehearsal.provider.examples import EXAMPLES
+from tests.rehearsal.provider.examples import EXAMPLES, IMAGE, OTHER_IMAGE
 
 if TYPE_CHECKING:
     from rehearsal.cloud.handle import Cloud

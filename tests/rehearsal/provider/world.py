@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.rehearsal.provider.example import Ref
-from tests.rehearsal.provider.examples import EXAMPLES
+from tests.rehearsal.provider.examples import EXAMPLES, Ref
 
 if TYPE_CHECKING:
     from tests.rehearsal.provider.plugin import Plugin, Resource, Values
@@ -32,8 +31,7 @@ class World:
 
     def resolve(self, value: Any) -> Any:
         if isinstance(value, Ref):
-            resource = self.make(value.name)
-            return resource.id if value.output == "id" else resource.outputs[value.output]
+            return self.make(value.name).id
         if isinstance(value, dict):
             return {key: self.resolve(part) for key, part in value.items()}
         return [self.resolve(part) for part in value] if isinstance(value, list) else value
