@@ -72,7 +72,8 @@ def stopped(folder: Path, cloud: Cloud, *, fault: str = "") -> str:
     with subprocess.Popen(
         words, cwd=folder, env=env, text=True, stderr=subprocess.PIPE, start_new_session=True
     ) as grow:
-        until(lambda: (folder / "began").exists() or grow.poll() is not None)
+        began = folder / "began"
+        until(lambda: (began.exists() and began.read_text()) or grow.poll() is not None)
         assert (folder / KEY).read_text() == "20\n"
         if fault:
             cloud.fault("DescribeVolumes", code=fault)

@@ -20,7 +20,6 @@ from provision.model.words import took
 from provision.storage.volumes import COMPLETED, JobVolume
 from provision.tasks.target import cards
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 
 class Snapshot(TypedDict):
@@ -61,14 +61,13 @@ def status(c: Context) -> None:
     units = sorted(recipe.unit for recipe in catalogue.recipes.values() if recipe.unit)
     told: dict[str, Told] = {}
 
-    def ask(host: Host, out: View) -> None:
+    def ask(session: Session, out: View) -> None:
         out.now("looking")
-        volume = _in_background(host)
-        with Session(host, c.config, tell=out.tell) as session:
-            overview = session.one({"verb": Verb.OVERVIEW, "units": units}, Overview)
-        told[str(host)] = overview, _waited(volume)
+        volume = _in_background(session.host)
+        overview = session.one({"verb": Verb.OVERVIEW, "units": units}, Overview)
+        told[str(session.host)] = overview, _waited(volume)
 
-    c.each(ask)
+    c.each_session(ask)
     shown = [(host, told[str(host)]) for host in c.hosts if str(host) in told]
     if c.json:
         for host, (answer, volume) in shown:
