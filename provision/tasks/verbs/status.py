@@ -24,7 +24,7 @@ from provision.tasks.verb import verb
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from provision.agent.wire.documents import DataSet, Mark, RunRow
+    from provision.agent.wire.documents import DataSet, Mark
     from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
@@ -124,7 +124,7 @@ def _screen(host: Host, answer: Overview, volume: Volume, catalogue: Catalogue) 
             f"{_gib(disk['free'])} of {_gib(disk['total'])} GiB free on {disk['path']}" for disk in answer["disks"]
         ],
         "volume": list(_about_volume(host, volume, mounted=answer["mounted"])),
-        "runs": [_run(run) for run in answer["runs"]],
+        "runs": [f"{run.name} for {took(run.seconds)}: {run.shown}" for run in map(Run.from_row, answer["runs"])],
         "data sets": [_dataset(row) for row in answer["datasets"]],
         "installed": [f"{_versioned(name, mark):<{width}}  {_day(mark['at'])}" for name, mark in installed],
     }
@@ -219,11 +219,6 @@ def _dataset(row: DataSet) -> str:
         return f"{row['name']} is not whole: in the making, or cut off (the command that began it goes on)"
     counts = ", ".join(f"{count} {what}" for what, count in row["counts"].items() if count)
     return f"{row['name']}{f': {counts}' if counts else ''}"
-
-
-def _run(row: RunRow) -> str:
-    run = Run.from_row(row)
-    return f"{run.name} for {took(run.seconds)}: {run.shown}"
 
 
 def _versioned(name: str, mark: Mark) -> str:
