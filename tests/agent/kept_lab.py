@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.model.target import Target
+from tests.kit.programs import write_program
 
 if TYPE_CHECKING:
     from tests.kit.host import Lab
@@ -27,7 +28,7 @@ def prepare(lab: Lab, jobs: Path) -> None:
     jobs.mkdir()
     lab.target = Target(mount_point=str(jobs))
     lab.more["GPURIG_ROOT"] = str(lab.world)
-    program(lab, "dpkg-query", f"cat {lab.world}/packages 2>/dev/null || true")
+    write_program(lab.bin / "dpkg-query", f"cat {lab.world}/packages 2>/dev/null || true")
     lab.recipe("base")
     recipe(lab)
 
@@ -35,12 +36,6 @@ def prepare(lab: Lab, jobs: Path) -> None:
 def recipe(lab: Lab, body: str = BUILD, *, verify: str = NEEDED, toml: str = "") -> None:
     keeps = f'keeps = ["{lab.world}/opt/tool"]'
     lab.recipe("tool", f'needs = ["base"]\n{keeps}\n{toml}', body=body, verify=verify)
-
-
-def program(lab: Lab, name: str, body: str) -> None:
-    path = lab.bin / name
-    path.write_text(f"#!/bin/bash\n{body}\n")
-    path.chmod(0o755)
 
 
 def kept(lab: Lab, pattern: str = "*") -> list[str]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.agent.disks import mounted
-from tests.agent.kept_lab import BUILD, kept, next_box, program, recipe, said, setup
+from tests.agent.kept_lab import BUILD, kept, next_box, recipe, said, setup
+from tests.kit.programs import write_program
 
 if TYPE_CHECKING:
     from tests.kit.host import Lab
@@ -72,7 +73,7 @@ def test_the_longest_unused_goes_when_its_share_of_the_volume_is_spent(box: Lab)
     ],
 )
 def test_what_is_more_than_files_is_not_kept_whole(box: Lab, more: str, why: str) -> None:
-    program(box, "systemctl", "echo active")
+    write_program(box.bin / "systemctl", "echo active")
     (box.world / "packages").write_text("libc6 amd64 2.36 install ok installed\n")
     recipe(box, BUILD + more)
     setup(box)

@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from tests.kit.host import gate
+from tests.kit.programs import write_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,8 +77,7 @@ def test_status_while_a_run_is_alive(lab: Lab) -> None:
 
 def test_facts_are_the_machine_s_own(lab: Lab) -> None:
     rows = "Tesla T4, 7.5, 580.65.06\\nNVIDIA L4, 8.9, 580.65.06\\n"
-    (lab.bin / "nvidia-smi").write_text(f'#!/bin/sh\nprintf "{rows}"\n')
-    (lab.bin / "nvidia-smi").chmod(0o755)
+    write_program(lab.bin / "nvidia-smi", f'printf "{rows}"')
     (facts,) = lab.ask("facts")
     assert facts["gpus"] == [["Tesla T4", "7.5", "580.65.06"], ["NVIDIA L4", "8.9", "580.65.06"]]
     release = subprocess.run(
@@ -92,6 +92,5 @@ def test_facts_are_the_machine_s_own(lab: Lab) -> None:
 
 
 def test_a_driver_that_does_not_work_is_no_gpu(lab: Lab) -> None:
-    (lab.bin / "nvidia-smi").write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'; exit 9\n")
-    (lab.bin / "nvidia-smi").chmod(0o755)
+    write_program(lab.bin / "nvidia-smi", "echo 'NVIDIA-SMI has failed'; exit 9")
     assert lab.ask("facts")[0]["gpus"] == []

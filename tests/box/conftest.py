@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test here needs a box: say so once, for all of them."""
-    mark(items, Path(__file__).parent, pytest.mark.box)
+    """Every test here needs a box, the same one: say so once, for all of them."""
+    for marker in (pytest.mark.box, pytest.mark.xdist_group("box")):
+        mark(items, Path(__file__).parent, marker)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield machine
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def here(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's folder with the environment that reaches the machine; pins are empty, as on the first day."""
     monkeypatch.chdir(tmp_path)

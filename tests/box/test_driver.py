@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from tests.kit.box import Machine
 
-pytestmark = pytest.mark.xdist_group("box")
-
 
 @pytest.fixture
 def home(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tests.kit.box import Machine
     from tests.kit.recipes import RecipeFolder
 
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 CLOUD = ("boto3", "botocore", "pulumi", "pulumi_aws", "infra", "rehearsal")
 # Read by Python before any program: it makes a machine on which nothing of the cloud is installed.
 NOT_THERE = f"""\

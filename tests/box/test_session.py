@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import socket
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +17,8 @@ from provision.model.errors import BadInput, RunInterrupted, StepFailed, Untrust
 from provision.screen.progress import PlainView, Progress
 from provision.transport.session import Session
 from provision.work.runs import Runs
-from tests.kit.box import quiet, run
+from tests.kit.box import BOOT, quiet, run, twice
+from tests.kit.wait import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from tests.kit.recipes import RecipeFolder
 
 Event = dict[str, Any]
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 
 
 def apply(machine: Machine, bundle: Bundle, *, fresh: bool = False) -> list[Event]:
@@ -152,9 +150,7 @@ def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, 
     with Session(machine.host, tell=quiet) as session, pytest.raises(RunInterrupted, match="killed in step second"):
         for event in map(dict[str, Any], session.apply(kitchen.bundle("second"))):
             if event.get("state") == "installing" and event["step"] == "second":
-                deadline = time.monotonic() + 10
-                while "half" not in run(machine, "cat /srv/second 2>/dev/null || true"):
-                    assert time.monotonic() < deadline
+                until(lambda: "half" in run(machine, "cat /srv/second 2>/dev/null || true"))
                 run(machine, "systemctl kill --signal=KILL gpurig.service")
     # The file that verify looks for is there, from an install that never ended: it does not count.
     kitchen.recipe("second", install="echo whole > /srv/second", verify="test -e /srv/second", needs=["first"])
@@ -165,8 +161,7 @@ def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, 
 
 
 def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: RecipeFolder) -> None:
-    boot = "systemctl show --property=UserspaceTimestampMonotonic --value"
-    before = run(machine, boot)
+    before = run(machine, BOOT)
     kitchen.recipe(
         "driver",
         install="[ -e /srv/asked ] && { touch /srv/driver; exit 0; }; touch /srv/asked; exit 100",
@@ -177,7 +172,7 @@ def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: RecipeFold
     events = apply(machine, kitchen.bundle("user"))
     assert [event["event"] for event in events if event["event"] in ("reboot", "ready")] == ["reboot", "ready"]
     assert states(events)[-1] == ("user", "installed")
-    assert run(machine, boot) != before
+    assert run(machine, BOOT) != before
 
 
 def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
@@ -207,18 +202,9 @@ def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(
 def test_two_users_at_once_share_one_run(machine: Machine, kitchen: RecipeFolder) -> None:
     kitchen.recipe("shared", install="echo x >> /srv/shared; sleep 4", verify="test -e /srv/shared")
     bundle = kitchen.bundle("shared")
-    answers: dict[int, list[Event]] = {}
-
-    def user(number: int) -> None:
-        answers[number] = apply(machine, bundle)
-
-    users = [threading.Thread(target=user, args=(number,)) for number in range(2)]
-    for one in users:
-        one.start()
-    for one in users:
-        one.join(60)
-    assert [answer[-1]["event"] for answer in answers.values()] == ["ready", "ready"]
-    assert sorted(answer[0]["event"] for answer in answers.values()) == ["joined", "started"]
+    both = twice(lambda: apply(machine, bundle))
+    assert [answer[-1]["event"] for answer in both] == ["ready", "ready"]
+    assert sorted(answer[0]["event"] for answer in both) == ["joined", "started"]
     assert run(machine, "cat /srv/shared") == "x\n"
 
 

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from tests.kit.box import Machine
     from tests.kit.recipes import RecipeFolder
 
-pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.xdist_group("box")]
 OURS = ("cake", "icing")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def home(machine: Machine, home: Path, kitchen: RecipeFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A user whose host is for a recipe of a catalogue of his own; the box forgets what the test does."""
     host = f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\nrecipe = "cake"\n'

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from provision.model.host import Host
     from tests.kit.box import Machine
 
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 PASSWORD = "correct horse"
 
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from tests.kit.box import Machine
 
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 PORT = 5017
 """A port of the box that nothing else of these tests uses."""
 

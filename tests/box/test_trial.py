@@ -21,7 +21,6 @@ from tests.kit.wait import until
 if TYPE_CHECKING:
     from tests.kit.box import Machine
 
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 WORK = "/jobs/work/example-tiny"
 PAINT = """\
 for i in 2 10 30; do

@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.infra.lab import GOOD, run
 from tests.kit.servers import Handler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.infra.lab import Run
+
+
+@pytest.fixture(scope="session")
+def box() -> Run:
+    """The least that a working stack sets, run."""
+    return run(GOOD)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal import engine, provider
 from rehearsal.cloud.handle import Cloud
 from tests.infra.lab import PUBLIC_KEY, ROOT
-from tests.kit.fab import FAB
+from tests.kit.fab import fab_ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,9 +64,7 @@ class Stack:
 
     def fab(self, *arguments: str, code: int) -> str:
         """Run `fab` in the stack's folder, and return what it said."""
-        words = [*FAB, *arguments]
-        done = subprocess.run(words, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
-        assert done.returncode == code, done.stdout + done.stderr
+        done = fab_ends(code, *arguments, cwd=self.folder, env=self.env)
         return done.stdout + done.stderr
 
     def up(self, **settings: str) -> None:

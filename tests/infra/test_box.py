@@ -21,11 +21,6 @@ DEBIAN = {
 }
 
 
-@pytest.fixture(scope="module")
-def box() -> Run:
-    return run(GOOD)
-
-
 def test_the_network_has_two_zones_a_way_out_and_a_free_way_to_s3(box: Run) -> None:
     subnets = [subnet.inputs for subnet in box.all("Subnet")]
     assert [subnet["availabilityZone"] for subnet in subnets] == ["us-east-1a", "us-east-1b"]

@@ -6,19 +6,12 @@ import ipaddress
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.infra.lab import GOOD, PUBLIC_KEY, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.infra.lab import Run
-
-
-@pytest.fixture(scope="module")
-def box() -> Run:
-    return run(GOOD)
 
 
 def _ingress(found: Run) -> set[tuple[str, int, int, str]]:

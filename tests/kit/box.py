@@ -6,7 +6,8 @@ import contextlib
 import dataclasses
 import shlex
 import subprocess
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -21,12 +22,15 @@ from tests.kit import cloud as api
 from tests.kit.wait import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from provision.bundle.step import Bundle
 
 LACK = why_not()
+Answer = TypeVar("Answer")
+BOOT = "systemctl show --property=UserspaceTimestampMonotonic --value"
+"""What tells one boot of a box from another."""
 
 
 def mark(items: list[pytest.Item], folder: Path, marker: pytest.MarkDecorator) -> None:
@@ -40,6 +44,12 @@ def mark(items: list[pytest.Item], folder: Path, marker: pytest.MarkDecorator) -
 
 def quiet(_message: str) -> None:
     """Hear nothing."""
+
+
+def twice(action: Callable[[], Answer]) -> list[Answer]:
+    """Do something twice at once; returns both answers."""
+    with ThreadPoolExecutor(2) as pool:
+        return [answer.result(60) for answer in [pool.submit(action) for _ in range(2)]]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kit.archives import CLIMBS, FORMS, PICTURES, split, zipped
-from tests.kit.web_lab import LARGE, wait
+from tests.kit.wait import until
+from tests.kit.web_lab import LARGE
 
 if TYPE_CHECKING:
     from tests.kit.web_lab import Lab
@@ -44,7 +45,7 @@ def test_cut_off_it_goes_on_where_it_was(lab: Lab) -> None:
     served = lab.files["/x.bin"]
     process = lab.start(file)
     journal = lab.folder / ".train.part" / "files" / "x.bin.have"
-    wait(lambda: journal.exists() and len(journal.read_text(encoding="utf-8").splitlines()) > 3)
+    until(lambda: journal.exists() and len(journal.read_text(encoding="utf-8").splitlines()) > 3)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     served.stops, before = -1, served.given
