@@ -113,7 +113,7 @@ def page(catalogue: Catalogue) -> str:
     for image in images().values():
         rows = {recipe.name: Row(row(catalogue, recipe.name, image.name)) for recipe in catalogue.ordered()}
         body = [
-            [f"[{name}](recipes/{name}.md)", *r.shown.values(), r.cuda, str(oldest_driver(catalogue, name) or ""), r.choices]
+            [f"[{name}](recipes/{name}.md)", *r.shown.values(), r.cuda, _driver(catalogue, name), r.choices]
             for name, r in rows.items()
             if r.working
         ]
@@ -131,6 +131,10 @@ def _whys(rows: Mapping[str, Row]) -> list[str]:
         for why, where in r.reasons.items():
             whys.setdefault(f"{where}: {why}", []).append(f"[{name}](recipes/{name}.md)")
     return [f"{', '.join(names)}, {why}" for why, names in whys.items()]
+
+
+def _driver(catalogue: Catalogue, name: str) -> str:
+    return str(oldest_driver(catalogue, name) or "")
 
 
 def _gpu_table() -> str:

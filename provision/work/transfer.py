@@ -114,10 +114,6 @@ def _parts(into: Path) -> dict[str, int]:
     return parts
 
 
-def _part_of(goal: Path) -> Path:
-    return goal.with_name(f".{goal.name}.part")
-
-
 def _inside(into: Path, name: str) -> Path:
     """Return where a file goes. Raises `GpurigError` for a name that would put it anywhere but below `into`."""
     path = PurePosixPath(name)
