@@ -5,13 +5,10 @@ from __future__ import annotations
 import shutil
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from provision.model.target import Target
+from tests.kit.host import Lab
 from tests.kit.programs import write_program
-
-if TYPE_CHECKING:
-    from tests.kit.host import Lab
 
 BUILD = """
 mkdir -p opt/tool/bin usr/share/tool etc

@@ -5,21 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from provision.model.errors import BadInput
 from tests.agent.kept_lab import BUILD, NEEDED, entry, kept, next_box, recipe, said, setup, tree
-from tests.kit.host import gate
+from tests.kit.host import Lab, gate
 from tests.kit.programs import write_program
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.kit.host import Lab
 
 
 def test_a_second_box_installs_nothing_and_has_the_same_files(box: Lab) -> None:

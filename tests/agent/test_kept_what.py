@@ -5,16 +5,13 @@ from __future__ import annotations
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.agent.disks import mounted
 from tests.agent.kept_lab import BUILD, kept, next_box, recipe, said, setup
+from tests.kit.host import Lab
 from tests.kit.programs import write_program
-
-if TYPE_CHECKING:
-    from tests.kit.host import Lab
 
 
 def test_a_volume_without_room_never_fails_an_install(box: Lab) -> None:

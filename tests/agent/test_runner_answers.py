@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from tests.kit.host import gate
+from tests.kit.host import Lab, gate
 from tests.kit.programs import write_program
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.kit.host import Lab
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from provision.agent.service import SETUP, SETUP_MODULE
-from tests.kit.host import gate, names, states
+from provision.bundle.step import Bundle
+from tests.kit.host import Client, Lab, gate, names, states
 from tests.kit.programs import write_program
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from provision.bundle.step import Bundle
-    from tests.kit.host import Client, Lab
 
 
 def fake_systemctl(lab: Lab, body: str = "") -> None:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kit.box import booted, mark
+from tests.kit.box import Machine, booted, mark
 from tests.kit.fab import clean_environment
 from tests.kit.recipes import RecipeFolder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.kit.box import Machine
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

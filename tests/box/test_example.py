@@ -6,10 +6,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from tests.kit.box import Machine
+from tests.kit.box import Machine
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "provision_from_python.py"
 

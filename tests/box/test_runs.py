@@ -7,7 +7,9 @@ import json
 import signal
 import socket
 import subprocess
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,15 +17,9 @@ from provision.model.errors import RunInterrupted, Unreachable
 from provision.model.target import Target
 from provision.transport.session import Session
 from provision.work.runs import Runs
-from tests.kit.box import BOOT, quiet, run
+from tests.kit.box import BOOT, Machine, quiet, run
 from tests.kit.fab import FAB, fab_ends, write_hosts
 from tests.kit.wait import until, wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.kit.box import Machine
 
 SECONDS = 30
 """A wait that takes longer than this on a box is none that ends."""

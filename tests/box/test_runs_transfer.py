@@ -8,7 +8,8 @@ import shutil
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,15 +18,8 @@ from provision.screen.progress import PlainView
 from provision.transport.session import Session
 from provision.work.runs import Runs
 from provision.work.sync import sync
-from provision.work.transfer import fetch
-from tests.kit.box import quiet, run, twice
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from provision.work.transfer import Fetched
-    from tests.kit.box import Machine
+from provision.work.transfer import Fetched, fetch
+from tests.kit.box import Machine, quiet, run, twice
 
 REMOTE = "/jobs/work/project"
 MIB = 2**20

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import socket
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,19 +14,14 @@ from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.words import Kind
 from provision.bundle import program
+from provision.bundle.step import Bundle
 from provision.model.errors import BadInput, RunInterrupted, StepFailed, UntrustedHost
 from provision.screen.progress import PlainView, Progress
 from provision.transport.session import Session
 from provision.work.runs import Runs
-from tests.kit.box import BOOT, quiet, run, twice
+from tests.kit.box import BOOT, Machine, quiet, run, twice
+from tests.kit.recipes import RecipeFolder
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from provision.bundle.step import Bundle
-    from tests.kit.box import Machine
-    from tests.kit.recipes import RecipeFolder
 
 Event = dict[str, Any]
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from provision.bundle import render as bundle
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
-from tests.kit.box import nvidia_smi, run
+from tests.kit.box import Machine, nvidia_smi, run
 from tests.kit.fab import fab_ends
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.kit.box import Machine
-    from tests.kit.recipes import RecipeFolder
+from tests.kit.recipes import RecipeFolder
 
 OURS = ("cake", "icing")
 

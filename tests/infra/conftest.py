@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import http.server
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.infra.lab import GOOD, run
+from tests.infra.lab import GOOD, Run, run
 from tests.kit.servers import Handler, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.infra.lab import Run
 
 
 @pytest.fixture(scope="session")

@@ -6,16 +6,14 @@ import contextlib
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from rehearsal import engine, provider
 from rehearsal.cloud.handle import Cloud
 from tests.infra.lab import PUBLIC_KEY, ROOT
 from tests.kit.fab import fab_ends
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 class Stack:

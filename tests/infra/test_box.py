@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.infra.aws import OWN_TAGS, ZONES, Aws, AwsSnapshot
-from tests.infra.lab import GOOD, run
-
-if TYPE_CHECKING:
-    from tests.infra.lab import Run
+from tests.infra.lab import GOOD, Run, run
 
 SPOT = {**GOOD, "gpurig:spot": "true"}
 DEBIAN = {

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,9 +20,6 @@ from rehearsal.cloud.handle import direct
 from tests.installs.box import Box
 from tests.kit.box import booted, mark
 from tests.kit.fab import ROOT, clean_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 DEFAULTS = """\
 licences = ["nvidia-cuda", "nvidia-cudnn"]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from provision.catalogue.catalogue import Catalogue
-from tests.installs.box import result
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.installs.box import Box
+from tests.installs.box import Box, result
 
 RECIPE = "keras"
 PYTHON = "/opt/gpurig/keras/venv/bin/python"

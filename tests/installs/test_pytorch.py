@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from provision.catalogue.catalogue import Catalogue
-from tests.installs.box import result
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.installs.box import Box
+from tests.installs.box import Box, result
 
 RECIPE = "pytorch"
 PYTHON = "/opt/gpurig/pytorch/venv/bin/python"

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from provision.catalogue.catalogue import Catalogue
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.installs.box import Box
+from tests.installs.box import Box
 
 URL = Catalogue().recipes["vgg19"].sources["oxford"]["url"]
 FOLDER, NAME = URL.rsplit("/", 1)

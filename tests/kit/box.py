@@ -6,12 +6,15 @@ import contextlib
 import dataclasses
 import shlex
 import subprocess
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
 from provision.bundle import cloud_init
+from provision.bundle.step import Bundle
 from provision.model.host import Host
 from provision.model.target import Target
 from provision.transport import host_keys
@@ -20,12 +23,6 @@ from rehearsal.boxes import roots, why_not
 from rehearsal.cloud.handle import REGION, Cloud
 from tests.kit import cloud as api
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from provision.bundle.step import Bundle
 
 LACK = why_not()
 Answer = TypeVar("Answer")

@@ -8,15 +8,12 @@ import hashlib
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from provision.bundle import render as bundle
 from provision.model.target import Target
 from tests.kit.catalogue import CATALOGUE, VOLUME
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 MIB = 2**20
 SIZE = 512 * MIB

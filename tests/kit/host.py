@@ -11,24 +11,21 @@ import sys
 import tempfile
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pytest
 
 from provision.agent.service import SETUP_MODULE
 from provision.bundle import program
 from provision.bundle.render import render
+from provision.bundle.step import Bundle
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 from tests.kit.fab import clean_environment
 from tests.kit.recipes import write_recipe
 from tests.kit.wait import PATIENCE, until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from provision.bundle.step import Bundle
 
 Event = dict[str, Any]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import TypeVar
 
 Answer = TypeVar("Answer")
 PATIENCE = 60

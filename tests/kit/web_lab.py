@@ -12,16 +12,14 @@ import re
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from provision.catalogue.recipes import TEMPLATES
 from tests.kit.servers import Handler
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 LARGE = random.Random(7).randbytes(40_000_000)  # noqa: S311 - contents of a file
 PROGRAM = TEMPLATES / "recipes" / "datasets" / "program" / "get.py"

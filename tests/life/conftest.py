@@ -7,8 +7,8 @@ other modules stay out of each other's way.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,9 +17,6 @@ from rehearsal.site import ROOT, open_site
 from rehearsal.user import User
 from tests.kit.box import mark
 from tests.kit.web_lab import lab
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["lab"]
 

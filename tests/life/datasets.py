@@ -6,12 +6,9 @@ import hashlib
 import random
 import re
 import zipfile
-from typing import TYPE_CHECKING
 
+from rehearsal.user import User
 from tests.kit.archives import zipped
-
-if TYPE_CHECKING:
-    from rehearsal.user import User
 
 PLACE = "/jobs/datasets"
 RANDOM = random.Random(5)  # noqa: S311 - contents of files

@@ -11,22 +11,19 @@ import subprocess
 import time
 import uuid
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rehearsal.user import User
 from tests.kit.archives import lines, split
 from tests.kit.terminal import on_a_terminal
 from tests.kit.wait import until
 from tests.kit.web_lab import Lab
 from tests.life.datasets import ARCHIVE, PICTURES, PLACE, RANDOM, WANTED, leave, sums
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "2", "recipe": "base"}
 

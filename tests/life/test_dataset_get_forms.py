@@ -7,18 +7,13 @@ import subprocess
 import tarfile
 import time
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.kit.archives import CLIMBS, FORMS, PICTURES, evil, split, tar_of, tarred, zipped
 from tests.kit.wait import until
-from tests.kit.web_lab import LARGE, ended
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.kit.web_lab import Lab
+from tests.kit.web_lab import LARGE, Lab, ended
 
 
 @pytest.mark.parametrize("name", FORMS)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.kit.archives import PICTURES, lines, split, tarred, zipped
 from tests.kit.wait import until
 from tests.kit.web_lab import LARGE, Lab, ended
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GO_ON = "the same command goes on from there"
 

@@ -7,10 +7,12 @@ import hashlib
 import json
 import re
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from rehearsal.user import User
 from tests.kit.archives import PICTURES, tarred
 from tests.kit.page import Reader, rows
 from tests.kit.recipes import write_trial
@@ -19,12 +21,6 @@ from tests.kit.wait import until
 from tests.kit.web_lab import Lab
 from tests.life.datasets import PLACE, sums
 from tests.life.fleet import NAMES, SECONDS, begin, fab, hosts_file
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "1", "hosts": "2", "recipe": "base"}
 ADDRESSES = 24

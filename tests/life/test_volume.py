@@ -13,16 +13,14 @@ import signal
 import struct
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from rehearsal.user import User
 from tests.kit.disk import Disk, digest_of, looped
 from tests.kit.wait import until
 from tests.life.volumes import answers, job_volume, settled
-
-if TYPE_CHECKING:
-    from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "1"}
 SHUTDOWN = 0x8004587D

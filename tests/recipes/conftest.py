@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.kit.web_lab import lab
 from tests.recipes.build_lab import Workshop
 from tests.recipes.shell import Shell
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["lab"]
 

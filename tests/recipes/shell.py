@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from provision.bundle.render import render
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 from tests.kit.programs import write_program
 from tests.kit.recipes import write_recipe
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import signal
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.kit.archives import CLIMBS, FORMS, PICTURES, split, zipped
 from tests.kit.wait import until
-from tests.kit.web_lab import LARGE
-
-if TYPE_CHECKING:
-    from tests.kit.web_lab import Lab
+from tests.kit.web_lab import LARGE, Lab
 
 
 def test_files_that_are_no_archives_stay_as_they_are(lab: Lab) -> None:

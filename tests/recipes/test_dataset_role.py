@@ -6,18 +6,15 @@ import datetime as dt
 import http.server
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.kit.archives import PICTURES, zipped
 from tests.kit.servers import Handler, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.kit.web_lab import Lab
+from tests.kit.web_lab import Lab
 
 ROLE = "gpurig-box"
 KEYS = "/latest/meta-data/iam/security-credentials/"

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.kit.archives import split, tarred, zipped, zstd
 from tests.kit.wait import until
-from tests.kit.web_lab import LARGE, ended
-
-if TYPE_CHECKING:
-    from tests.kit.web_lab import Lab
+from tests.kit.web_lab import LARGE, Lab, ended
 
 RANDOM = random.Random(8)  # noqa: S311 - contents of files
 SCANS = {f"scan/{i:02}.png": RANDOM.randbytes(500_000) for i in range(30)}

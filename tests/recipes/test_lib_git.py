@@ -6,16 +6,12 @@ import dataclasses
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from provision.model.target import Target
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.recipes.shell import Shell
+from tests.recipes.shell import Shell
 
 
 @dataclasses.dataclass(frozen=True)

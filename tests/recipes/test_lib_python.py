@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import platform
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.recipes.shell import Shell
+from tests.recipes.shell import Shell
 
 
 @pytest.mark.parametrize(("driver", "fits"), [("580.126.09", True), ("595.10", True), ("579.99", False)])

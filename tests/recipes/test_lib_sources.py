@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import http.server
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from tests.kit.servers import Handler, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.recipes.shell import Shell
+from tests.recipes.shell import Shell
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -6,19 +6,14 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.kit.catalogue import VOLUME
-from tests.kit.disk import MIB, PATH, SIZE, blank, lack
+from tests.kit.disk import MIB, PATH, SIZE, Disk, blank, lack
 from tests.kit.programs import write_program
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.kit.disk import Disk
 
 pytestmark = pytest.mark.skipif(bool(lack()), reason=lack())
 

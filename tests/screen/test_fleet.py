@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.kit.fab import fab, refused, write_hosts
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_host_that_fails_keeps_no_other_waiting(tmp_path: Path) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from provision.tasks.datasets import name_from
 from tests.kit.fab import refused
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_what_must_not_go_up_does_not(tmp_path: Path) -> None:

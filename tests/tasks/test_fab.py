@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import yaml
@@ -15,9 +15,6 @@ import yaml
 from provision.catalogue.catalogue import Catalogue
 from provision.tasks.target import gpu_model
 from tests.kit.fab import LICENCES, ROOT, fab, pulumi_that_says, refused, write_hosts
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_every_recipe_has_its_task(tmp_path: Path) -> None:

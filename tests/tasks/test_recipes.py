@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,6 @@ from provision.catalogue.catalogue import Catalogue
 from tests.kit.fab import FAB, ROOT, clean_environment, fab
 from tests.kit.recipes import write_recipe
 from tests.kit.terminal import shown
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOPPER = "its compiler is older than Hopper"
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.kit.fab import LICENCES, refused, write_hosts
 from tests.kit.recipes import write_trial
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 URL = "https://host.example/train.zip"
 

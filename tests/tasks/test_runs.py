@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from provision.agent import runs, start
+from provision.agent.wire.events import Event
 from provision.agent.words import Kind
 from provision.model.errors import BadInput, GpurigError
 from provision.model.host import Host
@@ -19,11 +21,6 @@ from provision.transport.session import Session
 from provision.work.sync import sync
 from provision.work.transfer import fetch
 from provision.work.worktree import ignored, listed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from provision.agent.wire.events import Event
 
 HOST = Host(name="box", address="192.0.2.7")
 

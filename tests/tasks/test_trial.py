@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,6 @@ from provision.model.errors import BadInput
 from provision.model.target import Target
 from tests.kit.fab import fab, refused, write_hosts
 from tests.kit.recipes import TRIAL, write_trial
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_trials_get_tasks_from_the_recipes_that_have_them(tmp_path: Path) -> None:

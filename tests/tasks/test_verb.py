@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from invoke import Context as FabricContext
@@ -10,15 +10,11 @@ from invoke.exceptions import Exit
 
 from provision.model.errors import GpurigError, Unreachable
 from provision.model.host import Host
+from provision.screen.progress import View
+from provision.tasks.context import Context
 from provision.tasks.verb import verb
 from provision.transport import inventory
 from tests.kit.fab import fab, refused, write_hosts
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from provision.screen.progress import View
-    from provision.tasks.context import Context
 
 
 @verb(options={"names": "a list"}, json="as JSON", choices=True, argument="names")

@@ -7,21 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from provision.model.target import Target
+from rehearsal.cloud.handle import Cloud
 from tests.kit.cloud import serve
 from tests.kit.fab import FAB, fab, host_row, outputs, refused
 from tests.kit.programs import write_program
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from rehearsal.cloud.handle import Cloud
 
 KEY, NAMED = "gpurig:jobVolumeGib", "gpurig:jobVolume"
 # Its settings are files. After Ctrl-C it takes a second to end, as the real one does, and leaves a sign that it has.

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from provision.model.target import Target
+from rehearsal.cloud.handle import Cloud
 from tests.kit.cloud import serve, tagged
 from tests.kit.fab import fab, host_row, outputs, pulumi_that_says
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from rehearsal.cloud.handle import Cloud
 
 
 def next_second() -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.kit.fab import ROOT, fab, refused, write_hosts
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DATASETS = ROOT / "docs" / "datasets.md"
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import http.server
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +15,6 @@ from provision.model.target import MIRROR_KINDS
 from provision.transport import host_keys, inventory
 from tests.kit.fab import fab, host_row, outputs, pulumi_that_says, refused
 from tests.kit.servers import Handler, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 HEAD = '[host.a]\naddress = "127.0.0.1"\ngpu = "none"\n'
 GOOD = f'{HEAD}port = 9\nuser = "ada"\n'
