@@ -14,6 +14,7 @@ from provision.screen import fleet, progress
 from provision.tasks.option import Choices
 from provision.tasks.output import tell
 from provision.transport import inventory
+from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,6 +85,15 @@ class Context:
         except GpurigError as error:
             tell(f"error: {error}")
             self.exit_codes.append(error.exit_code)
+
+    def each_session(self, action: Callable[[Session, View], None]) -> None:
+        """Do something in a session with every host, as `each` does; the session connects when first asked."""
+
+        def in_session(host: Host, out: View) -> None:
+            with Session(host, self.config, tell=out.tell) as session:
+                action(session, out)
+
+        self.each(in_session)
 
 
 def given_hosts(call: Any) -> list[str]:

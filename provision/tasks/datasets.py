@@ -22,17 +22,16 @@ from provision.model.errors import BadInput, GpurigError, RunFailed
 from provision.tasks.following import leaving
 from provision.tasks.option import Choices
 from provision.tasks.setting_up import SetUp
-from provision.transport.session import Session
 from provision.work.runs import Runs, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePosixPath
 
-    from provision.model.host import Host
     from provision.model.run import Run
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
     Prepare = Callable[[Session, PurePosixPath, View], "Job"]
     """What is to be done on a host before its run: gets the folder of all data sets, and gives the job."""
@@ -99,21 +98,20 @@ def work(c: Context, prepare: Prepare, *, detach: bool = False) -> None:
     names: dict[str, str] = {}
     setting_up = SetUp(c.config, Choices(sources={}, licences=()))
 
-    def begin(host: Host, out: View) -> None:
-        setting_up.on(host, RECIPE, out)
-        with Session(host, c.config, tell=out.tell) as session:
-            job = prepare(session, session.mount_point / "datasets", out)
-            run = _begin(session, job, out)
-            names[host.name] = run.name
-            if detach:
-                out.line(ways_back(run.name, limit=c.limit))
-                return
-            _follow(Runs(session), run.name, out)
-            del names[host.name]
+    def begin(session: Session, out: View) -> None:
+        setting_up.on(session.host, RECIPE, out)
+        job = prepare(session, session.mount_point / "datasets", out)
+        run = _begin(session, job, out)
+        names[session.host.name] = run.name
+        if detach:
+            out.line(ways_back(run.name, limit=c.limit))
+            return
+        _follow(Runs(session), run.name, out)
+        del names[session.host.name]
 
     try:
         with leaving(names, limit=c.limit):
-            c.each(begin)
+            c.each_session(begin)
     except KeyboardInterrupt:  # before there was a run
         message = "stopped before its run began; the same command begins it (a setup that it waited for goes on)"
         raise Exit(message, 130) from None

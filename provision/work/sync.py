@@ -18,6 +18,7 @@ import paramiko
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.model.errors import BadInput, GpurigError
+from provision.model.words import amount, counted
 from provision.transport.connection import ssh_command
 from provision.work.worktree import ignored, listed
 
@@ -49,6 +50,12 @@ class Sent:
     """rsync or SFTP."""
     same: int
     """Files that were there already."""
+
+    def __str__(self) -> str:
+        """Return it as a user reads it."""
+        deleted = f", {self.deleted} deleted" if self.deleted else ""
+        sent = f"{counted(self.files, 'file')} sent by {self.by} ({amount(self.size)})"
+        return f"{sent}, {self.same} were there already{deleted}"
 
 
 def sync(session: Session, folder: Path, remote: str, out: View, *, delete: bool = False) -> Sent:

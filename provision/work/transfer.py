@@ -114,10 +114,6 @@ def _parts(into: Path) -> dict[str, int]:
     return parts
 
 
-def _part_of(goal: Path) -> Path:
-    return goal.with_name(f".{goal.name}.part")
-
-
 def _inside(into: Path, name: str) -> Path:
     """Return where a file goes. Raises `GpurigError` for a name that would put it anywhere but below `into`."""
     path = PurePosixPath(name)
@@ -142,7 +138,7 @@ def _take(session: Session, event: File, into: Path) -> Fetched | None:
 
 def _receive(session: Session, event: File, goal: Path) -> Fetched | None:
     """Fetch what is not here of a file, and give it its name once it is whole and its checksum right."""
-    part = _part_of(goal)
+    part = goal.with_name(f".{goal.name}.part")
     start = event["part"] if event["prefix"] and sha256(part, event["part"]) == event["prefix"] else 0
     with part.open("r+b" if start else "wb") as file:
         file.truncate(start)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.agent import kept_lab
-from tests.kit.host import lab, templates
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.kit.host import Lab
+from tests.kit.host import Lab, lab, templates
 
 __all__ = ["lab", "templates"]
 

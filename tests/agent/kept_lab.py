@@ -5,13 +5,10 @@ from __future__ import annotations
 import shutil
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from provision.model.target import Target
+from tests.kit.host import Lab
 from tests.kit.programs import write_program
-
-if TYPE_CHECKING:
-    from tests.kit.host import Lab
 
 BUILD = """
 mkdir -p opt/tool/bin usr/share/tool etc
@@ -28,7 +25,7 @@ def prepare(lab: Lab, jobs: Path) -> None:
     jobs.mkdir()
     lab.target = Target(mount_point=str(jobs))
     lab.more["GPURIG_ROOT"] = str(lab.world)
-    program(lab, "dpkg-query", f"cat {lab.world}/packages 2>/dev/null || true")
+    write_program(lab.bin / "dpkg-query", f"cat {lab.world}/packages 2>/dev/null || true")
     lab.recipe("base")
     recipe(lab)
 
@@ -36,10 +33,6 @@ def prepare(lab: Lab, jobs: Path) -> None:
 def recipe(lab: Lab, body: str = BUILD, *, verify: str = NEEDED, toml: str = "") -> None:
     keeps = f'keeps = ["{lab.world}/opt/tool"]'
     lab.recipe("tool", f'needs = ["base"]\n{keeps}\n{toml}', body=body, verify=verify)
-
-
-def program(lab: Lab, name: str, body: str) -> None:
-    write_program(lab.bin / name, body)
 
 
 def kept(lab: Lab, pattern: str = "*") -> list[str]:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from provision.model.errors import BadInput
-from tests.agent.kept_lab import BUILD, NEEDED, entry, kept, next_box, program, recipe, said, setup, tree
-from tests.kit.host import gate
+from tests.agent.kept_lab import BUILD, NEEDED, entry, kept, next_box, recipe, said, setup, tree
+from tests.kit.host import Lab, gate
+from tests.kit.programs import write_program
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.kit.host import Lab
 
 
 def test_a_second_box_installs_nothing_and_has_the_same_files(box: Lab) -> None:
@@ -151,8 +148,9 @@ def test_a_run_killed_while_it_puts_back_leaves_nothing_half_done(box: Lab) -> N
     first = tree(box.world / "opt")
     next_box(box)
     real = shutil.which("zstd")
-    program(
-        box, "zstd", f'[[ "$*" != *-d* ]] || {{ touch {box.world}/reading; {gate(f"{box.world}/gate")}; }}; {real} "$@"'
+    write_program(
+        box.bin / "zstd",
+        f'[[ "$*" != *-d* ]] || {{ touch {box.world}/reading; {gate(f"{box.world}/gate")}; }}; {real} "$@"',
     )
     with box.client("apply", box.bundle("tool")):
         until((box.world / "reading").exists)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.agent.disks import mounted
-from tests.agent.kept_lab import BUILD, kept, next_box, program, recipe, said, setup
-
-if TYPE_CHECKING:
-    from tests.kit.host import Lab
+from tests.agent.kept_lab import BUILD, kept, next_box, recipe, said, setup
+from tests.kit.host import Lab
+from tests.kit.programs import write_program
 
 
 def test_a_volume_without_room_never_fails_an_install(box: Lab) -> None:
@@ -72,7 +70,7 @@ def test_the_longest_unused_goes_when_its_share_of_the_volume_is_spent(box: Lab)
     ],
 )
 def test_what_is_more_than_files_is_not_kept_whole(box: Lab, more: str, why: str) -> None:
-    program(box, "systemctl", "echo active")
+    write_program(box.bin / "systemctl", "echo active")
     (box.world / "packages").write_text("libc6 amd64 2.36 install ok installed\n")
     recipe(box, BUILD + more)
     setup(box)

@@ -8,17 +8,13 @@ import inspect
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
 from provision.agent.serve import ACCOUNT, SETUP
 from provision.agent.verbs import Verb
 from provision.bundle import program
-from tests.kit.host import names
-
-if TYPE_CHECKING:
-    from tests.kit.host import Lab
+from tests.kit.host import Lab, names
 
 FILES = program.files()
 

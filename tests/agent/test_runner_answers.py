@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from tests.kit.host import gate
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.kit.host import Lab
+from tests.kit.host import Lab, gate
+from tests.kit.programs import write_program
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -76,8 +72,7 @@ def test_status_while_a_run_is_alive(lab: Lab) -> None:
 
 def test_facts_are_the_machine_s_own(lab: Lab) -> None:
     rows = "Tesla T4, 7.5, 580.65.06\\nNVIDIA L4, 8.9, 580.65.06\\n"
-    (lab.bin / "nvidia-smi").write_text(f'#!/bin/sh\nprintf "{rows}"\n')
-    (lab.bin / "nvidia-smi").chmod(0o755)
+    write_program(lab.bin / "nvidia-smi", f'printf "{rows}"')
     (facts,) = lab.ask("facts")
     assert facts["gpus"] == [["Tesla T4", "7.5", "580.65.06"], ["NVIDIA L4", "8.9", "580.65.06"]]
     release = subprocess.run(
@@ -92,6 +87,5 @@ def test_facts_are_the_machine_s_own(lab: Lab) -> None:
 
 
 def test_a_driver_that_does_not_work_is_no_gpu(lab: Lab) -> None:
-    (lab.bin / "nvidia-smi").write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'; exit 9\n")
-    (lab.bin / "nvidia-smi").chmod(0o755)
+    write_program(lab.bin / "nvidia-smi", "echo 'NVIDIA-SMI has failed'; exit 9")
     assert lab.ask("facts")[0]["gpus"] == []

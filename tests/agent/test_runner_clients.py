@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from provision.agent import files, setup
-from tests.kit.host import gate, names, states
+from tests.kit.host import Event, Lab, gate, names, states
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from tests.kit.host import Event, Lab
 
 
 def timeless(events: list[Event]) -> list[Event]:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from tests.agent.disks import mounted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.kit.host import Lab
+from tests.kit.host import Lab
 
 
 @contextlib.contextmanager

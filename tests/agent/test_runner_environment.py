@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from tests.kit.host import names
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.kit.host import Lab
+from tests.kit.host import Lab, names
 
 FILE = 'files."{path}" = {{ template = "tool.conf", mode = "0640" }}'
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
 
 import pytest
 
 from provision.agent.service import SETUP_MODULE
-from tests.kit.host import gate, names
+from provision.bundle.step import Bundle
+from tests.kit.host import Lab, gate, names
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from provision.bundle.step import Bundle
-    from tests.kit.host import Lab
 
 # At the start of a process that finds the file "doom" in its home: die at the N-th change that it makes there, or at
 # the N-th script that it starts.

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from provision.agent.service import SETUP, SETUP_MODULE
-from tests.kit.host import gate, names, states
+from provision.bundle.step import Bundle
+from tests.kit.host import Client, Lab, gate, names, states
+from tests.kit.programs import write_program
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from provision.bundle.step import Bundle
-    from tests.kit.host import Client, Lab
 
 
 def fake_systemctl(lab: Lab, body: str = "") -> None:
     """Put a `systemctl` on PATH that writes down what it is asked."""
-    (lab.bin / "systemctl").write_text(f'#!/bin/sh\necho "$*" >> "{lab.world}/systemctl"\n{body}\n')
-    (lab.bin / "systemctl").chmod(0o755)
+    write_program(lab.bin / "systemctl", f'echo "$*" >> "{lab.world}/systemctl"\n{body}')
 
 
 def asked(lab: Lab) -> list[str]:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from tests.kit.host import gate, names, states
+from tests.kit.host import Event, Lab, gate, names, states
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.kit.host import Event, Lab
 
 
 def failure(events: list[Event]) -> Event:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kit.box import booted, mark
+from tests.kit.box import Machine, booted, mark
 from tests.kit.fab import clean_environment
 from tests.kit.recipes import RecipeFolder
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.kit.box import Machine
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test here needs a box: say so once, for all of them."""
-    mark(items, Path(__file__).parent, pytest.mark.box)
+    """Every test here needs a box, the same one: say so once, for all of them."""
+    for marker in (pytest.mark.box, pytest.mark.xdist_group("box")):
+        mark(items, Path(__file__).parent, marker)
 
 
 @pytest.fixture
@@ -38,7 +34,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield machine
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def here(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's folder with the environment that reaches the machine; pins are empty, as on the first day."""
     monkeypatch.chdir(tmp_path)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from tests.kit.box import nvidia_smi, run
+from tests.kit.box import Machine, nvidia_smi, run
 from tests.kit.fab import fab_ends
 from tests.kit.recipes import write_recipe
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.kit.box import Machine
-
-pytestmark = pytest.mark.xdist_group("box")
 
 
 @pytest.fixture

@@ -6,14 +6,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import pytest
+from tests.kit.box import Machine
 
-if TYPE_CHECKING:
-    from tests.kit.box import Machine
-
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "provision_from_python.py"
 
 

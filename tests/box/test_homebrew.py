@@ -5,21 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.kit.box import run
+from tests.kit.box import Machine, run
 from tests.kit.fab import fab_ends
+from tests.kit.recipes import RecipeFolder
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.kit.box import Machine
-    from tests.kit.recipes import RecipeFolder
-
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 CLOUD = ("boto3", "botocore", "pulumi", "pulumi_aws", "infra", "rehearsal")
 # Read by Python before any program: it makes a machine on which nothing of the cloud is installed.
 NOT_THERE = f"""\

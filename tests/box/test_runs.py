@@ -7,7 +7,9 @@ import json
 import signal
 import socket
 import subprocess
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,21 +17,12 @@ from provision.model.errors import RunInterrupted, Unreachable
 from provision.model.target import Target
 from provision.transport.session import Session
 from provision.work.runs import Runs
-from tests.kit.box import quiet, run
+from tests.kit.box import BOOT, Machine, quiet, run
 from tests.kit.fab import FAB, fab_ends, write_hosts
-from tests.kit.wait import until
+from tests.kit.wait import until, wait_for
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.kit.box import Machine
-
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 SECONDS = 30
 """A wait that takes longer than this on a box is none that ends."""
-
-BOOT = "systemctl show --property=UserspaceTimestampMonotonic --value"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,15 +55,6 @@ def user(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     (home / "project").mkdir()
     yield User(machine, home / "project")
     run(machine, "systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/work")
-
-
-def wait_for(program: subprocess.Popen[str], text: str) -> None:
-    """Read what a program prints until a line holds `text`."""
-    assert program.stdout is not None
-    for line in program.stdout:
-        if text in line:
-            return
-    pytest.fail(f"it ended and never said {text}")
 
 
 def test_a_command_runs_with_its_words_its_folder_and_its_exit_code(user: User) -> None:

@@ -8,7 +8,8 @@ import shutil
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,17 +18,9 @@ from provision.screen.progress import PlainView
 from provision.transport.session import Session
 from provision.work.runs import Runs
 from provision.work.sync import sync
-from provision.work.transfer import fetch
-from tests.kit.box import quiet, run
+from provision.work.transfer import Fetched, fetch
+from tests.kit.box import Machine, quiet, run, twice
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from provision.work.transfer import Fetched
-    from tests.kit.box import Machine
-
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 REMOTE = "/jobs/work/project"
 MIB = 2**20
 
@@ -181,18 +174,12 @@ def test_a_connection_that_drops_in_the_middle_of_a_file_is_bridged(session: Ses
 
 def test_two_terminals_fetch_every_file_once(machine: Machine, session: Session, here: Path, big: str) -> None:
     del session
-    files: list[Fetched] = []
 
-    def terminal() -> None:
+    def terminal() -> list[Fetched]:
         with Session(machine.host, tell=quiet) as own:
-            files.extend(fetch(own, "big", here / "in"))
+            return list(fetch(own, "big", here / "in"))
 
-    both = [threading.Thread(target=terminal) for _ in range(2)]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join(60)
-    assert sorted((file.path.name, file.new) for file in files) == [
+    assert sorted((file.path.name, file.new) for files in twice(terminal) for file in files) == [
         *(("run.log", False), ("run.log", True)),
         *(("weights", False), ("weights", True)),
     ]
@@ -223,16 +210,9 @@ def test_one_file_that_cannot_be_read_keeps_no_other_back(machine: Machine, sess
 
 
 def test_two_terminals_at_once_start_two_runs(machine: Machine, session: Session) -> None:
-    names: list[str] = []
-
-    def start() -> None:
+    def start() -> str:
         with Session(machine.host, tell=quiet) as own:
-            names.append(Runs(own).start("sleep 1000").name)
+            return Runs(own).start("sleep 1000").name
 
-    terminals = [threading.Thread(target=start) for _ in range(2)]
-    for terminal in terminals:
-        terminal.start()
-    for terminal in terminals:
-        terminal.join(60)
-    assert sorted(names) == ["sleep-1", "sleep-2"]
+    assert sorted(twice(start)) == ["sleep-1", "sleep-2"]
     assert [one.state for one in Runs(session).all()] == ["running", "running"]

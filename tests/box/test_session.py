@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,22 +14,16 @@ from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.words import Kind
 from provision.bundle import program
+from provision.bundle.step import Bundle
 from provision.model.errors import BadInput, RunInterrupted, StepFailed, UntrustedHost
 from provision.screen.progress import PlainView, Progress
 from provision.transport.session import Session
 from provision.work.runs import Runs
-from tests.kit.box import quiet, run
+from tests.kit.box import BOOT, Machine, quiet, run
+from tests.kit.recipes import RecipeFolder
 from tests.kit.wait import until
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from provision.bundle.step import Bundle
-    from tests.kit.box import Machine
-    from tests.kit.recipes import RecipeFolder
-
 Event = dict[str, Any]
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 GATE = "until [ -e /srv/go ]; do sleep 0.1; done"
 
 
@@ -165,8 +160,7 @@ def test_a_killed_runner_is_an_error_and_the_next_run_goes_on(machine: Machine, 
 
 
 def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: RecipeFolder) -> None:
-    boot = "systemctl show --property=UserspaceTimestampMonotonic --value"
-    before = run(machine, boot)
+    before = run(machine, BOOT)
     kitchen.recipe(
         "driver",
         install="[ -e /srv/asked ] && { touch /srv/driver; exit 0; }; touch /srv/asked; exit 100",
@@ -177,7 +171,7 @@ def test_a_reboot_in_the_middle_is_bridged(machine: Machine, kitchen: RecipeFold
     events = apply(machine, kitchen.bundle("user"))
     assert [event["event"] for event in events if event["event"] in ("reboot", "ready")] == ["reboot", "ready"]
     assert states(events)[-1] == ("user", "installed")
-    assert run(machine, boot) != before
+    assert run(machine, BOOT) != before
 
 
 def test_a_failing_step_shows_its_last_lines_and_stops_the_bundle(

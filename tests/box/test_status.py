@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,21 +16,14 @@ from provision.bundle import render as bundle
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 from provision.transport.session import Session
-from tests.kit.box import nvidia_smi, quiet, run
+from tests.kit.box import Machine, nvidia_smi, quiet, run
 from tests.kit.fab import fab_ends
+from tests.kit.recipes import RecipeFolder
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.kit.box import Machine
-    from tests.kit.recipes import RecipeFolder
-
-pytestmark = [pytest.mark.usefixtures("home"), pytest.mark.xdist_group("box")]
 OURS = ("cake", "icing")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def home(machine: Machine, home: Path, kitchen: RecipeFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A user whose host is for a recipe of a catalogue of his own; the box forgets what the test does."""
     host = f'[host.box]\naddress = "{machine.host.address}"\ngpu = "none"\nrecipe = "cake"\n'

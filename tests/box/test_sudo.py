@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import fabric
 import pytest
 
 from provision.model.errors import Unreachable
+from provision.model.host import Host
 from provision.transport.session import Session
-from tests.kit.box import quiet, run
+from tests.kit.box import Machine, quiet, run
 
-if TYPE_CHECKING:
-    from provision.model.host import Host
-    from tests.kit.box import Machine
-
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 PASSWORD = "correct horse"
 
 

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,17 +18,10 @@ from provision.model.errors import GpurigError
 from provision.screen.progress import PlainView
 from provision.tasks.setting_up import _send
 from provision.transport.session import Session
-from tests.kit.box import quiet, run
+from tests.kit.box import Machine, quiet, run
 from tests.kit.fab import FAB, fab_ends
 from tests.kit.wait import until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.kit.box import Machine
-
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 PORT = 5017
 """A port of the box that nothing else of these tests uses."""
 

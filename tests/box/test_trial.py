@@ -7,21 +7,16 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
 from provision.model.errors import RunInterrupted
-from tests.kit.box import nvidia_smi, run
+from tests.kit.box import Machine, nvidia_smi, run
 from tests.kit.fab import FAB, fab_ends, write_hosts
 from tests.kit.recipes import write_trial
 from tests.kit.wait import until
 
-if TYPE_CHECKING:
-    from tests.kit.box import Machine
-
-pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("box")]
 WORK = "/jobs/work/example-tiny"
 PAINT = """\
 for i in 2 10 30; do

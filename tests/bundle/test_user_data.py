@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -17,13 +17,11 @@ from provision.agent.paths import MACHINE_HOME
 from provision.bundle import program
 from provision.bundle.cloud_init import BOOT, LIMIT, cloud_config, user_data
 from provision.bundle.render import render
+from provision.bundle.step import Bundle
 from provision.model.errors import BadInput
 from provision.model.target import Target
+from tests.kit.host import Lab
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from provision.bundle.step import Bundle
-    from tests.kit.host import Lab
 
 HOME = str(MACHINE_HOME)
 AIR = 1024

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +15,6 @@ from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
 from provision.tasks.verbs.recipes import known_place
 from tests.kit.recipes import write_recipe
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RECIPES = {
     "base": "",

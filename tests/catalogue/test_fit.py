@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,6 @@ from provision.model.errors import BadInput
 from provision.model.platforms import instance_types
 from provision.model.target import Target
 from tests.kit.recipes import write_recipe
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +14,6 @@ from provision.pages import pages, write
 from tests.kit import catalogue as checks
 from tests.kit.fab import fab
 from tests.kit.recipes import write_recipe
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TOML = """\
 summary  = "Counter: one to three, with a voice of its own"

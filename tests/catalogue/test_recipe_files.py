@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +14,6 @@ from provision.catalogue.recipe_file import File, Folder
 from provision.model.errors import BadInput
 from tests.kit.fab import ROOT
 from tests.kit.recipes import write_recipe
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = """
 summary = "all keys"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,6 @@ from provision.catalogue.catalogue import Catalogue
 from provision.model.errors import BadInput
 from provision.model.target import Target
 from tests.kit.recipes import write_recipe
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_folder_travels_whole_in_order_with_templates_rendered_and_nothing_hidden(tmp_path: Path) -> None:

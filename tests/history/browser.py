@@ -7,14 +7,9 @@ import json
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from tests.kit.page import Reader
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.kit.page import Element
+from tests.kit.page import Element, Reader
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 # It runs as root, where its sandbox cannot; no name leads anywhere, for what Chromium itself would like to ask.

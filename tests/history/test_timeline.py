@@ -6,7 +6,8 @@ import base64
 import hashlib
 import itertools
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,7 @@ from provision.model.errors import Unreachable
 from provision.model.host import Host
 from tests.history.timeline_lab import HOST, NOON, event, journal_of, page_of, ran, step
 from tests.kit.fab import refused, write_hosts
-from tests.kit.page import rows
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.kit.page import Element
+from tests.kit.page import Element, rows
 
 CUDA = [event(0, "start", name="caffe", steps=["base", "cuda"]), step(0, "base", "present", seconds=0.1)]
 BEGUN = [*CUDA, step(1, "cuda", "checking"), step(2, "cuda", "installing")]

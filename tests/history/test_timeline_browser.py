@@ -6,22 +6,17 @@ import dataclasses
 import datetime as dt
 import re
 import zoneinfo
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from provision.history.timeline import FOLDER, Page
 from provision.model.host import Host
-from tests.history.browser import PROGRAM, SIZE, show
+from tests.history.browser import PROGRAM, SIZE, Shown, show
 from tests.history.timeline_lab import event, journal_of, ran, step
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.history.browser import Shown
-    from tests.kit.page import Element
+from tests.kit.page import Element
 
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="there is no Chromium here to open the page with")
 

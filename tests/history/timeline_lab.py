@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from provision.history.journal import Journal
 from provision.history.timeline import Page
 from provision.model.host import Host
-from tests.kit.page import Reader
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tests.kit.page import Element
+from tests.kit.page import Element, Reader
 
 HOST = Host(name="box", address="192.0.2.7", instance_type="g4dn.xlarge", price_per_hour=0.526)
 NOON = 1_800_000_000.0

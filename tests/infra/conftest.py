@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import http.server
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.infra.lab import GOOD, Run, run
 from tests.kit.servers import Handler, serving
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+
+@pytest.fixture(scope="session")
+def box() -> Run:
+    """The least that a working stack sets, run."""
+    return run(GOOD)
 
 
 @pytest.fixture

@@ -6,16 +6,14 @@ import contextlib
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from rehearsal import engine, provider
 from rehearsal.cloud.handle import Cloud
 from tests.infra.lab import PUBLIC_KEY, ROOT
-from tests.kit.fab import FAB
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from tests.kit.fab import fab_ends
 
 
 class Stack:
@@ -64,9 +62,7 @@ class Stack:
 
     def fab(self, *arguments: str, code: int) -> str:
         """Run `fab` in the stack's folder, and return what it said."""
-        words = [*FAB, *arguments]
-        done = subprocess.run(words, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
-        assert done.returncode == code, done.stdout + done.stderr
+        done = fab_ends(code, *arguments, cwd=self.folder, env=self.env)
         return done.stdout + done.stderr
 
     def up(self, **settings: str) -> None:

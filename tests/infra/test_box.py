@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.infra.aws import OWN_TAGS, ZONES, Aws, AwsSnapshot
-from tests.infra.lab import GOOD, run
-
-if TYPE_CHECKING:
-    from tests.infra.lab import Run
+from tests.infra.lab import GOOD, Run, run
 
 SPOT = {**GOOD, "gpurig:spot": "true"}
 DEBIAN = {
@@ -19,11 +15,6 @@ DEBIAN = {
     "gpurig:gpu": "none",
     "gpurig:sources": '{"cuda": "distribution", "cudnn": "wheel"}',
 }
-
-
-@pytest.fixture(scope="module")
-def box() -> Run:
-    return run(GOOD)
 
 
 def test_the_network_has_two_zones_a_way_out_and_a_free_way_to_s3(box: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pulumi
 import pytest
@@ -13,9 +13,6 @@ from provision.transport import inventory
 from rehearsal.standins.repositories import REPOSITORIES
 from tests.infra.aws import Aws
 from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, as_given, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
 

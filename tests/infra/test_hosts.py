@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pulumi
 import pytest
 
 from provision.transport import inventory
 from tests.infra.aws import OWN_TAGS, Aws, AwsSnapshot, AwsVolume
-from tests.infra.lab import GOOD, run
-
-if TYPE_CHECKING:
-    from tests.infra.lab import Run
+from tests.infra.lab import GOOD, Run, run
 
 NAMES = ["box", "box-2", "box-3"]
 

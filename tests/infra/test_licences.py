@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import pytest
 
 from tests.infra.lab import GOOD, LICENCES, refused, run
 from tests.kit.recipes import write_recipe
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
 
 
 def test_licences_are_not_accepted_for_the_user() -> None:

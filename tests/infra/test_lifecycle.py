@@ -6,12 +6,9 @@ program over real gRPC and HTTP, with no boxes behind the API.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.infra.stack import SETTINGS, open_stack
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_stack_lives_and_comes_back(tmp_path: Path) -> None:

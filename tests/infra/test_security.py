@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-import pytest
-
-from tests.infra.lab import GOOD, PUBLIC_KEY, run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.infra.lab import Run
-
-
-@pytest.fixture(scope="module")
-def box() -> Run:
-    return run(GOOD)
+from tests.infra.lab import GOOD, PUBLIC_KEY, Run, run
 
 
 def _ingress(found: Run) -> set[tuple[str, int, int, str]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,9 +13,6 @@ from infra import pages
 from infra.settings.load import SETTINGS, parse
 from provision.model import tags
 from tests.infra.lab import ROOT, as_given
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
 DECLARED: dict[str, dict[str, Any]] = {

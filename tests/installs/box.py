@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
+import json
 import subprocess
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Any
 
 from tests.kit.fab import FAB
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,15 +25,19 @@ class Box:
         assert done.returncode == code, f"fab {' '.join(words)}: exit code {done.returncode}\n{done.stdout}"
         return done.stdout
 
-    def with_recipe(self, recipe: str) -> Self:
-        """Set a recipe up that is not there yet, and find it again; returns the box."""
-        assert re.search(rf"\b{recipe} +installed in", self.fab(f"setup-{recipe}"))
-        assert "nothing to do" in self.fab(f"setup-{recipe}")
-        return self
-
     def packages(self, python: str) -> list[str]:
         """Return what is installed for a Python on the box, as `pip freeze` says it."""
         return self.ssh(f"{python} -m pip freeze").split()
+
+    def serve_network(self, name: str) -> None:
+        """Write a network of random weights, and its checksum, where the box serves files to itself."""
+        write = Path(__file__).with_name("caffemodel.py").read_text(encoding="utf-8")
+        self.ssh(f"cd ~/networks && python3 - {name} <<'END'\n{write}\nEND\nsha256sum {name} >{name}.sha256")
+
+    def serve(self) -> None:
+        """Have the box serve the files of ~/networks to itself, on port 8000."""
+        serve = "python3 -m http.server --bind 127.0.0.1 8000"
+        self.ssh(f"mkdir ~/networks && sudo systemd-run -q --working-directory=$HOME/networks {serve}")
 
     def ssh(self, command: str) -> str:
         """Return what a shell command prints on the box."""
@@ -47,3 +49,9 @@ class Box:
     def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         return subprocess.run(command, cwd=self.folder, env=self.env, check=False, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+def result(folder: Path, name: str) -> Any:
+    """Return what is in the one JSON file of that name, wherever below the folder a run's results are put."""
+    (path,) = folder.rglob(name)
+    return json.loads(path.read_text(encoding="utf-8"))

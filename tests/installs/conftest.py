@@ -7,9 +7,10 @@ has no GPU, no Pulumi stack and no instance id: it is a machine of the user's ow
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,9 +20,6 @@ from rehearsal.cloud.handle import direct
 from tests.installs.box import Box
 from tests.kit.box import booted, mark
 from tests.kit.fab import ROOT, clean_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 DEFAULTS = """\
 licences = ["nvidia-cuda", "nvidia-cudnn"]
@@ -59,3 +57,11 @@ def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         (folder / "hosts.toml").write_text(text)
         env = clean_environment(**direct(os.environ), HOME=str(folder), GPURIG_SSH_KEY=str(machine.key))
         yield Box(address, folder, env)
+
+
+@pytest.fixture(scope="module")
+def ready(request: pytest.FixtureRequest, box: Box) -> Box:
+    """The box with the recipe that the test's module names in `RECIPE`, which was not there."""
+    recipe = request.module.RECIPE
+    assert re.search(rf"\b{recipe} +installed in", box.fab(f"setup-{recipe}"))
+    return box

@@ -8,20 +8,16 @@ import hashlib
 import http.server
 import os
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.recipes import TEMPLATES
 from provision.model.errors import StepFailed
+from tests.installs.box import Box
 from tests.kit.servers import Handler, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.installs.box import Box
 
 RECIPE = Catalogue().recipes["conda"]
 SOURCE = RECIPE.sources["miniforge"]

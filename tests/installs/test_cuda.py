@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tests.installs.box import Box
+from tests.installs.box import Box
 
 HOST = '[sources]\ncuda = "distribution"\ncudnn = "wheel"\n'
 KERNEL = """\

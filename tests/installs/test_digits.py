@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.installs.box import Box
+from tests.installs.box import Box
 
 HOST = """\
 unpinned = ["caffe", "digits"]

@@ -6,10 +6,7 @@ limits, and a storage driver that copies. The image comes from a registry on the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tests.installs.box import Box
+from tests.installs.box import Box
 
 HOST = '[mirrors.oci]\n"nvcr.io/nvidia/" = "127.0.0.1:5001/"\n'
 ACCEPT = ("--accept", "nvidia-deep-learning-container")

@@ -6,17 +6,13 @@ import dataclasses
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from rehearsal.cloud.handle import Cloud
+from tests.installs.box import Box
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.installs.box import Box
 
 UI = 5000
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).close()"

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from provision.catalogue.catalogue import Catalogue
-
-if TYPE_CHECKING:
-    from tests.installs.box import Box
+from tests.installs.box import Box
 
 FOLDER, NAME = Catalogue().recipes["vgg19"].sources["oxford"]["url"].rsplit("/", 1)
 HOST = f"""\
@@ -28,10 +25,8 @@ SMALL = "-image_size 64 -num_iterations 20 -save_iter 5 -print_iter 10"
 @pytest.fixture(scope="module")
 def style(box: Box) -> Box:
     """The box with neural-style and a small network."""
-    write = (Path(__file__).with_name("caffemodel.py")).read_text(encoding="utf-8")
-    make = f"python3 - {NAME} <<'END'\n{write}\nEND\nsha256sum {NAME} >{NAME}.sha256"
-    box.ssh(f"mkdir ~/networks && cd ~/networks && {make}")
-    box.ssh("sudo systemd-run -q --working-directory=$HOME/networks python3 -m http.server --bind 127.0.0.1 8000")
+    box.serve()
+    box.serve_network(NAME)
     assert re.search(r"neural-style-pt +installed in", box.fab("setup-neural-style-pt"))
     return box
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from provision.catalogue.catalogue import Catalogue
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.installs.box import Box
+from tests.installs.box import Box
 
 HOST = 'unpinned = ["cudamat"]\n[sources]\ncuda = "distribution"'
 HOME = "/opt/gpurig/nolearn-dbn"

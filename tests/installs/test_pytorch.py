@@ -4,52 +4,45 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from pathlib import Path
 
 from provision.catalogue.catalogue import Catalogue
+from tests.installs.box import Box, result
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.installs.box import Box
-
+RECIPE = "pytorch"
 PYTHON = "/opt/gpurig/pytorch/venv/bin/python"
 SITE = "/opt/gpurig/pytorch/venv/lib/python3.10/site-packages"
 VERSION = Catalogue().recipes["pytorch"].version
 
 
-@pytest.fixture(scope="module")
-def pytorch(box: Box) -> Box:
-    """The box with PyTorch."""
-    return box.with_recipe("pytorch")
+def test_it_is_found_again(ready: Box) -> None:
+    assert "nothing to do" in ready.fab("setup-pytorch")
 
 
-def test_wheels_that_are_gone_come_back_from_the_job_volume(pytorch: Box) -> None:
+def test_wheels_that_are_gone_come_back_from_the_job_volume(ready: Box) -> None:
     made = (
         f"find {SITE} -type f -not -name '*.pyc' -printf '%P %s %Ts\\n' | sort | sha256sum;"
         f" sha256sum <{SITE}/torch/lib/libtorch_cpu.so"
     )
-    before = pytorch.ssh(made)
-    pytorch.ssh("sudo rm -r /opt/gpurig/pytorch")
-    said = pytorch.fab("setup-pytorch")
+    before = ready.ssh(made)
+    ready.ssh("sudo rm -r /opt/gpurig/pytorch")
+    said = ready.fab("setup-pytorch")
     assert re.search(r"pytorch +installed in .*, what it builds taken from the job volume", said)
     # Installed once more, their files would be of another time.
-    assert pytorch.ssh(made) == before
+    assert ready.ssh(made) == before
 
 
-def test_it_is_the_pinned_version_and_computes(pytorch: Box) -> None:
+def test_it_is_the_pinned_version_and_computes(ready: Box) -> None:
     script = "import torch, torchvision; print(torch.__version__, (torch.eye(3) @ torch.ones(3, 3)).sum().item())"
-    version, total = pytorch.ssh(f"{PYTHON} -c '{script}'").split()
+    version, total = ready.ssh(f"{PYTHON} -c '{script}'").split()
     assert version.split("+")[0] == VERSION
     assert float(total) == 9
 
 
-def test_the_example_learns_and_its_results_come_home(pytorch: Box, tmp_path: Path) -> None:
-    said = pytorch.fab("example-pytorch", "--args", "--epochs 3", "--into", str(tmp_path))
+def test_the_example_learns_and_its_results_come_home(ready: Box, tmp_path: Path) -> None:
+    said = ready.fab("example-pytorch", "--args", "--epochs 3", "--into", str(tmp_path))
     assert "[3/3] loss" in said
-    results = _only(tmp_path, "results.json")
+    results = result(tmp_path, "results.json")
     assert results["device"] == "cpu"
     losses = [epoch["loss"] for epoch in results["epochs"]]
     assert len(losses) == 3
@@ -58,7 +51,7 @@ def test_the_example_learns_and_its_results_come_home(pytorch: Box, tmp_path: Pa
     assert next(tmp_path.rglob("model.pt")).stat().st_size > 4 * 61_000  # its 61,000 weights, 4 bytes each
 
 
-def test_mnist_itself_is_read_from_its_own_files(pytorch: Box, tmp_path: Path) -> None:
+def test_mnist_itself_is_read_from_its_own_files(ready: Box, tmp_path: Path) -> None:
     write = (
         "import gzip, pathlib, numpy as np; folder = pathlib.Path('/tmp/mnist'); folder.mkdir(exist_ok=True)\n"
         "for name, count in (('train', 200), ('t10k', 50)):\n"
@@ -69,22 +62,22 @@ def test_mnist_itself_is_read_from_its_own_files(pytorch: Box, tmp_path: Path) -
         "    (folder / f'{name}-images-idx3-ubyte.gz').write_bytes(gzip.compress(images))\n"
         "    (folder / f'{name}-labels-idx1-ubyte').write_bytes(head(count) + labels.tobytes())\n"
     )
-    pytorch.ssh(f'{PYTHON} -c "{write}"')
-    pytorch.fab("example-pytorch", "--args", "--mnist /tmp/mnist --epochs 2", "--into", str(tmp_path))
-    results = _only(tmp_path, "results.json")
+    ready.ssh(f'{PYTHON} -c "{write}"')
+    ready.fab("example-pytorch", "--args", "--mnist /tmp/mnist --epochs 2", "--into", str(tmp_path))
+    results = result(tmp_path, "results.json")
     assert results["data"] == "MNIST, 200 pictures"
     assert results["accuracy"] == 1  # all black or all white
 
 
-def test_a_gpu_that_is_not_there_is_refused_and_never_replaced_by_the_cpu(pytorch: Box) -> None:
+def test_a_gpu_that_is_not_there_is_refused_and_never_replaced_by_the_cpu(ready: Box) -> None:
     folder = "/jobs/work/example-pytorch"
     asked = f"cd {folder} && GPURIG_DEVICE=gpu {PYTHON} lenet.py; echo code $?"
-    said = pytorch.ssh(asked).splitlines()
+    said = ready.ssh(asked).splitlines()
     assert said == ["GPURIG_DEVICE is gpu, and PyTorch sees no GPU on this host", "code 3"]
 
 
-def test_the_bench_times_the_cpu_half_and_says_that_there_is_no_other(pytorch: Box, tmp_path: Path) -> None:
-    said = pytorch.fab("bench-pytorch", "--args", "--epochs 2 --pictures 6000", "--into", str(tmp_path))
+def test_the_bench_times_the_cpu_half_and_says_that_there_is_no_other(ready: Box, tmp_path: Path) -> None:
+    said = ready.fab("bench-pytorch", "--args", "--epochs 2 --pictures 6000", "--into", str(tmp_path))
     assert "CPU" in said
     half = json.loads(next(tmp_path.rglob("cpu/bench.json")).read_text(encoding="utf-8"))
     assert half["unit"] == "epoch"
@@ -95,18 +88,11 @@ def test_the_bench_times_the_cpu_half_and_says_that_there_is_no_other(pytorch: B
     assert not list(tmp_path.rglob("gpu/*"))
 
 
-def test_keras_computes_with_the_pytorch_that_is_there(pytorch: Box, tmp_path: Path) -> None:
+def test_keras_computes_with_the_pytorch_that_is_there(ready: Box, tmp_path: Path) -> None:
     """As on a Deep Learning AMI, whose PyTorch stays as it is."""
-    before = pytorch.packages(PYTHON)
-    assert "from torch" in pytorch.fab("setup-keras", "--source", "keras=torch")
+    before = ready.packages(PYTHON)
+    assert "from torch" in ready.fab("setup-keras", "--source", "keras=torch")
     words = ("--source", "keras=torch", "--args", "--epochs 1 --pictures 3000", "--into", str(tmp_path))
-    assert "with torch on cpu" in pytorch.fab("example-keras", *words)
-    assert _only(tmp_path, "bench.json")["versions"]["torch"].split("+")[0] == VERSION
-    assert pytorch.packages(PYTHON) == before
-
-
-def _only(folder: Path, name: str) -> dict[str, Any]:
-    """Return the one result of that name, wherever below the folder a run's results are put."""
-    (path,) = folder.rglob(name)
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return result
+    assert "with torch on cpu" in ready.fab("example-keras", *words)
+    assert result(tmp_path, "bench.json")["versions"]["torch"].split("+")[0] == VERSION
+    assert ready.packages(PYTHON) == before

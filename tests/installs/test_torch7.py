@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from provision.catalogue.catalogue import Catalogue
-
-if TYPE_CHECKING:
-    from tests.installs.box import Box
+from tests.installs.box import Box
 
 URL = Catalogue().recipes["vgg19"].sources["oxford"]["url"]
 FOLDER, NAME = URL.rsplit("/", 1)
@@ -32,16 +29,14 @@ def torch(box: Box) -> Box:
     said = box.fab("setup-loadcaffe")
     assert re.search(r"torch7 +installed in", said)
     assert re.search(r"loadcaffe +installed in", said)
-    box.ssh("mkdir ~/networks")
-    box.ssh("sudo systemd-run -q --working-directory=$HOME/networks python3 -m http.server --bind 127.0.0.1 8000")
+    box.serve()
     return box
 
 
 @pytest.fixture(scope="module")
 def style(torch: Box) -> Box:
     """The box with neural-style and a network of random weights, which the mirror's own checksum vouches for."""
-    write = (Path(__file__).with_name("caffemodel.py")).read_text(encoding="utf-8")
-    torch.ssh(f"cd ~/networks && python3 - {NAME} <<'END'\n{write}\nEND\nsha256sum {NAME} >{NAME}.sha256")
+    torch.serve_network(NAME)
     hosts = torch.folder / "hosts.toml"
     hosts.write_text(hosts.read_text().replace('"torch7"]', '"torch7", "vgg19"]'))
     assert re.search(r"neural-style +installed in", torch.fab("setup-neural-style"))

@@ -8,10 +8,8 @@ import random
 import subprocess
 import tarfile
 import zipfile
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import TypeVar
 
 Data = TypeVar("Data", bytes, memoryview)
 RANDOM = random.Random(5)  # noqa: S311 - contents of files

@@ -6,11 +6,15 @@ import contextlib
 import dataclasses
 import shlex
 import subprocess
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
 from provision.bundle import cloud_init
+from provision.bundle.step import Bundle
 from provision.model.host import Host
 from provision.model.target import Target
 from provision.transport import host_keys
@@ -20,13 +24,10 @@ from rehearsal.cloud.handle import REGION, Cloud
 from tests.kit import cloud as api
 from tests.kit.wait import until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from provision.bundle.step import Bundle
-
 LACK = why_not()
+Answer = TypeVar("Answer")
+BOOT = "systemctl show --property=UserspaceTimestampMonotonic --value"
+"""What tells one boot of a box from another."""
 
 
 def mark(items: list[pytest.Item], folder: Path, marker: pytest.MarkDecorator) -> None:
@@ -40,6 +41,12 @@ def mark(items: list[pytest.Item], folder: Path, marker: pytest.MarkDecorator) -
 
 def quiet(_message: str) -> None:
     """Hear nothing."""
+
+
+def twice(action: Callable[[], Answer]) -> list[Answer]:
+    """Do something twice at once; returns both answers."""
+    with ThreadPoolExecutor(2) as pool:
+        return [answer.result(60) for answer in [pool.submit(action) for _ in range(2)]]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,23 +7,18 @@ import itertools
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from provision.bundle.render import render
+from provision.bundle.step import Bundle
 from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.recipe import Recipe
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from provision.bundle.step import Bundle
-    from provision.catalogue.recipe import Recipe
-
-    Rendered = tuple[tuple[str, Target, Bundle], ...]
-
+Rendered = tuple[tuple[str, Target, Bundle], ...]
 CATALOGUE = Catalogue()
 LICENCES = compatibility.licences(CATALOGUE)
 VOLUME = "vol-0123456789abcdef0"

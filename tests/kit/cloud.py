@@ -6,17 +6,13 @@ import contextlib
 import dataclasses
 import os
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 from rehearsal.cloud.handle import Cloud
-from rehearsal.hypervisor import NoMachines
+from rehearsal.hypervisor import InstanceSpec, NoMachines, Rule
 from tests.kit.servers import serving
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from rehearsal.hypervisor import InstanceSpec, Rule
 
 UBUNTU = "ami-0a220000020260901"
 

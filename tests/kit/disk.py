@@ -8,15 +8,12 @@ import hashlib
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from provision.bundle import render as bundle
 from provision.model.target import Target
 from tests.kit.catalogue import CATALOGUE, VOLUME
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 MIB = 2**20
 SIZE = 512 * MIB
@@ -82,8 +79,13 @@ class Disk:
     def digest(self) -> str:
         return digest_of(self.file)
 
-    def up(self, then: str = "true", *, loop: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Boot: run the script, then, where it succeeded, some commands while the volume is mounted."""
+    def up(
+        self, then: str = "true", *, loop: str | None = None, code: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Boot: run the script, then, where it succeeded, some commands while the volume is mounted.
+
+        It has to end with `code` unless that is None.
+        """
         values = {"target": Target(user="root", mount_point=f"{self.folder}/jobs", volume_id=VOLUME)}
         text = bundle._render(CATALOGUE.recipes["base"].folder / "volume.sh.j2", **values, home=f"{self.folder}/home")
         script = self.folder / "gpurig-volume"
@@ -98,9 +100,10 @@ class Disk:
             "PATH": f"{self.tools}:{PATH}",
         }
         command = f"{HOST}\ncd {self.folder}\n{script}\n{then}"
-        return subprocess.run(
-            ["unshare", "--mount", "bash", "-c", command], env=env, capture_output=True, text=True, check=False
-        )
+        words = ["unshare", "--mount", "bash", "-c", command]
+        done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+        assert code in (None, done.returncode), done.stderr
+        return done
 
 
 @contextlib.contextmanager
@@ -109,7 +112,16 @@ def blank(folder: Path) -> Iterator[Disk]:
     file = folder / "disk"
     file.touch()
     os.truncate(file, SIZE)
+    with looped(file) as loop:
+        yield Disk(folder, loop)
+
+
+@contextlib.contextmanager
+def looped(file: Path) -> Iterator[str]:
+    """Put a file behind a loop device; yields its path."""
     made = subprocess.run(["losetup", "--find", "--show", str(file)], check=True, capture_output=True, text=True)
     loop = made.stdout.strip()
-    yield Disk(folder, loop)
-    subprocess.run(["losetup", "--detach", loop], check=True)
+    try:
+        yield loop
+    finally:
+        subprocess.run(["losetup", "--detach", loop], check=True)

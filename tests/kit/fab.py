@@ -15,6 +15,7 @@ from provision.model.target import Target
 ROOT = Path(__file__).parents[2]
 FAB = (str(Path(sys.executable).with_name("fab")), "--search-root", str(ROOT))
 SECONDS = 120
+LICENCES = ("--accept", "nvidia-cuda", "--accept", "nvidia-cudnn")
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -23,16 +24,17 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**kept, **more}
 
 
-def fab(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run `fab` in a folder, with no `pulumi` on PATH unless the test gives one."""
+def fab(cwd: Path, *words: str, code: int | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run `fab` in a folder, with no `pulumi` on PATH unless the test gives one; `code`: with what it has to end."""
     environment = clean_environment(**{"PATH": "/usr/bin:/bin", **env})
-    return subprocess.run([*FAB, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([*FAB, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert code in (None, done.returncode), done.stdout + done.stderr
+    return done
 
 
 def refused(cwd: Path, *words: str, code: int = 2, **env: str) -> str:
     """Run `fab`, which ends with `code` before it has done anything; returns its standard error."""
-    done = fab(cwd, *words, **env)
-    assert done.returncode == code, done.stdout + done.stderr
+    done = fab(cwd, *words, code=code, **env)
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
     return done.stderr

@@ -11,23 +11,21 @@ import sys
 import tempfile
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pytest
 
 from provision.agent.service import SETUP_MODULE
 from provision.bundle import program
 from provision.bundle.render import render
+from provision.bundle.step import Bundle
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
+from tests.kit.fab import clean_environment
 from tests.kit.recipes import write_recipe
 from tests.kit.wait import PATIENCE, until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from provision.bundle.step import Bundle
 
 Event = dict[str, Any]
 
@@ -72,8 +70,7 @@ class Client:
 
     def rest(self) -> list[Event]:
         """Read to the end; returns all events, those read before included."""
-        for _ in self.events():
-            pass
+        list(self.events())
         assert self.process.stderr
         said = self.process.stderr.read()
         assert self.process.wait() == 0, said
@@ -136,11 +133,10 @@ class Lab:
     @property
     def env(self) -> dict[str, str]:
         """The environment of everything that runs on this host."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("GPURIG_")}
-        path = f"{self.bin}:{os.environ['PATH']}"
         own = {"GPURIG_HOME": str(self.home), "GPURIG_PROFILE": str(self.profile)}
         # A runner that is killed leaves its temporary folder: here it goes with the test's.
-        return {**clean, "PATH": path, "TMPDIR": str(self.world), **own, **self.more}
+        own |= {"PATH": f"{self.bin}:{os.environ['PATH']}", "TMPDIR": str(self.world)}
+        return clean_environment(**own, **self.more)
 
     def client(self, verb: str, bundle: Bundle | None = None, *, bundle_text: str = "", **fields: Any) -> Client:
         """Start a client; its request is what goes over SSH."""
@@ -160,8 +156,7 @@ class Lab:
 
     def begin_boot(self) -> subprocess.Popen[bytes]:
         """Begin to do what the service does at a boot: carry what is pending to its end."""
-        place = self.home / "agent" / "current"
-        return subprocess.Popen([self.python, "-m", SETUP_MODULE], cwd=place, env=self.env)
+        return subprocess.Popen([self.python, "-m", SETUP_MODULE], cwd=self.home / "agent" / "current", env=self.env)
 
     def boot(self) -> int:
         """Boot; returns the service's exit code."""
@@ -195,10 +190,9 @@ class Lab:
 
     # -- what is on the host
 
-    def json(self, name: str) -> Event:
+    def json(self, name: str) -> Any:
         """Return a JSON file of the runner's home."""
-        document: Event = json.loads((self.home / name).read_text())
-        return document
+        return json.loads((self.home / name).read_text())
 
     def journal(self) -> list[Event]:
         """Return the journal; every line has to be whole."""
@@ -232,7 +226,6 @@ def templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Templates with an empty library: what these tests render needs no functions."""
     folder = tmp_path / "templates"
     (folder / "host").mkdir(parents=True)
-    (folder / "recipes").mkdir()
     (folder / "host" / "lib.sh.j2").write_text("# no functions\n")
     monkeypatch.setattr("provision.bundle.render.TEMPLATES", folder)
     return folder

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from provision.bundle.render import render
+from provision.bundle.step import Bundle
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from provision.bundle.step import Bundle
 
 TRIAL = """\
 summary = "A recipe of a user's own"

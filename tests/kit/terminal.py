@@ -8,13 +8,10 @@ import select
 import subprocess
 import termios
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from rehearsal.user import User
+from rehearsal.user import User
 
 SIZE = (30, 100)
 """Rows and columns."""

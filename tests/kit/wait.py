@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import TypeVar
 
 Answer = TypeVar("Answer")
 PATIENCE = 60
@@ -20,3 +19,12 @@ def until(condition: Callable[[], Answer], seconds: float = PATIENCE, *, pause: 
         assert time.monotonic() < deadline, "what the test waits for did not happen"
         time.sleep(pause)
     return answer
+
+
+def wait_for(program: subprocess.Popen[str], text: str) -> str:
+    """Read what a program prints until a line holds `text`, and return that."""
+    assert program.stdout is not None
+    for line in program.stdout:
+        if text in line:
+            return line
+    raise AssertionError(f"it ended and never said {text}")

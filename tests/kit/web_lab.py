@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import http.server
 import json
@@ -11,14 +12,14 @@ import re
 import subprocess
 import sys
 import threading
-import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from provision.catalogue.recipes import TEMPLATES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from tests.kit.servers import Handler
 
 LARGE = random.Random(7).randbytes(40_000_000)  # noqa: S311 - contents of a file
 PROGRAM = TEMPLATES / "recipes" / "datasets" / "program" / "get.py"
@@ -52,11 +53,8 @@ class Served:
     """Bytes that were sent."""
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class _Handler(Handler):
     server: Any
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
     def do_GET(self) -> None:
         file: Served | None = self.server.files.get(self.path.partition("?")[0])
@@ -170,10 +168,7 @@ class Lab:
 
     def get(self, *urls: str, code: int = 0, **order: Any) -> str:
         """Fetch; returns what was said."""
-        process = self.start(*urls, **order)
-        said, _ = process.communicate(timeout=60)
-        assert process.returncode == code, said
-        return said
+        return ended(self.start(*urls, **order), code)
 
     def tree(self, name: str = "train") -> dict[str, bytes]:
         """Return the files of a data set."""
@@ -185,8 +180,15 @@ class Lab:
         return {path.name for path in self.folder.iterdir() if not path.name.startswith("order-")}
 
 
-def wait(so: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not so():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
+def ended(process: subprocess.Popen[str], code: int = 0) -> str:
+    """Return what a program said by its end, which has to be with `code`."""
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == code, said
+    return said
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A web server that misbehaves, and the program that fetches from it."""
+    with contextlib.closing(Lab(tmp_path)) as lab:
+        yield lab

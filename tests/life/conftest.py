@@ -7,8 +7,8 @@ other modules stay out of each other's way.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,10 +16,9 @@ from rehearsal.boxes import roots
 from rehearsal.site import ROOT, open_site
 from rehearsal.user import User
 from tests.kit.box import mark
-from tests.kit.web_lab import Lab
+from tests.kit.web_lab import lab
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+__all__ = ["lab"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,11 +39,3 @@ def user(request: pytest.FixtureRequest) -> Iterator[User]:
             yield user
         finally:
             site.cloud.stop()
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    """A web server that misbehaves, and the program that fetches from it."""
-    lab = Lab(tmp_path)
-    yield lab
-    lab.close()

@@ -6,12 +6,9 @@ import hashlib
 import random
 import re
 import zipfile
-from typing import TYPE_CHECKING
 
+from rehearsal.user import User
 from tests.kit.archives import zipped
-
-if TYPE_CHECKING:
-    from rehearsal.user import User
 
 PLACE = "/jobs/datasets"
 RANDOM = random.Random(5)  # noqa: S311 - contents of files
@@ -20,9 +17,9 @@ ARCHIVE = zipped(PICTURES, zipfile.ZIP_STORED)
 WANTED = {name: hashlib.sha256(data).hexdigest() for name, data in PICTURES.items()}
 
 
-def sums(user: User, name: str) -> dict[str, str]:
+def sums(user: User, name: str, **where: str) -> dict[str, str]:
     """Return the checksums of a data set's files."""
-    said = user.on_box(f"cd {PLACE}/{name} && find . -type f -exec sha256sum {{}} +")
+    said = user.on_box(f"cd {PLACE}/{name} && find . -type f -exec sha256sum {{}} +", **where)
     found = re.findall(r"^([0-9a-f]{64})  \./(.+)$", said, re.MULTILINE)
     return {path: digest for digest, path in found}
 

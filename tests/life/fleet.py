@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from rehearsal.user import User
+from rehearsal.user import User
 
 NAMES = ("box", "box-2")
 SECONDS = 120

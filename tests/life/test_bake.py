@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from rehearsal.user import User
+from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "1", "recipe": "digits"}
 STRANGER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPnx5vN4 stranger"

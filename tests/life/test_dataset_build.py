@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
+from rehearsal.user import User
 from tests.recipes.build_lab import picture
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "1", "recipe": "base"}
 TABLE = ("--from", "eyes", "--table", "table.tsv", "--labels", "labels.txt")

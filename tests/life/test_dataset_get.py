@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import re
@@ -10,21 +11,19 @@ import subprocess
 import time
 import uuid
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rehearsal.user import User
 from tests.kit.archives import lines, split
 from tests.kit.terminal import on_a_terminal
-from tests.kit.web_lab import Lab, wait
+from tests.kit.wait import until
+from tests.kit.web_lab import Lab
 from tests.life.datasets import ARCHIVE, PICTURES, PLACE, RANDOM, WANTED, leave, sums
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "2", "recipe": "base"}
 
@@ -45,9 +44,8 @@ def machine(user: User) -> str:
 
 @pytest.fixture
 def lab(machine: str, tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path, machine)
-    yield lab
-    lab.close()
+    with contextlib.closing(Lab(tmp_path, machine)) as lab:
+        yield lab
 
 
 def test_a_split_archive_comes_onto_the_volume_and_the_same_command_finds_it(user: User, lab: Lab) -> None:
@@ -71,9 +69,7 @@ def test_it_goes_on_when_the_laptop_leaves_and_the_same_command_follows_it(user:
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     process = subprocess.Popen(words, cwd=user.project, env=user.site.env, text=True, **pipes)
     served = lab.files["/big.bin"]
-    deadline = time.monotonic() + 120
-    while served.given < 10_000_000 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: served.given >= 10_000_000, 120)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130, said
@@ -94,9 +90,7 @@ def test_a_download_that_was_killed_goes_on_where_it_was(user: User, lab: Lab) -
     url = lab.serve("cut.bin", data, stops=40_000_000)
     user.fab("dataset-get", url, "--detach")
     served = lab.files["/cut.bin"]
-    deadline = time.monotonic() + 60
-    while served.given < 40_000_000 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: served.given >= 40_000_000)
     time.sleep(2)
     user.on_box("sudo systemctl kill --signal=KILL gpurig-run-get-cut-1")
     served.stops = -1
@@ -149,7 +143,7 @@ def test_what_has_come_is_unpacked_while_the_rest_has_not_and_nothing_of_it_is_o
     large = "-newer /var/tmp/mark -type f -size +1M -not -path '/var/log/journal/*'"
     user.on_box("touch /var/tmp/mark")
     user.fab("dataset-get", *urls, "--detach")
-    wait(lambda: "sets/" in user.on_box(f"find {PLACE} -path '*/sets/*/train/cat/9.jpg' -size 100000c"), 60)
+    until(lambda: "sets/" in user.on_box(f"find {PLACE} -path '*/sets/*/train/cat/9.jpg' -size 100000c"), 60)
     assert ".part/files/passing.zip.003" in user.on_box(f"find {PLACE} {large}")
     assert user.on_box(f"sudo find / /tmp /run /dev/shm -xdev {large}") == ""
     assert second.given <= 1024, "all of this while the second part had not come"
@@ -179,8 +173,8 @@ def test_a_bar_grows_on_a_terminal(user: User, lab: Lab) -> None:
         for name, tens in (("a", 2), ("b", 7)):  # of 40 MB: noted are 8 MB of the first; all of it and 8 of the second
             line = re.compile(rf"\b{tens}\d %  ")
             # Before that there may be no run to ask about.
-            wait(lambda: lab.files[f"/{name}.bin"].given >= 10_000_000, 60)  # noqa: B023 - waited for here
-            wait(lambda: bool(line.search(user.fab("logs", "get-bars-1"))), 60)  # noqa: B023 - waited for here
+            until(lambda: lab.files[f"/{name}.bin"].given >= 10_000_000, 60)  # noqa: B023 - waited for here
+            until(lambda: bool(line.search(user.fab("logs", "get-bars-1"))), 60)  # noqa: B023 - waited for here
             lab.files[f"/{name}.bin"].go.set()
 
     with ThreadPoolExecutor(1) as pool:

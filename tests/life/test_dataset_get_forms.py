@@ -7,17 +7,13 @@ import subprocess
 import tarfile
 import time
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.kit.archives import CLIMBS, FORMS, PICTURES, evil, split, tar_of, tarred, zipped
-from tests.kit.web_lab import LARGE, wait
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.kit.web_lab import Lab
+from tests.kit.wait import until
+from tests.kit.web_lab import LARGE, Lab, ended
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -52,14 +48,13 @@ def test_no_more_than_a_quarter_of_a_gib_comes_ahead_of_what_can_be_unpacked_whe
         return sum(path.stat().st_blocks * 512 for path in lab.folder.glob(".train.part/files/t.tar.?"))
 
     if frugal:
-        wait(lambda: unread() > 190_000_000, 60)
+        until(lambda: unread() > 190_000_000, 60)
         time.sleep(2)
         assert unread() < 2**28
     else:
-        wait(lambda: unread() > 2**28, 60)
+        until(lambda: unread() > 2**28, 60)
     lab.files["/t.tar.1"].go.set()
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    ended(process)
     assert lab.tree() == {"x.bin": LARGE * 10}
 
 

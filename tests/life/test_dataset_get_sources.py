@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.kit.archives import PICTURES, lines, split, tarred, zipped
-from tests.kit.web_lab import LARGE, Lab, wait
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.kit.wait import until
+from tests.kit.web_lab import LARGE, Lab, ended
 
 GO_ON = "the same command goes on from there"
 
@@ -26,7 +24,7 @@ def test_a_file_that_changed_meanwhile_begins_anew(lab: Lab) -> None:
     url = lab.serve("x.bin", LARGE, stops=30_000_000)
     process = lab.start(url)
     journal = lab.folder / ".train.part" / "files" / "x.bin.have"
-    wait(lambda: journal.exists() and len(journal.read_text(encoding="utf-8").splitlines()) > 3)
+    until(lambda: journal.exists() and len(journal.read_text(encoding="utf-8").splitlines()) > 3)
     process.kill()
     process.communicate()
     lab.files["/x.bin"].go.set()
@@ -40,11 +38,10 @@ def test_a_file_that_changes_while_it_comes_is_never_half_the_one_and_half_the_o
     url = lab.serve("x.bin", LARGE, stops=20_000_000, cuts=1)
     process = lab.start(url)
     served = lab.files["/x.bin"]
-    wait(lambda: served.given > 15_000_000)
+    until(lambda: served.given > 15_000_000)
     lab.serve("x.bin", LARGE[::-1], etag='"two"')
     served.go.set()
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    ended(process)
     assert lab.tree() in ({"x.bin": LARGE[::-1]}, {"x.bin": LARGE})
 
 
@@ -189,11 +186,10 @@ def test_what_is_there_is_not_fetched_again_and_nothing_else_takes_its_name(lab:
 def test_a_second_one_of_the_same_name_keeps_its_hands_off(lab: Lab) -> None:
     url = lab.serve("x.bin", LARGE, stops=5_000_000)
     first = lab.start(url)
-    wait(lambda: lab.files["/x.bin"].given >= 5_000_000)
+    until(lambda: lab.files["/x.bin"].given >= 5_000_000)
     assert "is being fetched already" in lab.get(url, code=1)
     lab.files["/x.bin"].go.set()
-    said, _ = first.communicate(timeout=60)
-    assert first.returncode == 0, said
+    ended(first)
     assert lab.tree() == {"x.bin": LARGE}
 
 

@@ -7,27 +7,23 @@ import hashlib
 import json
 import re
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from rehearsal.user import User
 from tests.kit.archives import PICTURES, tarred
 from tests.kit.page import Reader, rows
 from tests.kit.recipes import write_trial
 from tests.kit.terminal import on_a_terminal
 from tests.kit.wait import until
 from tests.kit.web_lab import Lab
+from tests.life.datasets import PLACE, sums
 from tests.life.fleet import NAMES, SECONDS, begin, fab, hosts_file
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "1", "hosts": "2", "recipe": "base"}
 ADDRESSES = 24
-PLACE = "/jobs/datasets"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -180,8 +176,7 @@ def test_a_data_set_comes_onto_every_box_that_has_it_not(user: User, tmp_path: P
     assert re.findall(whole, again, re.MULTILINE) == ["box-2"]
     assert re.search(r"^box +.*is there already", again, re.MULTILINE)
     for name in NAMES:
-        said = user.on_box(f"cd {PLACE}/eyes && find . -type f -exec sha256sum {{}} +", limit=name)
-        assert {path: digest for digest, path in re.findall(r"^(\w{64})  \./(.+)$", said, re.MULTILINE)} == wanted
+        assert sums(user, "eyes", limit=name) == wanted
 
 
 def test_nothing_is_sent_to_a_box_whose_volume_is_not_there(user: User, tmp_path: Path) -> None:

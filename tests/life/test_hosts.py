@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rehearsal.user import User
+from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "1"}
 JOB = "/jobs/digits/20260101-120000-cafe"

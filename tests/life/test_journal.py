@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from rehearsal.errors import RehearsalError
-from tests.kit.page import Reader, rows
+from rehearsal.user import User
+from tests.kit.page import Element, Reader, rows
 from tests.kit.programs import write_program
 from tests.kit.recipes import write_recipe
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from rehearsal.user import User
-    from tests.kit.page import Element
 
 CONFIG = {"jobVolumeGib": "1", "hosts": "2"}
 FLOUR = "printf '<b>flour</b> \\033[1mand\\033[0m eggs\\n'"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rehearsal.user import User
+from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "1"}
 

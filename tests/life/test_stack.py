@@ -5,17 +5,13 @@ No box boots here: `test_hosts.py` has those. What is seen is what is billed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.infra.stack import SETTINGS, open_stack
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.infra.stack import Stack
+from tests.infra.stack import SETTINGS, Stack, open_stack
 
 
 @pytest.fixture

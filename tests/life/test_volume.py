@@ -13,16 +13,14 @@ import signal
 import struct
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.kit.disk import Disk, digest_of
+from rehearsal.user import User
+from tests.kit.disk import Disk, digest_of, looped
 from tests.kit.wait import until
 from tests.life.volumes import answers, job_volume, settled
-
-if TYPE_CHECKING:
-    from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "1"}
 SHUTDOWN = 0x8004587D
@@ -144,12 +142,8 @@ def test_a_second_instance_does_not_get_it(user: User) -> None:
 
 def test_a_second_machine_with_the_same_bytes_does_not_mount_them(user: User, tmp_path: Path) -> None:
     """Where no cloud stands in between: multi-mount protection."""
-    words = ["losetup", "--find", "--show", str(image(user))]
-    other = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
-    try:
+    with looped(image(user)) as other:
         done = Disk(tmp_path, other).up("echo got")
-    finally:
-        subprocess.run(["losetup", "--detach", other], check=True)
     assert done.returncode == 1
     assert "another machine has it" in done.stderr
     assert "got" not in done.stdout

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING
 
 import pytest
 
+from rehearsal.user import User
 from tests.kit.wait import until
 from tests.life.volumes import job_volume
-
-if TYPE_CHECKING:
-    from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "1"}
 GIB = 2**30

@@ -8,18 +8,14 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
+from rehearsal.user import User
 from tests.kit.cloud import tagged
 from tests.kit.wait import until
 from tests.life.volumes import job_volume, settled, slow_snapshots, snapshots, volumes_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rehearsal.user import User
 
 CONFIG = {"jobVolumeGib": "1"}
 

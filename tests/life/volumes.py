@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rehearsal.user import User
+from rehearsal.user import User
 
 
 def volumes_of(user: User, kind: str = "jobs") -> list[dict[str, Any]]:

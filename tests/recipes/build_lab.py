@@ -10,15 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from provision.catalogue.recipes import TEMPLATES
 from provision.tasks.verbs.dataset_build import DEFAULTS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PROGRAM = TEMPLATES / "recipes" / "datasets" / "program" / "build.py"
 

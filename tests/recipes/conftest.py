@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from tests.kit.web_lab import Lab
+from tests.kit.web_lab import lab
 from tests.recipes.build_lab import Workshop
 from tests.recipes.shell import Shell
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+__all__ = ["lab"]
 
 
 @pytest.fixture
@@ -27,11 +25,3 @@ def workshop(tmp_path: Path) -> Workshop:
     """A job volume without data sets, and the program that builds them."""
     (tmp_path / "datasets").mkdir()
     return Workshop(tmp_path)
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    """A web server that misbehaves, and the program that fetches from it."""
-    lab = Lab(tmp_path)
-    yield lab
-    lab.close()

@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from provision.bundle.render import render
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 from tests.kit.programs import write_program
 from tests.kit.recipes import write_recipe
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,15 +25,15 @@ class Shell:
         """Put a program of this test on PATH."""
         write_program(self.folder / "bin" / name, body)
 
-    def run(self, script: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run lines as the install script of a recipe; returns exit code and what was said."""
+    def run(self, script: str, *, code: int | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run lines as the install script of a recipe, which have to end with `code` unless that is None."""
         recipe = self.folder.parent / "recipes" / "lines"
         write_recipe(recipe, install=f"{{% raw %}}{script}{{% endraw %}}")
         lib = self.folder / "lib.sh"
         lib.write_text(render(["lines"], self.target, Catalogue(recipe.parent)).lib, encoding="utf-8")
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         own = {"GPURIG_HOME": str(self.folder), "HOME": str(self.folder), "PATH": path, **env}
-        return subprocess.run(
+        done = subprocess.run(
             ["bash", "-c", f"set -euo pipefail\n. '{lib}'\n{script}"],
             env={**{k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}, **own},
             capture_output=True,
@@ -45,3 +42,5 @@ class Shell:
             stdin=subprocess.DEVNULL,
             timeout=60,
         )
+        assert code in (None, done.returncode), done.stderr
+        return done

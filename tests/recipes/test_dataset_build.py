@@ -7,17 +7,12 @@ import shutil
 import signal
 import subprocess
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
 
-from tests.recipes.build_lab import TABLE, eyes, picture, tree
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.recipes.build_lab import Workshop
+from tests.recipes.build_lab import TABLE, Workshop, eyes, picture, tree
 
 
 def test_a_table_becomes_the_four_versions_of_the_document_in_lists_for_digits(workshop: Workshop) -> None:

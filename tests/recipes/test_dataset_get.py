@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import signal
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.kit.archives import CLIMBS, FORMS, PICTURES, split, zipped
-from tests.kit.web_lab import LARGE, wait
-
-if TYPE_CHECKING:
-    from tests.kit.web_lab import Lab
+from tests.kit.wait import until
+from tests.kit.web_lab import LARGE, Lab
 
 
 def test_files_that_are_no_archives_stay_as_they_are(lab: Lab) -> None:
@@ -44,7 +41,7 @@ def test_cut_off_it_goes_on_where_it_was(lab: Lab) -> None:
     served = lab.files["/x.bin"]
     process = lab.start(file)
     journal = lab.folder / ".train.part" / "files" / "x.bin.have"
-    wait(lambda: journal.exists() and len(journal.read_text(encoding="utf-8").splitlines()) > 3)
+    until(lambda: journal.exists() and len(journal.read_text(encoding="utf-8").splitlines()) > 3)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     served.stops, before = -1, served.given

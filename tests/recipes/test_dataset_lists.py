@@ -9,12 +9,8 @@ the first is number 0. Caffe's convert_imageset is stricter: path, one space, nu
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tests.recipes.build_lab import TABLE, eyes, picture
-
-if TYPE_CHECKING:
-    from tests.recipes.build_lab import Workshop
+from tests.recipes.build_lab import TABLE, Workshop, eyes, picture
 
 SIDES = ("train", "val", "test")
 

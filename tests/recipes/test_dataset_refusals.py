@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.recipes.build_lab import TABLE, eyes, picture
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.recipes.build_lab import Workshop
+from tests.recipes.build_lab import TABLE, Workshop, eyes, picture
 
 
 def refused(workshop: Workshop, *words: str) -> list[str]:

@@ -6,17 +6,15 @@ import datetime as dt
 import http.server
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.kit.archives import PICTURES, zipped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.kit.web_lab import Lab
+from tests.kit.servers import Handler, serving
+from tests.kit.web_lab import Lab
 
 ROLE = "gpurig-box"
 KEYS = "/latest/meta-data/iam/security-credentials/"
@@ -25,19 +23,16 @@ SESSION = "a session of five hours"
 KEY = "ASIAROLEOFTHEBOX"
 
 
-class _Metadata(http.server.BaseHTTPRequestHandler):
+class _Metadata(Handler):
     """Version 2 of the service: it answers nobody who has not fetched a token first."""
 
     server: Metadata
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
     def do_PUT(self) -> None:
         self.server.asked.append(("PUT", self.path))
         seconds = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "")
         if self.path == TOKEN and seconds.isdecimal():
-            self._answer("a token", ("X-aws-ec2-metadata-token-ttl-seconds", seconds))
+            self.answer(200, b"a token", X_aws_ec2_metadata_token_ttl_seconds=seconds)
         else:
             self.send_error(400)
 
@@ -46,7 +41,7 @@ class _Metadata(http.server.BaseHTTPRequestHandler):
         if self.headers.get("X-aws-ec2-metadata-token") != "a token":
             self.send_error(401)
         elif self.path == KEYS and self.server.role:
-            self._answer(ROLE)
+            self.answer(200, ROLE.encode())
         elif self.path == KEYS + ROLE and self.server.role:
             now = dt.datetime.now(dt.UTC)
             times = {"LastUpdated": now, "Expiration": now + dt.timedelta(hours=5)}
@@ -57,46 +52,32 @@ class _Metadata(http.server.BaseHTTPRequestHandler):
                 "SecretAccessKey": "s",
                 "Token": SESSION,
             }
-            self._answer(json.dumps({**words, **{name: f"{at:%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items()}}))
+            words |= {name: f"{at:%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items()}
+            self.answer(200, json.dumps(words).encode())
         else:
             self.send_error(404)
-
-    def _answer(self, text: str, *heads: tuple[str, str]) -> None:
-        self.send_response(200)
-        for name, value in (*heads, ("Content-Length", str(len(text)))):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(text.encode())
 
 
 class Metadata(http.server.ThreadingHTTPServer):
     """The service, on a port of this machine; without a role it knows no keys."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Metadata)
         self.asked: list[tuple[str, str]] = []
         self.role = True
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/"
 
 
 @pytest.fixture
 def metadata(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Metadata]:
     """The service, where the program finds it; there are no keys in the environment, and no files of them."""
-    metadata = Metadata()
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "PROFILE", "EC2_METADATA_DISABLED"):
         monkeypatch.delenv(f"AWS_{name}", raising=False)
     for name in ("CONFIG_FILE", "SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(f"AWS_{name}", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.address)
-    yield metadata
-    metadata.shutdown()
-    metadata.server_close()
+    metadata = Metadata()
+    with serving(metadata) as url:
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"{url}/")
+        yield metadata
 
 
 class Store:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.kit.archives import split, tarred, zipped, zstd
-from tests.kit.web_lab import LARGE, wait
-
-if TYPE_CHECKING:
-    from tests.kit.web_lab import Lab
+from tests.kit.wait import until
+from tests.kit.web_lab import LARGE, Lab, ended
 
 RANDOM = random.Random(8)  # noqa: S311 - contents of files
 SCANS = {f"scan/{i:02}.png": RANDOM.randbytes(500_000) for i in range(30)}
@@ -41,12 +38,11 @@ def test_what_has_come_of_an_archive_is_unpacked_while_the_rest_has_not(lab: Lab
         found = {path: list(lab.folder.glob(f".train.part/sets/*/{path}")) for path in FIRST}
         return all(len(paths) == 1 and paths[0].read_bytes() == SCANS[path] for path, paths in found.items())
 
-    wait(unpacked)
+    until(unpacked)
     assert second.given <= LOOKED
     assert "train" not in lab.left()
     second.go.set()
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    ended(process)
     assert lab.tree() == SCANS
 
 
@@ -57,16 +53,15 @@ def test_one_file_that_halts_keeps_another_from_coming_only_where_one_connection
     urls = [lab.serve("slow.bin", LARGE, stops=1_000_000), lab.serve("quick.bin", LARGE)]
     slow, quick = (lab.files[f"/{name}.bin"] for name in ("slow", "quick"))
     process = lab.start(*urls, parallel=parallel)
-    wait(lambda: slow.given >= 1_000_000)
+    until(lambda: slow.given >= 1_000_000)
     if parallel == 1:
         time.sleep(1)
         assert quick.given <= LOOKED
     else:
-        wait(lambda: quick.given >= len(LARGE))
+        until(lambda: quick.given >= len(LARGE))
     assert slow.given <= 1_000_000 + LOOKED
     slow.go.set()
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    ended(process)
     assert lab.tree() == {"slow.bin": LARGE, "quick.bin": LARGE}
 
 
@@ -77,14 +72,13 @@ def test_one_range_that_halts_keeps_the_next_from_coming_only_where_one_connecti
     url = lab.serve("large.bin", LARGE * 2, stops=1_000_000)
     served = lab.files["/large.bin"]
     process = lab.start(url, parallel=parallel)
-    wait(lambda: served.given >= 1_000_000)
+    until(lambda: served.given >= 1_000_000)
     if parallel == 1:
         time.sleep(1)
         assert served.given <= 1_000_000 + LOOKED
     else:
-        wait(lambda: served.given > 10_000_000)
+        until(lambda: served.given > 10_000_000)
         assert not served.go.is_set()
     served.go.set()
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
+    ended(process)
     assert lab.tree() == {"large.bin": LARGE * 2}

@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.kit.servers import Handler, serving
 from tests.recipes.digits_lab import GPU, ended, start
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 JOB = "20260102-030405-abcd"
 INDEX = {"version": "6.1.1", "jobs_dir": "/jobs/digits", "datasets": [], "models": []}

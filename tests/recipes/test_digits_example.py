@@ -9,16 +9,14 @@ import shutil
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.kit.wait import wait_for
 from tests.recipes.digits_lab import EXAMPLE, GPU, Server, ended, start
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -96,10 +94,7 @@ def write(folder, per_class, seed):
 
 def test_being_stopped_leaves_the_training_going_on(tmp_path: Path, server: Server) -> None:
     process = start(tmp_path, server.url, "--epochs", "20", "--per-class", "8")
-    assert process.stdout
-    for line in process.stdout:
-        if "Running, epoch" in line:
-            break
+    wait_for(process, "Running, epoch")
     process.terminate()
     out = ended(process, 130)
     job = re.findall(r"/models/([-\w]+)", out)[-1]
@@ -113,10 +108,7 @@ def test_a_server_that_goes_away_is_said(tmp_path: Path) -> None:
     server = Server(tmp_path)
     try:
         process = start(tmp_path, server.url, "--per-class", "8", "--epochs", "50", "--patience", "1")
-        assert process.stdout
-        for line in process.stdout:
-            if "Running, epoch" in line:
-                break
+        wait_for(process, "Running, epoch")
     finally:
         server.close()
     last = ended(process, 1).splitlines()[-2:]

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +14,6 @@ from provision.bundle import render as bundle
 from provision.model.target import Target
 from tests.kit.catalogue import CATALOGUE
 from tests.kit.programs import write_program
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare for a /run and a load of its own"

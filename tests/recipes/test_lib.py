@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from tests.recipes.shell import Shell
+from tests.recipes.shell import Shell
 
 BUSY = (
     'n=$(cat "$HOME/n" 2>/dev/null || echo 0); echo $((n + 1)) >"$HOME/n"\n'
@@ -21,8 +18,7 @@ BUSY = (
 def test_a_busy_package_manager_is_waited_for_also_by_update(shell: Shell) -> None:
     shell.program("apt-get", BUSY)
     shell.program("dpkg-query", "exit 1")
-    done = shell.run("apt_install curl", APT_LOCK_PAUSE="0")
-    assert done.returncode == 0, done.stderr
+    done = shell.run("apt_install curl", APT_LOCK_PAUSE="0", code=0)
     assert done.stdout.count("held by process 7 (apt)") == 2
     assert done.stdout.count("waiting for another package manager") == 2
     update, install = (shell.folder / "did").read_text().splitlines()
@@ -34,8 +30,7 @@ def test_a_busy_package_manager_is_waited_for_also_by_update(shell: Shell) -> No
 def test_a_package_manager_that_stays_busy_is_given_up_on_with_who_holds_it(shell: Shell) -> None:
     shell.program("apt-get", 'echo "E: Could not get lock /x. It is held by process 7 (apt)" >&2; exit 100')
     shell.program("dpkg-query", "exit 1")
-    done = shell.run("apt_install curl; echo unreached", APT_LOCK_PAUSE="0", APT_LOCK_SECONDS="0")
-    assert done.returncode == 1
+    done = shell.run("apt_install curl; echo unreached", APT_LOCK_PAUSE="0", APT_LOCK_SECONDS="0", code=1)
     assert "held by process 7 (apt)" in done.stderr
     assert "unreached" not in done.stdout
 
@@ -47,8 +42,7 @@ def test_an_install_that_was_killed_is_mended_before_the_next_try(shell: Shell) 
     shell.program("dpkg", 'echo "dpkg $*" >>"$HOME/did"; touch "$HOME/mended"')
     shell.program("dpkg-query", "exit 1")
     shell.program("sleep", ":")
-    done = shell.run("apt_install curl")
-    assert done.returncode == 0, done.stderr
+    shell.run("apt_install curl", code=0)
     assert "dpkg --configure -a" in (shell.folder / "did").read_text().splitlines()
 
 
@@ -59,8 +53,7 @@ def test_an_install_that_was_killed_is_mended_before_the_next_try(shell: Shell) 
 def test_only_what_is_missing_is_installed(shell: Shell, spec: str, asked: str) -> None:
     shell.program("dpkg-query", 'printf "curl installed 7.81\\nhalf half-configured 1.0\\n"; exit 1')
     shell.program("apt-get", 'for last; do :; done; [ "$last" = update ] || echo "$last" >"$HOME/asked"')
-    done = shell.run(f"apt_install {spec}")
-    assert done.returncode == 0, done.stderr
+    shell.run(f"apt_install {spec}", code=0)
     got = shell.folder / "asked"
     assert (got.read_text().strip() if got.exists() else "") == asked
     assert (shell.run(f"has_packages {spec}").returncode == 0) is (not asked)
@@ -79,15 +72,14 @@ def test_an_old_compiler_compiles_for_the_nearest_gpu_of_the_generation(shell: S
 
 def test_an_old_compiler_does_not_compile_for_a_later_generation(shell: Shell) -> None:
     shell.program("nvcc", NVCC)
-    done = shell.run("cuda_arch 9.0")
-    assert done.returncode == 1
+    done = shell.run("cuda_arch 9.0", code=1)
     assert "9.0" in done.stderr
 
 
 def test_a_link_is_moved_in_one_step(shell: Shell) -> None:
     for goal in ("one", "two"):
         (shell.folder / goal).mkdir()
-        assert shell.run(f"point {shell.folder}/current {goal}").returncode == 0
+        shell.run(f"point {shell.folder}/current {goal}", code=0)
         assert (shell.folder / "current").readlink().name == goal
     assert sorted(path.name for path in shell.folder.iterdir()) == ["current", "lib.sh", "one", "two"]
 

@@ -6,16 +6,12 @@ import dataclasses
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from provision.model.target import Target
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.recipes.shell import Shell
+from tests.recipes.shell import Shell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +45,7 @@ def origin(tmp_path: Path) -> Origin:
 
 def test_the_pinned_commit_is_checked_out_without_history(shell: Shell, origin: Origin) -> None:
     clone = shell.folder / "clone"
-    done = shell.run(f"fetch_git file://{origin.path} v1 {origin.first} {clone}")
-    assert done.returncode == 0, done.stderr
+    shell.run(f"fetch_git file://{origin.path} v1 {origin.first} {clone}", code=0)
     assert (clone / "file").read_text() == "one"
     assert git("-C", str(clone), "rev-list", "--count", "HEAD") == "1"
 
@@ -58,8 +53,7 @@ def test_the_pinned_commit_is_checked_out_without_history(shell: Shell, origin: 
 def test_a_ref_that_is_not_the_pinned_commit_is_refused(shell: Shell, origin: Origin) -> None:
     git("-C", str(origin.path), "tag", "-f", "v1", origin.second)
     missing = "0" * 40
-    done = shell.run(f"fetch_git file://{origin.path} v1 {missing} {shell.folder}/clone; echo unreached")
-    assert done.returncode == 1
+    done = shell.run(f"fetch_git file://{origin.path} v1 {missing} {shell.folder}/clone; echo unreached", code=1)
     assert f"is commit {origin.second}, and the recipe pins {missing}" in done.stderr
     assert "unreached" not in done.stdout
     assert not (shell.folder / "clone" / "file").exists()
@@ -68,20 +62,19 @@ def test_a_ref_that_is_not_the_pinned_commit_is_refused(shell: Shell, origin: Or
 def test_unpinned_takes_what_the_ref_is(shell: Shell, origin: Origin) -> None:
     clone = shell.folder / "clone"
     for ref, text in (("v1", "one"), ("main", "two")):
-        assert shell.run(f'fetch_git file://{origin.path} {ref} "" {clone}').returncode == 0
+        shell.run(f'fetch_git file://{origin.path} {ref} "" {clone}', code=0)
         assert (clone / "file").read_text() == text
 
 
 def test_what_is_there_needs_no_network_and_is_mended(shell: Shell, origin: Origin) -> None:
     clone = shell.folder / "clone"
     fetch = f"fetch_git file://{origin.path} v1 {origin.first} {clone}"
-    assert shell.run(fetch).returncode == 0
+    shell.run(fetch, code=0)
     (clone / "file").unlink()
     (clone / "build").mkdir()
     (clone / ".git" / "index.lock").touch()  # a checkout that was killed
     origin.path.rename(origin.path.with_name("gone"))
-    done = shell.run(fetch)
-    assert done.returncode == 0, done.stderr
+    shell.run(fetch, code=0)
     assert (clone / "file").read_text() == "one"
     assert (clone / "build").is_dir()
 
@@ -89,15 +82,15 @@ def test_what_is_there_needs_no_network_and_is_mended(shell: Shell, origin: Orig
 def test_files_that_came_back_as_they_were_are_not_written_anew(shell: Shell, origin: Origin) -> None:
     clone, copy = shell.folder / "clone", shell.folder / "copy"
     fetch = f"fetch_git file://{origin.path} v1 {origin.first} {clone}"
-    assert shell.run(fetch).returncode == 0
+    shell.run(fetch, code=0)
     os.utime(clone / "file", (1e9, 1e9))
     shutil.copytree(clone, copy)
     shutil.rmtree(clone)
     copy.rename(clone)
-    assert shell.run(fetch).returncode == 0
+    shell.run(fetch, code=0)
     assert (clone / "file").stat().st_mtime == 1e9, "make would compile it once more"
     (clone / "file").write_text("patched")
-    assert shell.run(fetch).returncode == 0
+    shell.run(fetch, code=0)
     assert (clone / "file").read_text() == "one"
 
 
@@ -106,8 +99,7 @@ def test_a_half_clone_is_begun_anew(shell: Shell, origin: Origin) -> None:
     git("init", "-q", str(clone))
     (clone / ".git" / "HEAD").write_text("")  # a clone that a power cut left behind
     (clone / "rubbish").touch()
-    done = shell.run(f"fetch_git file://{origin.path} v1 {origin.first} {clone}")
-    assert done.returncode == 0, done.stderr
+    shell.run(f"fetch_git file://{origin.path} v1 {origin.first} {clone}", code=0)
     assert (clone / "file").read_text() == "one"
     assert not (clone / "rubbish").exists()
 
@@ -122,6 +114,5 @@ def test_submodules_come_through_the_mirrors(shell: Shell, origin: Origin, tmp_p
     git("-C", str(outer), "commit", "-q", "-m", "outer")
     mirrored = dataclasses.replace(shell, target=Target(mirrors={"git": {"https://nowhere.invalid/": "file:///"}}))
     allowed = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.file.allow", "GIT_CONFIG_VALUE_0": "always"}
-    done = mirrored.run(f'fetch_git file://{outer} main "" {shell.folder}/clone', **allowed)
-    assert done.returncode == 0, done.stderr
+    mirrored.run(f'fetch_git file://{outer} main "" {shell.folder}/clone', code=0, **allowed)
     assert (shell.folder / "clone" / "inner" / "file").read_text() == "two"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import platform
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.recipes.shell import Shell
+from tests.recipes.shell import Shell
 
 
 @pytest.mark.parametrize(("driver", "fits"), [("580.126.09", True), ("595.10", True), ("579.99", False)])
@@ -22,8 +20,7 @@ def test_a_driver_has_to_be_of_the_branch_or_a_newer_one(shell: Shell, driver: s
 
 def test_a_driver_that_does_not_answer_is_an_error_in_its_own_words(shell: Shell) -> None:
     shell.program("nvidia-smi", "echo 'Driver/library version mismatch'; exit 18")
-    done = shell.run("want_driver 525; say goes on")
-    assert done.returncode == 1
+    done = shell.run("want_driver 525; say goes on", code=1)
     assert "Driver/library version mismatch" in done.stderr
     assert "setup-nvidia-driver" in done.stderr
 
@@ -39,8 +36,9 @@ def test_releases_of_python_are_compared_as_numbers(shell: Shell, release: str, 
 def test_an_environment_imports_what_another_one_holds_and_changes_nothing_there(shell: Shell) -> None:
     inside = f"lib/python{'.'.join(platform.python_version_tuple()[:2])}/site-packages"
     theirs, own = shell.folder / "theirs", shell.folder / "own"
-    done = shell.run(f"for venv in '{theirs}' '{own}'; do '{sys.executable}' -m venv --without-pip \"$venv\"; done")
-    assert done.returncode == 0, done.stderr
+    done = shell.run(
+        f"for venv in '{theirs}' '{own}'; do '{sys.executable}' -m venv --without-pip \"$venv\"; done", code=0
+    )
     for name in ("theirs_alone", "both"):
         (theirs / inside / name).mkdir()
         (theirs / inside / name / "__init__.py").write_text("whose = 'theirs'\n")

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import http.server
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from tests.kit.servers import Handler, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.recipes.shell import Shell
+from tests.recipes.shell import Shell
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -61,8 +57,7 @@ def files() -> Iterator[FileServer]:
 def test_a_download_is_whole_and_checked_and_not_done_twice(shell: Shell, files: FileServer) -> None:
     goal = shell.folder / "deep" / "file"
     for _ in range(2):
-        done = shell.run(f"download {files.url}/file {SHA256} {goal}")
-        assert done.returncode == 0, done.stderr
+        shell.run(f"download {files.url}/file {SHA256} {goal}", code=0)
     assert goal.read_bytes() == CONTENT
     assert files.asked == [("/file", 0)]
 
@@ -72,8 +67,7 @@ def test_a_download_is_kept_on_the_job_volume_and_taken_from_there(shell: Shell,
     kept.mkdir()
     for said in ("downloading", "taken from the job volume", "taken from the job volume"):
         goal.unlink(missing_ok=True)
-        done = shell.run(f"download {files.url}/file {SHA256} {goal}", GPURIG_KEPT=str(kept))
-        assert done.returncode == 0, done.stderr
+        done = shell.run(f"download {files.url}/file {SHA256} {goal}", GPURIG_KEPT=str(kept), code=0)
         assert said in done.stdout
         assert goal.read_bytes() == CONTENT
     assert len(files.asked) == 1
@@ -87,29 +81,25 @@ def test_a_kept_download_that_is_another_is_deleted_and_fetched_again(
     goal, kept = shell.folder / "file", shell.folder / "kept" / f"download-{MD5}"
     kept.parent.mkdir()
     kept.write_bytes(content)
-    done = shell.run(f"download {files.url}/file md5:{MD5} {goal}", GPURIG_KEPT=str(kept.parent))
-    assert done.returncode == 0, done.stderr
+    done = shell.run(f"download {files.url}/file md5:{MD5} {goal}", GPURIG_KEPT=str(kept.parent), code=0)
     assert "is of no use and is deleted" in done.stdout
     assert goal.read_bytes() == kept.read_bytes() == CONTENT
 
 
 def test_a_download_that_cannot_be_kept_is_a_download_all_the_same(shell: Shell, files: FileServer) -> None:
     goal = shell.folder / "file"
-    done = shell.run(f"download {files.url}/file {SHA256} {goal}", GPURIG_KEPT=str(shell.folder / "nowhere"))
-    assert done.returncode == 0, done.stderr
+    shell.run(f"download {files.url}/file {SHA256} {goal}", GPURIG_KEPT=str(shell.folder / "nowhere"), code=0)
     assert goal.read_bytes() == CONTENT
     assert [path.name for path in shell.folder.iterdir() if "part" in path.name] == []
 
 
 def test_a_download_that_only_an_md5_is_known_of_is_checked_by_it(shell: Shell, files: FileServer) -> None:
     goal = shell.folder / "file"
-    refused = shell.run(f"download {files.url}/wrong md5:{MD5} {goal}")
-    assert refused.returncode == 1
+    refused = shell.run(f"download {files.url}/wrong md5:{MD5} {goal}", code=1)
     assert f"is not the file that the recipe pins: its checksum is not md5:{MD5}" in refused.stderr
     assert not list(shell.folder.glob("file*"))
     for _ in range(2):
-        done = shell.run(f"download {files.url}/file md5:{MD5} {goal}")
-        assert done.returncode == 0, done.stderr
+        shell.run(f"download {files.url}/file md5:{MD5} {goal}", code=0)
     assert goal.read_bytes() == CONTENT
     assert files.asked[2:] == [("/file", 0)]
 
@@ -117,8 +107,7 @@ def test_a_download_that_only_an_md5_is_known_of_is_checked_by_it(shell: Shell, 
 def test_a_download_goes_on_where_it_was_cut_off(shell: Shell, files: FileServer) -> None:
     goal = shell.folder / "file"
     goal.with_name("file.part").write_bytes(CONTENT[:1000])
-    done = shell.run(f"download {files.url}/file {SHA256} {goal}")
-    assert done.returncode == 0, done.stderr
+    shell.run(f"download {files.url}/file {SHA256} {goal}", code=0)
     assert goal.read_bytes() == CONTENT
     assert files.asked == [("/file", 1000)]
 
@@ -127,16 +116,14 @@ def test_a_download_goes_on_where_it_was_cut_off(shell: Shell, files: FileServer
 def test_a_damaged_part_is_thrown_away_and_fetched_anew(shell: Shell, files: FileServer, part: bytes) -> None:
     goal = shell.folder / "file"
     goal.with_name("file.part").write_bytes(part)
-    done = shell.run(f"download {files.url}/file {SHA256} {goal}")
-    assert done.returncode == 0, done.stderr
+    shell.run(f"download {files.url}/file {SHA256} {goal}", code=0)
     assert goal.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("path", ["wrong", "gone"])
 def test_a_download_that_is_not_the_pinned_file_leaves_nothing(shell: Shell, files: FileServer, path: str) -> None:
     goal = shell.folder / "file"
-    done = shell.run(f"download {files.url}/{path} {SHA256} {goal}; echo unreached")
-    assert done.returncode == 1
+    done = shell.run(f"download {files.url}/{path} {SHA256} {goal}; echo unreached", code=1)
     assert f"{files.url}/{path}" in done.stderr
     assert "unreached" not in done.stdout
     assert not list(shell.folder.glob("file*"))

@@ -9,16 +9,13 @@ import dataclasses
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from provision.bundle.render import render
 from provision.model.target import Target
 from tests.kit.programs import write_program
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare for an /etc and a /sys of its own"

@@ -6,20 +6,15 @@ import contextlib
 import os
 import socket
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from provision.catalogue.catalogue import Catalogue
 from rehearsal.errors import RehearsalError
 from rehearsal.standins.repositories import FOLDER, REPOSITORIES
-from rehearsal.standins.serve import serve
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from rehearsal.standins.serve import SourceServer
+from rehearsal.standins.serve import SourceServer, serve
 
 
 @contextlib.contextmanager

@@ -6,19 +6,14 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.kit.catalogue import VOLUME
-from tests.kit.disk import MIB, PATH, SIZE, blank, lack
+from tests.kit.disk import MIB, PATH, SIZE, Disk, blank, lack
 from tests.kit.programs import write_program
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.kit.disk import Disk
 
 pytestmark = pytest.mark.skipif(bool(lack()), reason=lack())
 
@@ -35,8 +30,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 def test_a_blank_volume_is_formatted_and_mounted_and_belongs_to_the_user(disk: Disk) -> None:
     look = "dumpe2fs -h /dev/nvme1n1 2>&1 | grep 'system features'; findmnt -no FSTYPE,OPTIONS jobs; stat -c %U jobs"
-    done = disk.up(f"{look}; echo mine > jobs/file; ./gpurig-volume check")
-    assert done.returncode == 0, done.stderr
+    done = disk.up(f"{look}; echo mine > jobs/file; ./gpurig-volume check", code=0)
     assert "is blank: formatting it" in done.stdout
     features, kind, owner = done.stdout.splitlines()[-3:]
     assert "mmp" in features.split()  # two machines never mount it
@@ -48,15 +42,15 @@ def test_a_blank_volume_is_formatted_and_mounted_and_belongs_to_the_user(disk: D
 
 def test_what_was_written_is_there_after_the_next_boot_and_nothing_is_formatted(disk: Disk) -> None:
     assert disk.up("echo mine > jobs/file").returncode == 0
-    done = disk.up("cat jobs/file")
-    assert done.returncode == 0, done.stderr
+    done = disk.up("cat jobs/file", code=0)
     assert done.stdout.splitlines()[-1] == "mine"
     assert "formatting" not in done.stdout
 
 
 def test_running_it_again_changes_nothing(disk: Disk) -> None:
-    done = disk.up("echo mine > jobs/file; ./gpurig-volume; cat jobs/file; grep -c ' jobs\\| /.*jobs ' /proc/mounts")
-    assert done.returncode == 0, done.stderr
+    done = disk.up(
+        "echo mine > jobs/file; ./gpurig-volume; cat jobs/file; grep -c ' jobs\\| /.*jobs ' /proc/mounts", code=0
+    )
     assert done.stdout.splitlines()[-2:] == ["mine", "1"]
 
 
@@ -73,29 +67,22 @@ FOREIGN = {
 }
 
 
-def put(disk: Disk, parts: dict[int, bytes]) -> str:
-    """Write to the volume; returns the digest of all of it."""
+def put(disk: Disk, parts: dict[int, bytes]) -> None:
+    """Write to the volume."""
     with disk.file.open("r+b") as file:
         for offset, content in parts.items():
             file.seek(offset)
             file.write(content)
-    return disk.digest()
 
 
 @pytest.mark.parametrize("what", FOREIGN)
 def test_a_foreign_volume_is_refused_by_name_and_not_touched(disk: Disk, what: str) -> None:
-    before = put(disk, FOREIGN[what])
-    done = disk.up("echo unreached")
-    assert done.returncode == 1
-    assert f"volume {VOLUME} holds {what.partition(',')[0]}" in done.stderr
-    assert "not mounted, not changed" in done.stderr
-    assert "unreached" not in done.stdout
-    assert disk.digest() == before
+    put(disk, FOREIGN[what])
+    refused(disk, f"holds {what.partition(',')[0]}")
 
 
 def test_a_volume_that_grew_under_its_file_system_does_not_check(disk: Disk) -> None:
-    done = disk.up("truncate -s 1G disk; losetup -c /dev/nvme1n1; ! ./gpurig-volume check 2>why; cat why")
-    assert done.returncode == 0, done.stderr
+    done = disk.up("truncate -s 1G disk; losetup -c /dev/nvme1n1; ! ./gpurig-volume check 2>why; cat why", code=0)
     assert "has grown, and its file system has not" in done.stdout
 
 
@@ -111,8 +98,7 @@ echo $code $(($(stat -fc '%b * %S >> 20' jobs))) $(cat jobs/open)
 def test_it_grows_while_it_is_in_use_and_where_root_may_not_do_that_it_waits(disk: Disk) -> None:
     held = re.search(r"CapEff:\s*(\w+)", Path("/proc/self/status").read_text(encoding="ascii"))
     allowed = held and int(held[1], 16) >> CAP_SYS_RESOURCE & 1
-    done = disk.up(GROW_IN_USE)
-    assert done.returncode == 0, done.stderr
+    done = disk.up(GROW_IN_USE, code=0)
     code, mib, *written = done.stdout.splitlines()[-1].split()
     assert written == ["before", "after"]
     assert ("cannot be grown while it is in use" in done.stdout) == (not allowed)
@@ -138,8 +124,7 @@ def theirs(disk: Disk) -> Disk:
 def refused(disk: Disk, why: str) -> str:
     """Boot: the volume is refused, with every byte as it was. Returns what was said."""
     before = disk.digest()
-    done = disk.up("echo unreached")
-    assert done.returncode == 1
+    done = disk.up("echo unreached", code=1)
     assert f"volume {VOLUME} {why}: not mounted, not changed" in done.stderr
     assert "unreached" not in done.stdout
     assert disk.digest() == before
@@ -154,8 +139,7 @@ def test_somebody_elses_ext4_is_refused_by_its_label_and_not_touched(theirs: Dis
 
 def test_one_that_is_given_our_label_is_mounted_as_it_is_and_by_one_machine_only(theirs: Disk) -> None:
     run("e2label", theirs.file, "gpurig-jobs")
-    done = theirs.up("cat jobs/picture; dumpe2fs -h /dev/nvme1n1 2>&1 | grep 'system features'")
-    assert done.returncode == 0, done.stderr
+    done = theirs.up("cat jobs/picture; dumpe2fs -h /dev/nvme1n1 2>&1 | grep 'system features'", code=0)
     said, features = done.stdout.splitlines()[-2:]
     assert said == "precious"
     assert "mmp" in features.split()
@@ -201,8 +185,7 @@ def test_our_own_format_that_was_killed_is_done_again(disk: Disk, begun: str) ->
     assert killed.returncode == 128 + signal.SIGXFSZ
     assert [path.name for path in (disk.folder / "home").iterdir()] == [f"formatting-{VOLUME}"]
     tool.unlink()
-    done = disk.up("echo mine > jobs/file; ./gpurig-volume check")
-    assert done.returncode == 0, done.stderr
+    done = disk.up("echo mine > jobs/file; ./gpurig-volume check", code=0)
     assert "formatting it" in done.stdout
     assert not list((disk.folder / "home").iterdir())
     run("e2fsck", "-f", "-n", disk.file)
@@ -218,14 +201,14 @@ def test_a_file_system_that_somebody_else_left_half_made_is_not_touched(disk: Di
 def test_an_unfinished_format_is_no_licence_to_format_something_foreign(disk: Disk) -> None:
     (disk.folder / "home").mkdir()
     (disk.folder / "home" / f"formatting-{VOLUME}").touch()
-    before = put(disk, FOREIGN["swap"])
-    assert disk.up().returncode == 1
+    put(disk, FOREIGN["swap"])
+    before = disk.digest()
+    disk.up(code=1)
     assert disk.digest() == before
 
 
 def test_a_volume_that_is_not_attached_is_waited_for_and_then_missed_by_name(disk: Disk) -> None:
-    done = disk.up("echo unreached", loop="")
-    assert done.returncode == 1
+    done = disk.up("echo unreached", loop="", code=1)
     assert f"volume {VOLUME} is not attached after 1 s" in done.stderr
     assert "unreached" not in done.stdout
 
@@ -233,15 +216,13 @@ def test_a_volume_that_is_not_attached_is_waited_for_and_then_missed_by_name(dis
 def test_looking_changes_nothing(disk: Disk) -> None:
     before = disk.digest()
     values = "mkdir -p jobs; ./gpurig-volume check"
-    done = disk.up(values, loop="")
-    assert done.returncode == 1
+    disk.up(values, loop="", code=1)
     assert disk.digest() == before
 
 
 def test_something_else_at_the_mount_point_is_left_alone(disk: Disk) -> None:
     (disk.folder / "jobs").mkdir()
     script = "mount -t tmpfs tmpfs jobs; echo other > jobs/file; ! ./gpurig-volume 2>why; cat why jobs/file"
-    done = disk.up(f"umount jobs; {script}")
-    assert done.returncode == 0, done.stderr
+    done = disk.up(f"umount jobs; {script}", code=0)
     assert "something else is mounted" in done.stdout
     assert done.stdout.splitlines()[-1] == "other"

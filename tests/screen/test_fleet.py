@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.kit.fab import fab, refused, write_hosts
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_host_that_fails_keeps_no_other_waiting(tmp_path: Path) -> None:
     write_hosts(tmp_path, "a", "b")
     for words in (("status",), ("-H", "a,b", "status"), ("plan", "--recipe", "base"), ("-H", "a,b", "setup-base")):
-        done = fab(tmp_path, *words)
-        assert done.returncode == 4, words
+        done = fab(tmp_path, *words, code=4)
         for name in "ab":
             assert f"{name}  error: {name} (127.0.0.1) does not answer on port 9" in done.stderr, words
         assert "2 of 2 hosts failed:" in done.stderr, words
@@ -23,8 +19,7 @@ def test_a_host_that_fails_keeps_no_other_waiting(tmp_path: Path) -> None:
 def test_what_is_wrong_on_every_host_is_told_once_and_counted(tmp_path: Path) -> None:
     write_hosts(tmp_path, "a", "b", "c", gpu="T4")
     for words, count in ((("setup-cudnn",), 3), (("-H", "a,c", "plan", "--recipe", "cudnn"), 2)):
-        done = fab(tmp_path, *words)
-        assert done.returncode == 2, words
+        done = fab(tmp_path, *words, code=2)
         assert done.stderr.count("setup-cudnn --accept") <= 1
         assert done.stderr.count('"nvidia-cuda"') == 2, done.stderr  # in full once, and in the summary
         assert done.stderr.count("error: the same as on ") == count - 1
@@ -35,8 +30,7 @@ def test_limit_takes_names_and_addresses_and_knows_what_there_is(tmp_path: Path)
     (tmp_path / "hosts.toml").write_text(
         "".join(f'[host.{name}]\naddress = "127.0.0.{i}"\nport = 9\ngpu = "none"\n' for i, name in enumerate("xyz", 1))
     )
-    two = fab(tmp_path, "status", "--limit", "127.0.0.3, x")
-    assert two.returncode == 4
+    two = fab(tmp_path, "status", "--limit", "127.0.0.3, x", code=4)
     assert "2 of 2 hosts failed:" in two.stderr
     assert "127.0.0.2" not in two.stderr
     one = fab(tmp_path, "status", "--limit", "y").stderr

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import subprocess
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,13 +26,7 @@ from provision.storage import bake
 from provision.storage.bake import Bakery
 from rehearsal.errors import RehearsalError
 from tests.kit.catalogue import shellcheck
-from tests.kit.cloud import run, serve
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.kit.cloud import Wired
+from tests.kit.cloud import Wired, run, serve
 
 TARGET = Target(volume_id="vol-0123456789abcdef0", idle_stop_minutes=60, lifetime_hours=4)
 DISKS = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +14,6 @@ from rehearsal.cloud.handle import Cloud, direct
 from rehearsal.errors import RehearsalError
 from rehearsal.leftovers import only_snapshots
 from rehearsal.site import Site
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 DEAD_PROXY = "http://127.0.0.1:9"
 CLIENT = "import boto3; print(len(boto3.client('ec2').describe_vpcs()['Vpcs']))"

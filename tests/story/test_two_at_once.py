@@ -7,7 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,10 +16,6 @@ from rehearsal.cloud.handle import Cloud
 from tests.kit.fab import ROOT
 from tests.kit.programs import write_program
 from tests.kit.wait import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def rehearsal(verb: str, state: Path, programs: Path) -> subprocess.Popen[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from provision.agent import runs, start
+from provision.agent.wire.events import Event
 from provision.agent.words import Kind
 from provision.model.errors import BadInput, GpurigError
 from provision.model.host import Host
@@ -19,12 +21,6 @@ from provision.transport.session import Session
 from provision.work.sync import sync
 from provision.work.transfer import fetch
 from provision.work.worktree import ignored, listed
-from tests.kit.fab import fab
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from provision.agent.wire.events import Event
 
 HOST = Host(name="box", address="192.0.2.7")
 
@@ -60,36 +56,6 @@ def test_words_become_options_before_fabric_reads_them(typed: str, given: list[s
 def test_a_commands_words_arrive_as_the_shell_gave_them() -> None:
     assert rewritten("run", "--", "echo", "a  b", "$HOME")[-1] == "--command=echo 'a  b' '$HOME'"
     assert rewritten("run", "--", "a | b > c")[-1] == "--command=a | b > c"
-
-
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [
-        (("run",), ("no command", "fab run --")),
-        (("run", "python", "a b.py"), ("two hyphens", "fab run -- python 'a b.py'")),
-        (("example-torch7",), ('no task "example-torch7"', "setup-torch7", "fab --list")),
-        (("setup-kears",), ('no task "setup-kears"', "setup-keras")),
-        (("run", "--name", "B ad", "--", "true"), ('"B ad"', "small letters")),
-        (("stop", "../etc"), ('"../etc"', "small letters")),
-        (("logs", "--lines", "few"), ("--lines few", "number")),
-        (("fetch", "/etc/*"), ("/etc/*", "below /jobs")),
-        (("sync", "nowhere"), ("nowhere", "no such folder")),
-        (("sync", "/"), ("/", "--name")),
-        (("sync", "/", "--name", "all"), ("/", "home folder")),
-        (("sync", "empty"), ("nothing", ".gitignore")),
-        (("sync", "--limit", "a,other"), ("--limit other", "no host", "there are: a")),
-    ],
-)
-def test_bad_words_are_refused_with_the_way_out(tmp_path: Path, typed: tuple[str, ...], said: tuple[str, ...]) -> None:
-    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\ngpu = "none"\n')
-    home = tmp_path / "home"
-    for folder in (home, tmp_path / "empty"):
-        folder.mkdir()
-    done = fab(tmp_path, *typed, HOME=str(home))
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    for part in said:
-        assert part in done.stderr
 
 
 @pytest.mark.parametrize("what", ["../../etc/passwd", "/etc/*", "work/../../x", "/jobs", ""])

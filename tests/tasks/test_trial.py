@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,6 @@ from provision.model.errors import BadInput
 from provision.model.target import Target
 from tests.kit.fab import fab, refused, write_hosts
 from tests.kit.recipes import TRIAL, write_trial
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_trials_get_tasks_from_the_recipes_that_have_them(tmp_path: Path) -> None:
@@ -32,28 +29,6 @@ def test_trials_get_tasks_from_the_recipes_that_have_them(tmp_path: Path) -> Non
 def test_a_folder_of_recipes_that_is_not_there_is_told(tmp_path: Path) -> None:
     said = refused(tmp_path, "recipes", GPURIG_RECIPES=str(tmp_path / "none"))
     assert said.startswith(f"error: {tmp_path / 'none'}: there is no such folder of recipes")
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("example-tiny", "--file", "style.png"), ("--file style.png=", "NAME=PATH")),
-        (("example-tiny", "--args", "--epochs '3"), ("--args --epochs '3: No closing quotation",)),
-        (("bench-tiny", "--source", "tiny"), ("--source tiny=", "RECIPE=SOURCE")),
-        (
-            ("bench-tiny", "--file", "style.png=/no/such", "--file", "stile.png=hosts.toml"),
-            ("/no/such: there is no such file", "no such file; it has: paint.sh, style.png, time.sh"),
-        ),
-    ],
-)
-def test_bad_words_are_refused_before_the_host_is_asked(
-    tmp_path: Path, words: tuple[str, ...], said: tuple[str, ...]
-) -> None:
-    write_trial(tmp_path / "mine")
-    write_hosts(tmp_path, "a")
-    text = refused(tmp_path, *words, GPURIG_RECIPES=str(tmp_path / "mine"))
-    for part in said:
-        assert part in text
 
 
 def test_a_host_that_does_not_answer_leaves_no_folder_of_results(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from invoke import Context as FabricContext
@@ -10,15 +10,11 @@ from invoke.exceptions import Exit
 
 from provision.model.errors import GpurigError, Unreachable
 from provision.model.host import Host
+from provision.screen.progress import View
+from provision.tasks.context import Context
 from provision.tasks.verb import verb
 from provision.transport import inventory
-from tests.kit.fab import fab
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from provision.screen.progress import View
-    from provision.tasks.context import Context
+from tests.kit.fab import fab, refused, write_hosts
 
 
 @verb(options={"names": "a list"}, json="as JSON", choices=True, argument="names")
@@ -60,15 +56,13 @@ def test_a_declaration_names_all_options_and_asking_twice_says_the_same() -> Non
 
 
 def test_what_comes_after_a_verb_whose_host_failed_is_not_begun(tmp_path: Path) -> None:
-    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n')
-    done = fab(tmp_path, "ps", "status")
-    assert done.returncode == Unreachable.exit_code
-    assert done.stderr.count("does not answer") == 1
+    write_hosts(tmp_path, "a")
+    said = refused(tmp_path, "ps", "status", code=Unreachable.exit_code)
+    assert said.count("does not answer") == 1
 
 
 def test_a_verb_is_done_once_for_all_hosts_that_are_given(tmp_path: Path) -> None:
-    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n')
-    done = fab(tmp_path, "-H", "a,b,a", "recipes", "base", "render", "--gpu", "none", "--text")
-    assert done.returncode == 0, done.stderr
+    write_hosts(tmp_path, "a")
+    done = fab(tmp_path, "-H", "a,b,a", "recipes", "base", "render", "--gpu", "none", "--text", code=0)
     assert done.stdout.count("\n# ") + done.stdout.startswith("# ") == 1
     assert done.stdout.count("user-data.gz: ") == 1

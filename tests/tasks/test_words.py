@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from tests.kit.fab import ROOT, fab
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.kit.fab import ROOT, fab, refused, write_hosts
 
 DATASETS = ROOT / "docs" / "datasets.md"
 
@@ -53,40 +50,11 @@ def test_so_has_that_of_other_tasks(tmp_path: Path, task: str, option: str, defa
     assert "default:" not in told.get("limit", "")
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("setup-base", "--accept"), ("--accept of fab setup-base", "has none: a licence", "fab --help setup-base")),
-        (("setup-base", "-a"), ("--accept of fab setup-base", "has none: a licence", "fab --help setup-base")),
-        (("plan", "--source", "--limit", "a"), ("--source of fab plan", "has none: RECIPE=SOURCE")),
-        (("dataset-get", "--s3-endpoint"), ("--s3-endpoint of fab dataset-get", "has none: address")),
-        (("ps", "-H"), ("-H comes with a value, and has none", "fab -H VALUE ps")),
-        (
-            ("-H", "setup-base", "--fresh"),
-            ('-H comes with a host, and "setup-base" is a', "USER@HOST setup-base --fresh"),
-        ),
-        (("-H", "ps"), ('a host, and "ps" is a task', "fab -H USER@HOST ps")),
-        (("-H", "", "ps"), ("-H comes with a host, and has none", "USER@HOST")),
-        (("ps", "--hosts="), ("-H comes with a host, and has none", "USER@HOST")),
-    ],
-)
-def test_an_option_without_its_value_is_refused(tmp_path: Path, words: tuple[str, ...], said: tuple[str, ...]) -> None:
-    (tmp_path / "hosts.toml").write_text('[host.a]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n')
-    done = fab(tmp_path, *words)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stderr.startswith("error: ")
-    for part in said:
-        assert part in done.stderr
-
-
 def test_a_host_may_be_called_as_a_task_is(tmp_path: Path) -> None:
-    (tmp_path / "hosts.toml").write_text('[host.ps]\naddress = "127.0.0.1"\nport = 9\ngpu = "none"\n')
-    done = fab(tmp_path, "-H", "ps", "status")
-    assert done.returncode == 4
-    assert "ps (127.0.0.1) does not answer" in done.stderr
+    write_hosts(tmp_path, "ps")
+    assert "ps (127.0.0.1) does not answer" in refused(tmp_path, "-H", "ps", "status", code=4)
 
 
 def test_a_licence_that_is_nearly_one_is_shown_with_those_near_it(tmp_path: Path) -> None:
-    done = fab(tmp_path, "plan", "--accept", "nvidia-cudn")
-    assert done.returncode == 2
-    assert "--accept nvidia-cudn: there is no licence of that name; near it: nvidia-cudnn" in done.stderr
+    said = refused(tmp_path, "plan", "--accept", "nvidia-cudn")
+    assert "--accept nvidia-cudn: there is no licence of that name; near it: nvidia-cudnn" in said

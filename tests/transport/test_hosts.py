@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import http.server
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +16,9 @@ from provision.transport import host_keys, inventory
 from tests.kit.fab import fab, host_row, outputs, pulumi_that_says, refused
 from tests.kit.servers import Handler, serving
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 HEAD = '[host.a]\naddress = "127.0.0.1"\ngpu = "none"\n'
 GOOD = f'{HEAD}port = 9\nuser = "ada"\n'
+ALLOW = ('[host.a] "allow" has to be a list of address ranges', "198.51.100.7/32")
 
 
 def key(kind: str = "ssh-ed25519", *, fill: int = 7) -> str:
@@ -50,6 +49,9 @@ def block(*lines: str) -> str:
         (f'{HEAD}compute = "banana"\n', ('[host.a] "compute" has to be a compute capability', "7.5")),
         (f'{HEAD}mount_point = "jobs"\n', ('[host.a] "mount_point" has to be an absolute path',)),
         (f'{HEAD}recipe = ["digits"]\n', ('[host.a] "recipe" has to be a string',)),
+        (f"{HEAD}ui_port = 0\n", ('"ui_port" has to be a port number',)),
+        *((f"{HEAD}allow = {wrong}\n", ALLOW) for wrong in ('"198.51.100.7"', "[]", "[7]", '["desk.example"]')),
+        *((f"{HEAD}allow = {wrong}\n", ALLOW) for wrong in ('["198.51.100.7/24"]', '["0.0.0.0/0"]', '["::/0"]')),
         ("[host.a\n", ("line 1",)),
     ],
 )
@@ -59,6 +61,17 @@ def test_a_wrong_hosts_file_is_refused_by_file_and_key(tmp_path: Path, text: str
     assert "hosts.toml: " in stderr
     for part in said:
         assert part in stderr
+
+
+def test_address_ranges_of_both_kinds_and_a_port_reach_the_target(tmp_path: Path) -> None:
+    ranges = '["198.51.100.7", "10.0.0.0/8", "2001:db8::/32"]'
+    (tmp_path / "hosts.toml").write_text(
+        f'[host.desk]\naddress = "desk.example"\ngpu = "RTX 3090"\nallow = {ranges}\nui_port = 8888\n'
+    )
+    (host,) = inventory.from_file(tmp_path / "hosts.toml")
+    assert host.target is not None
+    assert host.target.allow == ("198.51.100.7", "10.0.0.0/8", "2001:db8::/32")
+    assert (host.target.ui_port, host.target.compute) == (8888, "8.6")
 
 
 def test_a_hosts_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
@@ -176,7 +189,7 @@ def test_keys_are_pinned_once_they_are_whole_with_the_stacks_profile(tmp_path: P
     pins = tmp_path / ".gpurig" / "known_hosts"
     pins.parent.mkdir()
     pins.write_text(f"i-0b2 {key(fill=1)}\ni-0a1 {key()[:40]}\n")
-    env = {
+    env: dict[str, Any] = {
         "PATH": pulumi_that_says(tmp_path, stdout=outputs(host_row(profile="lab"))),
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{console.server_port}",
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "aws"),
@@ -188,7 +201,7 @@ def test_keys_are_pinned_once_they_are_whole_with_the_stacks_profile(tmp_path: P
     assert console.signed_by == ["LABKEY", "LABKEY"]
     assert pins.read_text().splitlines() == [f"i-0b2 {key(fill=1)}", f"i-0a1 {key()}"]
     assert [path.name for path in pins.parent.iterdir()] == ["known_hosts"]
-    assert fab(tmp_path, "status", **env).returncode == 4
+    fab(tmp_path, "status", **env, code=4)
     assert len(console.signed_by) == 2
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -13,9 +14,6 @@ from rich.console import Console
 from provision.model.errors import BadInput
 from provision.work.comparison import FILE, Comparison, Half
 from provision.work.plot import COLOURS, plot
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD: dict[str, Any] = {
     "unit": "epoch",

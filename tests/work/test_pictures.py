@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from PIL import Image
 
 from provision.work.pictures import GAP, LABEL, MOST, TILE, contact_sheet
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SHEET = "sheet.png"
 

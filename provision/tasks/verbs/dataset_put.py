@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING, Any
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.model.errors import BadInput
-from provision.model.words import amount, counted
 from provision.tasks.datasets import check_name, job_of, name_from, work
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 from provision.work.sync import send
 from provision.work.upload import upload
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath
 
-    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
     from provision.tasks.datasets import Job
+    from provision.transport.session import Session
 
 OPTIONS = {
     "path": "a folder, or one file: an archive is unpacked on the host",
@@ -48,12 +46,7 @@ def dataset_put(c: Context, path: str, *, name: str = "", keep: bool = False) ->
         work(c, lambda session, place, out: _file(session, place, out, here, name, keep=keep))
         return
     names = _names(here)
-
-    def put(host: Host, out: View) -> None:
-        with Session(host, c.config, tell=out.tell) as session:
-            _folder(session, here, names, name, out)
-
-    c.each(put)
+    c.each_session(lambda session, out: _folder(session, here, names, name, out))
 
 
 def _names(folder: Path) -> list[str]:
@@ -79,11 +72,7 @@ def _folder(session: Session, folder: Path, names: list[str], name: str, out: Vi
     sent = send(session, folder, began["path"], names, out, deletes=lambda extra: extra)
     at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     session.one({"verb": Verb.FINISH, "goal": str(goal), "at": at}, answers.Done)
-    deleted = f", {sent.deleted} deleted" if sent.deleted else ""
-    out.line(
-        f"{goal} is whole: {counted(sent.files, 'file')} sent by {sent.by} ({amount(sent.size)}), "
-        f"{sent.same} were there already{deleted}"
-    )
+    out.line(f"{goal} is whole: {sent}")
 
 
 def _file(session: Session, place: PurePosixPath, out: View, path: Path, name: str, *, keep: bool) -> Job:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 from provision.model.errors import BadInput
 from provision.model.words import amount, counted
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 from provision.work.runs import NAME, Runs
 from provision.work.transfer import fetch as transfer
 from provision.work.trial import folder_name
 
 if TYPE_CHECKING:
-    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 OPTIONS = {
     "what": "a run's name, or a pattern of files below the mount point ('work/digits/*.pth')",
@@ -35,16 +34,15 @@ def fetch(c: Context, what: str, *, into: str = "", watch: bool = False) -> None
     named = bool(NAME.fullmatch(what))
     several = len(c.hosts) > 1
 
-    def bring(host: Host, out: View) -> None:
+    def bring(session: Session, out: View) -> None:
         top = Path(into).expanduser() if into else Path("results")
-        above = top / folder_name(host) if several else top
-        folder = above / what if named and not into else above
-        with Session(host, c.config, tell=out.tell) as session:
-            if named and not into:
-                _claim(folder, session, what)
-            _fetch(session, what, folder, out, watch=watch)
+        folder = top / folder_name(session.host) if several else top
+        if named and not into:
+            folder /= what
+            _claim(folder, session, what)
+        _fetch(session, what, folder, out, watch=watch)
 
-    c.each(bring)
+    c.each_session(bring)
 
 
 def _fetch(session: Session, what: str, folder: Path, out: View, *, watch: bool) -> None:

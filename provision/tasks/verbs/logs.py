@@ -8,13 +8,12 @@ from provision.model.errors import BadInput
 from provision.tasks.following import follow as follow_run
 from provision.tasks.following import leaving
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 from provision.work.runs import Runs
 
 if TYPE_CHECKING:
-    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 OPTIONS = {
     "name": "which run; the newest where not given",
@@ -30,15 +29,14 @@ def logs(c: Context, *, name: str = "", follow: bool = False, lines: str = "100"
         raise BadInput([f"--lines {lines}: write a number of lines, or 0 for all"])
     names: dict[str, str] = {}
 
-    def show(host: Host, out: View) -> None:
-        with Session(host, c.config, tell=out.tell) as session:
-            runs = Runs(session)
-            which = name or runs.newest().name
-            if follow:
-                names[host.name] = which
-                follow_run(runs, which, out, lines=int(lines))
-                return
+    def show(session: Session, out: View) -> None:
+        runs = Runs(session)
+        which = name or runs.newest().name
+        if follow:
+            names[session.host.name] = which
+            follow_run(runs, which, out, lines=int(lines))
+        else:
             out.line("\n".join(runs.log(which, lines=int(lines))))
 
     with leaving(names):
-        c.each(show)
+        c.each_session(show)

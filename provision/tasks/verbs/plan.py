@@ -8,7 +8,6 @@ from provision.agent.words import StepState
 from provision.bundle.render import render
 from provision.tasks.target import target_of
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from provision.agent.wire.answers import Plan
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 _MEANING = {
     StepState.PRESENT: "present",
@@ -32,13 +32,12 @@ def plan(c: Context, *, recipe: str = "") -> None:
     """Show what `fab setup` would do on every host; changes nothing."""
     choices = c.choices
 
-    def show(host: Host, out: View) -> None:
-        with Session(host, c.config, tell=out.tell) as session:
-            bundle = render([recipe or host.recipe], choices.on(target_of(host, session)))
-            answer = session.plan(bundle)
-        out.block(_screen(host, bundle, answer))
+    def show(session: Session, out: View) -> None:
+        host = session.host
+        bundle = render([recipe or host.recipe], choices.on(target_of(host, session)))
+        out.block(_screen(host, bundle, session.plan(bundle)))
 
-    c.each(show)
+    c.each_session(show)
 
 
 def _screen(host: Host, bundle: Bundle, answer: Plan) -> str:

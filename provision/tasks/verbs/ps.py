@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from provision.model.words import took
 from provision.tasks.output import draw, tell
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 from provision.work.runs import Runs
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from provision.model.run import Run
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 
 @verb(json="print a line of JSON per run")
@@ -25,11 +25,10 @@ def ps(c: Context) -> None:
     """List the runs of every host, the newest first."""
     found: dict[str, list[Run]] = {}
 
-    def ask(host: Host, out: View) -> None:
-        with Session(host, c.config, tell=out.tell) as session:
-            found[host.name] = Runs(session).all()
+    def ask(session: Session, _out: View) -> None:
+        found[session.host.name] = Runs(session).all()
 
-    c.each(ask)
+    c.each_session(ask)
     rows = [(host, run) for host in c.hosts for run in found.get(host.name, ())]
     if c.json:
         for host, run in rows:

@@ -9,13 +9,12 @@ from provision.model.target import Target
 from provision.tasks.following import follow, leaving
 from provision.tasks.target import target_of
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 from provision.work.runs import Runs, ways_back
 
 if TYPE_CHECKING:
-    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 OPTIONS = {
     "command": "the command as one shell text, instead of the words after --",
@@ -36,17 +35,17 @@ def run(
     """
     names: dict[str, str] = {}
 
-    def start(host: Host, out: View) -> None:
-        with Session(host, c.config, tell=out.tell) as session:
-            target = target_of(host, session) if with_ else host.target or Target(user=host.user)
-            runs = Runs(session, target)
-            started = runs.start(command, name=name, recipe=with_, folder=folder, beside=Path.cwd().name)
-            names[host.name] = started.name
-            out.tell(f"{started.name} runs on {host} in {started.folder}")
-            if detach:
-                out.tell(ways_back(started.name, limit=c.limit))
-            else:
-                follow(runs, started.name, out)
+    def start(session: Session, out: View) -> None:
+        host = session.host
+        target = target_of(host, session) if with_ else host.target or Target(user=host.user)
+        runs = Runs(session, target)
+        started = runs.start(command, name=name, recipe=with_, folder=folder, beside=Path.cwd().name)
+        names[host.name] = started.name
+        out.tell(f"{started.name} runs on {host} in {started.folder}")
+        if detach:
+            out.tell(ways_back(started.name, limit=c.limit))
+        else:
+            follow(runs, started.name, out)
 
     with leaving(names, limit=c.limit):
-        c.each(start)
+        c.each_session(start)

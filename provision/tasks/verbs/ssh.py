@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.model.errors import GpurigError, RunFailed
 from provision.tasks.output import tell
@@ -17,7 +17,6 @@ from provision.transport.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 def ssh(c: Context, *, command: str = "") -> None:
     """Open a shell on the host, with the pinned host key and a keepalive."""
     if command and len(c.hosts) > 1:
-        c.each(lambda host, out: _command(host, c.config, command, out))
+        c.each_session(lambda session, out: _command(session, command, out))
         return
     host = c.one_host()
     if shutil.which("ssh") is None:
@@ -59,10 +58,9 @@ class _Lines(io.TextIOBase):
         super().close()
 
 
-def _command(host: Host, config: Any, command: str, out: View) -> None:
+def _command(session: Session, command: str, out: View) -> None:
     """Run a shell command on one of several hosts. Raises `RunFailed` where its exit code is not 0."""
     with (
-        Session(host, config, tell=out.tell) as session,
         contextlib.closing(_Lines(out.line)) as stdout,
         contextlib.closing(_Lines(out.tell)) as stderr,
     ):

@@ -20,15 +20,15 @@ from provision.model.words import took
 from provision.storage.volumes import COMPLETED, JobVolume
 from provision.tasks.target import cards
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from provision.agent.wire.documents import DataSet, Mark, RunRow
+    from provision.agent.wire.documents import DataSet, Mark
     from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 
 class Snapshot(TypedDict):
@@ -61,14 +61,13 @@ def status(c: Context) -> None:
     units = sorted(recipe.unit for recipe in catalogue.recipes.values() if recipe.unit)
     told: dict[str, Told] = {}
 
-    def ask(host: Host, out: View) -> None:
+    def ask(session: Session, out: View) -> None:
         out.now("looking")
-        volume = _in_background(host)
-        with Session(host, c.config, tell=out.tell) as session:
-            overview = session.one({"verb": Verb.OVERVIEW, "units": units}, Overview)
-        told[str(host)] = overview, _waited(volume)
+        volume = _in_background(session.host)
+        overview = session.one({"verb": Verb.OVERVIEW, "units": units}, Overview)
+        told[str(session.host)] = overview, _waited(volume)
 
-    c.each(ask)
+    c.each_session(ask)
     shown = [(host, told[str(host)]) for host in c.hosts if str(host) in told]
     if c.json:
         for host, (answer, volume) in shown:
@@ -125,7 +124,7 @@ def _screen(host: Host, answer: Overview, volume: Volume, catalogue: Catalogue) 
             f"{_gib(disk['free'])} of {_gib(disk['total'])} GiB free on {disk['path']}" for disk in answer["disks"]
         ],
         "volume": list(_about_volume(host, volume, mounted=answer["mounted"])),
-        "runs": [_run(run) for run in answer["runs"]],
+        "runs": [f"{run.name} for {took(run.seconds)}: {run.shown}" for run in map(Run.from_row, answer["runs"])],
         "data sets": [_dataset(row) for row in answer["datasets"]],
         "installed": [f"{_versioned(name, mark):<{width}}  {_day(mark['at'])}" for name, mark in installed],
     }
@@ -220,11 +219,6 @@ def _dataset(row: DataSet) -> str:
         return f"{row['name']} is not whole: in the making, or cut off (the command that began it goes on)"
     counts = ", ".join(f"{count} {what}" for what, count in row["counts"].items() if count)
     return f"{row['name']}{f': {counts}' if counts else ''}"
-
-
-def _run(row: RunRow) -> str:
-    run = Run.from_row(row)
-    return f"{run.name} for {took(run.seconds)}: {run.shown}"
 
 
 def _versioned(name: str, mark: Mark) -> str:

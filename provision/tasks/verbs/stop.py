@@ -6,24 +6,22 @@ from typing import TYPE_CHECKING
 
 from provision.model.words import took
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 from provision.work.runs import Runs
 
 if TYPE_CHECKING:
-    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 
 @verb(options={"name": "which run"}, short_options=False)
 def stop(c: Context, name: str) -> None:
     """End a run (fab stop NAME): it is asked to, and killed if it does not within 10 s."""
 
-    def end(host: Host, out: View) -> None:
-        with Session(host, c.config, tell=out.tell) as session:
-            run = Runs(session).stop(name)
+    def end(session: Session, out: View) -> None:
+        run = Runs(session).stop(name)
         code = "" if run.code is None else f", exit code {run.code}"
         why = f" ({run.why})" if run.why else ""
-        out.line(f"{run.name} on {host}: {run.state} after {took(run.seconds)}{code}{why}")
+        out.line(f"{run.name} on {session.host}: {run.state} after {took(run.seconds)}{code}{why}")
 
-    c.each(end)
+    c.each_session(end)

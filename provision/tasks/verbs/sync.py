@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
-from provision.model.words import amount, counted
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 from provision.work.sync import sync as send
 
 if TYPE_CHECKING:
-    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 OPTIONS = {
     "folder": "what to send; the working folder where not given",
@@ -36,14 +34,8 @@ def sync(c: Context, *, folder: str = "", name: str = "", delete: bool = False) 
         problem = f'{here}: "{name}" cannot be a synced folder\'s name: {rule}'
         raise BadInput([problem], hint="give it one by --name")
 
-    def send_to(host: Host, out: View) -> None:
-        with Session(host, c.config, tell=out.tell) as session:
-            remote = f"{session.mount_point / 'work' / name}"
-            sent = send(session, here, remote, out, delete=delete)
-        deleted = f", {sent.deleted} deleted" if sent.deleted else ""
-        out.line(
-            f"{host}:{remote}: {counted(sent.files, 'file')} sent by {sent.by} ({amount(sent.size)}), "
-            f"{sent.same} were there already{deleted}"
-        )
+    def send_to(session: Session, out: View) -> None:
+        remote = f"{session.mount_point / 'work' / name}"
+        out.line(f"{session.host}:{remote}: {send(session, here, remote, out, delete=delete)}")
 
-    c.each(send_to)
+    c.each_session(send_to)

@@ -10,7 +10,6 @@ from provision.model.errors import GpurigError
 from provision.tasks.option import whole_number
 from provision.tasks.output import save, tell
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 MOST_LINES = 1000
 LOGS = 50
@@ -42,16 +42,15 @@ def timeline(
     journals: list[Journal] = []
     silent: list[tuple[Host, GpurigError]] = []
 
-    def ask(host: Host, out: View) -> None:
+    def ask(session: Session, out: View) -> None:
         out.now("reading its journal")
         try:
-            with Session(host, c.config, tell=out.tell) as session:
-                journals.append(Journal.of(session, lines=log_lines, logs=LOGS))
+            journals.append(Journal.of(session, lines=log_lines, logs=LOGS))
         except GpurigError as error:
-            silent.append((host, error))
+            silent.append((session.host, error))
             raise
 
-    c.each(ask)
+    c.each_session(ask)
     if journals:
         journals.sort(key=lambda journal: c.hosts.index(journal.host))
         silent.sort(key=lambda pair: c.hosts.index(pair[0]))

@@ -13,14 +13,13 @@ from provision.storage.volumes import JobVolume
 from provision.tasks.output import tell
 from provision.tasks.verb import verb
 from provision.transport.inventory import project_folder
-from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 KEY = "gpurig:jobVolumeGib"
 NAMED = "gpurig:jobVolume"
@@ -53,13 +52,12 @@ def volume_grow(c: Context, size: str, *, yes: bool = False) -> None:
     if any(volume.size_gib < int(size) for volume in volumes):
         _enlarge(volumes, int(size), yes=yes)
 
-    def grow(host: Host, out: View) -> None:
-        with Session(host, c.config, tell=out.tell) as session:
-            there = session.one({"verb": Verb.GROW, "bytes": int(size) * GIB}, answers.Volume)
+    def grow(session: Session, out: View) -> None:
+        there = session.one({"verb": Verb.GROW, "bytes": int(size) * GIB}, answers.Volume)
         free, total = there["free"] / GIB, there["total"] / GIB
-        out.line(f"the job volume of {host} has {size} GiB: {free:.1f} of {total:.1f} GiB are free")
+        out.line(f"the job volume of {session.host} has {size} GiB: {free:.1f} of {total:.1f} GiB are free")
 
-    c.each(grow)
+    c.each_session(grow)
 
 
 def _enlarge(volumes: Sequence[JobVolume], size: int, *, yes: bool) -> None:

@@ -8,12 +8,11 @@ from provision.model.errors import BadInput
 from provision.storage.restore import Restore, checked_path, chosen
 from provision.storage.volumes import JobVolume
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 
 if TYPE_CHECKING:
-    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 STOPPED = "stopped; what was copied in part is dropped; `fab volume-status` deletes the temporary volume if it is left"
 OPTIONS = {
@@ -30,13 +29,12 @@ def volume_restore(c: Context, *, snapshot: str = "", path: str = "", in_place: 
     if in_place and not wanted:
         raise BadInput(["--in-place replaces one path, not the whole volume: say which by --path"])
 
-    def restore(host: Host, out: View) -> None:
-        volume = JobVolume.of(host)
+    def restore(session: Session, out: View) -> None:
+        volume = JobVolume.of(session.host)
         source = chosen(volume, snapshot)
-        with Session(host, c.config, tell=out.tell) as session:
-            done = Restore(volume=volume, session=session, out=out).run(source, wanted, in_place=in_place)
-        out.line(f"{wanted or 'everything'} of {source.id} is in {done['path']} on {host}")
+        done = Restore(volume=volume, session=session, out=out).run(source, wanted, in_place=in_place)
+        out.line(f"{wanted or 'everything'} of {source.id} is in {done['path']} on {session.host}")
         if done["aside"]:
             out.line(f"what was there is in {done['aside']}: delete it when it is not needed")
 
-    c.each(restore)
+    c.each_session(restore)

@@ -12,13 +12,12 @@ from provision.model.errors import Unreachable
 from provision.storage.restore import FRESH, Restore, leftovers
 from provision.storage.volumes import JobVolume
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 
 if TYPE_CHECKING:
-    from provision.model.host import Host
     from provision.screen.progress import View
     from provision.storage.volumes import Snapshot
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 GIB = 2**30
 ONCE_IT_ANSWERS = "`fab volume-status` deletes it once the box answers, if that restore was cut off"
@@ -38,21 +37,20 @@ def volume_status(c: Context) -> None:
     """Show the job volume of every host, how full it is, and its snapshots."""
     found: dict[str, str] = {}
 
-    def ask(host: Host, out: View) -> None:
-        volume = JobVolume.of(host)
+    def ask(session: Session, out: View) -> None:
+        volume = JobVolume.of(session.host)
         snapshots = volume.snapshots()
         there: There | None = None
         try:
-            with Session(host, c.config, tell=out.tell) as session:
-                going = Restore(volume=volume, session=session, out=out).sweep()
-                there = There(session.one({"verb": Verb.VOLUME}, answers.Volume), going)
+            going = Restore(volume=volume, session=session, out=out).sweep()
+            there = There(session.one({"verb": Verb.VOLUME}, answers.Volume), going)
         except Unreachable as error:
             out.tell(error.what)
             for left in leftovers(volume):
                 out.tell(f"{left['VolumeId']} is there for a restore, and costs money: {ONCE_IT_ANSWERS}")
-        found[host.name] = _line(volume, snapshots, there) if c.json else _screen(volume, snapshots, there)
+        found[session.host.name] = _line(volume, snapshots, there) if c.json else _screen(volume, snapshots, there)
 
-    c.each(ask)
+    c.each_session(ask)
     for host in c.hosts:
         if host.name in found:
             print(found[host.name])
