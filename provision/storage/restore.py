@@ -83,7 +83,7 @@ class Restore:
         if going := self.sweep():
             hint = f"if it was cut off: `fab volume-status` cleans up, {FRESH // 60} minutes after its start"
             raise BadInput([f"a restore to {self.volume.host} goes on ({', '.join(going)})"], hint=hint)
-        self.session.one(wishes, answers.Done)
+        self.session.answer(wishes, answers.Done)
         with self._attached(snapshot) as source:
             for event in self.session.ask({**wishes, "verb": Verb.RESTORE, "source": source}):
                 if event["event"] == Kind.COPYING:
@@ -141,7 +141,7 @@ class Restore:
                 time.sleep(0.5)
 
     def _release(self, source: str) -> answers.Released:
-        return self.session.one({"verb": Verb.RELEASE, "source": source}, answers.Released)
+        return self.session.answer({"verb": Verb.RELEASE, "source": source}, answers.Released)
 
     def _free_device(self) -> str:
         filters = [{"Name": "attachment.instance-id", "Values": [self.volume.attached_to]}]

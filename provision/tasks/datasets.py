@@ -133,7 +133,7 @@ def _begin(session: Session, job: Job, out: View) -> Run:
                 f"{run.name} runs on {session.host}, and makes {job.dataset} from something else", hint=hint
             )
     if job.files:
-        session.one({"verb": Verb.ORDER, "files": dict(job.files)}, answers.Done)
+        session.answer({"verb": Verb.ORDER, "files": dict(job.files)}, answers.Done)
     number = max((number for number, _ in found), default=0) + 1
     started = runs.start(command, name=f"{stem}-{number}", asked=shlex.join(["fab", *job.asked]))
     out.tell(f"{started.name} runs on {session.host}; it goes on when you leave")

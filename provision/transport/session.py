@@ -154,27 +154,27 @@ class Session:
         except AuthFailure as error:
             raise self._sudo.wants_password() from error
 
-    def one(self, request: Request, answer: type[Answer], bundle: Bundle | None = None) -> Answer:
+    def answer(self, request: Request, kind: type[Answer], bundle: Bundle | None = None) -> Answer:
         """Return the event of a type of `wire.answers` that answers a request.
 
         Raises `GpurigError` with what was said instead where there is none.
         """
-        kind, said, found = kind_of(answer), "", None
+        name, said, found = kind_of(kind), "", None
         for event in self.ask(request, bundle):
             if event["event"] == Kind.LOG:
                 said = f": {event['line']}"
-            found = event if event["event"] == kind else found
+            found = event if event["event"] == name else found
         if found is None:
             raise GpurigError(f"{self.host} did not answer what was asked{said}")
         return cast("Answer", found)
 
     def facts(self) -> answers.Facts:
         """Return what the machine is."""
-        return self.one({"verb": Verb.FACTS}, answers.Facts)
+        return self.answer({"verb": Verb.FACTS}, answers.Facts)
 
     def plan(self, bundle: Bundle) -> answers.Plan:
         """Return what a setup would find."""
-        return self.one({"verb": Verb.PLAN, "digest": bundle.digest, "bundle": ""}, answers.Plan, bundle)
+        return self.answer({"verb": Verb.PLAN, "digest": bundle.digest, "bundle": ""}, answers.Plan, bundle)
 
     def apply(self, bundle: Bundle, *, fresh: bool = False) -> Iterator[Event]:
         """Yield the events of bringing the host to `bundle`, until it is ready, unchanged or failed.

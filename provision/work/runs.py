@@ -90,7 +90,7 @@ class Runs:
 
     def all(self) -> list[Run]:
         """Return all runs of the host, the newest first."""
-        return [Run.from_row(row) for row in self.session.one({"verb": Verb.RUNS}, answers.Runs)["runs"]]
+        return [Run.from_row(row) for row in self.session.answer({"verb": Verb.RUNS}, answers.Runs)["runs"]]
 
     def newest(self) -> Run:
         """Return the run that was started last. Raises `NotHere` where there is none."""
@@ -145,7 +145,7 @@ class Runs:
         )
 
     def _run(self, request: Request) -> Run:
-        return Run.from_row(self.session.one(request, answers.Run))
+        return Run.from_row(self.session.answer(request, answers.Run))
 
 
 def ways_back(name: str, into: Path | None = None, limit: str = "") -> str:

@@ -84,7 +84,7 @@ def send(
     session: Session, folder: Path, remote: str, names: list[str], out: View, *, deletes: Callable[[set[str]], set[str]]
 ) -> Sent:
     """Make a folder of the host hold these files of `folder`; `deletes`: what to delete of those that it has more."""
-    answer = session.one({"verb": Verb.TREE, "path": remote}, answers.Tree)
+    answer = session.answer({"verb": Verb.TREE, "path": remote}, answers.Tree)
     there = answer["files"]
     gone = sorted(deletes(there.keys() - set(names)))
     with _errors(session, folder):

@@ -35,7 +35,7 @@ def upload(session: Session, path: Path, remote: str, goal: str, out: View) -> s
     def attempt() -> Iterator[str]:
         nonlocal tries
         while True:
-            here = session.one(question, answers.Arrived)
+            here = session.answer(question, answers.Arrived)
             start = here["size"] if here["size"] <= size and sha256(path, here["size"]) == here["sha256"] else 0
             if here["there"] or start == size:
                 yield sha256(path, size)

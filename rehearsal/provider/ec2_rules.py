@@ -31,12 +31,8 @@ def _rule_kind(side: str) -> Kind:
     )
 
     def create(aws: Aws, inputs: Values) -> str:
-        made = aws.ec2(
-            f"AuthorizeSecurityGroup{side}",
-            GroupId=inputs["securityGroupId"],
-            IpPermissions=[_permission(inputs)],
-            **at_creation(inputs, described.tag_type),
-        )
+        wanted = {"GroupId": inputs["securityGroupId"], "IpPermissions": [_permission(inputs)]}
+        made = aws.ec2(f"AuthorizeSecurityGroup{side}", **wanted, **at_creation(inputs, described.tag_type))
         return str(made["SecurityGroupRules"][0]["SecurityGroupRuleId"])
 
     def read(aws: Aws, item: Item) -> Values:

@@ -101,7 +101,7 @@ def ask_all(machine: Machine) -> None:
     """Ask what `fab ps`, `fab logs` and `fab status` ask."""
     with Session(machine.host, tell=quiet) as session:
         Runs(session).all()
-        session.one({"verb": Verb.OVERVIEW, "units": []}, answers.Overview)
+        session.answer({"verb": Verb.OVERVIEW, "units": []}, answers.Overview)
         with pytest.raises(BadInput):
             Runs(session).log("no-such-run")
 

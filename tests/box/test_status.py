@@ -120,7 +120,7 @@ def test_an_active_run_is_use_to_the_guard(machine: Machine) -> None:
 def test_a_client_is_told_what_is_installed(machine: Machine) -> None:
     with Session(machine.host, tell=quiet) as session:
         assert list(session.apply(machine.booted_with))
-        answer = session.one({"verb": Verb.STATUS}, answers.Status)
+        answer = session.answer({"verb": Verb.STATUS}, answers.Status)
     assert answer["marks"]["greeting"]["version"] == "1"
     assert answer["gpus"] == []
     assert not answer["running"]

@@ -68,10 +68,10 @@ def _names(folder: Path) -> list[str]:
 def _folder(session: Session, folder: Path, names: list[str], name: str, out: View) -> None:
     """Send a folder, and give it its name once it is whole; of one that was sent before, what has changed."""
     goal = session.mount_point / "datasets" / name
-    began = session.one({"verb": Verb.BEGIN, "goal": str(goal)}, answers.Begun)
+    began = session.answer({"verb": Verb.BEGIN, "goal": str(goal)}, answers.Begun)
     sent = send(session, folder, began["path"], names, out, deletes=lambda extra: extra)
     at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    session.one({"verb": Verb.FINISH, "goal": str(goal), "at": at}, answers.Done)
+    session.answer({"verb": Verb.FINISH, "goal": str(goal), "at": at}, answers.Done)
     out.line(f"{goal} is whole: {sent}")
 
 

@@ -64,7 +64,7 @@ def status(c: Context) -> None:
     def ask(session: Session, out: View) -> None:
         out.now("looking")
         volume = _in_background(session.host)
-        overview = session.one({"verb": Verb.OVERVIEW, "units": units}, Overview)
+        overview = session.answer({"verb": Verb.OVERVIEW, "units": units}, Overview)
         told[str(session.host)] = overview, _waited(volume)
 
     c.each_session(ask)

@@ -53,7 +53,7 @@ def volume_grow(c: Context, size: str, *, yes: bool = False) -> None:
         _enlarge(volumes, int(size), yes=yes)
 
     def grow(session: Session, out: View) -> None:
-        there = session.one({"verb": Verb.GROW, "bytes": int(size) * GIB}, answers.Volume)
+        there = session.answer({"verb": Verb.GROW, "bytes": int(size) * GIB}, answers.Volume)
         free, total = there["free"] / GIB, there["total"] / GIB
         out.line(f"the job volume of {session.host} has {size} GiB: {free:.1f} of {total:.1f} GiB are free")
 

@@ -52,6 +52,6 @@ def _sync(c: Context, volume: JobVolume, out: View) -> None:
     try:
         with Session(volume.host, c.config, tell=out.tell) as session:
             Restore(volume=volume, session=session, out=out).sweep()
-            session.one({"verb": Verb.SYNC}, answers.Done)
+            session.answer({"verb": Verb.SYNC}, answers.Done)
     except Unreachable as error:
         out.tell(f"{error.what}: the snapshot has what is on its disk, not what a running box holds in memory")

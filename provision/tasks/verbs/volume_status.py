@@ -43,7 +43,7 @@ def volume_status(c: Context) -> None:
         there: There | None = None
         try:
             going = Restore(volume=volume, session=session, out=out).sweep()
-            there = There(session.one({"verb": Verb.VOLUME}, answers.Volume), going)
+            there = There(session.answer({"verb": Verb.VOLUME}, answers.Volume), going)
         except Unreachable as error:
             out.tell(error.what)
             for left in leftovers(volume):
