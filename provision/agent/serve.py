@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import sys
 import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision.agent.paths import BUNDLE
+from provision.agent.paths import BUNDLE, PROGRAMS
 from provision.agent.reply import Refused, beat, say
 from provision.agent.verbs import Verb
 from provision.agent.words import Kind
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from provision.agent.wire.requests import Ask, Whole
 
+HOUR = 3600
 SETUP = {Verb.APPLY: "apply", Verb.PLAN: "apply", Verb.FOLLOW: "apply", Verb.STATUS: "facts", Verb.FACTS: "facts"}
 """Verb → the module whose function of that name answers: of setups, which know no account."""
 ACCOUNT = {
@@ -42,6 +46,8 @@ def main(ask: Ask, whole: Optional[Whole] = None) -> None:
     try:
         if whole is None:
             whole = _small(ask) or _asked_for()
+        elif whole.get("agent"):
+            _forget_others()
         _answer(whole)
     except Refused as refusal:
         say({"event": Kind.REFUSED, "problem": str(refusal), "hint": refusal.hint, "missing": refusal.missing})
@@ -74,6 +80,20 @@ def _asked_for() -> Whole:
     say({"event": Kind.SEND, "agent": False})
     whole: Whole = json.loads(zlib.decompress(sys.stdin.buffer.read()))
     return whole
+
+
+def _forget_others() -> None:
+    """Remove the versions of this program that came before it; that of the last setup is still its service's.
+
+    One that is younger than an hour may be another client's, who is at it now.
+    """
+    import shutil  # noqa: PLC0415
+
+    needed = (Path(__file__).resolve().parents[2], (PROGRAMS / "current").resolve())
+    for folder in PROGRAMS.iterdir():
+        with contextlib.suppress(OSError):  # somebody else removes it too
+            if folder.resolve() not in needed and time.time() - folder.lstat().st_mtime > HOUR:
+                shutil.rmtree(folder)
 
 
 def _answer(whole: Whole) -> None:

@@ -119,10 +119,13 @@ def test_no_op_is_answered_by_the_program_that_was_sent_compiled_once(machine: M
     # A power cut may have cut it short.
     run(machine, f"truncate --size=-900 {folder}/__pycache__/*.pyc")
     assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
-    # What somebody made of a file there is nothing that answers.
+    # What somebody made of a file there is nothing that answers; what comes in its place takes old versions away.
+    run(machine, "cd /var/lib/gpurig/agent; mkdir former fresh; touch -d '2 hours ago' former")
     run(machine, f"echo 'raise SystemExit(9)' >{folder}/serve.py")
     assert apply(machine, machine.booted_with)[-1]["event"] == "unchanged"
     assert "SystemExit(9)" not in run(machine, f"cat {folder}/serve.py")
+    there = run(machine, "cd /var/lib/gpurig/agent; ls; rmdir fresh").split()
+    assert (set(there) & {"former", "fresh", "current", program.digest()}) == {"fresh", "current", program.digest()}
 
 
 def test_a_connection_that_breaks_changes_nothing(machine: Machine, kitchen: RecipeFolder) -> None:
