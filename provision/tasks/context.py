@@ -10,8 +10,7 @@ import fabric
 import fabric.main
 
 from provision.model.errors import BadInput, GpurigError
-from provision.screen import fleet, progress
-from provision.tasks.option import Choices
+from provision.screen import progress
 from provision.tasks.output import tell
 from provision.transport import inventory
 from provision.transport.session import Session
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from provision.model.host import Host
     from provision.screen.progress import View
+    from provision.tasks.option import Choices
 
 
 @dataclasses.dataclass
@@ -44,6 +44,8 @@ class Context:
     @property
     def choices(self) -> Choices:
         """What `--source` and `--accept` say. Raises `BadInput`."""
+        from provision.tasks.option import Choices  # noqa: PLC0415 - it looks into the catalogue
+
         return Choices.parse(self.accept, self.source)
 
     @functools.cached_property
@@ -74,6 +76,8 @@ class Context:
         The action prints through its view only.
         """
         if len(self.hosts) > 1:
+            from provision.screen import fleet  # noqa: PLC0415 - for one host nothing of it is needed
+
             failures = fleet.Crew(self.hosts, action).work()
             if any(failures):
                 tell(fleet.summary(self.hosts, failures))

@@ -17,26 +17,26 @@ from invoke.parser import Parser
 from invoke.parser.context import to_flag
 
 if TYPE_CHECKING:
-    from collections.abc import Collection as Names
-    from collections.abc import Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from invoke.collection import Collection
     from invoke.parser import ParserContext
 
+    from provision.tasks.names import Names
     from provision.tasks.verb import Verb
 
 
-def prepare(program: Any, tasks: Collection, names: Names[str]) -> None:
+def prepare(program: Any, tasks: Collection, names: Names) -> None:
     """Rewrite the words that `fab` was given, and raise `Exit` for what it cannot read.
 
     `tasks`: at least those in the words; `names`: of all tasks that there are. Another program than `fab` has no words.
     """
     if hasattr(program, "core"):
         rewrite(program.core, program.argv, tasks.tasks, names)
-        check(program, tasks, sorted(names))
+        check(program, tasks, names)
 
 
-def rewrite(core: Any, typed: list[str], tasks: Mapping[str, Verb], names: Names[str]) -> None:
+def rewrite(core: Any, typed: list[str], tasks: Mapping[str, Verb], names: Container[str]) -> None:
     """Rewrite the words that Fabric has not parsed yet. `typed`: all words, as the shell gave them."""
     core.unparsed = with_options(core.unparsed, tasks, names)
     options = [tasks[word].declared.rest for word in core.unparsed if word in tasks]
@@ -49,7 +49,7 @@ def rewrite(core: Any, typed: list[str], tasks: Mapping[str, Verb], names: Names
         core.remainder = ""
 
 
-def with_options(words: list[str], tasks: Mapping[str, Verb], names: Names[str]) -> list[str]:
+def with_options(words: list[str], tasks: Mapping[str, Verb], names: Container[str]) -> list[str]:
     """Return `words` with the argument that a task may leave out given as its option: logs train-1 → --name=train-1."""
     rewritten: list[str] = []
     option, many = "", False
@@ -67,7 +67,7 @@ def with_options(words: list[str], tasks: Mapping[str, Verb], names: Names[str])
     return rewritten
 
 
-def check(program: Any, tasks: Collection, names: list[str]) -> None:
+def check(program: Any, tasks: Collection, names: Names) -> None:
     """Raise `Exit` for words that Fabric cannot read."""
     core, help_for = program.core, program.args.help.value
     if help_for and help_for not in names:
@@ -85,17 +85,17 @@ def check(program: Any, tasks: Collection, names: list[str]) -> None:
         raise _unknown(parsed.unparsed, parsed[-1], tasks, names)
 
 
-def _check_hosts(given: str | None, words: list[str], names: list[str]) -> None:
+def _check_hosts(given: str | None, words: list[str], names: Names) -> None:
     """Raise `Exit` for a `-H` that names no host: a word that is empty would mean all hosts of the stack."""
     if given is not None and not given.strip(", "):
         hint = "fab -H USER@HOST TASK; without -H, the hosts of hosts.toml or of the Pulumi stack"
         raise _refusal("-H comes with a host, and has none", hint)
-    if given in names and not set(names) & set(words):
+    if given and given in names and not any(word in names for word in words):
         hint = f"fab -H USER@HOST {shlex.join([given, *words])}"
         raise _refusal(f'-H comes with a host, and "{given}" is a task', hint)
 
 
-def _unknown(words: list[str], context: ParserContext | None, tasks: Collection, names: list[str]) -> Exit:
+def _unknown(words: list[str], context: ParserContext | None, tasks: Collection, names: Names) -> Exit:
     """Return the refusal of words the first of which Fabric does not know. `context`: the task that they follow."""
     word, task = words[0], (context.name if context else "") or ""
     hint = "fab --list shows all tasks, fab --help the options that come before one"
@@ -127,8 +127,9 @@ def _incomplete(error: ParseError) -> Exit:
     return _refusal(f"{option} comes with a value, and has none", hint)
 
 
-def _near(word: str, names: list[str]) -> str:
+def _near(word: str, names: Iterable[str]) -> str:
     """Return the names that are like a word, or that set up the recipe in it, as the beginning of a hint."""
+    names = list(names)
     recipe = difflib.get_close_matches(f"setup-{word.partition('-')[2] or word}", names, n=1, cutoff=0.8)
     near = difflib.get_close_matches(word, names, n=3) + recipe
     return f"near it: {', '.join(dict.fromkeys(near))}; " if near else ""

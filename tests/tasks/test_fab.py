@@ -152,8 +152,9 @@ def test_fab_imports_the_tasks_that_are_named_and_no_others(tmp_path: Path) -> N
     done = fab(tmp_path, "ps", "volume-status", "--help", PYTHONVERBOSE="1")
     assert "Show the job volume" in done.stdout
     imported = set(re.findall(r"import 'provision\.tasks\.([\w.]+)'", done.stderr))
-    shared = {"words", "verb", "context", "option", "output", "verbs"}
+    shared = {"words", "names", "verb", "context", "output", "verbs"}
     assert imported == {*shared, "verbs.ps", "verbs.volume_status"}
+    assert "import 'provision.catalogue" not in done.stderr, "no recipe is read for what has none"
 
 
 def test_a_help_and_a_list_have_all_tasks_whatever_else_is_named(tmp_path: Path) -> None:
