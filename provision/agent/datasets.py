@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from provision.agent.accounts import give, hash_on, make_folder
 from provision.agent.mount import need_mounted
-from provision.agent.processes import must
+from provision.agent.processes import run_checked
 from provision.agent.reply import Refused, say
 from provision.agent.words import Kind
 
@@ -73,7 +73,7 @@ def begin(request: requests.Begin, account: Account) -> None:
         # Hard links: what is sent replaces a file and never writes into it.
         made = new.with_name("put.new")
         shutil.rmtree(made, ignore_errors=True)
-        must("cp", "-al", str(goal), str(made))
+        run_checked("cp", "-al", str(goal), str(made))
         made.rename(new)
     make_folder(new, account["user"])
     say({"event": Kind.BEGUN, "path": str(new)})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from provision.agent.files import write
 from provision.agent.paths import log_of
-from provision.agent.steps import TIMEOUT, begun, script, sweep, verified
+from provision.agent.steps import TIMEOUT, begun_marker, script, sweep, verified
 from provision.agent.words import Kept
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def _attempt(step: Step, folder: Path, log: BinaryIO, **env: str) -> Tuple[int, 
     """Write a step's files, run its install, look at what it made; returns its exit code and what went wrong."""
     for file in step["files"]:
         write(Path(file["path"]), file["content"], int(file["mode"], 8))
-    place = begun(step["name"])
+    place = begun_marker(step["name"])
     code = script(folder / f"{step['name']}.install", log, step["timeout"], GPURIG_INSTALL=str(place), **env)
     if code == TIMEOUT:
         sweep(place)
@@ -40,7 +40,7 @@ def install(step: Step, folder: Path, keeper: Optional[Keeper], *, rebooted: boo
     free = shutil.disk_usage("/").free / 2**30
     if free < step["disk_gib"]:
         return 1, f"it needs {step['disk_gib']:.1f} GiB free on /, and there are {free:.1f}", Kept.NOTHING
-    write(begun(step["name"]), "")
+    write(begun_marker(step["name"]), "")
     env = {"GPURIG_REBOOTED": "1" if rebooted else ""}
     with log_of(step["name"]).open("ab", buffering=0) as log:
         if rebooted and verified(step, folder, log):

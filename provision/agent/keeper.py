@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from provision.agent.files import write
-from provision.agent.kept_parts import TAR, beside
-from provision.agent.kept_scan import ROOT, below, changed, downloaded, packages, state, why_not_whole
+from provision.agent.kept_parts import TAR, temporary_path
+from provision.agent.kept_scan import ROOT, below, changed, downloaded, machine_digest, packages, why_not_whole
 from provision.agent.kept_store import NO_ROOM, Store
 from provision.agent.mount import is_mounted
 from provision.agent.paths import HOME, MACHINE_HOME
-from provision.agent.processes import must, output
+from provision.agent.processes import output, run_checked
 from provision.agent.words import Kept
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Build:
         self.env = {"GPURIG_KEPT": str(self.store.folder)} if self.wanted else {}
         self.before = packages()
         self.since = 0
-        exact = hashlib.sha256((step["key"] + state({*keeper.apart, step["name"]})).encode()).hexdigest()
+        exact = hashlib.sha256((step["key"] + machine_digest({*keeper.apart, step["name"]})).encode()).hexdigest()
         keys = {"whole": exact, "built": step["key"], "packages": step["key"]}
         self.names = {kind: f"{step['name']}-{kind}-{keys[kind][:24]}" for kind in KINDS}
 
@@ -150,11 +150,11 @@ class Build:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         alone = [row["path"] for row in index["rows"] if "path" in row]
-        made = [*alone, *map(beside, alone), *index["paths"]]
+        made = [*alone, *map(temporary_path, alone), *index["paths"]]
         there = [path for path in made if os.path.lexists(path)]
         (folder / "names").write_bytes(b"\0".join(map(os.fsencode, there)))
         words = ["--create", "--no-recursion", "--null", f"--files-from={folder / 'names'}"]
-        must(*TAR, f"--file={folder / 'before'}", *words)
+        run_checked(*TAR, f"--file={folder / 'before'}", *words)
         write(folder / "made.json", json.dumps(sorted(set(made) - set(there))))
 
     def undo(self, *kinds: str) -> bool:
@@ -168,7 +168,7 @@ class Build:
                 for path in sorted(made, reverse=True):
                     with contextlib.suppress(OSError):
                         (os.rmdir if stat.S_ISDIR(os.lstat(path).st_mode) else os.unlink)(path)
-                must(*TAR, f"--file={folder / 'before'}", "--extract", "--preserve-permissions")
+                run_checked(*TAR, f"--file={folder / 'before'}", "--extract", "--preserve-permissions")
             shutil.rmtree(folder, ignore_errors=True)
             self.back.discard(kind)
         return found
@@ -179,7 +179,7 @@ class Build:
         """Settle what was put back, keep what was not; returns what there was of the step."""
         if self.back:
             with contextlib.suppress(OSError):
-                must("sync", "--file-system", str(HOME))
+                run_checked("sync", "--file-system", str(HOME))
             for kind in KINDS:
                 shutil.rmtree(self._undone(kind), ignore_errors=True)
         for kind in KINDS if self.usable else ():

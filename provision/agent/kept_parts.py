@@ -37,7 +37,7 @@ def pump(source: IO[bytes], goal: IO[bytes], spend: Callable[[int], None] = lamb
     return size, digest.hexdigest()
 
 
-def stands_alone(path: str) -> bool:
+def is_large_plain_file(path: str) -> bool:
     """Return whether a file is large, and all that is to know of it are its bytes, owner, mode and time."""
     seen = os.lstat(path)
     if not (stat.S_ISREG(seen.st_mode) and seen.st_size >= ALONE and seen.st_nlink == 1):
@@ -47,12 +47,12 @@ def stands_alone(path: str) -> bool:
     return True
 
 
-def beside(path: str) -> str:
+def temporary_path(path: str) -> str:
     """Return where a file is unpacked before it takes its place."""
     return f"{path}.gpurig"
 
 
-def shared_out(paths: list[str]) -> list[list[str]]:
+def split_for_workers(paths: list[str]) -> list[list[str]]:
     """Return sorted paths as lists for archives of their own; what has several names stays together, in the first."""
     linked = {path for path in paths if os.lstat(path).st_nlink > 1 and not Path(path).is_dir()}
     others = [path for path in paths if path not in linked]

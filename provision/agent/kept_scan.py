@@ -28,16 +28,18 @@ PLACES = ("boot", "etc", "opt", "usr", "var/cache", "var/lib")
 """Where installs put things. What lies elsewhere (logs, homes, /tmp, /run) is nobody's installed software."""
 DEBS = "/var/cache/apt/archives"
 # Others write here at any time, or it is made anew from the rest: not part of what an install did.
-ASIDE = re.compile(
+IGNORED = re.compile(
     r"/var/lib/(gpurig|cloud|snapd|dhcp|NetworkManager|private|amazon|ubuntu-advantage|update-notifier|logrotate|chrony"
     r"|command-not-found|plocate|misc|systemd/(?!deb-systemd)|apt/(?!extended_states)|dpkg/(lock|triggers/Lock))"
     r"|/var/cache/(?!debconf|fontconfig)"
     r"|/etc/(mtab|hosts|hostname|machine-id|resolv\.conf|adjtime|ssh/|netplan/|cloud/|ld\.so\.cache|profile\.d/gpurig-)"
 )
 # A machine's own: an install that changed one of these has to run where it is to have happened.
-OWN = re.compile(r"/boot/.|/usr/lib/modules/.|/etc/(passwd|shadow|sub[ug]id|sudoers|fstab|crypttab)")
+MACHINE_SPECIFIC = re.compile(r"/boot/.|/usr/lib/modules/.|/etc/(passwd|shadow|sub[ug]id|sudoers|fstab|crypttab)")
 # What a package's programs keep there is their own too, but for these; that it has a folder there says nothing.
-KNOWN = re.compile(r"/var/lib/(dpkg|apt|pam|ucf|emacsen-common|systemd|python|xml-core|sgml-base|dictionaries-common)/")
+SHARED_STATE = re.compile(
+    r"/var/lib/(dpkg|apt|pam|ucf|emacsen-common|systemd|python|xml-core|sgml-base|dictionaries-common)/"
+)
 UNIT = re.compile(r"/(?:etc|usr/lib)/systemd/system/([^/]+\.(?:service|socket|timer|path))$")
 
 
@@ -60,7 +62,7 @@ def changed(since: int, apart: Iterable[str]) -> list[str]:
         top = Path(f"{ROOT}/{place}")
         for path in below(str(top)) if top.is_dir() else ():
             name = path[len(ROOT) :]
-            if not ASIDE.match(name) and not f"{path}/".startswith(apart) and os.lstat(path).st_ctime_ns >= since:
+            if not IGNORED.match(name) and not f"{path}/".startswith(apart) and os.lstat(path).st_ctime_ns >= since:
                 found.append(path)
     return found
 
@@ -76,7 +78,7 @@ def packages() -> set[str]:
     return set(output("dpkg-query", "-Wf", "${Package} ${Architecture} ${Version} ${Status}\n").splitlines())
 
 
-def state(apart: Iterable[str]) -> str:
+def machine_digest(apart: Iterable[str]) -> str:
     """Return a digest of what else is on this machine: release, packages, accounts, steps done but those `apart`."""
     names = sorted({path.stem for path in MARKS.glob("*.json")} - set(apart))
     rows = [f"{name} {mark['digest'] if mark else None}" for name in names for mark in [mark_of(name)]]
@@ -93,8 +95,8 @@ def why_not_whole(paths: Iterable[str], before: set[str], step: Step) -> str:
     units = []
     for path in paths:
         name = path[len(ROOT) :]
-        stateful = name.startswith("/var/lib/") and not KNOWN.match(name) and not Path(path).is_dir()
-        if OWN.match(name) or stateful:
+        stateful = name.startswith("/var/lib/") and not SHARED_STATE.match(name) and not Path(path).is_dir()
+        if MACHINE_SPECIFIC.match(name) or stateful:
             return f"{name} is this machine's own"
         unit = UNIT.match(name)
         if unit and not any(file["path"] == name for file in step["files"]):

@@ -24,11 +24,11 @@ from provision.agent.kept_parts import (
     TAR,
     UNPACK,
     WORKERS,
-    beside,
+    is_large_plain_file,
     pump,
-    shared_out,
-    stands_alone,
+    split_for_workers,
     takes_direct,
+    temporary_path,
 )
 
 if TYPE_CHECKING:
@@ -69,10 +69,13 @@ class Store:
         try:
             self._open(sum(os.lstat(path).st_size for path in paths))
             part.mkdir(mode=0o700)
-            alone = [path for path in paths if stands_alone(path)]
+            alone = [path for path in paths if is_large_plain_file(path)]
             rest = sorted(set(paths) - set(alone))
             with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-                jobs = [pool.submit(self._archive, part, number, some) for number, some in enumerate(shared_out(rest))]
+                jobs = [
+                    pool.submit(self._archive, part, number, some)
+                    for number, some in enumerate(split_for_workers(rest))
+                ]
                 jobs += [pool.submit(self._pack, part, number, path) for number, path in enumerate(alone)]
                 rows = [job.result() for job in jobs]
             text = json.dumps({"rows": rows, "paths": rest})
@@ -191,12 +194,12 @@ class Store:
             for job in jobs:
                 job.result()
         for row in alone:
-            Path(beside(row["path"])).replace(row["path"])
+            Path(temporary_path(row["path"])).replace(row["path"])
         os.utime(entry)
 
     def _unpack(self, entry: Path, row: Part) -> None:
         """Unpack a file that is a part of its own beside its place, where it goes once all others are right too."""
-        path = beside(row["path"])
+        path = temporary_path(row["path"])
         flag = "direct" if takes_direct(path) else "append"
         if not self._through(entry, row, ["/bin/bash", "-o", "pipefail", "-c", UNPACK, path, flag]):
             raise OSError(f"part {row['part']} ends before its end")

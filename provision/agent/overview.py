@@ -20,7 +20,7 @@ from provision.agent.mount import is_mounted
 from provision.agent.paths import log_of
 from provision.agent.processes import output
 from provision.agent.reply import say
-from provision.agent.runs import folders, looks
+from provision.agent.runs import folders, run_rows
 from provision.agent.setup import pending, running
 from provision.agent.words import Kind, RunState, StepState
 
@@ -52,7 +52,7 @@ def overview(request: requests.Overview, account: Account) -> None:
         {
             "event": Kind.OVERVIEW,
             **state(),
-            "runs": [run for run in looks(folders(account)) if run["state"] == RunState.RUNNING],
+            "runs": [run for run in run_rows(folders(account)) if run["state"] == RunState.RUNNING],
             "services": services,
             "loads": _loads(),
             "disks": _disks(account),
@@ -108,7 +108,7 @@ def journal(request: requests.Journal, account: Account) -> None:
     events = collections.deque((event for event, _ in events_after(0)), EVENTS)
     now = pending()
     alive = now["run"] if now and running() else ""
-    runs = looks(folders(account)[:RUNS])
+    runs = run_rows(folders(account)[:RUNS])
     say(
         {
             "event": Kind.JOURNAL,

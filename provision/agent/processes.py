@@ -22,7 +22,7 @@ def output(*command: str) -> str:
     return ""
 
 
-def must(*command: str) -> None:
+def run_checked(*command: str) -> None:
     """Run a program. Raises `OSError` with its last words when it fails."""
     done = run(*command)
     if done.returncode:

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provision.agent import processes
 from provision.agent.files import lock, write
 from provision.agent.journal import log_after
 from provision.agent.paths import run_unit
-from provision.agent.processes import run as systemctl
 from provision.agent.reply import Refused, say
 from provision.agent.words import Kind, RunState
 
@@ -38,7 +38,7 @@ LOCK = "runs.lock"
 def folders(account: Account) -> List[Path]:
     """Return the folders of all runs, the newest first."""
     found = [path.parent for path in (Path(account["mount_point"]) / "runs").glob("*/run.json")]
-    return sorted(found, key=lambda folder: about(folder)["since"], reverse=True)
+    return sorted(found, key=lambda folder: run_file(folder)["since"], reverse=True)
 
 
 def folder_of(account: Account, name: str) -> Path:
@@ -51,7 +51,7 @@ def folder_of(account: Account, name: str) -> Path:
     raise Refused(f'there is no run "{name}"', f"there are: {names}", missing=True)
 
 
-def about(folder: Path) -> RunFile:
+def run_file(folder: Path) -> RunFile:
     """Return what was asked for when a run was started."""
     asked: RunFile = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return asked
@@ -62,22 +62,22 @@ def _active(names: Iterable[str]) -> Dict[str, bool]:
     names = list(names)
     if not names:
         return {}
-    words: List[str] = systemctl("systemctl", "is-active", *map(run_unit, names)).stdout.split()
+    words: List[str] = processes.run("systemctl", "is-active", *map(run_unit, names)).stdout.split()
     up = ("active", "activating", "deactivating")
     # On its way down systemd may answer nothing: then nobody knows that a run has ended.
     return {name: word in up for name, word in zip(names, words or up[:1] * len(names))}  # noqa: B905 - 3.10's `strict`
 
 
-def looks(places: List[Path]) -> List[RunRow]:
+def run_rows(places: List[Path]) -> List[RunRow]:
     """Return what is to be said of these runs. Under the lock: one that is just being started is not lost."""
     with lock(LOCK):
         up = _active(folder.name for folder in places)
-    return [look(folder, up=up[folder.name]) for folder in places]
+    return [run_row(folder, up=up[folder.name]) for folder in places]
 
 
-def look(folder: Path, *, up: bool) -> RunRow:
+def run_row(folder: Path, *, up: bool) -> RunRow:
     """Return what is to be said of a run; `up`: whether its service was, before `end` is read here."""
-    asked = about(folder)
+    asked = run_file(folder)
     end = folder / "end"
     said = end.read_text(encoding="ascii", errors="replace").strip()
     since, until = asked["since"], time.time()
@@ -128,16 +128,16 @@ def ending(said: str, *, stopped: bool) -> Tuple[RunState, Optional[int], str]:
 def stop(request: requests.Stop, account: Account) -> None:
     """End a run that goes on; answer with it in any case."""
     folder = folder_of(account, request["name"])
-    if looks([folder])[0]["state"] == RunState.RUNNING:
+    if run_rows([folder])[0]["state"] == RunState.RUNNING:
         # First: whoever follows must see why it ends.
-        write(folder / "run.json", json.dumps({**about(folder), "stopped": round(time.time(), 3)}), 0o644)
-        systemctl("systemctl", "stop", run_unit(folder.name))
-    say({"event": Kind.RUN, **looks([folder])[0]})
+        write(folder / "run.json", json.dumps({**run_file(folder), "stopped": round(time.time(), 3)}), 0o644)
+        processes.run("systemctl", "stop", run_unit(folder.name))
+    say({"event": Kind.RUN, **run_rows([folder])[0]})
 
 
 def runs(_request: requests.Question, account: Account) -> None:
     """Answer with all runs."""
-    say({"event": Kind.RUNS, "runs": looks(folders(account))})
+    say({"event": Kind.RUNS, "runs": run_rows(folders(account))})
 
 
 def log(request: requests.Log, account: Account) -> None:
@@ -163,7 +163,7 @@ def states(folder: Path) -> Iterator[RunRow]:
     """Yield the state of a run again and again; the last one is that of its end."""
     up, looked = True, 0
     while True:
-        now = look(folder, up=up) if looked % 10 else looks([folder])[0]
+        now = run_row(folder, up=up) if looked % 10 else run_rows([folder])[0]
         up = now["state"] == RunState.RUNNING
         yield now
         if not up:

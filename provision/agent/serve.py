@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from provision.agent.wire.requests import Ask, Whole
 
 HOUR = 3600
-SETUP = {Verb.APPLY: "apply", Verb.PLAN: "apply", Verb.FOLLOW: "apply", Verb.STATUS: "facts", Verb.FACTS: "facts"}
+SETUP_VERBS = {Verb.APPLY: "apply", Verb.PLAN: "apply", Verb.FOLLOW: "apply", Verb.STATUS: "facts", Verb.FACTS: "facts"}
 """Verb → the module whose function of that name answers: of setups, which know no account."""
-ACCOUNT = {
+ACCOUNT_VERBS = {
     **dict.fromkeys((Verb.OVERVIEW, Verb.JOURNAL), "overview"),
     **dict.fromkeys((Verb.RUNS, Verb.STOP, Verb.LOG), "runs"),
     Verb.START: "start",
@@ -45,7 +45,7 @@ def main(ask: Ask, whole: Optional[Whole] = None) -> None:
     os.umask(0o022)
     try:
         if whole is None:
-            whole = _small(ask) or _asked_for()
+            whole = _from_command_line(ask) or _received()
         elif whole.get("agent"):
             _forget_others()
         _answer(whole)
@@ -55,7 +55,7 @@ def main(ask: Ask, whole: Optional[Whole] = None) -> None:
         raise SystemExit(f"gpurig: {error}") from error
 
 
-def _small(ask: Ask) -> Optional[Whole]:
+def _from_command_line(ask: Ask) -> Optional[Whole]:
     """Return the request on the command line, with the bundle that this box has; None where that is not enough."""
     request = ask.get("request")
     if request is None:
@@ -73,7 +73,7 @@ def _small(ask: Ask) -> Optional[Whole]:
     return {"request": request, "account": {"user": "", "mount_point": "", "volume_id": ""}, "agent": None}
 
 
-def _asked_for() -> Whole:
+def _received() -> Whole:
     """Ask the client for the whole request."""
     import zlib  # noqa: PLC0415
 
@@ -99,7 +99,7 @@ def _forget_others() -> None:
 def _answer(whole: Whole) -> None:
     verb = Verb(whole["request"]["verb"])
     # A setup that is being started is never left in the middle; whoever waits for a run may wait for days.
-    threading.Thread(target=beat, kwargs={"leave": verb in ACCOUNT}, daemon=True).start()
-    module: Any = importlib.import_module(f"provision.agent.{SETUP.get(verb) or ACCOUNT[verb]}")
-    arguments = (whole["request"], whole["account"]) if verb in ACCOUNT else (whole["request"],)
+    threading.Thread(target=beat, kwargs={"leave": verb in ACCOUNT_VERBS}, daemon=True).start()
+    module: Any = importlib.import_module(f"provision.agent.{SETUP_VERBS.get(verb) or ACCOUNT_VERBS[verb]}")
+    arguments = (whole["request"], whole["account"]) if verb in ACCOUNT_VERBS else (whole["request"],)
     getattr(module, verb.value)(*arguments)

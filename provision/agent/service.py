@@ -11,7 +11,7 @@ from pathlib import Path
 
 from provision.agent.files import write
 from provision.agent.paths import HOME, MACHINE_HOME, PENDING, PROGRAMS, SETUP_UNIT
-from provision.agent.processes import must
+from provision.agent.processes import run_checked
 
 CURRENT = PROGRAMS / "current"
 SETUP_MODULE = "provision.agent.setup"
@@ -59,5 +59,5 @@ def start_setup() -> None:
     path = Path("/etc/systemd/system") / SETUP_UNIT
     if not path.exists() or path.read_text(encoding="utf-8") != SETUP:
         write(path, SETUP, 0o644)
-    must("systemctl", "--quiet", "enable", SETUP_UNIT)
-    must("systemctl", "--quiet", "start", "--no-block", SETUP_UNIT)
+    run_checked("systemctl", "--quiet", "enable", SETUP_UNIT)
+    run_checked("systemctl", "--quiet", "start", "--no-block", SETUP_UNIT)

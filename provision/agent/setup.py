@@ -19,9 +19,9 @@ from provision.agent.files import load, lock, locked, remove, write
 from provision.agent.install import install
 from provision.agent.journal import JOURNAL, log_after, record
 from provision.agent.paths import BEGUN, BUNDLE, HOME, LOGS, PENDING, READY, log_of
-from provision.agent.processes import must
+from provision.agent.processes import run_checked
 from provision.agent.service import start_setup, use_this_program
-from provision.agent.steps import begun, mark, open_bundle, state_of, sweep, unpack
+from provision.agent.steps import begun_marker, mark, open_bundle, state_of, sweep, unpack
 from provision.agent.words import Kept, Kind, StepState
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def prepare(text: str, *, fresh: bool = False) -> Pending:
     for path in (PENDING, READY, HOME / "looked.json"):
         remove(path)
     for step in bundle["steps"] if fresh else ():
-        write(begun(step["name"]), "")
+        write(begun_marker(step["name"]), "")
     use_this_program()
     write(BUNDLE, text)
     run = os.urandom(6).hex()
@@ -100,14 +100,14 @@ def main() -> None:
         if not now:
             return
         try:
-            _carry(now)
+            _run_steps(now)
         except OSError as error:
             fail(None, now, str(error))
         except Exception as error:  # noqa: BLE001 - a setup that ends without a word would be waited for
             fail(None, now, f"{type(error).__name__}: {error}")
 
 
-def _carry(now: Pending) -> None:
+def _run_steps(now: Pending) -> None:
     """Bring every step of the pending bundle to done."""
     folder = HOME / "scripts"
     shutil.rmtree(folder, ignore_errors=True)
@@ -124,7 +124,7 @@ def _carry(now: Pending) -> None:
     keeper = _keeper_of(bundle, fresh=now["fresh"])
     for step in bundle["steps"]:
         try:
-            if not advance(step, folder, now, keeper):
+            if not _run_step(step, folder, now, keeper):
                 return
         except OSError as error:
             fail(step, now, str(error))
@@ -150,7 +150,7 @@ def finish(bundle: Bundle) -> ReadyMark:
     return done
 
 
-def advance(step: Step, folder: Path, now: Pending, keeper: Optional[Keeper]) -> bool:
+def _run_step(step: Step, folder: Path, now: Pending, keeper: Optional[Keeper]) -> bool:
     """Bring one step to done; False where the setup stops here: a failure or a reboot."""
     name, began = step["name"], time.monotonic()
 
@@ -189,7 +189,7 @@ def fail(step: Optional[Step], now: Pending, why: str) -> None:
     if shutil.disk_usage(HOME).free < FULL:
         why += f"; the disk that holds {HOME} is full"
     name, log, undo = (step["name"], log_of(step["name"]), step["undo"]) if step else ("", JOURNAL, "")
-    lines = log_after(log, 0, ended=True) if step and begun(name).exists() else ()
+    lines = log_after(log, 0, ended=True) if step and begun_marker(name).exists() else ()
     tail = [line for line, _ in collections.deque(lines, TAIL)]
     # The event goes first, so that nobody sees a setup that is over and has no end.
     record(
@@ -205,7 +205,7 @@ def _reboot(step: Step, now: Pending) -> None:
     record({"event": Kind.REBOOT, "run": now["run"], "step": step["name"]})
     os.sync()
     try:
-        must("systemctl", "--quiet", "reboot")
+        run_checked("systemctl", "--quiet", "reboot")
     except OSError as error:
         fail(step, now, f"it needs a reboot, and that did not work: {error}")
         return

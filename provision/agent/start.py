@@ -17,7 +17,7 @@ from provision.agent.mount import need_mounted
 from provision.agent.paths import run_unit
 from provision.agent.processes import run
 from provision.agent.reply import Refused, say
-from provision.agent.runs import LOCK, looks
+from provision.agent.runs import LOCK, run_rows
 from provision.agent.service import has_systemd
 from provision.agent.steps import mark_of
 from provision.agent.words import Kind
@@ -62,7 +62,7 @@ def start(request: requests.Start, account: Account) -> None:
         except BaseException:
             shutil.rmtree(folder)
             raise
-    say({"event": Kind.RUN, **looks([folder])[0]})
+    say({"event": Kind.RUN, **run_rows([folder])[0]})
 
 
 def free_name(runs: Path, command: str) -> str:

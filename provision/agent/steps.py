@@ -72,7 +72,7 @@ def script(path: Path, log: BinaryIO, seconds: int, **env: str) -> int:
         process.wait()
 
 
-def begun(name: str) -> Path:
+def begun_marker(name: str) -> Path:
     """Return the file that is there from the moment a step's install begins until it is done."""
     return BEGUN / name
 
@@ -115,7 +115,7 @@ def mark_of(name: str) -> Optional[Mark]:
 
 def state_of(step: Step, folder: Path) -> StepState:
     """Return how a step is, by its marks and its verify script."""
-    if begun(step["name"]).exists():
+    if begun_marker(step["name"]).exists():
         return StepState.INTERRUPTED
     done = mark_of(step["name"])
     with (folder / f"{step['name']}.verify.log").open("wb", buffering=0) as log:
@@ -136,4 +136,4 @@ def mark(step: Step, how: StepState) -> None:
         remove(profile)
     done: Mark = {"digest": step["digest"], "version": step["version"], "how": how, "at": round(time.time(), 3)}
     write(MARKS / f"{step['name']}.json", json.dumps(done))
-    remove(begun(step["name"]))
+    remove(begun_marker(step["name"]))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from provision.agent.accounts import hash_on, make_folder
 from provision.agent.mount import need_mounted
 from provision.agent.reply import Refused, say
-from provision.agent.runs import folder_of, folders, looks
+from provision.agent.runs import folder_of, folders, run_rows
 from provision.agent.words import Kind, RunState
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def files(request: requests.Files, account: Account) -> None:
     folder = folder_of(account, request["what"]) if named else None
     while True:
         places = [folder] if folder else folders(account)
-        going = request["watch"] and any(run["state"] == RunState.RUNNING for run in looks(places))
+        going = request["watch"] and any(run["state"] == RunState.RUNNING for run in run_rows(places))
         try:
             found = _of_run(folder) if folder else _matching(request, account)
         except FileNotFoundError:  # a folder went while it was looked through

@@ -26,7 +26,7 @@ PATIENCE = 300
 """Seconds until a volume that EC2 calls attached, or grown, must be so on the box."""
 MOUNTS = Path("/run/gpurig/restore")
 LOCK = "restore.lock"
-OWN = "gpurig: "
+PREFIX = "gpurig: "
 """How a line begins that the service of the job volume has for its reader."""
 SHOWN = 5
 """So many processes are named."""
@@ -96,7 +96,7 @@ def _complaint(since: float) -> List[str]:
     run("journalctl", "--sync")  # what a program wrote just before its end may still be on its way
     words = (f"--unit={VOLUME_UNIT}", f"--identifier={VOLUME_UNIT}", "--output=cat", f"--since=@{since:.6f}")
     lines = run("journalctl", "--quiet", *words).stdout.splitlines()
-    return [line.partition(OWN)[2] for line in lines if line.startswith(OWN)] or lines[-3:]
+    return [line.partition(PREFIX)[2] for line in lines if line.startswith(PREFIX)] or lines[-3:]
 
 
 def working_in(folder: Path) -> Iterator[str]:

@@ -41,7 +41,7 @@ def keyed(step: Step, upon: Iterable[Step], target: Target) -> Step:
     return dataclasses.replace(step, key="" if step.reboot or step.name == BASE else key)
 
 
-def about(steps: Collection[Step], target: Target) -> KeptAbout | None:
+def keeper_settings(steps: Collection[Step], target: Target) -> KeptAbout | None:
     """Return the volume, and the steps of which nothing is kept; None where that is all of them."""
     apart = [step.name for step in steps if not step.key]
     if len(apart) == len(steps):

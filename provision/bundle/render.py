@@ -159,7 +159,7 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
         name="+".join(names),
         steps=tuple(steps.values()),
         lib=slim.library(lib, [text for step in steps.values() for text in (step.install, step.verify)]),
-        kept=kept.about(steps.values(), target),
+        kept=kept.keeper_settings(steps.values(), target),
     )
 
 

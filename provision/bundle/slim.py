@@ -33,14 +33,14 @@ def library(text: str, scripts: Iterable[str]) -> str:
 
 def module(source: str) -> str:
     """Return Python without docstrings, comment lines, wide margins and what is for type checkers only."""
-    said: set[int] = set()
+    dropped: set[int] = set()
     text: set[int] = set()
     depth, fresh = 0, True
     # Tokens, not a syntax tree: deep in a Pulumi program's threads the parser has been seen to miscount its recursion.
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         alone = token.line.lstrip().startswith("#")
         if (token.type == tokenize.STRING and fresh and not depth) or (token.type == tokenize.COMMENT and alone):
-            said.update(range(token.start[0], token.end[0] + 1))
+            dropped.update(range(token.start[0], token.end[0] + 1))
         # Only a string goes over several lines.
         text.update(range(token.start[0] + 1, token.end[0] + 1))
         depth += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
@@ -48,7 +48,7 @@ def module(source: str) -> str:
     lean = [
         line if number in text else _MARGIN.sub(_narrow, line)
         for number, line in enumerate(_TYPES.sub(_blank, source).splitlines(keepends=True), 1)
-        if number not in said and (number in text or line.strip())
+        if number not in dropped and (number in text or line.strip())
     ]
     return "".join(lean)
 

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from provision.agent.serve import ACCOUNT, SETUP
+from provision.agent.serve import ACCOUNT_VERBS, SETUP_VERBS
 from provision.agent.verbs import Verb
 from provision.bundle import program
 from tests.kit.host import Lab, names
@@ -34,10 +34,10 @@ TYPES = "TYPE_CHECKING"
 
 
 def test_every_verb_has_its_answer() -> None:
-    assert SETUP.keys() | ACCOUNT.keys() == set(Verb)
-    for verb, module in {**SETUP, **ACCOUNT}.items():
+    assert SETUP_VERBS.keys() | ACCOUNT_VERBS.keys() == set(Verb)
+    for verb, module in {**SETUP_VERBS, **ACCOUNT_VERBS}.items():
         answer = getattr(importlib.import_module(f"provision.agent.{module}"), verb.value)
-        assert len(inspect.signature(answer).parameters) == (2 if verb in ACCOUNT else 1)
+        assert len(inspect.signature(answer).parameters) == (2 if verb in ACCOUNT_VERBS else 1)
 
 
 @pytest.mark.parametrize("version", [f"3.{minor}" for minor in range(8, 14)])

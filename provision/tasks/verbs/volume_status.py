@@ -24,7 +24,7 @@ ONCE_IT_ANSWERS = "`fab volume-status` deletes it once the box answers, if that 
 WAS_IT_CUT_OFF = f"if it was cut off: this command deletes that volume, {FRESH // 60} minutes after its start"
 
 
-class There(NamedTuple):
+class VolumeOnBox(NamedTuple):
     """What a box says of its job volume."""
 
     volume: answers.Volume
@@ -40,10 +40,10 @@ def volume_status(c: Context) -> None:
     def ask(session: Session, out: View) -> None:
         volume = JobVolume.of(session.host)
         snapshots = volume.snapshots()
-        there: There | None = None
+        there: VolumeOnBox | None = None
         try:
             going = Restore(volume=volume, session=session, out=out).sweep()
-            there = There(session.answer({"verb": Verb.VOLUME}, answers.Volume), going)
+            there = VolumeOnBox(session.answer({"verb": Verb.VOLUME}, answers.Volume), going)
         except Unreachable as error:
             out.tell(error.what)
             for left in leftovers(volume):
@@ -56,7 +56,7 @@ def volume_status(c: Context) -> None:
             print(found[host.name])
 
 
-def _line(volume: JobVolume, snapshots: list[Snapshot], there: There | None) -> str:
+def _line(volume: JobVolume, snapshots: list[Snapshot], there: VolumeOnBox | None) -> str:
     about = {key: getattr(volume, key) for key in ("id", "size_gib", "state", "zone", "attached_to")}
     on_box = {**there.volume, "restoring": there.restoring} if there else {}
     on_box.pop("event", None)
@@ -64,7 +64,7 @@ def _line(volume: JobVolume, snapshots: list[Snapshot], there: There | None) -> 
     return json.dumps({"host": volume.host.name, **about, **on_box, "snapshots": rows})
 
 
-def _screen(volume: JobVolume, snapshots: list[Snapshot], there: There | None) -> str:
+def _screen(volume: JobVolume, snapshots: list[Snapshot], there: VolumeOnBox | None) -> str:
     rows = [
         ("host", str(volume.host)),
         ("volume", f"{volume.id}, {volume.size_gib} GiB, {volume.state}, {volume.zone}"),
