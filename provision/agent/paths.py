@@ -13,6 +13,8 @@ PREFIX = "/opt/gpurig"
 """Where recipes that build from source install."""
 PROGRAMS = HOME / "agent"
 """The program's versions, each in a folder named by its digest, and `current`, a link to that of the last setup."""
+MEMORY = "/dev/shm"  # noqa: S108 - a folder of root's own is made in it
+"""Where a version lies for as long as one answer takes, when the disk has no room for it."""
 BUNDLE, PENDING, READY = HOME / "bundle.json", HOME / "pending.json", HOME / "ready.json"
 MARKS, BEGUN, LOGS = HOME / "marks", HOME / "begun", HOME / "logs"
 VOLUME_SCRIPT = "/usr/local/sbin/gpurig-volume"

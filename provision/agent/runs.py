@@ -86,19 +86,8 @@ def run_row(folder: Path, *, up: bool) -> RunRow:
     elif not up:
         until = (folder / "log").stat().st_mtime
     state, code, why = (RunState.RUNNING, None, "") if up else ending(said, stopped="stopped" in asked)
-    return {
-        "name": asked["name"],
-        "command": asked["command"],
-        "asked": asked.get("asked", ""),
-        "recipe": asked["recipe"],
-        "folder": asked["folder"],
-        "since": since,
-        "state": state,
-        "code": code,
-        "why": why,
-        "seconds": max(0.0, until - since),
-        "path": str(folder),
-    }
+    seconds = max(0.0, until - since)
+    return {**asked, "state": state, "code": code, "why": why, "seconds": seconds, "path": str(folder)}
 
 
 def ending(said: str, *, stopped: bool) -> Tuple[RunState, Optional[int], str]:

@@ -85,13 +85,13 @@ def _received() -> Whole:
 def _forget_others() -> None:
     """Remove the versions of this program that came before it; that of the last setup is still its service's.
 
-    One that is younger than an hour may be another client's, who is at it now.
+    One that was used within the hour may be another client's, who is at it now.
     """
     import shutil  # noqa: PLC0415
 
     needed = (Path(__file__).resolve().parents[2], (PROGRAMS / "current").resolve())
-    for folder in PROGRAMS.iterdir():
-        with contextlib.suppress(OSError):  # somebody else removes it too
+    with contextlib.suppress(OSError):  # there is no such folder on a full disk, or somebody else removes it too
+        for folder in PROGRAMS.iterdir():
             if folder.resolve() not in needed and time.time() - folder.lstat().st_mtime > HOUR:
                 shutil.rmtree(folder)
 

@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 from provision.agent.files import write
-from provision.agent.paths import HOME, MACHINE_HOME, PENDING, PROGRAMS, SETUP_UNIT
+from provision.agent.paths import HOME, MACHINE_HOME, MEMORY, PENDING, PROGRAMS, SETUP_UNIT
 from provision.agent.processes import run_checked
 
 CURRENT = PROGRAMS / "current"
 SETUP_MODULE = "provision.agent.setup"
+# Bytecode of this boot alone: what a power cut left cut short would end every setup before it could say so.
+_PYTHON = "/usr/bin/python3 -X pycache_prefix=/run/gpurig/bytecode"
 SETUP = f"""[Unit]
 Description=gpurig: the provisioning run in progress
 ConditionPathExists={PENDING}
@@ -25,7 +27,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 WorkingDirectory={CURRENT}
-ExecStart=/usr/bin/python3 -m {SETUP_MODULE}
+ExecStart={_PYTHON} -m {SETUP_MODULE}
 
 [Install]
 WantedBy=multi-user.target
@@ -38,11 +40,17 @@ def has_systemd() -> bool:
 
 
 def use_this_program() -> None:
-    """Make the program that runs now the one that carries the next setup, also after a boot."""
+    """Make the program that runs now the one that carries the next setup, also after a boot.
+
+    Raises `OSError` where it is there for this answer only: the disk has no room.
+    """
+    place = Path(__file__).parents[2]
+    if place.parent == Path(MEMORY):
+        raise OSError(f"there is no room for a setup's program in {PROGRAMS}: the disk is full, or cannot be written")
     fresh = CURRENT.with_name(f"{CURRENT.name}.new")
     PROGRAMS.mkdir(parents=True, exist_ok=True)
     fresh.unlink(missing_ok=True)
-    fresh.symlink_to(Path(__file__).parents[2])
+    fresh.symlink_to(place)
     fresh.replace(CURRENT)
 
 

@@ -31,7 +31,7 @@ _START = f"cd {BOOT} && exec python3 -c 'from provision.agent.setup import boot;
 # no such folder. Without `set -e`: a box that keeps an old log is better than one that does not come up.
 _FORGET = """\
 cd "$0" 2>/dev/null || exit 0
-rm -rf journal.jsonl logs pending.json ready.json formatting-*
+rm -rf journal.jsonl logs pending.json ready.json formatting-* agent/boot
 sed -i "s/^volume_id=.*/$1/" %s
 rm -f /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys
 tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id

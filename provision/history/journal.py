@@ -103,14 +103,16 @@ class Journal:
     @classmethod
     def of(cls, session: Session, *, lines: int, logs: int) -> Self:
         """Ask a host. `lines`: of each log, the last so many; `logs`: of so many runs, the newest."""
-        told, tails = None, []
+        told, tails, said = None, [], ""
         for event in session.ask({"verb": Verb.JOURNAL, "lines": lines, "logs": logs}):
             if event["event"] == Kind.JOURNAL:
                 told = event
             elif event["event"] == Kind.TAIL:
                 tails.append(event)
+            elif event["event"] == Kind.LOG:
+                said = f": {event['line']}"
         if told is None:
-            raise GpurigError(f"{session.host} did not tell what was done on it")
+            raise GpurigError(f"{session.host} did not tell what was done on it{said}")
         return cls.from_events(session.host, told, tails)
 
     @classmethod

@@ -53,5 +53,5 @@ class Run:
             recipe=row["recipe"],
             folder=row["folder"],
             path=row["path"],
-            asked=row["asked"],
+            asked=row.get("asked", ""),
         )

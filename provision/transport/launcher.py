@@ -7,7 +7,7 @@ import shlex
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from provision.agent.paths import MACHINE_HOME
+from provision.agent.paths import MACHINE_HOME, MEMORY
 from provision.agent.verbs import Verb
 from provision.agent.words import Kind
 from provision.bundle import program
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LAUNCHER = f"""
 import hashlib, json, os, sys
 from importlib.machinery import SourceFileLoader as Loader
+from importlib.util import cache_from_source
 os.umask(0o022)
 ask, whole, programs = json.loads(sys.argv[1]), None, "{MACHINE_HOME}/agent"
 place = os.path.join(programs, ask["agent"])
@@ -34,7 +35,7 @@ def is_whole(folder):
             if name.endswith(".py"):
                 with open(os.path.join(folder, inner, name), encoding="utf-8") as file:
                     files[inner + name] = file.read()
-    except OSError:
+    except (OSError, ValueError):
         return False
     return hashlib.sha256(json.dumps(files).encode()).hexdigest() == ask["agent"]
 def receive():
@@ -54,22 +55,28 @@ def receive():
         os.makedirs(programs, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=programs) as part:
             new = put(os.path.join(part, "new"))
-            if os.path.isdir(place):
+            if os.path.isdir(place) and not is_whole(place):
                 os.rename(place, os.path.join(part, "old"))
             os.rename(new, place)
     except OSError:
         if not is_whole(place):  # nobody was faster
-            memory = tempfile.mkdtemp(dir="/dev/shm")
+            memory = tempfile.mkdtemp(dir="{MEMORY}" if os.path.isdir("{MEMORY}") else None)
             atexit.register(shutil.rmtree, memory, ignore_errors=True)
             return whole, put(memory)
     return whole, place
-if not is_whole(place):
+if is_whole(place):
+    try:
+        os.utime(place)  # it is in use
+    except OSError:
+        pass
+else:
     whole, place = receive()
 def code(loader, name, plain=Loader.get_code):
     try:
         return plain(loader, name)
-    except (EOFError, ValueError):  # bytecode that a power cut left cut short
-        return loader.source_to_code(loader.get_data(loader.path), loader.path)
+    except Exception:  # bytecode that a power cut left cut short
+        os.unlink(cache_from_source(loader.path))
+        return plain(loader, name)
 Loader.get_code = code
 sys.path.insert(0, place)
 from provision.agent import serve

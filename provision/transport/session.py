@@ -19,7 +19,7 @@ from provision.model.target import Target
 from provision.transport import launcher
 from provision.transport.answers import ENDINGS, ours, place_after
 from provision.transport.connection import SILENCE, Connection, Dropped, dropping
-from provision.transport.sudo import Sudo
+from provision.transport.sudo import PasswordWanted, Sudo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -214,7 +214,8 @@ class Session:
             except Unreachable as error:
                 drops += 1
                 # What was never answered at all has no place to come back to.
-                if drops > DROPS or not (began or isinstance(error, Dropped)):
+                hopeless = isinstance(error, PasswordWanted) or not (began or isinstance(error, Dropped))
+                if hopeless or drops > DROPS:
                     raise
                 self.reconnect(error.why if isinstance(error, Dropped) else error.what)
             else:

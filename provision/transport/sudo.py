@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 PROMPT = "gpurig: sudo asks for a password"
 
 
+class PasswordWanted(Unreachable):
+    """sudo wants a password, or a better one: to ask again would only lock the account."""
+
+
 class Sudo:
     """The way to root for one command; `password`: None where the user gave none."""
 
@@ -32,18 +36,18 @@ class Sudo:
         return f"LC_ALL=C sudo {ask} {command}"
 
     def answer(self) -> bytes:
-        """Return the password, once: sudo asks again only for a better one. Raises `Unreachable` then."""
+        """Return the password, once: sudo asks again only for a better one. Raises `PasswordWanted` then."""
         if self._answered:
             raise self.wants_password()
         self._answered = True
         return f"{self.password}\n".encode()
 
     def check(self, lines: Iterable[str]) -> None:
-        """Raise `Unreachable` where these lines of a command that failed say that sudo wants a password."""
+        """Raise `PasswordWanted` where these lines of a command that failed say that sudo wants a password."""
         if any("sudo: a password is required" in line for line in lines):
             raise self.wants_password()
 
-    def wants_password(self) -> Unreachable:
+    def wants_password(self) -> PasswordWanted:
         """Return the error of a host whose sudo wants a password, or a better one."""
         message = f"{self.host.user} on {self.host} needs a password for sudo, and the right one"
-        return Unreachable(message, hint="fab --prompt-for-sudo-password …")
+        return PasswordWanted(message, hint="fab --prompt-for-sudo-password …")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.agent.wire.events import Event
-    from provision.agent.wire.requests import Request, Start
+    from provision.agent.wire.requests import Log, Request, Start
     from provision.transport.session import Session
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
@@ -110,39 +110,43 @@ class Runs:
         A connection that drops and a box that reboots are bridged. Raises `BadInput` for a run that is not there and
         `RunInterrupted` for one that ended without a code of its own.
         """
+        run = self._read(name, show, lines, follow=True)
+        if run is None:
+            raise GpurigError(f"{self.session.host} did not say how {name} ended")
+        if run.state == RunState.LOST:
+            hint = f"its log is there: fab logs {name}"
+            raise RunInterrupted(f"{name} on {self.session.host} was lost: {run.why}", hint=hint)
+        return run
+
+    def log(self, name: str, *, lines: int = 0) -> list[str]:
+        """Return the last so many lines of what there is of a run's log; 0: all. Raises `BadInput` as `follow` does."""
+        found: list[str] = []
+        self._read(name, found.append, lines, follow=False)
+        return found
+
+    def _read(self, name: str, show: Callable[[str], object], lines: int, *, follow: bool) -> Run | None:
+        """Show a log; returns the run where it has ended."""
         check_name(name)
         position = -1
 
         def attempt() -> Iterator[Event]:
             nonlocal position
-            for event in self._log(name, position, lines, follow=True):
+            request: Log = {"verb": Verb.LOG, "name": name, "position": position, "lines": lines, "follow": follow}
+            for event in self.session.ask(request):
                 yield event
                 if event["event"] == Kind.LOG:
                     position = event.get("position", position)
                 elif event["event"] == Kind.ENDED:
                     return
-            raise Dropped(self.session.host, "the answer ended early")
+            if follow:
+                raise Dropped(self.session.host, "the answer ended early")
 
         for event in self.session.bridged(attempt):
             if event["event"] == Kind.LOG:
                 show(event["line"])
             elif event["event"] == Kind.ENDED:
-                run = Run.from_row(event)
-                if run.state == RunState.LOST:
-                    hint = f"its log is there: fab logs {name}"
-                    raise RunInterrupted(f"{name} on {self.session.host} was lost: {run.why}", hint=hint)
-                return run
-        raise GpurigError(f"{self.session.host} did not say how {name} ended")
-
-    def log(self, name: str, *, lines: int = 0) -> list[str]:
-        """Return the last so many lines of what there is of a run's log; 0: all. Raises `BadInput` as `follow` does."""
-        check_name(name)
-        return [event["line"] for event in self._log(name, -1, lines, follow=False) if event["event"] == Kind.LOG]
-
-    def _log(self, name: str, position: int, lines: int, *, follow: bool) -> Iterator[Event]:
-        return self.session.ask(
-            {"verb": Verb.LOG, "name": name, "position": position, "lines": lines, "follow": follow}
-        )
+                return Run.from_row(event)
+        return None
 
     def _run(self, request: Request) -> Run:
         return Run.from_row(self.session.answer(request, answers.Run))

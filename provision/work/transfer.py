@@ -57,11 +57,12 @@ def fetch(session: Session, what: str, into: Path, *, watch: bool = False) -> It
     unreadable: dict[str, str] = {}
     changed: set[str] = set()
 
-    def attempt() -> Iterator[Fetched]:
+    def attempt() -> Iterator[Fetched | None]:
         for event in session.ask({"verb": Verb.FILES, "what": what, "watch": watch, "parts": _parts(into)}):
             # Of a file whose last version, by its checksum, has come there may be told again.
             if event["event"] != Kind.FILE or there.get(event["goal"]) == event["sha256"]:
                 continue
+            yield None  # the host goes on answering, however often one large file is cut off
             try:
                 file = _take(session, event, into)
             except _Unreadable as error:
@@ -76,7 +77,7 @@ def fetch(session: Session, what: str, into: Path, *, watch: bool = False) -> It
 
     for _ in range(TRIES):
         changed.clear()
-        yield from session.bridged(attempt)
+        yield from filter(None, session.bridged(attempt))
         if not changed:
             break
     else:

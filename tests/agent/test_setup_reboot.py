@@ -147,7 +147,8 @@ def test_a_run_is_a_service_that_every_boot_starts(machine: Lab, tmp_path: Path)
     assert names(machine.ask("apply", machine.bundle("tool")))[-1] == "ready"
     assert asked(machine) == ["--quiet enable gpurig.service", "--quiet start --no-block gpurig.service"]
     unit = (tmp_path / "etc" / "gpurig.service").read_text()
-    assert f"WorkingDirectory={machine.home}/agent/current\nExecStart=/usr/bin/python3 -m {SETUP_MODULE}\n" in unit
+    assert f"WorkingDirectory={machine.home}/agent/current\nExecStart=/usr/bin/python3 -X " in unit
+    assert f" -m {SETUP_MODULE}\n" in unit
     assert f"ConditionPathExists={machine.home}/pending.json\n" in unit
     assert "WantedBy=multi-user.target\n" in unit
 

@@ -10,6 +10,7 @@ import pytest
 from provision.model.errors import Unreachable
 from provision.model.host import Host
 from provision.transport.session import Session
+from provision.work.runs import Runs
 from tests.kit.box import Machine, quiet, run
 
 PASSWORD = "correct horse"
@@ -43,6 +44,9 @@ def test_without_or_with_a_wrong_password_the_way_out_is_named(asked: Host) -> N
         ):
             session.facts()
         assert "--prompt-for-sudo-password" in str(refused.value)
+        # Asked again and again it would lock the account.
+        with Session(asked, config, tell=quiet) as session, pytest.raises(Unreachable, match="password for sudo"):
+            Runs(session).follow("any", quiet)
 
 
 def test_a_password_that_nobody_asked_for_does_no_harm(machine: Machine) -> None:

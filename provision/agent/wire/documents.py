@@ -86,26 +86,6 @@ class ReadyMark(TypedDict):
     at: float
 
 
-class RunRow(TypedDict):
-    """A run."""
-
-    name: str
-    command: str
-    asked: str
-    """What the user typed, where the command is how gpurig does that: "fab dataset-get https://…"."""
-    recipe: str
-    folder: str
-    """Where it works."""
-    since: float
-    state: RunState
-    code: Optional[int]
-    """Its exit code, 128 + n for signal n; None while it runs and where it is lost without one."""
-    why: str
-    seconds: float
-    path: str
-    """Its own folder: run.json, script, log, results/."""
-
-
 class _RunFile(TypedDict):
     name: str
     command: str
@@ -119,8 +99,21 @@ class RunFile(_RunFile, total=False):
     """A run's run.json."""
 
     asked: str
+    """What the user typed, where the command is how gpurig does that: "fab dataset-get https://…"."""
     stopped: float
     """When `fab stop` ended it."""
+
+
+class RunRow(RunFile):
+    """A run, as it is now."""
+
+    state: RunState
+    code: Optional[int]
+    """Its exit code, 128 + n for signal n; None while it runs and where it is lost without one."""
+    why: str
+    seconds: float
+    path: str
+    """Its own folder: run.json, script, log, results/."""
 
 
 class _Part(TypedDict):
