@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.agent.files import load, lock, locked, remove, write
 from provision.agent.install import install
@@ -153,21 +153,16 @@ def finish(bundle: Bundle) -> ReadyMark:
 def _run_step(step: Step, folder: Path, now: Pending, keeper: Optional[Keeper]) -> bool:
     """Bring one step to done; False where the setup stops here: a failure or a reboot."""
     name, began = step["name"], time.monotonic()
-
-    def tell(state: StepState, **more: Any) -> None:
-        event: StepEvent = {"event": Kind.STEP, "run": now["run"], "step": name, "state": state, **more}  # type: ignore[typeddict-item] # StepEvent's own
-        record(event)
-
-    tell(StepState.CHECKING)
+    record(_event(step, now, StepState.CHECKING))
     state = state_of(step, folder)
     if state in (StepState.PRESENT, StepState.FOUND):
         if state == StepState.FOUND:
             mark(step, state)
-        tell(state, seconds=round(time.monotonic() - began, 1))
+        record({**_event(step, now, state), "seconds": round(time.monotonic() - began, 1)})
         return True
     # Before the event: whoever follows reads the log from there on, and must not see an earlier setup's.
     write(log_of(name), "")
-    tell(StepState.INSTALLING, was=state, notes=step["notes"])
+    record({**_event(step, now, StepState.INSTALLING), "was": state, "notes": step["notes"]})
     code, why, kept = install(step, folder, keeper, rebooted=name in now["rebooted"])
     if code == REBOOT and step["reboot"]:
         if name not in now["rebooted"]:
@@ -178,9 +173,16 @@ def _run_step(step: Step, folder: Path, now: Pending, keeper: Optional[Keeper]) 
         fail(step, now, why)
         return False
     mark(step, StepState.INSTALLED)
-    more = {} if kept == Kept.NOTHING else {"kept": kept}
-    tell(StepState.INSTALLED, seconds=round(time.monotonic() - began, 1), **more)
+    done = _event(step, now, StepState.INSTALLED)
+    done["seconds"] = round(time.monotonic() - began, 1)
+    if kept != Kept.NOTHING:
+        done["kept"] = kept
+    record(done)
     return True
+
+
+def _event(step: Step, now: Pending, state: StepState) -> StepEvent:
+    return {"event": Kind.STEP, "run": now["run"], "step": step["name"], "state": state}
 
 
 def fail(step: Optional[Step], now: Pending, why: str) -> None:
