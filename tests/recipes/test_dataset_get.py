@@ -71,7 +71,7 @@ def test_a_web_page_instead_of_the_file_is_refused(lab: Lab, how: dict[str, obje
 
 def test_every_address_that_is_wrong_is_told_at_once(lab: Lab) -> None:
     said = lab.get(lab.url("a.zip"), lab.url("b.zip"), code=2)
-    assert said.count("404") == 2
+    assert said.count("404 Not Found") == 2
 
 
 def test_what_does_not_match_is_fetched_again_by_the_same_command(lab: Lab) -> None:
