@@ -80,7 +80,7 @@ class JobVolume:
     tags: Mapping[str, str]
     host: Host
     ec2: Any = dataclasses.field(repr=False, compare=False)
-    """A boto3 client of the host's account and region."""
+    """A botocore client of the host's account and region."""
 
     @classmethod
     def of(cls, host: Host) -> Self:
@@ -176,14 +176,14 @@ def pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def client(host: Host) -> Any:
-    """Return a boto3 client of EC2 in the host's account and region."""
+    """Return a botocore client of EC2 in the host's account and region."""
     with aws_errors(f"cannot reach the AWS account of {host}"):
         return ec2.client(host.profile, host.region)
 
 
 @contextlib.contextmanager
 def aws_errors(wrong: str) -> Iterator[None]:
-    """Turn what boto3 raises into a `GpurigError` that begins with `wrong`."""
+    """Turn what botocore raises into a `GpurigError` that begins with `wrong`."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, WaiterError  # noqa: PLC0415
 
     try:

@@ -21,9 +21,11 @@ def client(profile: str, region: str) -> Any:
 
 @functools.cache
 def _made(profile: str, region: str) -> Any:
-    import boto3  # noqa: PLC0415 - 300 ms that most commands need not pay
+    # Not boto3, which is this and a tenth more to import; and here, as most commands need not pay for it.
+    import botocore.session  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
 
     # Slows all threads down together where the account's calls per second run out: fifty hosts poll at once.
     config = Config(retries={"mode": "adaptive", "max_attempts": 5})
-    return boto3.Session(profile_name=profile or None).client("ec2", region_name=region or None, config=config)
+    session = botocore.session.Session(profile=profile or None)
+    return session.create_client("ec2", region_name=region or None, config=config)

@@ -14,6 +14,7 @@ from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.wire.events import kind_of
 from provision.agent.words import Kind
+from provision.bundle import program
 from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted, Unreachable
 from provision.model.target import Target
 from provision.transport import launcher
@@ -70,6 +71,7 @@ class Session:
         pool = ThreadPoolExecutor(1)
         self._opening = pool.submit(self._open)
         pool.shutdown(wait=False)
+        program.digest()  # what the first request names: it is known by then
 
     def _open(self) -> Connection:
         connection = Connection(self.host, self.config, tell=self.tell)
