@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from provision.transport import ec2
+from provision.aws import clients
 from rehearsal.cloud.handle import direct
 
 
@@ -20,8 +20,8 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def no_client_of_another_test() -> None:
-    """Have EC2's client made anew: it keeps the credentials and the endpoint of the environment that it was made in."""
-    ec2._made.cache_clear()
+    """Have clients of AWS made anew: they keep the credentials and endpoint of the environment that made them."""
+    clients._made.cache_clear()
 
 
 @pytest.hookimpl(trylast=True)

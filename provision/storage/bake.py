@@ -6,9 +6,9 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from provision.aws.clients import aws_errors, client_of
 from provision.model.errors import BadInput, GpurigError
 from provision.model.tags import DIGEST, IMAGE, NAME, PROJECT, RECIPE, ROOT_GIB, STACK
-from provision.storage.volumes import aws_errors, client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +68,7 @@ class Bakery:
             hint = "a machine of your own needs none: `fab setup` installs on it what another one has"
             raise BadInput([f"{host} is no EC2 instance of a stack: there is no image to make of it"], hint=hint)
         self.host = host
-        self.ec2 = client(host)
+        self.ec2 = client_of(host)
         with aws_errors(f"cannot ask EC2 about {host.instance_id} of {host}"):
             found = self.ec2.describe_instances(InstanceIds=[host.instance_id])
             self.instance = found["Reservations"][0]["Instances"][0]

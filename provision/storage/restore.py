@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.words import Kind
+from provision.aws.clients import aws_errors, tag_pairs
 from provision.model.errors import BadInput, GpurigError
 from provision.model.tags import NAME, TEMPORARY, VOLUME
-from provision.storage.volumes import COMPLETED, aws_errors, pairs
+from provision.storage.volumes import COMPLETED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +118,7 @@ class Restore:
                 SnapshotId=snapshot.id,
                 AvailabilityZone=self.volume.zone,
                 VolumeType="gp3",
-                TagSpecifications=[{"ResourceType": "volume", "Tags": pairs(tags)}],
+                TagSpecifications=[{"ResourceType": "volume", "Tags": tag_pairs(tags)}],
             )["VolumeId"]
         try:
             self.out.now(f"attaching {source}, made of {snapshot.id}")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from provision.aws.clients import aws_errors, client_of, tag_pairs, tags_of
 from provision.model.errors import BadInput, GpurigError
 from provision.model.tags import FROM, HOST, NAME, PROJECT, STACK, VOLUME
-from provision.transport import ec2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from provision.model.host import Host
 
@@ -60,7 +59,7 @@ class Snapshot:
             size_gib=row["VolumeSize"],
             description=row.get("Description", ""),
             volume=row["VolumeId"],
-            source=named(row).get(FROM, ""),
+            source=tags_of(row).get(FROM, ""),
         )
 
 
@@ -92,7 +91,7 @@ class JobVolume:
         if not volume_id:
             hint = "only a box that `pulumi up` made has one; elsewhere the mount point is a plain directory"
             raise BadInput([f"{host} has no EBS volume"], hint=hint)
-        account = client(host)
+        account = client_of(host)
         with aws_errors(f"cannot ask EC2 about {volume_id} of {host}"):
             row = account.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]
         return cls(
@@ -102,7 +101,7 @@ class JobVolume:
             zone=row["AvailabilityZone"],
             attached_to=next((attachment["InstanceId"] for attachment in row["Attachments"]), ""),
             source=row.get("SnapshotId") or "",
-            tags=named(row),
+            tags=tags_of(row),
             host=host,
             ec2=account,
         )
@@ -133,7 +132,7 @@ class JobVolume:
             row = self.ec2.create_snapshot(
                 VolumeId=self.id,
                 Description=f"{self.host.name}: fab volume-snapshot",
-                TagSpecifications=[{"ResourceType": "snapshot", "Tags": pairs(tags)}],
+                TagSpecifications=[{"ResourceType": "snapshot", "Tags": tag_pairs(tags)}],
             )
         taken = Snapshot.from_aws(row)
         while taken.state == "pending":
@@ -163,34 +162,3 @@ class JobVolume:
             with aws_errors(f"cannot delete {snapshot.id}"):
                 self.ec2.delete_snapshot(SnapshotId=snapshot.id)
         return old, [snapshot for snapshot in completed[keep:] if snapshot.id in only]
-
-
-def named(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the tags of what EC2 describes."""
-    return {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}
-
-
-def pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return tags as EC2 takes them."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def client(host: Host) -> Any:
-    """Return a botocore client of EC2 in the host's account and region."""
-    with aws_errors(f"cannot reach the AWS account of {host}"):
-        return ec2.client(host.profile, host.region)
-
-
-@contextlib.contextmanager
-def aws_errors(wrong: str) -> Iterator[None]:
-    """Turn what botocore raises into a `GpurigError` that begins with `wrong`."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, WaiterError  # noqa: PLC0415
-
-    try:
-        yield
-    except NoCredentialsError as error:
-        raise GpurigError(
-            f"{wrong}: there are no AWS credentials", hint="aws configure, or export AWS_PROFILE"
-        ) from error
-    except (BotoCoreError, ClientError, WaiterError) as error:
-        raise GpurigError(f"{wrong}: {error}") from error

@@ -8,8 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from provision.aws import clients
 from provision.model.errors import UntrustedHost
-from provision.transport import ec2
 from provision.transport.inventory import project_folder
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _console(host: Host) -> str:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - paid once per instance
 
     try:
-        client = ec2.client(host.profile, host.region)
+        client = clients.client("ec2", host.profile, host.region)
         # `Latest` is there on Nitro instances only, which every GPU type of the table is.
         answer = client.get_console_output(InstanceId=host.instance_id, Latest=True)
     except (BotoCoreError, ClientError) as error:

@@ -1,0 +1,1 @@
+"""The user's AWS account, asked by the laptop: clients, errors, tags."""

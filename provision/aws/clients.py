@@ -1,0 +1,70 @@
+"""AWS's clients: one per service, account and region, as making one takes a third of a second of work."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from typing import TYPE_CHECKING, Any
+
+from provision.model.errors import GpurigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provision.model.host import Host
+
+# Clients may be shared by threads, the sessions that make them may not.
+_LOCK = threading.Lock()
+
+
+def client(service: str, profile: str, region: str) -> Any:
+    """Return the client of a service, for an AWS profile ("": the environment's credentials) and region.
+
+    Raises botocore's `BotoCoreError` where there is no such profile.
+    """
+    with _LOCK:
+        return _made(service, profile, region)
+
+
+@functools.cache
+def _made(service: str, profile: str, region: str) -> Any:
+    # Not boto3, which is this and a tenth more to import; and here, as most commands need not pay for it.
+    import botocore.session  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    # Slows all threads down together where the account's calls per second run out: fifty hosts poll at once.
+    config = Config(retries={"mode": "adaptive", "max_attempts": 5})
+    session = botocore.session.Session(profile=profile or None)
+    return session.create_client(service, region_name=region or None, config=config)
+
+
+def client_of(host: Host, service: str = "ec2") -> Any:
+    """Return the client of a service in the host's account and region. Raises `GpurigError` where there is none."""
+    with aws_errors(f"cannot reach the AWS account of {host}"):
+        return client(service, host.profile, host.region)
+
+
+@contextlib.contextmanager
+def aws_errors(wrong: str) -> Iterator[None]:
+    """Turn what botocore raises into a `GpurigError` that begins with `wrong`."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, WaiterError  # noqa: PLC0415
+
+    try:
+        yield
+    except NoCredentialsError as error:
+        raise GpurigError(
+            f"{wrong}: there are no AWS credentials", hint="aws configure, or export AWS_PROFILE"
+        ) from error
+    except (BotoCoreError, ClientError, WaiterError) as error:
+        raise GpurigError(f"{wrong}: {error}") from error
+
+
+def tags_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags of what EC2 describes."""
+    return {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}
+
+
+def tag_pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as EC2 takes them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
