@@ -60,6 +60,11 @@ def aws_errors(wrong: str) -> Iterator[None]:
         raise GpurigError(f"{wrong}: {error}") from error
 
 
+def error_code(error: BaseException) -> str:
+    """Return the code that AWS gave a `GpurigError` of `aws_errors` ("DryRunOperation"); "" where it gave none."""
+    return str(getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", ""))
+
+
 def tags_of(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags of what EC2 describes."""
     return {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}
