@@ -76,6 +76,11 @@ def now_of(answer: Mapping[str, Any]) -> float:
         ) from error
 
 
+def error_code(error: BaseException) -> str:
+    """Return the code that AWS gave a `GpurigError` of `aws_errors` ("DryRunOperation"); "" where it gave none."""
+    return str(getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", ""))
+
+
 def tags_of(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags of what EC2 describes."""
     return {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}

@@ -172,6 +172,7 @@ class Machines:
                 instance.stop()
             code = "Client.InstanceInitiatedShutdown"
             instance.state_reason = StateReason(f"{code}: Instance initiated shutdown", code)
+            instance._reason = "User initiated"  # noqa: SLF001 - EC2 names no time where it was not asked for the stop
 
     def console(self, _: Callable[[], Any], response: Any) -> Any:
         """Return the end of what a box printed; nothing once it is gone."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import EmptyResult
 from moto.core.types import Base64EncodedString
+from moto.core.utils import utcnow
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
@@ -80,6 +81,24 @@ def start_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
+@intercept(Instance, "start")
+def start(instance: Any, proceed: Callable[[], Any]) -> Any:
+    """Make the launch time anew, as a start from a stop does; moto keeps the first."""
+    if instance.state in ("stopped", "pending"):
+        instance.launch_time = utcnow()
+    return proceed()
+
+
+@intercept(Instance, "stop")
+def stop(instance: Any, proceed: Callable[[], Any]) -> Any:
+    """Stop once, so that the time of it stays, and name that as EC2 does."""
+    if instance.state == "stopped":
+        return instance.instance_state
+    previous = proceed()
+    instance._reason = instance._reason.replace(" UTC)", " GMT)")  # noqa: SLF001 - it has no other name
+    return previous
+
+
 @intercept(EC2Response, "reboot_instances")
 def reboot_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Reboot what runs; moto's reboot starts anything, terminated or not."""
@@ -112,6 +131,7 @@ def terminate(instance: Any, proceed: Callable[[], Any]) -> Any:
     if instance.state == "terminated":
         return instance.instance_state
     previous = proceed()
+    instance._reason = instance._reason.replace(" UTC)", " GMT)")  # noqa: SLF001 - it has no other name
     for index in [index for index, nic in instance.nics.items() if nic.delete_on_termination and index > 0]:
         del instance.nics[index]
     if request := _spot_request(instance):
