@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from moto.ec2 import ec2_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from rehearsal.cloud import repairs, wiring
+from rehearsal.cloud import clock, repairs, wiring
 from rehearsal.cloud.calls import CallLog
 from rehearsal.cloud.machines import Machines
 from rehearsal.cloud.server import Front
@@ -41,4 +41,5 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
                         machines.powered_off(instance)
 
     hypervisor.watch(powered_off)
-    return Front(aws, CallLog(state / "calls.jsonl"), caller=caller)
+    time = clock.start(lambda: wiring.serving(machines))
+    return Front(aws, CallLog(state / "calls.jsonl"), time, caller=caller)
