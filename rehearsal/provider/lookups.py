@@ -101,12 +101,24 @@ def _snapshot(aws: Aws, args: Values) -> Values:
     return {**found, "id": snapshot["SnapshotId"]}
 
 
+def _instance(aws: Aws, args: Values) -> Values:
+    found = aws.described("DescribeInstances", "Reservations", InstanceIds=[args["instanceId"]])["Instances"][0]
+    return {"id": found["InstanceId"], "launchTime": found["LaunchTime"].strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def _caller(aws: Aws, _: Values) -> Values:
+    found = aws.sts("GetCallerIdentity")
+    return {"id": found["Account"], "accountId": found["Account"], **answer(found, "arn", "userId")}
+
+
 LOOKUPS: Mapping[str, tuple[Callable[[Aws, Values], Values], tuple[str, ...]]] = {
     "aws:ssm/getParameter:getParameter": (_parameter, ("name",)),
     "aws:index/getAvailabilityZones:getAvailabilityZones": (_zones, ("state",)),
     "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": (_offerings, ("filters", "locationType")),
     "aws:ec2/getInstanceType:getInstanceType": (_instance_type, ("instanceType",)),
     "aws:ec2/getAmi:getAmi": (_image, ("filters", "mostRecent", "owners")),
+    "aws:ec2/getInstance:getInstance": (_instance, ("instanceId",)),
+    "aws:index/getCallerIdentity:getCallerIdentity": (_caller, ()),
     "aws:ec2/getInstances:getInstances": (_instances, ("filters", "instanceStateNames")),
     "aws:ebs/getEbsVolumes:getEbsVolumes": (_volumes, ("filters",)),
     "aws:ebs/getVolume:getVolume": (_volume, ("filters",)),
