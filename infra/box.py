@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.access import Access, AccessArgs
+from infra.ceiling import Ceiling, CeilingArgs, limit_of
+from infra.cloud import stack_tags
 from infra.host import Host, HostArgs
+from infra.idle_alarm import IdleAlarm, IdleAlarmArgs, window
 from infra.price import Price
 from infra.refusal import refusals
 from infra.storage import JobVolume, JobVolumeArgs
@@ -18,6 +21,7 @@ from provision.bundle import cloud_init
 from provision.bundle.render import render
 
 if TYPE_CHECKING:
+    from infra.cloud import Cloud
     from infra.network import Network
     from infra.placement import Placement
     from infra.settings import Settings
@@ -31,6 +35,7 @@ class BoxArgs:
     placement: Placement
     network: Network
     """Where to put it; it needs a subnet in the zone of the placement."""
+    cloud: Cloud
 
 
 class Box(pulumi.ComponentResource):
@@ -41,9 +46,12 @@ class Box(pulumi.ComponentResource):
         self.settings = args.settings
         plan = args.placement.volume_plans[name]
         self.price = Price.of(args.settings, plan.size_gib)
+        self.limit = limit_of(args.settings, self.price)
+        """How long it may run."""
         self.access = self._access(name, args)
         self.job_volume = self._job_volume(name, args)
         self.host = self._host(name, args)
+        self._guard(name, args)
         pulumi.log.info(f"{name}: {args.settings.machine.name}, {self.price}", self)
         if plan.new_content and args.settings.looks_for_volumes:
             pulumi.log.info(f"{name}: its job volume is {plan.new_content}", self)
@@ -89,8 +97,36 @@ class Box(pulumi.ComponentResource):
         )
         return Host(name, wanted, pulumi.ResourceOptions(parent=self))
 
+    def _guard(self, name: str, args: BoxArgs) -> None:
+        """Have AWS itself stop the box: at its end, and where it has done nothing for long."""
+        settings, parent = args.settings, pulumi.ResourceOptions(parent=self)
+        if self.limit.seconds() is not None:
+            snapshot = settings.job_volume_on_destroy == "snapshot" and not args.placement.volume_plans[name].named
+            wanted = CeilingArgs(
+                cloud=args.cloud,
+                instance=self.host.instance,
+                instance_type=settings.machine.name,
+                limit=self.limit,
+                spot=settings.spot,
+                volume_id=self.job_volume.id,
+                snapshot_tags={**stack_tags(), **job_volume_tags(name)} if snapshot else None,
+            )
+            Ceiling(f"{name}-ceiling", wanted, parent)
+            verb = "terminates" if settings.spot else "stops"
+            pulumi.log.info(f"{name}: AWS {verb} it {self.limit}", self)
+        if minutes := window(settings.idle_stop_minutes):
+            alarm = IdleAlarmArgs(
+                partition=args.cloud.partition,
+                region=args.cloud.region,
+                instance_id=self.host.instance.id,
+                vcpus=settings.machine.vcpus,
+                minutes=minutes,
+                spot=settings.spot,
+            )
+            IdleAlarm(f"{name}-idle", alarm, parent)
+
     def _user_data(self, volume_id: str) -> str:
         settings = self.settings
-        target = settings.target(volume_id)
+        target = settings.target(volume_id, lifetime_hours=self.limit.box_hours)
         bundle = render((settings.boot_recipe,), target, settings.catalogue)
         return base64.b64encode(cloud_init.user_data(bundle)).decode("ascii")

@@ -57,6 +57,7 @@ def _host(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
         "pricePerHour": settings.machine.usd_per_hour,
         "spot": settings.spot,
         "generation": settings.generation,
+        "limit": box.limit.to_document(),
         "mountPoint": settings.mount_point,
         "gpu": _gpu(box),
     }
@@ -67,7 +68,12 @@ def _host(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
         zone=instance.availability_zone,
         volumeId=box.job_volume.id,
     )
-    return known.apply(lambda values: {**fixed, **values, "target": settings.target(values["volumeId"]).to_document()})
+
+    def described(values: dict[str, Any]) -> dict[str, Any]:
+        target = settings.target(values["volumeId"], lifetime_hours=box.limit.box_hours)
+        return {**fixed, **values, "target": target.to_document()}
+
+    return known.apply(described)
 
 
 def _gpu(box: Box) -> dict[str, Any] | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 import grpc
 from pulumi.runtime import mocks
 
 REGION = "us-east-1"
+ACCOUNT = "123456789012"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
 
@@ -80,6 +82,8 @@ class Aws(mocks.Mocks):
     """What there is beside the volumes that the program declares."""
     instances: tuple[str, ...] = ()
     """Of every host."""
+    launched: float | None = dataclasses.field(default_factory=time.time)
+    """When each instance was started, seconds of UTC; None: EC2 knows no instance."""
     volume_zone: str = ""
     """Where the job volume has been all along; "": where the program wants it."""
     asked: list[mocks.MockCallArgs] = dataclasses.field(default_factory=list)
@@ -88,6 +92,14 @@ class Aws(mocks.Mocks):
         """Answer a look-up."""
         self.asked.append(args)
         return getattr(self, f"_{args.token.rpartition(':')[2]}")(args.args)  # type: ignore[no-any-return]
+
+    def _getCallerIdentity(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"accountId": ACCOUNT, "arn": f"arn:aws:iam::{ACCOUNT}:user/me"}
+
+    def _getInstance(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if self.launched is None:
+            raise NotAnswered(f"api error InvalidInstanceID.NotFound: there is no {args['instanceId']}")
+        return {"launchTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.launched))}
 
     def _getAvailabilityZones(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - the look-up's own name
         return {"names": [*ZONES, "us-east-1-atl-1a"]}

@@ -36,7 +36,7 @@ def test_the_outputs_are_what_the_inventory_reads() -> None:
         "gpurig:unpinned": "caffe",
         "gpurig:mountPoint": "/data",
         "gpurig:idleStopMinutes": "45",
-        "gpurig:maxLifetimeHours": "12",
+        "gpurig:maxHours": "12",
     })  # fmt: skip
     (host,) = inventory.from_outputs(box.outputs["gpurig"])
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
