@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from moto.ec2 import ec2_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from rehearsal.cloud import clock, price_list, repairs, wiring
+from rehearsal.cloud import clock, inside, price_list, repairs, wiring
 from rehearsal.cloud.calls import CallLog
 from rehearsal.cloud.machines import Machines
 from rehearsal.cloud.server import Front
@@ -44,4 +44,8 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
 
     hypervisor.watch(powered_off)
     time = clock.start(lambda: wiring.serving(machines))
-    return Front(aws, CallLog(state / "calls.jsonl"), time, caller=caller)
+    for source in repairs.sources():
+        time.ask(source)
+    front = Front(aws, CallLog(state / "calls.jsonl"), time, caller=caller)
+    inside.serve(front)
+    return front

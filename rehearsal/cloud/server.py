@@ -40,7 +40,8 @@ class Front:
 
     def __init__(self, application: WSGIApplication, log: calls.CallLog, time: clock.Clock, *, caller: str) -> None:
         self._application = application
-        self._log = log
+        self.log = log
+        """Every call and its outcome."""
         self._clock = time
         self._caller = caller
         self._faults = Faults()
@@ -73,7 +74,7 @@ class Front:
             note = "replayed" if replayed else note
         lost = bool(fault and fault.lose)
         seconds = time.monotonic() - started
-        self._log.add(call, status=answer.status, seconds=seconds, note="lost" if lost else note)
+        self.log.add(call, status=answer.status, seconds=seconds, note="lost" if lost else note)
         if lost:
             # Werkzeug takes this for a client that went away, and writes nothing.
             raise ConnectionAbortedError
@@ -114,13 +115,13 @@ class Front:
             case "GET", "address":
                 answer = Answer(200, (("Content-Type", "text/plain"),), f"{self._caller}\n".encode())
             case "GET", "calls":
-                answer = _json(200, {"calls": self._log.all()})
+                answer = _json(200, {"calls": self.log.all()})
             case "POST", "faults":
                 answer = self._arm(body)
             case "POST", "clock":
                 answer = self._advance(body)
             case "POST", "reset":
-                for kept in (self._faults, self._answers, self._log):
+                for kept in (self._faults, self._answers, self.log):
                     kept.clear()
                 answer = _json(200, {})
             case _:
