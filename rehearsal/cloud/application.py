@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from moto.ec2 import ec2_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from rehearsal.cloud import clock, inside, price_list, repairs, wiring
+from rehearsal.cloud import clock, inside, price_list, quotas, repairs, wiring
 from rehearsal.cloud.calls import CallLog
 from rehearsal.cloud.machines import Machines
 from rehearsal.cloud.server import Front
@@ -24,6 +24,7 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
     """Return the application; `caller` is this machine's address as the boxes see it."""
     repairs.apply()
     wiring.connect()
+    quotas.reset()
     machines = Machines(hypervisor)
     moto = DomainDispatcherApplication(create_backend_app)
 

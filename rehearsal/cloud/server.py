@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from rehearsal.cloud import calls, clock
+from rehearsal.cloud import calls, clock, quotas
 from rehearsal.cloud.faults import Fault, Faults
 from rehearsal.cloud.replay import Answer, Answers
 from rehearsal.errors import RehearsalError
@@ -120,14 +120,23 @@ class Front:
                 answer = self._arm(body)
             case "POST", "clock":
                 answer = self._advance(body)
+            case "POST", "quotas":
+                answer = self._set_quotas(body)
             case "POST", "reset":
                 for kept in (self._faults, self._answers, self.log):
                     kept.clear()
                 answer = _json(200, {})
             case _:
-                known = "GET address, calls; POST clock, faults, reset"
+                known = "GET address, calls; POST clock, faults, quotas, reset"
                 answer = _json(404, {"error": f"there is no {method} {CONTROL}{name}; there are {known}"})
         return answer
+
+    def _set_quotas(self, body: bytes) -> Answer:
+        try:
+            quotas.set_values(json.loads(body))
+        except (RehearsalError, TypeError, ValueError) as error:
+            return _json(400, {"error": f"not quotas: {error}"})
+        return _json(200, {})
 
     def _arm(self, body: bytes) -> Answer:
         try:

@@ -20,6 +20,7 @@ MODULES = (
     "instances",
     "launch",
     "network",
+    "quotas",
     "scheduler",
     "spot_prices",
 )
