@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from moto.ec2 import ec2_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from rehearsal.cloud import repairs, wiring
+from rehearsal.cloud import clock, repairs, wiring
 from rehearsal.cloud.calls import CallLog
 from rehearsal.cloud.interruptions import Interruptions
 from rehearsal.cloud.machines import Machines
@@ -40,12 +40,13 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
             if instance is not None:
                 machines.powered_off(instance)
 
-    interruptions = Interruptions(_instance, lambda: wiring.serving(machines))
+    interruptions = Interruptions(_instance)
     metadata = Metadata(interruptions)
     hypervisor.watch(powered_off)
     hypervisor.serve_metadata(lambda instance_id, question: metadata.answer(_instance(instance_id), question))
+    time = clock.start(lambda: wiring.serving(machines))
     controls = {"interrupt": interruptions.interrupt}
-    return Front(aws, CallLog(state / "calls.jsonl"), caller=caller, controls=controls)
+    return Front(aws, CallLog(state / "calls.jsonl"), time, caller=caller, controls=controls)
 
 
 def _instance(instance_id: str) -> Any:

@@ -6,18 +6,16 @@ The codes and states are those of the EC2 User Guide, "Spot request status codes
 from __future__ import annotations
 
 import dataclasses
-import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models.instances import StateReason
 
+from rehearsal.cloud import clock
 from rehearsal.cloud.hooks import spot_request
 from rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
 NOTICE_SECONDS = 120
 CAUSES = {
@@ -29,7 +27,7 @@ REASON = "Server.SpotInstanceTermination"
 
 @dataclasses.dataclass(frozen=True)
 class Notice:
-    """What EC2 has told an instance; moments in seconds of UTC."""
+    """What EC2 has told an instance; moments in seconds of UTC, by the cloud's clock."""
 
     recommended: float | None = None
     """When it was told that its risk has risen."""
@@ -38,10 +36,10 @@ class Notice:
 
 
 class Interruptions:
-    """The notices of one cloud; `find` returns an instance by its id, `served` has moto mean this cloud in a thread."""
+    """The notices of one cloud; `find` returns an instance by its id."""
 
-    def __init__(self, find: Callable[[str], Any], served: Callable[[], AbstractContextManager[None]]) -> None:
-        self._find, self._served = find, served
+    def __init__(self, find: Callable[[str], Any]) -> None:
+        self._find = find
         self._notices: dict[str, Notice] = {}
 
     def notice_of(self, instance_id: str) -> Notice:
@@ -60,7 +58,7 @@ class Interruptions:
 
         `rebalance`: only recommend to leave it, which takes nothing. Raises `RehearsalError` for what cannot be taken.
         """
-        instance, now = self._find(instance_id), time.time()
+        instance, now = self._find(instance_id), clock.now()
         request = spot_request(instance) if instance is not None else None
         if request is None or instance.state != "running":
             raise RehearsalError(f"{instance_id} is no running spot instance: EC2 takes no other")
@@ -75,19 +73,17 @@ class Interruptions:
         self._notices[instance_id] = dataclasses.replace(told, ends=now + seconds)
         request._status_code = "marked-for-termination"  # noqa: SLF001 - it has no other name
         request.status_message = "Your Spot Instance is marked for termination."
-        timer = threading.Timer(seconds, self._take, (instance, cause))
-        timer.daemon = True
-        timer.start()
+        clock.current().at(now + seconds, lambda: _take(instance, cause))
         return {"time": now + seconds}
 
-    def _take(self, instance: Any, cause: str) -> None:
-        """Shut an instance down and end it in EC2's name; one that has ended by itself meanwhile stays as it is."""
-        with self._served():
-            if instance.state != "running":
-                return
-            instance.terminate()
-            if (request := spot_request(instance)) is not None:
-                request._status_code = f"instance-terminated-{cause}"  # noqa: SLF001 - as above
-                request.status_message = CAUSES[cause]
-            instance._reason = REASON  # noqa: SLF001 - as above
-            instance.state_reason = StateReason(f"{REASON}: Spot instance termination", REASON)
+
+def _take(instance: Any, cause: str) -> None:
+    """Shut an instance down and end it in EC2's name; one that has ended by itself meanwhile stays as it is."""
+    if instance.state != "running":
+        return
+    instance.terminate()
+    if (request := spot_request(instance)) is not None:
+        request._status_code = f"instance-terminated-{cause}"  # noqa: SLF001 - as above
+        request.status_message = CAUSES[cause]
+    instance._reason = REASON  # noqa: SLF001 - as above
+    instance.state_reason = StateReason(f"{REASON}: Spot instance termination", REASON)

@@ -14,6 +14,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.cloud import clock
 from rehearsal.cloud.hooks import spot_request
 from rehearsal.hypervisor import Reply
 
@@ -137,7 +138,8 @@ def _children(tree: dict[str, str | bytes], folder: str) -> list[tuple[str, str]
 
 
 def _moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    """Return a moment of the cloud's as EC2 writes it, by the clock of the box: that one is this machine's."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds + time.time() - clock.now()))
 
 
 def _refused(status: int) -> Reply:

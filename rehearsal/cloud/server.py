@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from rehearsal.cloud import calls
+from rehearsal.cloud import calls, clock
 from rehearsal.cloud.faults import Fault, Faults
 from rehearsal.cloud.replay import Answer, Answers
 from rehearsal.errors import RehearsalError
@@ -43,6 +43,7 @@ class Front:
         self,
         application: WSGIApplication,
         log: calls.CallLog,
+        time: clock.Clock,
         *,
         caller: str,
         controls: Mapping[str, Callable[..., dict[str, Any]]] = NO_CONTROLS,
@@ -50,6 +51,7 @@ class Front:
         self._application = application
         self._controls = controls
         self._log = log
+        self._clock = time
         self._caller = caller
         self._faults = Faults()
         self._answers = Answers()
@@ -125,6 +127,8 @@ class Front:
                 answer = _json(200, {"calls": self._log.all()})
             case "POST", "faults":
                 answer = self._arm(body)
+            case "POST", "clock":
+                answer = self._advance(body)
             case "POST", "reset":
                 for kept in (self._faults, self._answers, self._log):
                     kept.clear()
@@ -132,7 +136,7 @@ class Front:
             case "POST", control if control in self._controls:
                 answer = _steer(self._controls[control], body)
             case _:
-                known = f"GET address, calls; POST {', '.join(['faults', 'reset', *self._controls])}"
+                known = f"GET address, calls; POST {', '.join(['clock', 'faults', 'reset', *self._controls])}"
                 answer = _json(404, {"error": f"there is no {method} {CONTROL}{name}; there are {known}"})
         return answer
 
@@ -142,6 +146,12 @@ class Front:
         except TypeError as error:
             return _json(400, {"error": f"not a fault: {error}"})
         return _json(200, {})
+
+    def _advance(self, body: bytes) -> Answer:
+        try:
+            return _json(200, {"now": self._clock.advance(float(json.loads(body)["advance"]))})
+        except (RehearsalError, KeyError, TypeError, ValueError) as error:
+            return _json(400, {"error": f'not a step of the clock, {{"advance": seconds}}: {error}'})
 
 
 def _steer(control: Callable[..., dict[str, Any]], body: bytes) -> Answer:
@@ -171,6 +181,10 @@ class _Handler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Leave it to the call log."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the header Date by the cloud's clock."""
+        return super().date_time_string(clock.now() if timestamp is None else timestamp)
 
     def connection_dropped(self, *_: Any) -> None:
         """Close the connection, which would otherwise wait for the client's next request."""

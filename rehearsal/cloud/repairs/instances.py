@@ -10,6 +10,7 @@ from moto.core.types import Base64EncodedString
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
+from rehearsal.cloud import clock
 from rehearsal.cloud.hooks import intercept, parameter, refusal, spot_request
 
 if TYPE_CHECKING:
@@ -107,9 +108,32 @@ def terminate(instance: Any, proceed: Callable[[], Any]) -> Any:
     if instance.state == "terminated":
         return instance.instance_state
     previous = proceed()
+    _tell(instance)
     for index in [index for index, nic in instance.nics.items() if nic.delete_on_termination and index > 0]:
         del instance.nics[index]
     if request := spot_request(instance):
         request.state = "closed"
         request._status_code = "instance-terminated-by-user"  # noqa: SLF001 - it has no other name
     return previous
+
+
+@intercept(Instance, "stop")
+def stop(instance: Any, proceed: Callable[[], Any]) -> Any:
+    """Say since when it is stopped, in EC2's own way; stopping it once more changes nothing of that."""
+    if instance.state == "stopped":
+        return instance.instance_state
+    previous = proceed()
+    _tell(instance)
+    return previous
+
+
+@intercept(Instance, "start")
+def start(instance: Any, proceed: Callable[[], Any]) -> Any:
+    """Count from here: EC2's launch time is that of the last start."""
+    if instance.state == "stopped":
+        instance.launch_time = clock.utcnow()
+    return proceed()
+
+
+def _tell(instance: Any) -> None:
+    instance._reason = f"User initiated ({clock.utcnow():%Y-%m-%d %H:%M:%S} GMT)"  # noqa: SLF001 - it has no other name
