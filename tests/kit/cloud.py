@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rehearsal.cloud.handle import Cloud
 from rehearsal.hypervisor import InstanceSpec, NoMachines, Question, Reply, Rule
 from tests.kit.servers import serving
@@ -87,6 +89,14 @@ def serve(state: Path) -> Iterator[Wired]:
     with serving(server) as endpoint:
         yield Wired(Cloud(state=state, endpoint=endpoint, pid=os.getpid()), hypervisor)
         urllib.request.urlopen(f"{endpoint}/moto-api/reset", data=b"", timeout=10).close()  # noqa: S310 - http, on this machine
+
+
+def as_user(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this process's own AWS clients reach a cloud."""
+    for name, value in cloud.env.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def tagged(kind: str, *, stack: str = "dev", host: str = "box", **more: str) -> list[dict[str, Any]]:
