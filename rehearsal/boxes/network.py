@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rehearsal.boxes.ledger import Ledger
     from rehearsal.hypervisor import Rule
 
+METADATA_ADDRESS = "169.254.169.254"
+"""Where an instance asks what it is (EC2 User Guide, "Access instance metadata for an EC2 instance")."""
+
 
 class Network:
     """One cloud's network; `tag` is at most 8 letters and digits."""
@@ -77,6 +80,8 @@ class Network:
         _ip(
             self._tag,
             "link set lo up",
+            # Every box's way leads through here: nobody outside the boxes reaches this address.
+            f"addr add {METADATA_ADDRESS}/32 dev lo",
             f"addr add {self._router_address}/32 dev uplink",
             "link set uplink up",
             f"route add {self.caller} dev uplink",
