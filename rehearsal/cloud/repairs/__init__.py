@@ -12,10 +12,24 @@ if TYPE_CHECKING:
     from rehearsal.cloud.clock import Due
 
 
+MODULES = (
+    "catalogue",
+    "images",
+    "budgets",
+    "volumes",
+    "instances",
+    "launch",
+    "network",
+    "quotas",
+    "scheduler",
+    "spot_prices",
+)
+
+
 @functools.cache
 def apply() -> None:
     """Repair moto in this process, once: importing a module of this package puts its hooks in place."""
-    for name in ("catalogue", "images", "budgets", "volumes", "instances", "launch", "network", "scheduler"):
+    for name in MODULES:
         importlib.import_module(f"{__name__}.{name}")
 
 
