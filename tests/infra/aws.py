@@ -151,7 +151,10 @@ class Aws(mocks.Mocks):
             "aws:ec2/instance:Instance": {"publicIp": "198.51.100.9", "availabilityZone": self.volume_zone or ZONES[0]},
             "aws:ebs/volume:Volume": {"availabilityZone": self.volume_zone or args.inputs.get("availabilityZone")},
             "aws:ec2/keyPair:KeyPair": {"keyName": f"{args.name}-1a2b3c4"},
-            "aws:iam/role:Role": {"name": f"{args.name}-1a2b3c4"},
+            "aws:iam/role:Role": {
+                "name": f"{args.name}-1a2b3c4",
+                "arn": f"arn:aws:iam::{ACCOUNT}:role/{args.name}-1a2b3c4",
+            },
             "aws:iam/instanceProfile:InstanceProfile": {"name": f"{args.name}-1a2b3c4"},
         }
         prefix = {"aws:ebs/volume:Volume": "vol", "aws:ec2/instance:Instance": "i"}.get(args.typ, "id")

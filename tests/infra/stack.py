@@ -34,7 +34,7 @@ class Stack:
         }
         self.env = {**os.environ, **cloud.env, **environment}
         self.ec2 = cloud.client("ec2")
-        self._cloud = cloud
+        self.cloud = cloud
 
     def pulumi(self, *arguments: str) -> str:
         """Run a verb and return what it said."""
@@ -89,7 +89,7 @@ class Stack:
 
     def calls(self) -> list[str]:
         """Return the names of all calls of the EC2 and IAM APIs so far."""
-        return [call["action"] for call in self._cloud.calls()]
+        return [call["action"] for call in self.cloud.calls()]
 
     def job_volumes(self) -> list[dict[str, Any]]:
         """Return the job volumes."""

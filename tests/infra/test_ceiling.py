@@ -51,6 +51,7 @@ def test_aws_stops_the_box_ten_minutes_after_its_own_timer() -> None:
     stop = schedules(box)["stopInstances"]
     assert seconds_to(stop) == pytest.approx(12 * HOUR + 600, abs=60)
     assert json.loads(stop.inputs["target"]["input"]) == {"InstanceIds": ["i-box-g1"]}
+    assert stop.inputs["target"]["roleArn"] == "arn:aws:iam::123456789012:role/box-ceiling-role-1a2b3c4"
     assert stop.inputs["actionAfterCompletion"] == "NONE"
     assert stop.inputs["flexibleTimeWindow"] == {"mode": "OFF"}
     assert list(stop.options.ignoreChanges) == ["scheduleExpression"]
