@@ -67,9 +67,10 @@ class Host(pulumi.ComponentResource):
             f"{name}-g{args.generation}",
             ami=args.ami,
             instance_type=args.instance_type,
+            # No word on a public address, which comes from the subnet: the provider reads it from the network interface
+            # of the box, where a stopped one has none, and what differs from the argument would replace the box.
             subnet_id=args.subnet_id,
             vpc_security_group_ids=[args.group_id],
-            associate_public_ip_address=True,
             key_name=args.key_name,
             iam_instance_profile=args.profile,
             user_data_base64=args.user_data,
@@ -105,6 +106,7 @@ def _spot(args: HostArgs) -> aws.ec2.InstanceInstanceMarketOptionsArgs:
         spot_options=aws.ec2.InstanceInstanceMarketOptionsSpotOptionsArgs(
             spot_instance_type="one-time",
             instance_interruption_behavior="terminate",
-            max_price=None if args.spot_max_price is None else f"{args.spot_max_price:g}",
+            # As EC2 tells it: the provider compares texts, and another text than "1.000000" would replace the box.
+            max_price=None if args.spot_max_price is None else f"{args.spot_max_price:.6f}",
         ),
     )

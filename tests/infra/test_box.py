@@ -95,7 +95,7 @@ def test_spot_is_one_time_and_ends_when_it_shuts_down() -> None:
     assert options == {
         "spotInstanceType": "one-time",
         "instanceInterruptionBehavior": "terminate",
-        "maxPrice": "0.25",
+        "maxPrice": "0.250000",
     }
 
 
