@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
+from infra.birth import KEPT
 from provision.model import tags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _DEVICE = "/dev/sdf"
 """The name that EC2 asks for. The box itself finds the volume by its serial: NVMe disks come up in any order."""
@@ -31,6 +32,8 @@ class HostArgs:
     """base64."""
     volume_id: pulumi.Input[str]
     root_gib: int
+    birth: Mapping[str, str]
+    """Tags that say what the box is made with (`infra.birth`)."""
     generation: int = 1
     """Another number makes another box, from the newest image."""
     spot: bool = False
@@ -87,12 +90,12 @@ class Host(pulumi.ComponentResource):
             ),
             instance_initiated_shutdown_behavior="terminate" if args.spot else "stop",
             instance_market_options=_spot(args) if args.spot else None,
-            tags={tags.NAME: name, tags.HOST: name, tags.GENERATION: str(args.generation)},
+            tags={tags.NAME: name, tags.HOST: name, tags.GENERATION: str(args.generation), **args.birth},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.needs,
                 # A newer image or another rendering never replaces a box that is in use; `generation` does.
-                ignore_changes=["ami", "userDataBase64"],
+                ignore_changes=["ami", "userDataBase64", *KEPT],
                 # A quota for one GPU box has no room for two.
                 delete_before_replace=True,
             ),

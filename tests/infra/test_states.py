@@ -109,7 +109,12 @@ def test_a_spot_box_that_was_taken_is_made_again_and_one_that_runs_is_left_alone
     assert box["PublicIpAddress"]
 
 
-def test_nothing_is_left_of_it(stack: Stack) -> None:
+def test_destroy_after_a_termination_by_hand_takes_a_refresh_first(stack: Stack) -> None:
+    stack.pulumi("config", "rm", "gpurig:spotMaxPrice")
+    stack.up(spot="false")
+    stack.ec2.terminate_instances(InstanceIds=[stack.box()["InstanceId"]])
+    assert "IncorrectInstanceState" in stack.refused("destroy", "--yes", "--skip-preview")
+    stack.pulumi("refresh", "--yes", "--skip-preview")
     stack.pulumi("destroy", "--yes", "--skip-preview")
     assert stack.boxes() == []
     assert stack.job_volumes() == []

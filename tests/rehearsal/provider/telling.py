@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import operator
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.aws import Aws
@@ -28,7 +26,9 @@ class Telling(Aws):
         answer = self.call("ec2", operation, **params)
         for path, value in self.told.get(operation, {}).items():
             *way, last = [int(step) if step.isdigit() else step for step in path.split(".")]
-            place = functools.reduce(operator.getitem, way, answer)
+            place: Any = answer
+            for step in way:
+                place = place[step]
             if value is None:
                 place.pop(last, None)
             else:
