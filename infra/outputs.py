@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra.price import Price
+from provision.model.birth import as_born
 from provision.model.host import OUTPUT, VERSION
 from provision.model.platforms import NO_GPU, gpus
+from provision.model.tags import USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,12 +28,17 @@ def export_document(cloud: Cloud, boxes: Sequence[Box]) -> None:
 def export_summary(boxes: Sequence[Box]) -> None:
     """Export what a user looks for after `pulumi up`: of several boxes, each by its name."""
     addresses = {box.settings.host_name: box.host.instance.public_ip for box in boxes}
-    user = boxes[0].settings.system.user
-    ssh_commands = {name: pulumi.Output.concat("ssh ", user, "@", address) for name, address in addresses.items()}
+    ssh_commands = {box.settings.host_name: _ssh(box) for box in boxes}
     pulumi.export("address", _single_or_by_name(addresses))
     pulumi.export("ssh", _single_or_by_name(ssh_commands))
     pulumi.export("price", str(Price.total([box.price for box in boxes])))
     pulumi.export("nextStep", f"fab setup-{boxes[0].settings.recipe}")
+
+
+def _ssh(box: Box) -> pulumi.Output[str]:
+    tags = box.host.instance.tags
+    user = tags.apply(lambda found: (found or {}).get(USER, box.settings.system.user))
+    return pulumi.Output.concat("ssh ", user, "@", box.host.instance.public_ip)
 
 
 def _single_or_by_name(
@@ -43,7 +50,7 @@ def _single_or_by_name(
 
 
 def _host(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
-    """Return one host of the document, as soon as AWS has given all its ids."""
+    """Return one host of the document, as soon as AWS has given all its ids, and as its box is: not as it would be."""
     instance, settings = box.host.instance, box.settings
     fixed = {
         "name": settings.host_name,
@@ -60,14 +67,15 @@ def _host(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
         "mountPoint": settings.mount_point,
         "gpu": _gpu(box),
     }
-    known = pulumi.Output.all(
+    made = pulumi.Output.all(
         address=instance.public_ip,
         instanceId=instance.id,
         instanceType=instance.instance_type,
         zone=instance.availability_zone,
         volumeId=box.job_volume.id,
     )
-    return known.apply(lambda values: {**fixed, **values, "target": settings.target(values["volumeId"]).to_document()})
+    wanted = made.apply(lambda values: {**fixed, **values, "target": settings.target(values["volumeId"]).to_document()})
+    return pulumi.Output.all(wanted, instance.tags).apply(lambda known: as_born(known[0], known[1] or {}))
 
 
 def _gpu(box: Box) -> dict[str, Any] | None:
