@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from provision.aws import clients
 from provision.model.errors import UntrustedHost
-from provision.transport.inventory import project_folder
+from provision.model.project import project_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
