@@ -40,6 +40,7 @@ class Kind(Word):
     OVERVIEW = "overview"
     JOURNAL = "journal"
     TAIL = "tail"
+    GUARD = "guard"
     RUN = "run"
     RUNS = "runs"
     ENDED = "ended"
