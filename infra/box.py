@@ -10,6 +10,7 @@ import pulumi
 
 from infra.access import Access, AccessArgs
 from infra.birth import birth_tags, waiting
+from infra.described import host_document
 from infra.host import Host, HostArgs
 from infra.price import Price
 from infra.refusal import refusals
@@ -17,6 +18,7 @@ from infra.storage import JobVolume, JobVolumeArgs
 from infra.volumes import job_volume_tags
 from provision.bundle import cloud_init
 from provision.bundle.render import render
+from provision.model.host import BOX, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +42,10 @@ class Box(pulumi.ComponentResource):
     """A GPU box of one recipe. Several of them can share a network."""
 
     def __init__(self, name: str, args: BoxArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("gpurig:infra:Box", name, None, opts)
+        # Noted with the component, before anything is made: of a box that was refused, and of all others then, the
+        # state still says what they are. The stack's outputs do not.
+        document = {"version": VERSION, **host_document(args.placement.cloud, args.settings)}
+        super().__init__(BOX, name, {"document": document}, opts)
         self.settings = args.settings
         plan = args.placement.volume_plans[name]
         self.price = Price.of(args.settings, plan.size_gib)
