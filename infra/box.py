@@ -40,7 +40,9 @@ class Box(pulumi.ComponentResource):
         super().__init__("gpurig:infra:Box", name, None, opts)
         self.settings = args.settings
         plan = args.placement.volume_plans[name]
-        self.price = Price.of(args.settings, plan.size_gib)
+        self.price = Price.of(args.settings, plan.size_gib, args.placement.prices)
+        self.on_demand = args.placement.prices.instance
+        """What an hour of the instance costs on demand; None: nobody says."""
         self.access = self._access(name, args)
         self.job_volume = self._job_volume(name, args)
         self.host = self._host(name, args)

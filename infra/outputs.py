@@ -54,7 +54,7 @@ def _host(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
         "image": settings.system.name,
         "recipe": settings.recipe,
         "ports": settings.ports,
-        "pricePerHour": settings.machine.usd_per_hour,
+        "pricePerHour": box.on_demand.usd if box.on_demand else None,
         "spot": settings.spot,
         "generation": settings.generation,
         "mountPoint": settings.mount_point,
