@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.access import Access, AccessArgs
+from infra.described import host_document
 from infra.host import Host, HostArgs
 from infra.price import Price
 from infra.refusal import refusals
@@ -16,6 +17,7 @@ from infra.storage import JobVolume, JobVolumeArgs
 from infra.volumes import job_volume_tags
 from provision.bundle import cloud_init
 from provision.bundle.render import render
+from provision.model.host import BOX, VERSION
 
 if TYPE_CHECKING:
     from infra.network import Network
@@ -37,12 +39,15 @@ class Box(pulumi.ComponentResource):
     """A GPU box of one recipe. Several of them can share a network."""
 
     def __init__(self, name: str, args: BoxArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("gpurig:infra:Box", name, None, opts)
+        # Noted with the component, before anything is made: of a box that was refused, and of all others then, the
+        # state still says what they are. The stack's outputs do not.
+        self.on_demand = args.placement.prices.instance
+        """What an hour of the instance costs on demand; None: nobody says."""
+        document = {"version": VERSION, **host_document(args.placement.cloud, args.settings, self.on_demand)}
+        super().__init__(BOX, name, {"document": document}, opts)
         self.settings = args.settings
         plan = args.placement.volume_plans[name]
         self.price = Price.of(args.settings, plan.size_gib, args.placement.prices)
-        self.on_demand = args.placement.prices.instance
-        """What an hour of the instance costs on demand; None: nobody says."""
         self.access = self._access(name, args)
         self.job_volume = self._job_volume(name, args)
         self.host = self._host(name, args)

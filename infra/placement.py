@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Placement:
     """What AWS has for the boxes of some settings."""
 
+    cloud: Cloud
+    """Whose answers these are."""
     ami: str
     zones: tuple[str, ...]
     """Where a subnet is needed: in the zone to use, another one of the region, and wherever a job volume is."""
@@ -38,6 +40,7 @@ class Placement:
         plans = plan_job_volumes(settings, cloud, zone, usable)
         other = available[(available.index(zone) + 1) % len(available)]
         return cls(
+            cloud=cloud,
             ami=find_image(cloud, settings),
             zones=(zone, other, *(plan.zone for plan in plans.values())),
             volume_plans=plans,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from provision.model.tags import GENERATION
 from provision.model.target import Target
 
 if TYPE_CHECKING:
@@ -13,6 +14,19 @@ if TYPE_CHECKING:
 
 OUTPUT, VERSION = "gpurig", 1
 """The stack's output that describes its hosts, and the version of that description: `infra.outputs` writes it."""
+BOX = "gpurig:infra:Box"
+"""Pulumi's type of one box, whose input `document` is a host's row as far as it is known before AWS makes anything."""
+
+
+def row_of(document: Mapping[str, Any], made: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return a host's row of the description: what the program said of it, with what AWS has made of that.
+
+    `made` has address, instanceId, instanceType, zone and volumeId; `tags` are the instance's own, and go before what
+    the settings say: they may have changed since it was made.
+    """
+    generation = int(tags.get(GENERATION, document["generation"]))
+    target = {**document["target"], "volume_id": made["volumeId"]}
+    return {**document, **made, "generation": generation, "target": target}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,7 +53,7 @@ class Host:
 
     @classmethod
     def from_document(cls, row: Mapping[str, Any]) -> Host:
-        """Read one host of the stack's output document (`infra/outputs.py` writes it)."""
+        """Read a host's row (`row_of`)."""
         return cls(
             name=row["name"],
             address=row["address"],

@@ -27,6 +27,7 @@ _VERBS: dict[str, tuple[str, str, set[str]]] = {
     "cancel": ("commands.cancel", "name?", {"yes"}),
     "version": ("commands.version", "", set()),
     "stack output": ("stack_output.stack_output", "name?", {"json"}),
+    "stack export": ("stack_output.stack_export", "", set()),
     "stack select": ("commands.stack_select", "name?", {"create"}),
     "stack init": ("commands.stack_init", "name", set()),
     "stack ls": ("commands.stack_ls", "", set()),

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from provision.catalogue.catalogue import Catalogue
+from provision.model.host import Host
 from provision.model.platforms import price_table
-from provision.transport import inventory
 from rehearsal.standins.repositories import REPOSITORIES
 from tests.infra.aws import Aws
 from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, as_given, run
@@ -25,7 +25,7 @@ def stack_config(name: str) -> dict[str, str]:
     return {key: as_given(value) for key, value in {**defaults, **stack}.items()}
 
 
-def test_the_outputs_are_what_the_inventory_reads() -> None:
+def test_the_outputs_are_hosts_with_their_targets() -> None:
     box = run({
         **GOOD,
         "gpurig:hostName": "trainer",
@@ -39,7 +39,7 @@ def test_the_outputs_are_what_the_inventory_reads() -> None:
         "gpurig:idleStopMinutes": "45",
         "gpurig:maxLifetimeHours": "12",
     })  # fmt: skip
-    (host,) = inventory.from_outputs(box.outputs["gpurig"])
+    (host,) = box.hosts()
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
     assert (host.instance_id, host.region, host.instance_type) == ("i-trainer-g1", "us-east-1", "g5.xlarge")
     assert (host.recipe, host.price_per_hour, host.ports) == ("digits", 1.006, {"ssh": 22, "digits": 5000})
@@ -79,11 +79,9 @@ def test_the_document_says_all_that_it_promises() -> None:
 def test_the_profile_that_reaches_the_account_is_handed_on() -> None:
     (plain,) = run(GOOD).outputs["gpurig"]["hosts"]
     assert plain["profile"] is None
-    document = run({**GOOD, "aws:profile": "lab"}).outputs["gpurig"]
-    assert inventory.from_outputs(document)[0].profile == "lab"
-    before = {key: value for key, value in plain.items() if key != "profile"}
-    for row in (plain, before):
-        assert inventory.from_outputs({**document, "hosts": [row]})[0].profile == ""
+    assert Host.from_document(plain).profile == ""
+    (host,) = run({**GOOD, "aws:profile": "lab"}).hosts()
+    assert host.profile == "lab"
 
 
 def test_people_see_where_to_go_next() -> None:
@@ -175,7 +173,7 @@ def test_a_price_that_is_not_known_is_not_made_up() -> None:
 def test_two_boxes_of_different_recipes_share_a_network() -> None:
     pair = run(GOOD, program=ROOT / "examples" / "two-boxes" / "two_boxes.py", project="two-boxes")
     assert len(pair.all("Vpc")) == 1
-    trainer, lab = inventory.from_outputs(pair.outputs["gpurig"])
+    trainer, lab = pair.hosts()
     assert (trainer.name, trainer.recipe, trainer.ports) == ("trainer", "digits", {"ssh": 22, "digits": 5000})
     assert (lab.name, lab.recipe, lab.ports) == ("lab", "caffe", {"ssh": 22})
     assert {volume.inputs["tags"]["gpurig:host"] for volume in pair.all("Volume")} == {"trainer", "lab"}

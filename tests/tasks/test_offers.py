@@ -101,4 +101,6 @@ def test_what_is_typed_wrong(cloud: Cloud, tmp_path: Path) -> None:
     )
     assert "no region is set" in said
     assert 'no recipe "coffee"' in said
-    assert "write USD an hour" in refused(tmp_path, "offers", "--max-price", "cheap", code=2, **cloud.env)
+    assert "write USD an hour" in refused(
+        tmp_path, "offers", "--max-price", "cheap", code=2, **dict[str, Any](cloud.env)
+    )

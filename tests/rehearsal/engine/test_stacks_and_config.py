@@ -49,6 +49,16 @@ def test_stacks_are_made_selected_listed_and_removed(empty_lab: Lab) -> None:
     assert len(lab.run("stack", "ls").text.splitlines()) == 1
 
 
+def test_a_stacks_state_is_printed_as_it_is(lab: Lab) -> None:
+    lab.up("Thing('a', size=1)")
+    document = json.loads(lab.run("stack", "export").text)
+    assert document["version"] == 3
+    assert document["deployment"] == lab.latest
+    (thing,) = [each for each in document["deployment"]["resources"] if each["type"] == "lab:index:Thing"]
+    assert thing["outputs"]["size"] == 1
+    assert "no stack named 'gone' found" in lab.run("stack", "export", "--stack", "gone", code=6).text
+
+
 def test_a_stack_made_with_settings_that_were_there_keeps_them_and_their_passphrase(lab: Lab) -> None:
     lab.run("config", "set", "word", "swordfish")
     settings = (lab.project / "Pulumi.dev.yaml").read_bytes()
@@ -221,9 +231,10 @@ def test_a_backend_that_is_not_a_folder(lab: Lab, url: str | None, message: str)
 
 
 @standin_only
-def test_outputs_are_read_without_the_sdk(lab: Lab) -> None:
-    """`fab` asks for the outputs at its start: gRPC and the SDK, half a second of imports, must not be among them."""
-    trace = lab.run("stack", "output", "--json", PYTHONPROFILEIMPORTTIME="1").text
+@pytest.mark.parametrize("words", [("output", "--json"), ("export",)])
+def test_the_state_is_read_without_the_sdk(lab: Lab, words: tuple[str, ...]) -> None:
+    """`fab` asks for the state at its start: gRPC and the SDK, half a second of imports, must not be among them."""
+    trace = lab.run("stack", *words, PYTHONPROFILEIMPORTTIME="1").text
     assert "rehearsal.engine.backend" in trace
     for heavy in ("grpc", "pulumi", "google.protobuf", "cryptography"):
         assert f" {heavy}\n" not in trace
