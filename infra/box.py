@@ -44,11 +44,13 @@ class Box(pulumi.ComponentResource):
     def __init__(self, name: str, args: BoxArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         # Noted with the component, before anything is made: of a box that was refused, and of all others then, the
         # state still says what they are. The stack's outputs do not.
-        document = {"version": VERSION, **host_document(args.placement.cloud, args.settings)}
+        self.on_demand = args.placement.prices.instance
+        """What an hour of the instance costs on demand; None: nobody says."""
+        document = {"version": VERSION, **host_document(args.placement.cloud, args.settings, self.on_demand)}
         super().__init__(BOX, name, {"document": document}, opts)
         self.settings = args.settings
         plan = args.placement.volume_plans[name]
-        self.price = Price.of(args.settings, plan.size_gib)
+        self.price = Price.of(args.settings, plan.size_gib, args.placement.prices)
         self.access = self._access(name, args)
         self.job_volume = self._job_volume(name, args)
         self.host = self._host(name, args)

@@ -9,9 +9,10 @@ from provision.model.platforms import NO_GPU, gpus
 if TYPE_CHECKING:
     from infra.cloud import Cloud
     from infra.settings import Settings
+    from provision.model.prices import Quote
 
 
-def host_document(cloud: Cloud, settings: Settings) -> dict[str, Any]:
+def host_document(cloud: Cloud, settings: Settings, on_demand: Quote | None) -> dict[str, Any]:
     """Return a host's row without what AWS makes of it, which `provision.model.host.row_of` adds."""
     return {
         "name": settings.host_name,
@@ -22,7 +23,7 @@ def host_document(cloud: Cloud, settings: Settings) -> dict[str, Any]:
         "image": settings.system.name,
         "recipe": settings.recipe,
         "ports": settings.ports,
-        "pricePerHour": settings.machine.usd_per_hour,
+        "pricePerHour": on_demand.usd if on_demand else None,
         "spot": settings.spot,
         "generation": settings.generation,
         "mountPoint": settings.mount_point,

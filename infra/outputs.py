@@ -52,8 +52,8 @@ def _single_or_by_name(
 
 
 def _row(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
-    """Return one host of the description, as soon as AWS has given all its ids, and as its box is: not as it would be."""
-    instance, document = box.host.instance, host_document(cloud, box.settings)
+    """Return one host of the description, as its box is and not as it would be, once AWS has given all its ids."""
+    instance, document = box.host.instance, host_document(cloud, box.settings, box.on_demand)
     made = pulumi.Output.all(
         address=instance.public_ip,
         instanceId=instance.id,

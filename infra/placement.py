@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from infra.image import find_image
+from infra.prices import Prices
 from infra.volume_plan import plan_job_volumes
 from provision.model.errors import BadInput
 
@@ -28,6 +29,8 @@ class Placement:
     """Where a subnet is needed: in the zone to use, another one of the region, and wherever a job volume is."""
     volume_plans: Mapping[str, VolumePlan]
     """What each box starts from, by its name."""
+    prices: Prices
+    """What the parts of a box cost there."""
 
     @classmethod
     def find(cls, settings: Settings, cloud: Cloud) -> Placement:
@@ -41,6 +44,7 @@ class Placement:
             ami=find_image(cloud, settings),
             zones=(zone, other, *(plan.zone for plan in plans.values())),
             volume_plans=plans,
+            prices=Prices.find(settings, cloud, zone),
         )
 
 
