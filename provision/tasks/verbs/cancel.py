@@ -1,4 +1,4 @@
-"""`fab stop`: end a run, on every host that has it."""
+"""`fab cancel`: end a run, on every host that has it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 @verb(options={"name": "which run"}, short_options=False)
-def stop(c: Context, name: str) -> None:
-    """End a run (fab stop NAME): it is asked to, and killed if it does not within 10 s."""
+def cancel(c: Context, name: str) -> None:
+    """End a run (fab cancel NAME): it is asked to, and killed if it does not within 10 s."""
 
     def end(session: Session, out: View) -> None:
-        run = Runs(session).stop(name)
+        run = Runs(session).cancel(name)
         code = "" if run.code is None else f", exit code {run.code}"
         why = f" ({run.why})" if run.why else ""
         out.line(f"{run.name} on {session.host}: {run.state} after {took(run.seconds)}{code}{why}")
