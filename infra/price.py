@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from provision.model.platforms import SNAPSHOT_GIB_MONTH
+from provision.model.platforms import price_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.settings import Settings
 
-GP3_GIB_MONTH = 0.08
-ADDRESS_HOUR = 0.005
+GP3_GIB_MONTH = price_table().gp3_gib_month
+ADDRESS_HOUR = price_table().address_hour
 HOURS_A_MONTH = 730
 
 
@@ -41,7 +41,7 @@ class Price:
             instance_hour=min(ceilings, default=None),
             disks_month=(settings.root_volume_gib + jobs_gib) * GP3_GIB_MONTH,
             jobs_month=jobs_gib * GP3_GIB_MONTH,
-            snapshot_month=jobs_gib * SNAPSHOT_GIB_MONTH,
+            snapshot_month=jobs_gib * price_table().snapshot_gib_month,
             spot=settings.spot,
         )
 

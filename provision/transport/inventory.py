@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from provision.model.errors import BadInput, NoHosts
 from provision.model.host import OUTPUT, VERSION, Host
 from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.project import HOSTS_FILE, PROJECT_FILES, project_folder
 from provision.model.schema import ANY, STRING, STRINGS, mismatches
 from provision.model.target import BROADEST, MIRROR_KINDS, Target
 
@@ -23,21 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provision.model.schema import Check
-
-HOSTS_FILE = "hosts.toml"
-PROJECT_FILES = ("Pulumi.yaml", HOSTS_FILE, "fabfile.py")
-
-
-def project_folder() -> Path:
-    """Return the nearest folder, from the working folder upwards, with a project's file; else the working folder.
-
-    The path is relative ("../.."): no folder's name with a space in it then gets into an option of `ssh`.
-    """
-    here = Path.cwd()
-    for steps, folder in enumerate((here, *here.parents)):
-        if any((folder / name).is_file() for name in PROJECT_FILES):
-            return Path(*[".."] * steps)
-    return Path()
 
 
 def from_outputs(document: Mapping[str, Any]) -> list[Host]:

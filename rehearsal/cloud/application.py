@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from moto.ec2 import ec2_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from rehearsal.cloud import repairs, wiring
+from rehearsal.cloud import clock, price_list, repairs, wiring
 from rehearsal.cloud.calls import CallLog
 from rehearsal.cloud.machines import Machines
 from rehearsal.cloud.server import Front
@@ -28,6 +28,8 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
     moto = DomainDispatcherApplication(create_backend_app)
 
     def aws(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if price_list.is_meant(environ):
+            return price_list.answer(environ, start_response)
         with wiring.serving(machines):
             answer: Iterable[bytes] = moto(environ, start_response)
             return answer
@@ -41,4 +43,5 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
                         machines.powered_off(instance)
 
     hypervisor.watch(powered_off)
-    return Front(aws, CallLog(state / "calls.jsonl"), caller=caller)
+    time = clock.start(lambda: wiring.serving(machines))
+    return Front(aws, CallLog(state / "calls.jsonl"), time, caller=caller)

@@ -6,10 +6,11 @@ import dataclasses
 import json
 import re
 import threading
-import time
 import urllib.parse
 from collections import deque
 from typing import TYPE_CHECKING, Any
+
+from rehearsal.cloud import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,7 +92,7 @@ class CallLog:
     def add(self, call: Call, *, status: int, seconds: float, note: str) -> None:
         """Record an answered call; `note` is empty, "fault", "replayed" or "lost"."""
         entry = {
-            "time": round(time.time(), 3),
+            "time": round(clock.now(), 3),
             "service": call.service,
             "action": call.action,
             "params": call.telling(),

@@ -137,6 +137,11 @@ class Cloud:
         """Forget faults, calls and kept answers; what was created stays."""
         self._control("POST", "reset")
 
+    def advance(self, seconds: float) -> float:
+        """Move the cloud's clock ahead; return its time, seconds of UTC, once all that became due has happened."""
+        moved: float = self._control("POST", "clock", {"advance": seconds}, wait=STOP_SECONDS)["now"]
+        return moved
+
     def stop(self) -> None:
         """Stop the daemon and wait until it has given everything back."""
         if not folder.held(self.state):
@@ -152,7 +157,9 @@ class Cloud:
         if self.process is not None:
             self.process.wait()
 
-    def _control(self, method: str, name: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _control(
+        self, method: str, name: str, body: dict[str, Any] | None = None, *, wait: float = 10
+    ) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 - the endpoint is this machine's own
             f"{self.endpoint}/_rehearsal/{name}",
             method=method,
@@ -160,7 +167,7 @@ class Cloud:
         )
         try:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(request, timeout=10) as answer:
+            with opener.open(request, timeout=wait) as answer:
                 result: dict[str, Any] = json.load(answer)
                 return result
         except urllib.error.HTTPError as refused:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
-from moto.core.utils import utcnow
 from moto.ec2.models.instances import StateReason
 
+from rehearsal.cloud import clock
 from rehearsal.cloud.disks import Disks
 from rehearsal.cloud.hooks import parameter
 from rehearsal.cloud.rules import ingress
@@ -180,7 +180,7 @@ class Machines:
                 instance.stop()
             code = "Client.InstanceInitiatedShutdown"
             instance.state_reason = StateReason(f"{code}: Instance initiated shutdown", code)
-            instance._reason = "User initiated"  # noqa: SLF001 - EC2 names no time where it was not asked for the stop
+            instance._reason = "User initiated"  # noqa: SLF001 - EC2 gives no time here: cloud-custodian #6924
 
     def console(self, _: Callable[[], Any], response: Any) -> Any:
         """Return the end of what a box printed; nothing once it is gone."""
@@ -188,7 +188,7 @@ class Machines:
         instance = response.ec2_backend.get_instance(parameter(response, "InstanceId"))
         text = self._hypervisor.console(instance.id) if instance.id in self._addresses else ""
         output = Base64EncodedString.from_raw_string(text[-CONSOLE_CHARACTERS:])
-        return ActionResult({"InstanceId": instance.id, "Timestamp": utcnow(), "Output": output})
+        return ActionResult({"InstanceId": instance.id, "Timestamp": clock.utcnow(), "Output": output})
 
     def then_sync_rules(self, proceed: Callable[[], Any], response: Any) -> Any:
         """Have every box let in what its groups say after a change of groups or of rules."""

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from rehearsal.cloud import calls
+from rehearsal.cloud import calls, clock
 from rehearsal.cloud.faults import Fault, Faults
 from rehearsal.cloud.replay import Answer, Answers
 from rehearsal.errors import RehearsalError
@@ -38,9 +38,10 @@ _QUERY_ERROR = (
 class Front:
     """The WSGI application that clients talk to; `application` is what serves AWS calls."""
 
-    def __init__(self, application: WSGIApplication, log: calls.CallLog, *, caller: str) -> None:
+    def __init__(self, application: WSGIApplication, log: calls.CallLog, time: clock.Clock, *, caller: str) -> None:
         self._application = application
         self._log = log
+        self._clock = time
         self._caller = caller
         self._faults = Faults()
         self._answers = Answers()
@@ -116,12 +117,14 @@ class Front:
                 answer = _json(200, {"calls": self._log.all()})
             case "POST", "faults":
                 answer = self._arm(body)
+            case "POST", "clock":
+                answer = self._advance(body)
             case "POST", "reset":
                 for kept in (self._faults, self._answers, self._log):
                     kept.clear()
                 answer = _json(200, {})
             case _:
-                known = "GET address, calls; POST faults, reset"
+                known = "GET address, calls; POST clock, faults, reset"
                 answer = _json(404, {"error": f"there is no {method} {CONTROL}{name}; there are {known}"})
         return answer
 
@@ -131,6 +134,12 @@ class Front:
         except TypeError as error:
             return _json(400, {"error": f"not a fault: {error}"})
         return _json(200, {})
+
+    def _advance(self, body: bytes) -> Answer:
+        try:
+            return _json(200, {"now": self._clock.advance(float(json.loads(body)["advance"]))})
+        except (RehearsalError, KeyError, TypeError, ValueError) as error:
+            return _json(400, {"error": f'not a step of the clock, {{"advance": seconds}}: {error}'})
 
 
 def _json(status: int, document: dict[str, Any]) -> Answer:
@@ -152,6 +161,10 @@ class _Handler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Leave it to the call log."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the header Date by the cloud's clock."""
+        return super().date_time_string(clock.now() if timestamp is None else timestamp)
 
     def connection_dropped(self, *_: Any) -> None:
         """Close the connection, which would otherwise wait for the client's next request."""

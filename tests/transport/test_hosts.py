@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from provision.model import project
 from provision.model.errors import BadInput
 from provision.model.target import MIRROR_KINDS
 from provision.transport import host_keys, inventory
@@ -114,17 +115,17 @@ def test_a_hosts_file_that_is_named_has_to_be_there(tmp_path: Path, monkeypatch:
         inventory.named("a", user=None, port=None)
 
 
-@pytest.mark.parametrize("mark", inventory.PROJECT_FILES)
+@pytest.mark.parametrize("mark", project.PROJECT_FILES)
 def test_the_project_is_found_from_a_folder_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str) -> None:
     deep = tmp_path / "my notes" / "day 1"
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
-    assert inventory.project_folder().resolve() == deep
+    assert project.project_folder().resolve() == deep
     (tmp_path / mark).touch()
-    assert inventory.project_folder().resolve() == tmp_path
+    assert project.project_folder().resolve() == tmp_path
     assert " " not in str(host_keys.known_hosts())
     (deep / mark).touch()
-    assert inventory.project_folder().resolve() == deep
+    assert project.project_folder().resolve() == deep
 
 
 def test_fab_reads_the_hosts_file_of_the_project_from_a_folder_in_it(tmp_path: Path) -> None:

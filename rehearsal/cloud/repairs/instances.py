@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import EmptyResult
 from moto.core.types import Base64EncodedString
-from moto.core.utils import utcnow
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
+from rehearsal.cloud import clock
 from rehearsal.cloud.hooks import intercept, parameter, refusal
 
 if TYPE_CHECKING:
@@ -81,24 +81,6 @@ def start_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
-@intercept(Instance, "start")
-def start(instance: Any, proceed: Callable[[], Any]) -> Any:
-    """Make the launch time anew, as a start from a stop does; moto keeps the first."""
-    if instance.state in ("stopped", "pending"):
-        instance.launch_time = utcnow()
-    return proceed()
-
-
-@intercept(Instance, "stop")
-def stop(instance: Any, proceed: Callable[[], Any]) -> Any:
-    """Stop once, so that the time of it stays, and name that as EC2 does."""
-    if instance.state == "stopped":
-        return instance.instance_state
-    previous = proceed()
-    instance._reason = instance._reason.replace(" UTC)", " GMT)")  # noqa: SLF001 - it has no other name
-    return previous
-
-
 @intercept(EC2Response, "reboot_instances")
 def reboot_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Reboot what runs; moto's reboot starts anything, terminated or not."""
@@ -131,10 +113,32 @@ def terminate(instance: Any, proceed: Callable[[], Any]) -> Any:
     if instance.state == "terminated":
         return instance.instance_state
     previous = proceed()
-    instance._reason = instance._reason.replace(" UTC)", " GMT)")  # noqa: SLF001 - it has no other name
+    _tell(instance)
     for index in [index for index, nic in instance.nics.items() if nic.delete_on_termination and index > 0]:
         del instance.nics[index]
     if request := _spot_request(instance):
         request.state = "closed"
         request._status_code = "instance-terminated-by-user"  # noqa: SLF001 - it has no other name
     return previous
+
+
+@intercept(Instance, "stop")
+def stop(instance: Any, proceed: Callable[[], Any]) -> Any:
+    """Say since when it is stopped, in EC2's own way; stopping it once more changes nothing of that."""
+    if instance.state == "stopped":
+        return instance.instance_state
+    previous = proceed()
+    _tell(instance)
+    return previous
+
+
+@intercept(Instance, "start")
+def start(instance: Any, proceed: Callable[[], Any]) -> Any:
+    """Count from here: EC2's launch time is that of the last start."""
+    if instance.state == "stopped":
+        instance.launch_time = clock.utcnow()
+    return proceed()
+
+
+def _tell(instance: Any) -> None:
+    instance._reason = f"User initiated ({clock.utcnow():%Y-%m-%d %H:%M:%S} GMT)"  # noqa: SLF001 - it has no other name

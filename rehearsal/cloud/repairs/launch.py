@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult
-from moto.core.utils import utcnow
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.ec2.models.spot_requests import LaunchSpecification, SpotInstanceRequest
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import random_spot_request_id
 
+from rehearsal.cloud import clock
 from rehearsal.cloud.hooks import intercept, parameter, refusal
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _spot_request(backend: Any, instance: Any, options: dict[str, Any]) -> Any:
         state="active",
         _status_code="fulfilled",
         status_message="Your Spot request is fulfilled.",
-        valid_from=utcnow(),
+        valid_from=clock.utcnow(),
         valid_until=options.get("ValidUntil"),
         launch_group=None,
         availability_zone_group=None,
