@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.kit.cloud import Wired, run, serve
-from tests.kit.fab import fab, host_row, outputs, pulumi_that_says
+from tests.kit.fab import clean_environment, fab, host_row, outputs, pulumi_that_says
 from tests.kit.ssh_server import PORT, Server, user_key
 
 
@@ -55,6 +56,25 @@ class Rig:
         stack = self._doors[box.name] = self._open.enter_context(contextlib.ExitStack())
         stack.enter_context(box.server.at(address))
 
+    def answers_when_started(self, box: Box) -> None:
+        """Have a box answer at the address that it gets when EC2 starts it."""
+        self._doors[box.name].close()
+
+        def started(_: str, address: str) -> None:
+            self.answer(box, address)
+
+        self.wired.hypervisor.start = started  # type: ignore[method-assign]
+
+    def idle(self, box: Box) -> None:
+        """Have a box say that nothing goes on there."""
+        self.busy(box)
+
+    def busy(self, box: Box, runs: Sequence[str] = (), setup: str = "") -> None:
+        """Have a box say what goes on there, whatever it is asked."""
+        pending = {"name": setup} if setup else None
+        told = {"event": "overview", "running": bool(setup), "pending": pending, "runs": [{"name": r} for r in runs]}
+        box.server.says = f"{json.dumps(told)}\n".encode()
+
     def stop(self, box: Box) -> None:
         """Stop a box past fab."""
         self._doors[box.name].close()
@@ -72,15 +92,19 @@ class Rig:
         (found,) = self.ec2.describe_instances(InstanceIds=[box.id])["Reservations"][0]["Instances"]
         return str(found.get("PublicIpAddress", ""))
 
-    def fab(self, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run `fab` in the project."""
+    def env(self, **more: str) -> dict[str, str]:
+        """Return the user's environment, and have `pulumi` tell the outputs as they are recorded."""
         rows = [
             host_row(name=box.name, address=box.recorded, port=PORT, instanceId=box.id, user="root")
             for box in self.boxes
         ]
         path = pulumi_that_says(self.folder, stdout=outputs(*rows))
         own = {"PATH": path, "GPURIG_SSH_KEY": str(self.key), "HOME": str(self.home), **self.wired.cloud.env}
-        done = fab(self.folder, *words, code=code, **{**own, **env})
+        return clean_environment(**{**own, **more})
+
+    def fab(self, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run `fab` in the project."""
+        done = fab(self.folder, *words, code=code, **self.env(**env))
         assert "Traceback" not in done.stderr, done.stderr
         return done
 

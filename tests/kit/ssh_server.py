@@ -1,4 +1,4 @@
-"""An SSH server in the process of the test: it lets any key in, and answers each command with its own name."""
+"""An SSH server in the process of the test: it lets any key in, and says its name or what it is told to."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PORT = 2022
 class _Door(paramiko.ServerInterface):
     """Lets any public key in and takes any command."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, server: Server) -> None:
+        self.server = server
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         del username, key
@@ -33,11 +33,12 @@ class _Door(paramiko.ServerInterface):
         return int(paramiko.common.OPEN_SUCCEEDED)
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        threading.Thread(target=self._answer, args=(channel, command), daemon=True).start()
+        # A moment later: the client wants to hear first that the command is taken.
+        threading.Timer(0.1, self._answer, args=(channel, command)).start()
         return True
 
     def _answer(self, channel: paramiko.Channel, command: bytes) -> None:
-        channel.sendall(f"{self.name} did {command.decode()}\n".encode())
+        channel.sendall(self.server.says or f"{self.server.name} did {command.decode()}\n".encode())
         channel.send_exit_status(0)
         channel.close()
 
@@ -48,8 +49,8 @@ class Server:
     def __init__(self, name: str) -> None:
         self.name = name
         self.key = paramiko.ECDSAKey.generate()
-        self.connections = 0
-        """How many came in."""
+        self.says = b""
+        """What answers each command, in place of its name."""
 
     @property
     def console(self) -> str:
@@ -76,8 +77,7 @@ class Server:
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.key)
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):  # a client that goes away again
-                transport.start_server(server=_Door(self.name))
-                self.connections += 1
+                transport.start_server(server=_Door(self))
 
 
 def user_key(folder: Path) -> Path:
