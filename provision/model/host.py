@@ -36,6 +36,7 @@ class Host:
 
     name: str
     address: str
+    """As it is recorded; "" where that is of an EC2 instance that was stopped."""
     user: str = "ubuntu"
     port: int = 22
     target: Target | None = None
@@ -57,7 +58,7 @@ class Host:
         """Read a host's row (`row_of`)."""
         return cls(
             name=row["name"],
-            address=row["address"],
+            address=row["address"] or "",
             user=row["user"],
             port=row["port"],
             target=Target.from_document(row["target"]),
@@ -72,4 +73,5 @@ class Host:
 
     def __str__(self) -> str:
         """Return the host as messages name it."""
-        return self.address if self.name == self.address else f"{self.name} ({self.address})"
+        where = self.address or self.instance_id
+        return where if self.name == where else f"{self.name} ({where})"
