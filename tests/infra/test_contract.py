@@ -37,7 +37,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "gpurig:unpinned": "caffe",
         "gpurig:mountPoint": "/data",
         "gpurig:idleStopMinutes": "45",
-        "gpurig:maxLifetimeHours": "12",
+        "gpurig:maxHours": "12",
     })  # fmt: skip
     (host,) = box.hosts()
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
