@@ -35,8 +35,8 @@ class Rig:
         self.key, self.home = user_key(folder), folder / "home"
         self.home.mkdir()
         addresses = iter(f"127.8.0.{number}" for number in range(1, 200))
-        wired.hypervisor.allocate_address = lambda: next(addresses)  # type: ignore[method-assign,assignment]
-        wired.hypervisor.console = self._console  # type: ignore[method-assign,assignment]
+        wired.hypervisor.allocate_address = lambda: next(addresses)  # type: ignore[method-assign]
+        wired.hypervisor.console = self._console  # type: ignore[method-assign]
         self._open = contextlib.ExitStack()
         self._doors: dict[str, contextlib.ExitStack] = {}
 
