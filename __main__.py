@@ -3,7 +3,6 @@
 import pulumi
 
 from infra.box import Box, BoxArgs
-from infra.ceiling import refuse_unlimited
 from infra.cloud import Cloud
 from infra.guardrails import Guardrails, GuardrailsArgs
 from infra.network import Network, NetworkArgs
@@ -18,7 +17,6 @@ def main() -> None:
     cloud = Cloud()
     settings = load_settings(cloud)
     placement = Placement.find(settings, cloud)
-    refuse_unlimited(settings, placement)
 
     network = Network(
         pulumi.get_project(),
@@ -26,7 +24,7 @@ def main() -> None:
         cloud.options,
     )
     boxes = [
-        Box(host.host_name, BoxArgs(settings=host, placement=placement, network=network, cloud=cloud), cloud.options)
+        Box(host.host_name, BoxArgs(settings=host, placement=placement, network=network), cloud.options)
         for host in settings.per_host()
     ]
     if settings.budget_monthly_usd is not None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.price import Price
 from provision.model.ceiling import SNAPSHOT_AFTER, at, schedule_name
 from provision.model.errors import BadInput
 from provision.model.limit import Limit
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from infra.cloud import Cloud
-    from infra.placement import Placement
+    from infra.price import Price
     from infra.settings import Settings
 
 LEAST = 1800
@@ -36,12 +35,6 @@ def limit_of(settings: Settings, price: Price) -> Limit:
         wrong = f"${limit.usd:g} is not enough for an hour of {settings.machine.name} (${limit.usd_per_hour:.3f}) and a"
         raise BadInput([f"gpurig:maxSpend: {wrong} margin of ten minutes: take more, or a cheaper type"])
     return limit
-
-
-def refuse_unlimited(settings: Settings, placement: Placement) -> None:
-    """Raise `BadInput` where `limit_of` one of the boxes would, before anything is made."""
-    for host in settings.per_host():
-        limit_of(host, Price.of(host, placement.volume_plans[host.host_name].size_gib))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

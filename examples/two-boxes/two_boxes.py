@@ -9,7 +9,6 @@ import pulumi
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from infra.box import Box, BoxArgs
-from infra.ceiling import refuse_unlimited
 from infra.cloud import Cloud
 from infra.network import Network, NetworkArgs
 from infra.outputs import export_document
@@ -28,17 +27,11 @@ def main() -> None:
     cloud = Cloud()
     wanted = [load_settings(cloud, overrides=overrides) for overrides in BOXES]
     placements = [Placement.find(settings, cloud) for settings in wanted]
-    for settings, placement in zip(wanted, placements, strict=True):
-        refuse_unlimited(settings, placement)
 
     zones = [zone for placement in placements for zone in placement.zones]
     network = Network("pair", NetworkArgs(region=cloud.region, cidr=wanted[0].vpc_cidr, zones=zones), cloud.options)
     boxes = [
-        Box(
-            settings.host_name,
-            BoxArgs(settings=settings, placement=placement, network=network, cloud=cloud),
-            cloud.options,
-        )
+        Box(settings.host_name, BoxArgs(settings=settings, placement=placement, network=network), cloud.options)
         for settings, placement in zip(wanted, placements, strict=True)
     ]
     export_document(cloud, boxes)

@@ -92,6 +92,6 @@ class RunState(Word):
     """Exit code 0."""
     FAILED = "failed"
     STOPPED = "stopped"
-    """By `fab stop`."""
+    """By `fab cancel`."""
     LOST = "lost"
     """Killed from outside, or with the box."""

@@ -27,6 +27,7 @@ _SERVICE_IDS = {
     "budgets": "Budgets",
     "ssm": "SSM",
     "sts": "STS",
+    "pricing": "Pricing",
     "scheduler": "Scheduler",
     "cloudwatch": "CloudWatch",
 }

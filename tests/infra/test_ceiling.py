@@ -65,7 +65,7 @@ def test_the_hours_count_from_the_launch_by_aws_s_clock() -> None:
     assert seconds_to(schedules(box)["stopInstances"]) == pytest.approx(10 * HOUR + 600, abs=60)
 
 
-@pytest.mark.parametrize("launched", [time.time() - 40 * HOUR, None])
+@pytest.mark.parametrize("launched", [time.time() - 40 * HOUR, None], ids=["long ago", "unknown"])
 def test_a_box_that_is_up_for_longer_already_gets_a_little_time(launched: float | None) -> None:
     box = ended(Aws(launched=launched), maxHours="1")
     assert seconds_to(schedules(box)["stopInstances"]) >= 1700

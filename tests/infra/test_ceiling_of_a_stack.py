@@ -17,7 +17,7 @@ from provision.life import ceiling
 from provision.model.ceiling import moment_of
 from provision.model.errors import BadInput
 from provision.model.host import Host
-from provision.transport import inventory
+from provision.transport.stack import found
 from tests.infra.stack import SETTINGS, Stack, open_stack
 from tests.kit.cloud import as_user
 
@@ -38,24 +38,24 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
 
 def the_host(stack: Stack) -> Host:
     """Return the stack's only host, as `fab` reads it."""
-    (host,) = inventory.from_outputs(json.loads(stack.pulumi("stack", "output", "--json"))["gpurig"])
+    (host,) = found(json.loads(stack.pulumi("stack", "export"))["deployment"]).hosts
     return host
 
 
 def state(stack: Stack) -> str:
-    found: str = stack.box()["State"]["Name"]
-    return found
+    name: str = stack.box()["State"]["Name"]
+    return name
 
 
 def ends(stack: Stack) -> dict[str, float]:
     """Return when each schedule is, by its kind."""
     scheduler = stack.cloud.client("scheduler")
-    found = {}
+    moments = {}
     for one in scheduler.list_schedules()["Schedules"]:
         moment = moment_of(scheduler.get_schedule(Name=one["Name"])["ScheduleExpression"])
         assert moment is not None
-        found[one["Name"].split("-")[1]] = moment
-    return found
+        moments[one["Name"].split("-")[1]] = moment
+    return moments
 
 
 def left_over(stack: Stack) -> list[Any]:
@@ -161,8 +161,8 @@ def test_money_is_counted_over_all_starts(stack: Stack) -> None:
 def _row(stack: Stack) -> dict[str, Any]:
     """Return the stack's only host as the program wrote it."""
     (row,) = json.loads(stack.pulumi("stack", "output", "--json"))["gpurig"]["hosts"]
-    found: dict[str, Any] = row
-    return found
+    document: dict[str, Any] = row
+    return document
 
 
 def test_fab_extend_refuses_before_anything_is_asked_of_aws(stack: Stack) -> None:

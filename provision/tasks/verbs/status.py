@@ -62,7 +62,7 @@ def status(c: Context) -> None:
     """Show on one screen what every host is doing, how full it is, and what is installed."""
     catalogue = Catalogue()
     units = sorted(recipe.unit for recipe in catalogue.recipes.values() if recipe.unit)
-    told: dict[str, Told] = {}
+    told: dict[str, tuple[Host, Told]] = {}
 
     def ask(session: Session, out: View) -> None:
         out.now("looking")
@@ -71,10 +71,10 @@ def status(c: Context) -> None:
         overview = session.answer({"verb": Verb.OVERVIEW, "units": units}, Overview)
         late = f"AWS did not answer within {PATIENCE} s"
         unknown: Volume = {"problem": late}
-        told[str(host)] = overview, _waited(volume, unknown), _waited(end, [late])
+        told[host.name] = session.host, (overview, _waited(volume, unknown), _waited(end, [late]))
 
     c.each_session(ask)
-    shown = [(host, told[str(host)]) for host in c.hosts if str(host) in told]
+    shown = [told[host.name] for host in c.hosts if host.name in told]
     if c.json:
         for host, (answer, volume, end) in shown:
             print(json.dumps({"host": host.name, **answer, "event": "status", "volume": volume, "ceiling": end}))
