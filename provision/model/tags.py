@@ -9,6 +9,9 @@ HOST = "gpurig:host"
 """Of an instance, a job volume and its snapshots: the box that they are of."""
 GENERATION = "gpurig:generation"
 
+UPTIME = "gpurig:uptime"
+"""Of an instance: when it ran before its last start (`life/ledger.py`). Pulumi neither sets nor removes it."""
+
 VOLUME = "gpurig:volume"
 """Of a volume and its snapshots: what it is for, `JOBS` or `TEMPORARY`."""
 JOBS = "jobs"

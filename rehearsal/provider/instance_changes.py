@@ -24,7 +24,7 @@ def volume_tags(aws: Aws, inputs: Values) -> dict[str, str]:
     """Return the tags that the program wants on the root volume."""
     # The provider's defaults join only the tags of a described root volume.
     root = inputs.get("rootBlockDevice")
-    return all_tags(root.get("tags") or {}, aws.settings.default_tags) if root else {}
+    return all_tags(root.get("tags") or {}, aws.settings) if root else {}
 
 
 def reshape(aws: Aws, item: Item) -> None:

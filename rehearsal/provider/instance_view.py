@@ -124,6 +124,6 @@ def _volumes(aws: Aws, item: Item, instance: dict[str, Any]) -> Values:
         "volumeSize": volume["Size"],
         "deviceName": mapped["DeviceName"],
         "deleteOnTermination": mapped["Ebs"]["DeleteOnTermination"],
-        "tags": own_tags(mapping(volume.get("Tags")), aws, known),
+        "tags": own_tags(mapping(volume.get("Tags"), aws), aws, known),
     }
     return {"rootBlockDevice": root}
