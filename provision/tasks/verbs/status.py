@@ -18,6 +18,7 @@ from provision.model.run import Run
 from provision.model.target import Target
 from provision.model.words import took
 from provision.storage.volumes import COMPLETED, JobVolume
+from provision.tasks.awake import shown
 from provision.tasks.target import cards
 from provision.tasks.verb import verb
 
@@ -118,6 +119,7 @@ def _screen(host: Host, answer: Overview, volume: Volume, catalogue: Catalogue) 
         "host": [f"{host}{f', {host.instance_type}' if host.instance_type else ''}{price}"],
         "machine": [f"{answer['os']}, kernel {answer['kernel']}, {answer['memory_gib']:.0f} GiB of memory"],
         "state": list(_states(host, answer, catalogue)),
+        "awake": list(shown(answer["guard"], time.time())),
         "services": [f"{unit} is {state}" for unit, state in answer["services"].items()],
         "GPU": [*_gpus(answer), *_in_the_way(answer)],
         "disk": [
