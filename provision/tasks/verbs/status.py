@@ -19,6 +19,7 @@ from provision.model.run import Run
 from provision.model.target import Target
 from provision.model.words import took
 from provision.storage.volumes import COMPLETED, JobVolume
+from provision.tasks.awake import shown
 from provision.tasks.target import cards
 from provision.tasks.verb import verb
 
@@ -126,6 +127,7 @@ def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
         "machine": [f"{answer['os']}, kernel {answer['kernel']}, {answer['memory_gib']:.0f} GiB of memory"],
         "state": list(_states(host, answer, catalogue)),
         "ceiling": end,
+        "awake": list(shown(answer["guard"], time.time())),
         "services": [f"{unit} is {state}" for unit, state in answer["services"].items()],
         "GPU": [*_gpus(answer), *_in_the_way(answer)],
         "disk": [
