@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.access import Access, AccessArgs
+from infra.birth import birth_tags, waiting
 from infra.described import host_document
 from infra.host import Host, HostArgs
 from infra.price import Price
@@ -20,6 +21,8 @@ from provision.bundle.render import render
 from provision.model.host import BOX, VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.network import Network
     from infra.placement import Placement
     from infra.settings import Settings
@@ -56,6 +59,7 @@ class Box(pulumi.ComponentResource):
             pulumi.log.info(f"{name}: its job volume is {plan.new_content}", self)
         for warning in plan.warnings:
             pulumi.log.warn(f"{name}: {warning}", self)
+        self.host.instance.tags.apply(self._tell_waiting)
         self.register_outputs({"address": self.host.instance.public_ip})
 
     def _access(self, name: str, args: BoxArgs) -> Access:
@@ -89,12 +93,18 @@ class Box(pulumi.ComponentResource):
             user_data=self.job_volume.id.apply(refusals()(self._user_data)),
             volume_id=self.job_volume.id,
             root_gib=args.settings.root_volume_gib,
+            birth=birth_tags(args.settings),
             generation=args.settings.generation,
             spot=args.settings.spot,
             spot_max_price=args.settings.spot_max_price,
             needs=[args.network, self.access],
         )
         return Host(name, wanted, pulumi.ResourceOptions(parent=self))
+
+    def _tell_waiting(self, tags: Mapping[str, str] | None) -> None:
+        """Say which settings wait for another box."""
+        for change in waiting(tags or {}, self.settings):
+            pulumi.log.warn(f"{self.settings.host_name}: {change}", self)
 
     def _user_data(self, volume_id: str) -> str:
         settings = self.settings

@@ -98,6 +98,8 @@ class Cloud:
             region=self.region,
             profile=self.profile,
             default_tags=aws.ProviderDefaultTagsArgs(tags=stack_tags()),
+            # `fab` keeps the hours of a box in it; without this a refresh and an update would take it off again.
+            ignore_tags=aws.ProviderIgnoreTagsArgs(keys=[tags.UPTIME]),
             max_retries=MAX_RETRIES,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import functools
 import threading
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,26 @@ def aws_errors(wrong: str) -> Iterator[None]:
         ) from error
     except (BotoCoreError, ClientError, WaiterError) as error:
         raise GpurigError(f"{wrong}: {error}") from error
+
+
+def now_of(answer: Mapping[str, Any]) -> float:
+    """Return when AWS gave an answer, seconds of UTC: what its other times are to be compared with.
+
+    The clock of a laptop may be minutes off; AWS's own stands in the Date of each of its answers. Raises `GpurigError`
+    where there is none.
+    """
+    said = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+    try:
+        return email.utils.parsedate_to_datetime(said).timestamp()
+    except ValueError as error:
+        raise GpurigError(
+            f'AWS\'s answer says no time (its Date is "{said}")', hint="is there a proxy that changes answers?"
+        ) from error
+
+
+def error_code(error: BaseException) -> str:
+    """Return the code that AWS gave a `GpurigError` of `aws_errors` ("DryRunOperation"); "" where it gave none."""
+    return str(getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", ""))
 
 
 def tags_of(row: Mapping[str, Any]) -> dict[str, str]:

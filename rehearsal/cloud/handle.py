@@ -137,9 +137,25 @@ class Cloud:
         """Set quotas of EC2 by their codes, with _ for the hyphen: `quotas(L_DB2E81BA=4)`."""
         self._control("POST", "quotas", {code.replace("_", "-"): value for code, value in vcpus.items()})
 
+    def interrupt(
+        self, instance_id: str, seconds: float = 120, *, rebalance: bool = False, cause: str = "no-capacity"
+    ) -> None:
+        """Give a spot instance its notice; EC2 takes it after so many seconds.
+
+        `rebalance`: only recommend to leave it. `cause`: "no-capacity" or "by-price". Raises `RehearsalError` for an
+        instance that is no running spot one, or has its notice.
+        """
+        body = {"instance_id": instance_id, "rebalance": rebalance, "seconds": seconds, "cause": cause}
+        self._control("POST", "interrupt", body)
+
     def reset(self) -> None:
         """Forget faults, calls and kept answers; what was created stays."""
         self._control("POST", "reset")
+
+    def advance(self, seconds: float) -> float:
+        """Move the cloud's clock ahead; return its time, seconds of UTC, once all that became due has happened."""
+        moved: float = self._control("POST", "clock", {"advance": seconds}, wait=STOP_SECONDS)["now"]
+        return moved
 
     def stop(self) -> None:
         """Stop the daemon and wait until it has given everything back."""
@@ -156,7 +172,9 @@ class Cloud:
         if self.process is not None:
             self.process.wait()
 
-    def _control(self, method: str, name: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _control(
+        self, method: str, name: str, body: dict[str, Any] | None = None, *, wait: float = 10
+    ) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 - the endpoint is this machine's own
             f"{self.endpoint}/_rehearsal/{name}",
             method=method,
@@ -164,7 +182,7 @@ class Cloud:
         )
         try:
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(request, timeout=10) as answer:
+            with opener.open(request, timeout=wait) as answer:
                 result: dict[str, Any] = json.load(answer)
                 return result
         except urllib.error.HTTPError as refused:

@@ -30,7 +30,7 @@ _VERBS: dict[str, tuple[str, str, set[str]]] = {
     "stack export": ("stack_output.stack_export", "", set()),
     "stack select": ("commands.stack_select", "name?", {"create"}),
     "stack init": ("commands.stack_init", "name", set()),
-    "stack ls": ("commands.stack_ls", "", set()),
+    "stack ls": ("commands.stack_ls", "", {"json"}),
     "stack rm": ("commands.stack_rm", "name?", {"yes"}),
     "stack": ("commands.stack", "", {"show-name"}),
     "config": ("config.show", "", {"json"}),

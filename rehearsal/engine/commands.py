@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.engine import lock
 from rehearsal.engine.backend import Backend
@@ -57,15 +59,27 @@ def stack_ls(args: Arguments) -> None:
     project = Project.find(args.folder)
     backend = Backend.of(project)
     selected = backend.selected()
+    states = {name: read_latest(backend.state_file(name)) for name in backend.stacks()}
+    if args.json:
+        print(
+            json.dumps([_summary(name, latest, current=name == selected) for name, latest in states.items()], indent=2)
+        )
+        return
     rows = [("NAME", "LAST UPDATE", "RESOURCE COUNT")]
-    for name in backend.stacks():
-        latest = read_latest(backend.state_file(name))
+    for name, latest in states.items():
         when = (latest.get("manifest") or {}).get("time", "")
         count = len(latest.get("resources") or [])
         rows.append((name + "*" * (name == selected), when, str(count)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _summary(name: str, latest: dict[str, Any], *, current: bool) -> dict[str, Any]:
+    """Give a stack as `--json` has it (`stackSummaryJSON` in pulumi's stack_ls.go, of a backend that is a folder)."""
+    when = (latest.get("manifest") or {}).get("time")
+    updated = {"lastUpdate": dt.datetime.fromisoformat(when).strftime("%Y-%m-%dT%H:%M:%S.000Z")} if when else {}
+    return {"name": name, "current": current, **updated, "resourceCount": len(latest.get("resources") or [])}
 
 
 def stack_rm(args: Arguments) -> None:

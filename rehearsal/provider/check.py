@@ -14,6 +14,7 @@ from rehearsal.provider.tags import all_tags
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from rehearsal.provider.config import Settings
     from rehearsal.provider.model import Field, Kind
     from rehearsal.provider.wire import Values
 
@@ -35,7 +36,8 @@ class Request:
     olds: Values
     seed: bytes
     """Makes automatic names repeatable; empty for truly random ones."""
-    default_tags: Mapping[str, str]
+    settings: Settings
+    """The provider's own; its tags join those of the resource."""
 
 
 def check(request: Request) -> tuple[Values, list[Problem]]:
@@ -54,7 +56,7 @@ def _fill_in(request: Request, inputs: Values) -> None:
         filled.append(kind.auto_name)
     if "tagsAll" in kind.fields:
         own = inputs.get("tags") or {}
-        carried = UNKNOWN if own == UNKNOWN else all_tags(own, request.default_tags)
+        carried = UNKNOWN if own == UNKNOWN else all_tags(own, request.settings)
         if carried:
             inputs["tagsAll"] = carried
     inputs[DEFAULTS] = filled

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rehearsal.provider.wire import Values
 
 _TEXT = ("region", "profile")
-_JSON = ("defaultTags", "maxRetries", "skipCredentialsValidation", "skipRegionValidation")
+_JSON = ("defaultTags", "ignoreTags", "maxRetries", "skipCredentialsValidation", "skipRegionValidation")
 """Not text, and therefore JSON text on the wire. The SDK sets the skip flags unasked; nothing is validated here."""
 _ENGINES_OWN = ("version", "pluginDownloadURL", "__internal", "__defaults")
 REGION_MISSING = "no region: set `aws:region`, the provider's `region`, or AWS_REGION"
@@ -27,8 +27,18 @@ class Settings:
     region: str
     profile: str | None = None
     default_tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    ignored_keys: frozenset[str] = frozenset()
+    ignored_prefixes: tuple[str, ...] = ()
     max_attempts: int = 25
     """Times that a request is sent in all before its error stands; 25 is the official provider's own figure."""
+
+    def not_ignored(self, carried: Mapping[str, Any]) -> dict[str, Any]:
+        """Return tags without those that `ignoreTags` names: the provider neither sees, sets nor removes them."""
+        return {
+            key: value
+            for key, value in carried.items()
+            if key not in self.ignored_keys and not key.startswith(self.ignored_prefixes)
+        }
 
 
 def problems(values: Values, env: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -50,11 +60,13 @@ def problems(values: Values, env: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def settings(values: Values, env: Mapping[str, str]) -> Settings:
     """Return the settings in `values`, which have no problems."""
-    retries = _decoded(values.get("maxRetries"))
+    retries, ignored = _decoded(values.get("maxRetries")), _decoded(values.get("ignoreTags")) or {}
     return Settings(
         region=values.get("region") or _region(env) or "",
         profile=values.get("profile"),
         default_tags=(_decoded(values.get("defaultTags")) or {}).get("tags") or {},
+        ignored_keys=frozenset(ignored.get("keys") or ()),
+        ignored_prefixes=tuple(ignored.get("keyPrefixes") or ()),
         max_attempts=Settings.max_attempts if retries is None else max(1, int(retries)),
     )
 

@@ -66,7 +66,7 @@ def _image(aws: Aws, args: Values) -> Values:
     if args.get("mostRecent"):
         found = sorted(found, key=lambda one: (one.get("CreationDate", ""), one["ImageId"]))[-1:]
     image = _only(found)
-    return {"id": image["ImageId"], "tags": mapping(image.get("Tags"))}
+    return {"id": image["ImageId"], "tags": mapping(image.get("Tags"), aws)}
 
 
 def _instances(aws: Aws, args: Values) -> Values:
@@ -82,7 +82,11 @@ def _volumes(aws: Aws, args: Values) -> Values:
 
 def _volume(aws: Aws, args: Values) -> Values:
     volume = _only(aws.listed("ec2", "DescribeVolumes", "Volumes", Filters=_filters(args)))
-    return {**answer(volume, "availabilityZone", "size"), "id": volume["VolumeId"], "tags": mapping(volume.get("Tags"))}
+    return {
+        **answer(volume, "availabilityZone", "size"),
+        "id": volume["VolumeId"],
+        "tags": mapping(volume.get("Tags"), aws),
+    }
 
 
 def _snapshots(aws: Aws, args: Values) -> Values:
@@ -94,7 +98,7 @@ def _snapshots(aws: Aws, args: Values) -> Values:
 
 def _snapshot(aws: Aws, args: Values) -> Values:
     snapshot = _only(aws.ec2("DescribeSnapshots", SnapshotIds=args["snapshotIds"])["Snapshots"])
-    found = {**answer(snapshot, "state", "volumeSize"), "tags": mapping(snapshot.get("Tags"))}
+    found = {**answer(snapshot, "state", "volumeSize"), "tags": mapping(snapshot.get("Tags"), aws)}
     return {**found, "id": snapshot["SnapshotId"]}
 
 

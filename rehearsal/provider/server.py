@@ -133,7 +133,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             news=wire.plain(request.news),
             olds=wire.plain(request.olds),
             seed=request.randomSeed,
-            default_tags=self._connection.settings.default_tags if self._connection else {},
+            settings=self._connection.settings if self._connection else config.Settings(region=""),
         )
         inputs, problems = check(wanted)
         return provider_pb2.CheckResponse(inputs=wire.pack(inputs), failures=_failures(problems))

@@ -1,4 +1,8 @@
-"""Tags: `tags` are a resource's own, `tagsAll` what it carries together with the provider's `defaultTags`."""
+"""Tags: `tags` are a resource's own, `tagsAll` what it carries together with the provider's `defaultTags`.
+
+Those that `ignoreTags` names are in neither, whoever put them there, and no call touches them (terraform-provider-aws,
+`KeyValueTags.IgnoreConfig` in internal/tags; pulumi-aws, `mergeTags` in provider/tags.go).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from rehearsal.provider.aws import Aws
+    from rehearsal.provider.config import Settings
     from rehearsal.provider.model import Act, Item
     from rehearsal.provider.wire import Values
 
@@ -25,9 +30,9 @@ def tag_fields(retag: Act) -> dict[str, Field]:
     }
 
 
-def all_tags(own: Mapping[str, Any], defaults: Mapping[str, str]) -> dict[str, Any]:
+def all_tags(own: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """Return what a resource carries: its own tags win over the defaults."""
-    return {**defaults, **own}
+    return settings.not_ignored({**settings.default_tags, **own})
 
 
 def at_creation(values: Values, resource_type: str) -> dict[str, Any]:
@@ -46,9 +51,10 @@ def pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def mapping(listed: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
-    """Return tags out of an API's answer; AWS's own are left out."""
-    return {tag["Key"]: tag["Value"] for tag in listed or () if not tag["Key"].startswith("aws:")}
+def mapping(listed: Iterable[Mapping[str, str]] | None, aws: Aws) -> dict[str, str]:
+    """Return tags out of an API's answer; AWS's own and those to be ignored are left out."""
+    own = {tag["Key"]: tag["Value"] for tag in listed or () if not tag["Key"].startswith("aws:")}
+    return aws.settings.not_ignored(own)
 
 
 def own_tags(carried: Mapping[str, str], aws: Aws, known: Mapping[str, Any] | None) -> dict[str, str]:
@@ -59,7 +65,7 @@ def own_tags(carried: Mapping[str, str], aws: Aws, known: Mapping[str, Any] | No
 
 def as_read(listed: Iterable[Mapping[str, str]] | None, aws: Aws, item: Item) -> Values:
     """Return `tags` and `tagsAll` for a resource with these tags."""
-    carried = mapping(listed)
+    carried = mapping(listed, aws)
     return {"tags": own_tags(carried, aws, item.values.get("tags")) or None, "tagsAll": carried}
 
 
@@ -85,9 +91,9 @@ def retag_ec2(aws: Aws, item: Item) -> None:
 
 
 def set_ec2_tags(aws: Aws, resource_id: str, wanted: Mapping[str, str]) -> None:
-    """Give an EC2 resource these tags and no others."""
+    """Give an EC2 resource these tags and no others but those to be ignored."""
     found = aws.listed("ec2", "DescribeTags", "Tags", **where(resource_id=resource_id))
-    superfluous = mapping(found).keys() - wanted.keys()
+    superfluous = mapping(found, aws).keys() - wanted.keys()
     if superfluous:
         aws.ec2("DeleteTags", Resources=[resource_id], Tags=[{"Key": key} for key in sorted(superfluous)])
     if wanted:

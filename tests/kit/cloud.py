@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rehearsal.cloud.handle import Cloud
-from rehearsal.hypervisor import InstanceSpec, NoMachines, Rule
+from rehearsal.hypervisor import InstanceSpec, NoMachines, Question, Reply, Rule
 from tests.kit.servers import serving
 
 UBUNTU = "ami-0a220000020260901"
@@ -28,6 +30,7 @@ class Recorder(NoMachines):
         self.during: dict[str, Callable[[], Any]] = {}
         self.seen: list[Any] = []
         self.tell_power_off: Callable[[str], None] = print
+        self.answer: Callable[[str, Question], Reply] = lambda *_: Reply(status=500, body=b"")
         for name in (
             *("stop", "start", "reboot", "terminate", "create_volume", "grow_volume", "delete_volume"),
             *("create_snapshot", "delete_snapshot", "attach", "detach", "create_image", "delete_image"),
@@ -53,6 +56,9 @@ class Recorder(NoMachines):
 
     def watch(self, tell: Callable[[str], None]) -> None:
         self.tell_power_off = tell
+
+    def serve_metadata(self, answer: Callable[[str, Question], Reply]) -> None:
+        self.answer = answer
 
     def names(self) -> list[str]:
         """Return what was called, without arguments."""
@@ -83,6 +89,14 @@ def serve(state: Path) -> Iterator[Wired]:
     with serving(server) as endpoint:
         yield Wired(Cloud(state=state, endpoint=endpoint, pid=os.getpid()), hypervisor)
         urllib.request.urlopen(f"{endpoint}/moto-api/reset", data=b"", timeout=10).close()  # noqa: S310 - http, on this machine
+
+
+def as_user(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this process's own AWS clients reach a cloud."""
+    for name, value in cloud.env.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def tagged(kind: str, *, stack: str = "dev", host: str = "box", **more: str) -> list[dict[str, Any]]:

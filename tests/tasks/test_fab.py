@@ -24,7 +24,7 @@ def test_every_recipe_has_its_task(tmp_path: Path) -> None:
     for name in Catalogue().recipes:
         assert f"setup-{name} " in listed
     verbs = ("plan", "recipes", "render", "setup", "ssh", "status", "tunnel")
-    for verb in (*verbs, "sync", "run", "logs", "ps", "stop", "fetch"):
+    for verb in (*verbs, "sync", "run", "logs", "ps", "cancel", "fetch"):
         assert f"\n  {verb} " in listed
 
 

@@ -11,7 +11,7 @@ from moto.ec2.models.spot_requests import LaunchSpecification, SpotInstanceReque
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import random_spot_request_id
 
-from rehearsal.cloud import market, quotas
+from rehearsal.cloud import clock, market, quotas
 from rehearsal.cloud.hooks import intercept, parameter, refusal
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _spot_request(backend: Any, instance: Any, options: dict[str, Any]) -> Any:
         state="active",
         _status_code="fulfilled",
         status_message="Your Spot request is fulfilled.",
-        valid_from=utils.utcnow(),
+        valid_from=clock.utcnow(),
         valid_until=options.get("ValidUntil"),
         launch_group=None,
         availability_zone_group=None,
