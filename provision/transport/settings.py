@@ -25,7 +25,7 @@ NAMESPACE = "gpurig"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StackSettings:
-    """What is set, as text, by whole key ("gpurig:recipe", "aws:region")."""
+    """What is set, as text, by whole key ("gpurig:hosts", "aws:region")."""
 
     values: Mapping[str, str]
     missing: str = ""
