@@ -9,7 +9,6 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
-from infra.settings.public_key import read_public_key
 from infra.settings.ranges import AUTO, read_ranges, read_vpc_range, with_caller_address
 from infra.settings.setting import (
     A_LINE,
@@ -26,6 +25,7 @@ from infra.settings.setting import (
 )
 from provision.model.busy import BUSY
 from provision.model.platforms import BAKED, NO_GPU, gpus, images
+from provision.model.public_key import read_public_key
 from provision.model.target import MIRROR_KINDS, Target
 
 if TYPE_CHECKING:

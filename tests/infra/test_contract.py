@@ -69,7 +69,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
 def test_what_counts_as_use_travels_with_what_the_user_says_of_it() -> None:
     own = {"busy": '{"terminal": 60, "run": "2"}', "busyProbe": "pgrep -x my-server", "beforeStop": "~/save.sh"}
     box = run({**GOOD, **{f"gpurig:{key}": value for key, value in own.items()}})
-    target = inventory.from_outputs(box.outputs["gpurig"])[0].target
+    target = Host.from_document(box.outputs["gpurig"]["hosts"][0]).target
     assert target
     assert target.busy == {**BUSY, "terminal": 60, "run": 2}
     assert (target.busy_probe, target.before_stop) == ("pgrep -x my-server", "~/save.sh")
