@@ -37,11 +37,14 @@ class Host:
     price_per_hour: float | None = None
     """USD, on demand."""
     ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    stack: str = ""
+    """Project and stack that it belongs to, "gpurig.dev"; "" for a machine of one's own."""
 
     @classmethod
-    def from_document(cls, row: Mapping[str, Any]) -> Host:
+    def from_document(cls, row: Mapping[str, Any], *, stack: str = "") -> Host:
         """Read one host of the stack's output document (`infra/outputs.py` writes it)."""
         return cls(
+            stack=stack,
             name=row["name"],
             address=row["address"] or "",
             user=row["user"],

@@ -31,7 +31,8 @@ def from_outputs(document: Mapping[str, Any]) -> list[Host]:
     if document.get("version") != VERSION:
         found = document.get("version")
         raise BadInput([f'the stack output "{OUTPUT}" has version {found}; this gpurig reads version {VERSION}'])
-    return [Host.from_document(row) for row in document["hosts"]]
+    stack = f"{document['project']}.{document['stack']}" if "stack" in document else ""
+    return [Host.from_document(row, stack=stack) for row in document["hosts"]]
 
 
 def from_stack() -> list[Host]:

@@ -82,6 +82,6 @@ def host_row(**changes: object) -> dict[str, object]:
     }
 
 
-def outputs(*rows: dict[str, object]) -> str:
+def outputs(*rows: dict[str, object], **more: str) -> str:
     """Return the stack's outputs of these hosts, as `pulumi stack output` prints them."""
-    return json.dumps({"version": VERSION, "hosts": rows})
+    return json.dumps({"version": VERSION, **more, "hosts": rows})
