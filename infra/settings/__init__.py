@@ -212,6 +212,7 @@ class Settings:
             licences=self.accept_licences,
             idle_stop_minutes=self.idle_stop_minutes,
             lifetime_hours=self.max_lifetime_hours,
+            spot=self.spot,
         )
 
     @property

@@ -53,6 +53,7 @@ class Kind(Word):
     RELEASED = "released"
     COPYING = "copying"
     RESTORED = "restored"
+    NOTICE = "notice"
 
 
 ENDINGS = (Kind.READY, Kind.FAILED, Kind.REBOOT)
@@ -93,5 +94,7 @@ class RunState(Word):
     FAILED = "failed"
     STOPPED = "stopped"
     """By `fab stop`."""
+    INTERRUPTED = "interrupted"
+    """Asked to end because EC2 takes the box."""
     LOST = "lost"
     """Killed from outside, or with the box."""

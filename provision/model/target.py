@@ -47,6 +47,9 @@ class Target:
     lifetime_hours: int = 0
     """Shut the box down so many hours after its boot; 0: never."""
 
+    spot: bool = False
+    """Whether EC2 may take the box: then it watches for the notice of that."""
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Target:
         """Read what `to_document` wrote; keys that this version does not know are left out."""

@@ -38,6 +38,7 @@ def journal_of(
     now: float = 5000,
     alive: str = "",
     logs: Sequence[Any] = (),
+    notices: Sequence[Any] = (),
 ) -> Journal:
     """Return the journal of a host that told this."""
     rows = [[NOON + begin, NOON + end] for begin, end in boots]
@@ -47,7 +48,8 @@ def journal_of(
         "boots": rows,
         "events": list(events),
         "alive": alive,
-        "runs": [{"asked": "", "recipe": "", "folder": "", **row} for row in runs],
+        "runs": [{"asked": "", "recipe": "", "folder": "", "resumable": False, **row} for row in runs],
+        "notices": list(notices),
     }
     tails: Any = [
         {"event": "tail", "kind": kind, "name": name, "lines": lines, "whole": True, "size": 9, "why": ""}

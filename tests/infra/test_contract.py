@@ -37,6 +37,7 @@ def test_the_outputs_are_what_the_inventory_reads() -> None:
         "gpurig:mountPoint": "/data",
         "gpurig:idleStopMinutes": "45",
         "gpurig:maxLifetimeHours": "12",
+        "gpurig:spot": "true",
     })  # fmt: skip
     (host,) = inventory.from_outputs(box.outputs["gpurig"])
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
@@ -56,6 +57,7 @@ def test_the_outputs_are_what_the_inventory_reads() -> None:
         "licences": LICENCES.split(","),
         "idle_stop_minutes": 45,
         "lifetime_hours": 12,
+        "spot": True,
         "allow": [],
         "ui_port": 5000,
     }

@@ -2,8 +2,8 @@
 
 from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
-from provision.agent.wire.documents import DataSet, Disk, Guard, Mark, Pending, ReadyMark, RunRow
-from provision.agent.wire.setups import Failed, Ready, Reboot, Recorded
+from provision.agent.wire.documents import DataSet, Disk, Ending, Guard, Mark, Pending, ReadyMark, RunRow
+from provision.agent.wire.setups import Failed, Notice, Ready, Reboot, Recorded
 from provision.agent.words import Kind, StepState
 
 
@@ -69,6 +69,8 @@ class Overview(State):
     """Whether the job volume is at its mount point."""
     datasets: List[DataSet]
     guard: Guard
+    ending: Optional[Ending]
+    """EC2's notice that it takes the box."""
 
 
 class Guarded(Guard):
@@ -88,6 +90,7 @@ class Journal(TypedDict):
     alive: str
     """The setup that goes on."""
     runs: List[RunRow]
+    notices: List[Notice]
 
 
 class Tail(TypedDict):
