@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from infra.access import Access, AccessArgs
+from infra.birth import birth_tags, waiting
+from infra.described import host_document
 from infra.host import Host, HostArgs
 from infra.price import Price
 from infra.refusal import refusals
@@ -16,8 +18,11 @@ from infra.storage import JobVolume, JobVolumeArgs
 from infra.volumes import job_volume_tags
 from provision.bundle import cloud_init
 from provision.bundle.render import render
+from provision.model.host import BOX, VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.network import Network
     from infra.placement import Placement
     from infra.settings import Settings
@@ -37,10 +42,15 @@ class Box(pulumi.ComponentResource):
     """A GPU box of one recipe. Several of them can share a network."""
 
     def __init__(self, name: str, args: BoxArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("gpurig:infra:Box", name, None, opts)
+        # Noted with the component, before anything is made: of a box that was refused, and of all others then, the
+        # state still says what they are. The stack's outputs do not.
+        self.on_demand = args.placement.prices.instance
+        """What an hour of the instance costs on demand; None: nobody says."""
+        document = {"version": VERSION, **host_document(args.placement.cloud, args.settings, self.on_demand)}
+        super().__init__(BOX, name, {"document": document}, opts)
         self.settings = args.settings
         plan = args.placement.volume_plans[name]
-        self.price = Price.of(args.settings, plan.size_gib)
+        self.price = Price.of(args.settings, plan.size_gib, args.placement.prices)
         self.access = self._access(name, args)
         self.job_volume = self._job_volume(name, args)
         self.host = self._host(name, args)
@@ -49,6 +59,7 @@ class Box(pulumi.ComponentResource):
             pulumi.log.info(f"{name}: its job volume is {plan.new_content}", self)
         for warning in plan.warnings:
             pulumi.log.warn(f"{name}: {warning}", self)
+        self.host.instance.tags.apply(self._tell_waiting)
         self.register_outputs({"address": self.host.instance.public_ip})
 
     def _access(self, name: str, args: BoxArgs) -> Access:
@@ -82,12 +93,18 @@ class Box(pulumi.ComponentResource):
             user_data=self.job_volume.id.apply(refusals()(self._user_data)),
             volume_id=self.job_volume.id,
             root_gib=args.settings.root_volume_gib,
+            birth=birth_tags(args.settings),
             generation=args.settings.generation,
             spot=args.settings.spot,
             spot_max_price=args.settings.spot_max_price,
             needs=[args.network, self.access],
         )
         return Host(name, wanted, pulumi.ResourceOptions(parent=self))
+
+    def _tell_waiting(self, tags: Mapping[str, str] | None) -> None:
+        """Say which settings wait for another box."""
+        for change in waiting(tags or {}, self.settings):
+            pulumi.log.warn(f"{self.settings.host_name}: {change}", self)
 
     def _user_data(self, volume_id: str) -> str:
         settings = self.settings

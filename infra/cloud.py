@@ -14,6 +14,7 @@ import pulumi_aws as aws
 from provision.model import tags
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, InstanceType
+from provision.model.prices import PRICE_LIST_REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +45,13 @@ def tagged(wanted: Mapping[str, str]) -> dict[str, list[str]]:
 def _filters(wanted: Filters) -> list[dict[str, object]]:
     """Return filters as every look-up takes them."""
     return [{"name": name, "values": values} for name, values in wanted.items()]
+
+
+def _asked(provider: aws.Provider, question: Callable[..., Answer], wrong: str, arguments: Mapping[str, Any]) -> Answer:
+    try:
+        return question(**arguments, opts=pulumi.InvokeOptions(provider=provider))
+    except Exception as error:  # the SDK raises no narrower class for a failed invoke
+        raise BadInput([f"{wrong}: {str(error).rpartition('api error ')[2]}"]) from error
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,10 +110,17 @@ class Cloud:
 
     def ask(self, question: Callable[..., Answer], wrong: str, **arguments: Any) -> Answer:
         """Return the answer of a pulumi_aws look-up. Raises `BadInput` that begins with `wrong` when AWS has none."""
-        try:
-            return question(**arguments, opts=pulumi.InvokeOptions(provider=self.provider))
-        except Exception as error:  # the SDK raises no narrower class for a failed invoke
-            raise BadInput([f"{wrong}: {str(error).rpartition('api error ')[2]}"]) from error
+        return _asked(self.provider, question, wrong, arguments)
+
+    def ask_prices(self, question: Callable[..., Answer], wrong: str, **arguments: Any) -> Answer:
+        """Ask as `ask` does, in the region where AWS tells the prices of all: its Price List has no other address."""
+        return _asked(self._pricing, question, wrong, arguments)
+
+    @functools.cached_property
+    def _pricing(self) -> aws.Provider:
+        if self.region in PRICE_LIST_REGIONS:
+            return self.provider
+        return aws.Provider("aws-prices", region=PRICE_LIST_REGIONS[0], profile=self.profile, max_retries=MAX_RETRIES)
 
     def instance_type(self, name: str) -> InstanceType:
         """Return a type that the table does not know, as EC2 describes it. Raises `BadInput` if EC2 has none."""

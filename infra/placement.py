@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from infra.image import find_image
+from infra.prices import Prices
 from infra.volume_plan import plan_job_volumes
 from provision.model.errors import BadInput
 
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 class Placement:
     """What AWS has for the boxes of some settings."""
 
+    cloud: Cloud
+    """Whose answers these are."""
     ami: str
     zones: tuple[str, ...]
     """Where a subnet is needed: in the zone to use, another one of the region, and wherever a job volume is."""
     volume_plans: Mapping[str, VolumePlan]
     """What each box starts from, by its name."""
+    prices: Prices
+    """What the parts of a box cost there."""
 
     @classmethod
     def find(cls, settings: Settings, cloud: Cloud) -> Placement:
@@ -35,9 +40,11 @@ class Placement:
         plans = plan_job_volumes(settings, cloud, zone, usable)
         other = available[(available.index(zone) + 1) % len(available)]
         return cls(
+            cloud=cloud,
             ami=find_image(cloud, settings),
             zones=(zone, other, *(plan.zone for plan in plans.values())),
             volume_plans=plans,
+            prices=Prices.find(settings, cloud, zone),
         )
 
 

@@ -89,8 +89,8 @@ class Hypervisor:
     def stop(self, instance_id: str) -> None:
         """Shut a box down cleanly; its disks stay. One that is off already is no error."""
 
-    def start(self, instance_id: str) -> None:
-        """Begin to boot a stopped box again."""
+    def start(self, instance_id: str, public_ip: str) -> None:
+        """Begin to boot a stopped box again, at an address given by `allocate_address`."""
 
     def reboot(self, instance_id: str) -> None:
         """Restart a box cleanly."""

@@ -93,7 +93,7 @@ class RunState(Word):
     """Exit code 0."""
     FAILED = "failed"
     STOPPED = "stopped"
-    """By `fab stop`."""
+    """By `fab cancel`."""
     INTERRUPTED = "interrupted"
     """Asked to end because EC2 takes the box."""
     LOST = "lost"

@@ -1,4 +1,4 @@
-"""GPU models, EC2 instance types and images, read from `platforms.toml`."""
+"""GPU models, EC2 instance types, images and the dated prices, read from `platforms.toml`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 NO_GPU = "none"
-SNAPSHOT_GIB_MONTH = 0.05
-"""USD, list price in us-east-1 of a GiB of an EBS snapshot that was ever written (aws.amazon.com/ebs/pricing)."""
 BAKED = "baked"
 """In place of an image's name: the stack's own, made by `fab bake`."""
 
@@ -35,8 +33,10 @@ class InstanceType:
     gpus: int
     vcpus: int
     memory_gib: int
+    gpu_memory_gib: int | None = None
+    """Of one of its GPUs where EC2 says so: an A100 has 40 or 80; None: what its model has in `gpus()`."""
     usd_per_hour: float | None = None
-    """On-demand Linux list price in us-east-1; None where this table has none."""
+    """On-demand Linux list price of `PriceTable.region`; None where this table has none."""
 
     def __str__(self) -> str:
         """Return the type as a person would choose it: name, GPU, capability, price."""
@@ -56,6 +56,26 @@ class Image:
     pattern: str = ""
     has: tuple[str, ...] = ()
     """Recipes that the image brings."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PriceTable:
+    """List prices of one region as they were once, USD; those of instances are with their types."""
+
+    date: str
+    """When they were so: "2026-11"."""
+    region: str
+    gp3_gib_month: float
+    snapshot_gib_month: float
+    """Of a GiB that was ever written."""
+    address_hour: float
+    """A public IPv4 address."""
+
+
+@functools.cache
+def price_table() -> PriceTable:
+    """Return the prices that stand in where AWS's own list cannot be asked."""
+    return PriceTable(**_tables()["prices"])
 
 
 @functools.cache

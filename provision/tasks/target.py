@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.project import HOSTS_FILE
 from provision.model.target import Target
-from provision.transport import inventory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ def target_of(host: Host, session: Session) -> Target:
     if found is None:
         there = f" (on its PCI bus there is {cards(facts)})" if facts["pci"] else ""
         declare = f'[host.box] with address = "{host.address}" and gpu = one of {", ".join([NO_GPU, *gpus()])}'
-        problems.append(f"{host} shows no GPU that gpurig knows{there}; say in {inventory.HOSTS_FILE} what it has:")
+        problems.append(f"{host} shows no GPU that gpurig knows{there}; say in {HOSTS_FILE} what it has:")
         problems.append(declare)
     if problems or found is None:
         raise BadInput(problems)

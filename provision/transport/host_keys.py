@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from provision.aws import clients
 from provision.model.errors import UntrustedHost
-from provision.transport.inventory import project_folder
+from provision.model.project import local_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def _is_key(words: list[str]) -> bool:
 
 def known_hosts() -> Path:
     """Return the file of pinned keys, in OpenSSH's format, one line per key with the instance id as the host's name."""
-    return project_folder() / ".gpurig" / "known_hosts"
+    return local_folder() / "known_hosts"
 
 
 def pinned(host: Host) -> list[str]:

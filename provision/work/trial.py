@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from provision.agent.words import RunState
 from provision.bundle.render import command_of
 from provision.model.errors import BadInput, GpurigError, RunFailed, RunInterrupted
-from provision.transport.inventory import project_folder
+from provision.model.project import project_folder
 from provision.transport.session import Session
 from provision.work.runs import Runs, ways_back
 from provision.work.sync import sync

@@ -121,8 +121,13 @@ class Boxes(Hypervisor):
         instance.box.stop()
         self._set_rules(instance)
 
-    def start(self, instance_id: str) -> None:
-        self._power_on(self._instance(instance_id))
+    def start(self, instance_id: str, public_ip: str) -> None:
+        instance = self._instance(instance_id)
+        if public_ip != instance.spec.public_ip:
+            self._network.disconnect(instance.spec.public_ip, instance.spec.private_ip)
+            instance.box.move(self._network.connect(public_ip, instance.spec.private_ip))
+            instance.spec = dataclasses.replace(instance.spec, public_ip=public_ip)
+        self._power_on(instance)
 
     def reboot(self, instance_id: str) -> None:
         self._instance(instance_id).box.reboot()

@@ -86,6 +86,8 @@ class Network:
             "link set uplink up",
             f"route add {self.caller} dev uplink",
             f"route add default via {self.caller}",
+            # Where no box has an address, nobody answers, as at one that EC2 has taken back.
+            f"route add blackhole {self.subnet}",
         )
         _ip("", f"route add {self.subnet} via {self._router_address} dev {self.link} onlink src {self.caller}")
         run("ip", "netns", "exec", self._tag, "sh", "-c", f"echo 1 >{forwarding.SWITCH}")

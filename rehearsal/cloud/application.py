@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from moto.ec2 import ec2_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from rehearsal.cloud import clock, repairs, wiring
+from rehearsal.cloud import clock, inside, price_list, quotas, repairs, wiring
 from rehearsal.cloud.calls import CallLog
 from rehearsal.cloud.interruptions import Interruptions
 from rehearsal.cloud.machines import Machines
@@ -26,10 +26,13 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
     """Return the application; `caller` is this machine's address as the boxes see it."""
     repairs.apply()
     wiring.connect()
+    quotas.reset()
     machines = Machines(hypervisor)
     moto = DomainDispatcherApplication(create_backend_app)
 
     def aws(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if price_list.is_meant(environ):
+            return price_list.answer(environ, start_response)
         with wiring.serving(machines):
             answer: Iterable[bytes] = moto(environ, start_response)
             return answer
@@ -45,8 +48,12 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
     hypervisor.watch(powered_off)
     hypervisor.serve_metadata(lambda instance_id, question: metadata.answer(_instance(instance_id), question))
     time = clock.start(lambda: wiring.serving(machines))
+    for source in repairs.sources():
+        time.ask(source)
     controls = {"interrupt": interruptions.interrupt}
-    return Front(aws, CallLog(state / "calls.jsonl"), time, caller=caller, controls=controls)
+    front = Front(aws, CallLog(state / "calls.jsonl"), time, caller=caller, controls=controls)
+    inside.serve(front)
+    return front
 
 
 def _instance(instance_id: str) -> Any:

@@ -133,6 +133,10 @@ class Cloud:
         """Arm a fault; the keywords are the fields of `rehearsal.cloud.faults.Fault`."""
         self._control("POST", "faults", {"action": action, **fault})
 
+    def quotas(self, **vcpus: float) -> None:
+        """Set quotas of EC2 by their codes, with _ for the hyphen: `quotas(L_DB2E81BA=4)`."""
+        self._control("POST", "quotas", {code.replace("_", "-"): value for code, value in vcpus.items()})
+
     def interrupt(
         self, instance_id: str, seconds: float = 120, *, rebalance: bool = False, cause: str = "no-capacity"
     ) -> None:

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from rehearsal.cloud import calls, clock
+from rehearsal.cloud import calls, clock, quotas
 from rehearsal.cloud.faults import Fault, Faults
 from rehearsal.cloud.replay import Answer, Answers
 from rehearsal.errors import RehearsalError
@@ -36,6 +36,10 @@ _QUERY_ERROR = (
 )
 
 
+CONTROLS = ("clock", "faults", "quotas", "reset")
+"""What the front itself answers, by POST."""
+
+
 class Front:
     """The WSGI application that clients talk to; `application` is what serves AWS calls."""
 
@@ -50,7 +54,8 @@ class Front:
     ) -> None:
         self._application = application
         self._controls = controls
-        self._log = log
+        self.log = log
+        """Every call and its outcome."""
         self._clock = time
         self._caller = caller
         self._faults = Faults()
@@ -83,7 +88,7 @@ class Front:
             note = "replayed" if replayed else note
         lost = bool(fault and fault.lose)
         seconds = time.monotonic() - started
-        self._log.add(call, status=answer.status, seconds=seconds, note="lost" if lost else note)
+        self.log.add(call, status=answer.status, seconds=seconds, note="lost" if lost else note)
         if lost:
             # Werkzeug takes this for a client that went away, and writes nothing.
             raise ConnectionAbortedError
@@ -124,21 +129,30 @@ class Front:
             case "GET", "address":
                 answer = Answer(200, (("Content-Type", "text/plain"),), f"{self._caller}\n".encode())
             case "GET", "calls":
-                answer = _json(200, {"calls": self._log.all()})
+                answer = _json(200, {"calls": self.log.all()})
             case "POST", "faults":
                 answer = self._arm(body)
             case "POST", "clock":
                 answer = self._advance(body)
+            case "POST", "quotas":
+                answer = self._set_quotas(body)
             case "POST", "reset":
-                for kept in (self._faults, self._answers, self._log):
+                for kept in (self._faults, self._answers, self.log):
                     kept.clear()
                 answer = _json(200, {})
             case "POST", control if control in self._controls:
                 answer = _steer(self._controls[control], body)
             case _:
-                known = f"GET address, calls; POST {', '.join(['clock', 'faults', 'reset', *self._controls])}"
+                known = f"GET address, calls; POST {', '.join(sorted([*CONTROLS, *self._controls]))}"
                 answer = _json(404, {"error": f"there is no {method} {CONTROL}{name}; there are {known}"})
         return answer
+
+    def _set_quotas(self, body: bytes) -> Answer:
+        try:
+            quotas.set_values(json.loads(body))
+        except (RehearsalError, TypeError, ValueError) as error:
+            return _json(400, {"error": f"not quotas: {error}"})
+        return _json(200, {})
 
     def _arm(self, body: bytes) -> Answer:
         try:

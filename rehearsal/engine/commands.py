@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.engine import lock
 from rehearsal.engine.backend import Backend
 from rehearsal.engine.checkpoint import read_latest
 from rehearsal.engine.cli import ask
-from rehearsal.engine.errors import EngineError, StackNotFound, UsageError
+from rehearsal.engine.errors import EngineError, StackNotFound, Unsupported, UsageError
 from rehearsal.engine.project import Project
 from rehearsal.engine.session import Session
 
@@ -22,6 +24,13 @@ VERSION = "v3.272.0-standin"
 def version(_args: Arguments) -> None:
     """`pulumi version`: the SDK that this engine was written against, marked as not being Pulumi's own CLI."""
     print(VERSION)
+
+
+def stack(args: Arguments) -> None:
+    """`pulumi stack --show-name`: the name of the selected stack, and nothing else of it."""
+    if not args.show_name:
+        raise Unsupported("`pulumi stack` without --show-name")
+    print(Session.open(args.folder, args.stack).names.stack)
 
 
 def stack_select(args: Arguments) -> None:
@@ -50,15 +59,27 @@ def stack_ls(args: Arguments) -> None:
     project = Project.find(args.folder)
     backend = Backend.of(project)
     selected = backend.selected()
+    states = {name: read_latest(backend.state_file(name)) for name in backend.stacks()}
+    if args.json:
+        print(
+            json.dumps([_summary(name, latest, current=name == selected) for name, latest in states.items()], indent=2)
+        )
+        return
     rows = [("NAME", "LAST UPDATE", "RESOURCE COUNT")]
-    for name in backend.stacks():
-        latest = read_latest(backend.state_file(name))
+    for name, latest in states.items():
         when = (latest.get("manifest") or {}).get("time", "")
         count = len(latest.get("resources") or [])
         rows.append((name + "*" * (name == selected), when, str(count)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _summary(name: str, latest: dict[str, Any], *, current: bool) -> dict[str, Any]:
+    """Give a stack as `--json` has it (`stackSummaryJSON` in pulumi's stack_ls.go, of a backend that is a folder)."""
+    when = (latest.get("manifest") or {}).get("time")
+    updated = {"lastUpdate": dt.datetime.fromisoformat(when).strftime("%Y-%m-%dT%H:%M:%S.000Z")} if when else {}
+    return {"name": name, "current": current, **updated, "resourceCount": len(latest.get("resources") or [])}
 
 
 def stack_rm(args: Arguments) -> None:

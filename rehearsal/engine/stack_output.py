@@ -1,4 +1,4 @@
-"""`pulumi stack output`: other programs run it at their own start, so nothing heavy is imported."""
+"""`pulumi stack output` and `export`: other programs run them at their own start, so nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 def stack_output(args: Arguments) -> None:
     """`pulumi stack output [NAME]`."""
-    backend = Backend.of(Project.find(args.folder))
-    latest = read_latest(backend.state_file(backend.require(args.stack)))
-    resources = latest.get("resources") or []
+    resources = _latest(args).get("resources") or []
     stack: dict[str, Any] = next((each for each in resources if each["type"] == STACK_TYPE), {})
     outputs = stack.get("outputs") or {}
     if args.name is not None:
@@ -36,6 +34,16 @@ def stack_output(args: Arguments) -> None:
         width = max(len(name) for name, _ in rows)
         for name, value in rows if outputs else []:
             print(f"    {name:<{width}}  {value}")
+
+
+def stack_export(args: Arguments) -> None:
+    """`pulumi stack export`: the state as it is, as `pulumi stack import` would take it."""
+    print(json.dumps({"version": 3, "deployment": _latest(args)}, indent=4, ensure_ascii=False))
+
+
+def _latest(args: Arguments) -> dict[str, Any]:
+    backend = Backend.of(Project.find(args.folder))
+    return read_latest(backend.state_file(backend.require(args.stack)))
 
 
 def _json(value: Any) -> str:

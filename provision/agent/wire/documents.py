@@ -101,7 +101,7 @@ class RunFile(_RunFile, total=False):
     asked: str
     """What the user typed, where the command is how gpurig does that: "fab dataset-get https://…"."""
     stopped: float
-    """When `fab stop` ended it."""
+    """When `fab cancel` ended it."""
     interrupted: float
     """When it was asked to end because EC2 takes the box."""
     resumed: List[float]

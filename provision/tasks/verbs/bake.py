@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from provision.agent.words import StepState
+from provision.aws import prices
 from provision.bundle import baked
 from provision.bundle.render import render
 from provision.model.errors import BadInput, GpurigError
-from provision.model.platforms import BAKED, SNAPSHOT_GIB_MONTH
+from provision.model.platforms import BAKED
 from provision.screen import progress
 from provision.storage.bake import Bakery
 from provision.tasks.verb import verb
@@ -41,8 +42,9 @@ def bake(c: Context, *, keep: str = "2") -> None:
         out.line(f"{image.id} is being made of {host.recipe} on {host}; the host runs on")
         bakery.finish(image, out)
         out.line(f"{image.id} is ready after {time.monotonic() - began:.0f} s ({image.name})")
-        price = gib * SNAPSHOT_GIB_MONTH
-        out.line(f"its snapshot costs ${price:.2f} a month or less ({gib} GiB; what was never written does not count)")
+        price = prices.snapshot_gib_month(host.profile, host.region)
+        most = f"its snapshot costs ${gib * price.usd:.2f} a month or less"
+        out.line(f"{most} ({gib} GiB; what was never written does not count; {price.source})")
         removed, used = bakery.prune(int(keep))
         for old in removed:
             out.line(f"removed {old}, with its snapshot")

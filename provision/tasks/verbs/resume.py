@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.catalogue.catalogue import Catalogue
-from provision.life import cut_off, next_box
+from provision.life import cut_off, next_box, power
 from provision.tasks.following import follow, leaving
 from provision.tasks.option import Choices
 from provision.tasks.output import tell
@@ -17,7 +17,7 @@ from provision.transport.session import Session
 from provision.work.runs import Runs, ways_back
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from provision.model.host import Host
     from provision.model.run import Run
@@ -40,27 +40,27 @@ def resume(c: Context, *, name: list[str] | None = None, plan: bool = False, det
     `fab run --resume` where it has one.
     """
     away = next_box.away(c.hosts)
-    for host, _ in away:
-        tell(f"{host.name}: {next_box.why(host)}")
+    for one in away:
+        tell(one.why)
     if plan:
         _plan(c, away, name or [])
         return
-    if away:
-        next_box.bring(away, tell)
+    if gone := [one.host for one in away if one.gone]:
+        next_box.bring(gone, tell)
         c.look_again()
     going: dict[str, str] = {}
-    resuming = _Resuming(c, name or [], {host.name for host, _ in away}, going, detach=detach)
+    resuming = _Resuming(c, name or [], {one.host.name: one.gone for one in away}, going, detach=detach)
     with leaving(going, limit=c.limit):
         c.each(resuming.on)
 
 
-def _plan(c: Context, away: next_box.Away, names: Sequence[str]) -> None:
+def _plan(c: Context, away: Sequence[next_box.Away], names: Sequence[str]) -> None:
     """Say what `resume` would do."""
-    for host, state in away:
-        way = f"would be made by `{' '.join(next_box.UP)}`" if state == next_box.GONE else "would be started"
-        tell(f"{host.name}: the next box {way}; what was cut off is on its job volume, and is known once it is up")
-    gone = {host.name for host, _ in away}
-    c.hosts = [host for host in c.hosts if host.name not in gone]
+    for one in away:
+        way = f"the next one would be made by `{' '.join(next_box.UP)}`" if one.gone else "it would be started"
+        tell(f"{one.host.name}: {way}; what was cut off is on its job volume, and is known once a box has that")
+    names_away = {one.host.name for one in away}
+    c.hosts = [host for host in c.hosts if host.name not in names_away]
 
     def show(session: Session, out: View) -> None:
         runs = Runs(session).all()
@@ -82,20 +82,27 @@ def _needs(session: Session, runs: Sequence[Run], catalogue: Catalogue) -> list[
 
 
 class _Resuming:
-    """What is done on each host; `new`: those that were just brought; `going`: host → run, as far as one started."""
+    """What is done on each host.
 
-    def __init__(self, c: Context, names: Sequence[str], new: set[str], going: dict[str, str], *, detach: bool) -> None:
-        self.c, self.names, self.new, self.going, self.detach = c, names, new, going, detach
+    `away`: those that were not up → whether they were made anew since; `going`: host → run, as far as one started.
+    """
+
+    def __init__(
+        self, c: Context, names: Sequence[str], away: Mapping[str, bool], going: dict[str, str], *, detach: bool
+    ) -> None:
+        self.c, self.names, self.away, self.going, self.detach = c, names, away, going, detach
         self.catalogue = Catalogue()
         self.setting_up = SetUp(c.config, Choices.parse(None, None))
 
     def on(self, host: Host, out: View) -> None:
         """Set up what is needed, start what was cut off, and follow it."""
+        if self.away.get(host.name) is False:
+            host = power.start(host, self.c.config, out)
         self._wait_for_volume(host, out)
         with Session(host, self.c.config, tell=out.tell) as session:
             wanted = cut_off.chosen(Runs(session).all(), self.names, host)
             recipes = _needs(session, wanted, self.catalogue)
-        if host.name in self.new and not wanted:
+        if self.away.get(host.name) and not wanted:
             recipes = [host.recipe]
         for recipe in recipes:
             self.setting_up.on(host, recipe, out)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.model.errors import BadInput, GpurigError
+from provision.model.project import project_folder
 from provision.storage.volumes import JobVolume
 from provision.tasks.output import tell
 from provision.tasks.verb import verb
-from provision.transport.inventory import project_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

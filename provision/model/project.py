@@ -1,0 +1,25 @@
+"""Where the project is that a command works for, and the folder there for what this machine keeps of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HOSTS_FILE = "hosts.toml"
+PROJECT_FILES = ("Pulumi.yaml", HOSTS_FILE, "fabfile.py")
+
+
+def project_folder() -> Path:
+    """Return the nearest folder, from the working folder upwards, with a project's file; else the working folder.
+
+    The path is relative ("../.."): no folder's name with a space in it then gets into an option of `ssh`.
+    """
+    here = Path.cwd()
+    for steps, folder in enumerate((here, *here.parents)):
+        if any((folder / name).is_file() for name in PROJECT_FILES):
+            return Path(*[".."] * steps)
+    return Path()
+
+
+def local_folder() -> Path:
+    """Return the folder, there or not, of what is kept on this machine only: pinned host keys, prices of the day."""
+    return project_folder() / ".gpurig"
