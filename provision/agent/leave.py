@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from provision.agent.files import lock, write
 from provision.agent.journal import record
-from provision.agent.mount import is_mounted
 from provision.agent.notice import clock, note
 from provision.agent.paths import VOLUME_UNIT, run_unit
 from provision.agent.processes import output, run
@@ -98,7 +97,7 @@ def _until(over: Callable[[], bool], deadline: float) -> bool:
 def _unmount(account: Account) -> str:
     """End what else is on the volume, and take it off the box; returns what went wrong."""
     place = Path(account["mount_point"])
-    if not account["volume_id"] or not is_mounted(str(place), account["volume_id"]):
+    if not place.is_mount():
         os.sync()
         return ""
     for order in (signal.SIGTERM, signal.SIGKILL):

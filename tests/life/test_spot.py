@@ -113,7 +113,7 @@ def image(user: User) -> Path:
 def test_the_plan_makes_nothing(user: User) -> None:
     lost = instance(user)
     said = user.fab("resume", "--plan")
-    assert f"EC2 took {lost} back" in said
+    assert f"({lost}) was terminated: EC2 took the spot instance back" in said
     assert "pulumi up" in said
     assert instance(user) == lost
 
@@ -156,7 +156,7 @@ def test_a_box_that_goes_without_notice_is_made_up_for_too(user: User) -> None:
     user.fab("resume", "--detach")
     assert instance(user) != lost
     until(lambda: "begun 2" in user.fab("logs", "plain"))
-    assert "stopped after" in user.fab("stop", "plain")
+    assert "stopped after" in user.fab("cancel", "plain")
     assert "nothing on box" in user.fab("resume", "--plan")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from provision.model.errors import BadInput, NotHere
 from provision.model.host import Host
 from provision.model.run import Run
 from provision.model.target import Target
-from tests.kit.fab import refused
+from tests.kit.fab import fab, refused
+from tests.kit.power import Rig, rig
 
 HOST = Host(name="box", address="192.0.2.7", recipe="digits", target=Target(gpu="T4"))
 
@@ -63,3 +65,35 @@ def test_it_goes_on_by_the_command_that_was_given_for_that() -> None:
 def test_two_answers_to_one_question_are_refused(tmp_path: Path) -> None:
     said = refused(tmp_path, "run", "--resume", "python b.py", "--no-resume", "--", "python", "a.py")
     assert "--resume and --no-resume" in said
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Rig]:
+    with rig(tmp_path) as made:
+        yield made
+
+
+def test_the_plan_says_what_becomes_of_each_box_and_makes_nothing(lab: Rig) -> None:
+    stopped, lost = lab.launch("box"), lab.launch("box-2")
+    lab.stop(stopped)
+    lab.ec2.terminate_instances(InstanceIds=[lost.id])
+    said = lab.fab("resume", "--plan").stderr
+    assert f"box ({stopped.id}) is stopped" in said
+    assert "box: it would be started" in said
+    assert "box-2: the next one would be made by `pulumi up --yes" in said
+    calls = {call["action"] for call in lab.wired.cloud.calls()}
+    assert not {"StartInstances"} & calls
+
+
+def test_where_pulumi_makes_no_box_nothing_is_started(lab: Rig) -> None:
+    box = lab.launch()
+    lab.ec2.terminate_instances(InstanceIds=[box.id])
+    env = lab.env()
+    (lab.folder / "pulumi").write_text(
+        f'#!/bin/sh\n[ "$1" = up ] && {{ echo "$@" >"{lab.folder}/asked"; exit 5; }}\ncat "{lab.folder}/stdout"\n'
+    )
+    done = fab(lab.folder, "resume", code=1, **env)
+    assert "pulumi up ended with exit code 5" in done.stderr
+    assert "the same command goes on: fab resume" in done.stderr
+    assert (lab.folder / "asked").read_text().split()[:2] == ["up", "--yes"]
+    assert "--refresh" in (lab.folder / "asked").read_text()
