@@ -240,6 +240,7 @@ class Settings:
             busy_probe=self.busy_probe,
             before_stop=self.before_stop,
             lifetime_hours=self.max_hours if lifetime_hours is None else lifetime_hours,
+            spot=self.spot,
         )
 
     @property

@@ -96,6 +96,18 @@ class Stop:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Notice:
+    """What EC2 has told a spot box of its end, or what came of it."""
+
+    what: str
+    """rebalance, taken or left."""
+    at: float
+    ends: float
+    """When EC2 takes the box; of a recommendation, when it was told."""
+    why: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Journal:
     """All that one host tells."""
 
@@ -109,6 +121,7 @@ class Journal:
     runs: tuple[Run, ...]
     """The newest first, as `fab ps` has them."""
     run_logs: Mapping[str, Tail]
+    notices: tuple[Notice, ...] = ()
 
     @classmethod
     def of(cls, session: Session, *, lines: int, logs: int) -> Self:
@@ -144,6 +157,10 @@ class Journal:
             stops=tuple(Stop(at=row["at"], why=row["text"]) for row in reversed(told["stops"])),
             setups=_with_logs(setups, {name: log for (kind, name), log in logs.items() if kind == "step"}),
             runs=tuple(Run.from_row(row) for row in told["runs"]),
+            notices=tuple(
+                Notice(what=one["what"], at=one["at"], ends=max(one["ends"], one["at"]), why=one["why"])
+                for one in told["notices"]
+            ),
             run_logs={name: log for (kind, name), log in logs.items() if kind == "run"},
         )
 

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 # Several hosts are found at once, in one file.
 _LOCK = threading.Lock()
 ANSWER_SECONDS = 15
-_AGAIN = "`pulumi up --refresh` makes another one, with the same job volume"
+_AGAIN = (
+    "`pulumi up --refresh` makes another one, with the same job volume\n"
+    "`fab resume` does that, and goes on with what was cut off"
+)
 _ITSELF = "Client.InstanceInitiatedShutdown"
 
 
