@@ -124,11 +124,7 @@ class Settings:
     )
     """Volumes to use instead of new ones (vol-…, with commas; each goes to the box of its tag gpurig:host): Pulumi
     attaches them, and never grows or deletes them; new: a new one whatever is there."""
-    mount_point: str = setting(
-        "mountPoint",
-        A_FOLDER,
-        "/jobs",
-    )
+    mount_point: str = setting("mountPoint", A_FOLDER, "/jobs")
     """Where the box mounts the job volume."""
     spot: bool = setting("spot", _SWITCH, default=False, example="true")
     """Spot instead of on-demand: cheaper, may be taken away at any time, cannot be stopped."""
