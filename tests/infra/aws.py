@@ -8,6 +8,8 @@ from typing import Any
 import grpc
 from pulumi.runtime import mocks
 
+from provision.model.tags import ATTACHED, UPTIME
+
 REGION = "us-east-1"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
@@ -43,13 +45,17 @@ class AwsVolume:
     tags: dict[str, str] = dataclasses.field(default_factory=lambda: dict(OWN_TAGS))
     holder: str = ""
     """The instance that it is attached to."""
+    source: str = ""
+    """The snapshot that it was made from."""
 
     def matches(self, filters: dict[str, list[str]]) -> bool:
         """Say whether EC2's filters let it through."""
         facts = {f"tag:{key}": value for key, value in self.tags.items()}
         facts |= {"volume-id": self.id, "status": "in-use" if self.holder else "available"}
         facts |= {"attachment.instance-id": self.holder}
-        return all(facts.get(name) in values for name, values in filters.items())
+        if "tag-key" in filters and not self.tags.keys() & set(filters["tag-key"]):
+            return False
+        return all(facts.get(name) in values for name, values in filters.items() if name != "tag-key")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +69,11 @@ class AwsSnapshot:
 
     def matches(self, filters: dict[str, list[str]]) -> bool:
         """Say whether EC2's filters let it through."""
-        facts = {"status": self.state, **{f"tag:{key}": value for key, value in self.tags.items()}}
+        facts = {
+            "status": self.state,
+            "snapshot-id": self.id,
+            **{f"tag:{key}": value for key, value in self.tags.items()},
+        }
         return all(facts.get(name) in values for name, values in filters.items())
 
 
@@ -125,7 +135,9 @@ class Aws(mocks.Mocks):
     def _getVolume(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         ((wanted,),) = (part["values"] for part in args["filters"])
         (volume,) = (volume for volume in self.volumes if volume.id == wanted)
-        return {"availabilityZone": volume.zone, "size": volume.gib, "tags": volume.tags}
+        seen = {key: value for key, value in volume.tags.items() if key not in (UPTIME, ATTACHED)}  # ignore_tags
+        facts = {"availabilityZone": volume.zone, "size": volume.gib, "snapshotId": volume.source}
+        return {**facts, "tags": seen}
 
     def _getInstances(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"ids": list(self.instances)}
