@@ -185,6 +185,13 @@ class Cloud:
 
     def instances(self, tags: Mapping[str, str]) -> list[str]:
         """Return the ids of the instances with these tags that are not terminated."""
-        filters = _filters(tagged(tags))
-        states = ["pending", "running", "stopping", "stopped", "shutting-down"]
+        return self._instances(tagged(tags), "pending", "running", "stopping", "stopped", "shutting-down")
+
+    def stopped(self, tags: Mapping[str, str], *, instance_type: str = "") -> list[str]:
+        """Return the ids of the instances with these tags, and of this type if one is given, that are stopped."""
+        wanted = {"instance-type": [instance_type]} if instance_type else {}
+        return self._instances({**tagged(tags), **wanted}, "stopping", "stopped")
+
+    def _instances(self, wanted: Filters, *states: str) -> list[str]:
+        filters = _filters(wanted)
         return list(self.ask(aws.ec2.get_instances, "instances", filters=filters, instance_state_names=states).ids)

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from infra.image import find_image
+from infra.stopped import stopped_boxes
 from infra.volume_plan import plan_job_volumes
 from provision.model.errors import BadInput
 
@@ -28,6 +29,8 @@ class Placement:
     """Where a subnet is needed: in the zone to use, another one of the region, and wherever a job volume is."""
     volume_plans: Mapping[str, VolumePlan]
     """What each box starts from, by its name."""
+    stopped: Mapping[str, str]
+    """A line for each box that is stopped, by its name."""
 
     @classmethod
     def find(cls, settings: Settings, cloud: Cloud) -> Placement:
@@ -41,6 +44,7 @@ class Placement:
             ami=find_image(cloud, settings),
             zones=(zone, other, *(plan.zone for plan in plans.values())),
             volume_plans=plans,
+            stopped=stopped_boxes(settings, cloud),
         )
 
 
