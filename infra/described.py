@@ -9,9 +9,11 @@ from provision.model.platforms import NO_GPU, gpus
 if TYPE_CHECKING:
     from infra.cloud import Cloud
     from infra.settings import Settings
+    from provision.model.limit import Limit
+    from provision.model.prices import Quote
 
 
-def host_document(cloud: Cloud, settings: Settings) -> dict[str, Any]:
+def host_document(cloud: Cloud, settings: Settings, on_demand: Quote | None, limit: Limit) -> dict[str, Any]:
     """Return a host's row without what AWS makes of it, which `provision.model.host.row_of` adds."""
     return {
         "name": settings.host_name,
@@ -22,12 +24,13 @@ def host_document(cloud: Cloud, settings: Settings) -> dict[str, Any]:
         "image": settings.system.name,
         "recipe": settings.recipe,
         "ports": settings.ports,
-        "pricePerHour": settings.machine.usd_per_hour,
+        "pricePerHour": on_demand.usd if on_demand else None,
         "spot": settings.spot,
         "generation": settings.generation,
         "mountPoint": settings.mount_point,
         "gpu": _gpu(settings),
-        "target": settings.target().to_document(),
+        "limit": limit.to_document(),
+        "target": settings.target(lifetime_hours=limit.box_hours).to_document(),
     }
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from infra.described import host_document
 from infra.price import Price
 from provision.model.host import OUTPUT, VERSION, row_of
+from provision.model.tags import USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,12 +29,17 @@ def export_document(cloud: Cloud, boxes: Sequence[Box]) -> None:
 def export_summary(boxes: Sequence[Box]) -> None:
     """Export what a user looks for after `pulumi up`: of several boxes, each by its name."""
     addresses = {box.settings.host_name: box.host.instance.public_ip for box in boxes}
-    user = boxes[0].settings.system.user
-    ssh_commands = {name: pulumi.Output.concat("ssh ", user, "@", address) for name, address in addresses.items()}
+    ssh_commands = {box.settings.host_name: _ssh(box) for box in boxes}
     pulumi.export("address", _single_or_by_name(addresses))
     pulumi.export("ssh", _single_or_by_name(ssh_commands))
     pulumi.export("price", str(Price.total([box.price for box in boxes])))
     pulumi.export("nextStep", f"fab setup-{boxes[0].settings.recipe}")
+
+
+def _ssh(box: Box) -> pulumi.Output[str]:
+    tags = box.host.instance.tags
+    user = tags.apply(lambda found: (found or {}).get(USER, box.settings.system.user))
+    return pulumi.Output.concat("ssh ", user, "@", box.host.instance.public_ip)
 
 
 def _single_or_by_name(
@@ -46,8 +51,8 @@ def _single_or_by_name(
 
 
 def _row(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
-    """Return one host of the description, as soon as AWS has given all its ids."""
-    instance, document = box.host.instance, host_document(cloud, box.settings)
+    """Return one host of the description, as its box is and not as it would be, once AWS has given all its ids."""
+    instance, document = box.host.instance, box.described(cloud)
     made = pulumi.Output.all(
         address=instance.public_ip,
         instanceId=instance.id,

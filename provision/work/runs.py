@@ -99,7 +99,7 @@ class Runs:
             raise NotHere([f"there are no runs on {self.session.host}"], hint="fab run -- CMD starts one")
         return runs[0]
 
-    def stop(self, name: str) -> Run:
+    def cancel(self, name: str) -> Run:
         """End a run and all its processes: a request to end, and 10 s later a kill. One that has ended stays so."""
         check_name(name)
         return self._run({"verb": Verb.STOP, "name": name})
@@ -127,7 +127,7 @@ class Runs:
     def _read(self, name: str, show: Callable[[str], object], lines: int, *, follow: bool) -> Run | None:
         """Show a log; returns the run where it has ended."""
         check_name(name)
-        position = -1
+        position, noticed = -1, 0.0
 
         def attempt() -> Iterator[Event]:
             nonlocal position
@@ -144,6 +144,9 @@ class Runs:
         for event in self.session.bridged(attempt):
             if event["event"] == Kind.LOG:
                 show(event["line"])
+            elif event["event"] == Kind.NOTICE and event["at"] > noticed:  # not again, after a dropped connection
+                noticed = event["at"]
+                self.session.tell(f"{self.session.host}: {event['text']}")
             elif event["event"] == Kind.ENDED:
                 return Run.from_row(event)
         return None
@@ -159,5 +162,5 @@ def ways_back(name: str, into: Path | None = None, limit: str = "") -> str:
     return (
         f"to follow it:  fab logs {name} --follow{where}\n"
         f"its results:   fab fetch {name} --watch{there}{where}\n"
-        f"to end it:     fab stop {name}{where}"
+        f"to end it:     fab cancel {name}{where}"
     )

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from provision.catalogue.catalogue import Catalogue
+from provision.model.busy import BUSY
 from provision.model.host import Host
+from provision.model.platforms import price_table
 from rehearsal.standins.repositories import REPOSITORIES
 from tests.infra.aws import Aws
 from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, as_given, run
@@ -36,7 +38,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "gpurig:unpinned": "caffe",
         "gpurig:mountPoint": "/data",
         "gpurig:idleStopMinutes": "45",
-        "gpurig:maxLifetimeHours": "12",
+        "gpurig:maxHours": "12",
     })  # fmt: skip
     (host,) = box.hosts()
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
@@ -56,9 +58,21 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "licences": LICENCES.split(","),
         "idle_stop_minutes": 45,
         "lifetime_hours": 12,
+        "busy": BUSY,
+        "busy_probe": "",
+        "before_stop": "",
         "allow": [],
         "ui_port": 5000,
     }
+
+
+def test_what_counts_as_use_travels_with_what_the_user_says_of_it() -> None:
+    own = {"busy": '{"terminal": 60, "run": "2"}', "busyProbe": "pgrep -x my-server", "beforeStop": "~/save.sh"}
+    box = run({**GOOD, **{f"gpurig:{key}": value for key, value in own.items()}})
+    target = Host.from_document(box.outputs["gpurig"]["hosts"][0]).target
+    assert target
+    assert target.busy == {**BUSY, "terminal": 60, "run": 2}
+    assert (target.busy_probe, target.before_stop) == ("pgrep -x my-server", "~/save.sh")
 
 
 def test_the_document_says_all_that_it_promises() -> None:
@@ -132,7 +146,8 @@ def test_the_first_boot_is_rendered_the_same_every_time() -> None:
         # 0.526 for the instance + 0.005 for its address + 200 GiB at 0.08 / 730 for its disks
         ({}, ["running: $0.553 an hour, $13.27 a day", "stopped: $16.00 a month", "job volume alone: $8.00 a month"]),
         ({"gpurig:jobVolumeGib": "200"}, ["stopped: $24.00 a month", "its snapshot: $10.00 or less"]),
-        ({"gpurig:spot": "true"}, ["running: at most $0.553 an hour"]),
+        # As spot, now: 0.16 for the instance, the rest as above.
+        ({"gpurig:spot": "true"}, ["running: at most $0.553 an hour, $13.27 a day, now $0.187 an hour"]),
         ({"gpurig:spot": "true", "gpurig:spotMaxPrice": "0.2"}, ["running: at most $0.227 an hour"]),
     ],
 )
@@ -145,10 +160,27 @@ def test_the_price_is_shown_before_anything_is_made(changes: dict[str, str], par
     assert ("stopped" in message) == ("gpurig:spot" not in changes)
 
 
+def test_the_price_is_that_of_the_region_and_says_so() -> None:
+    box = run({**GOOD, "aws:region": "eu-west-1", "gpurig:zone": ""}, aws=Aws(price_factor=1.1, region="eu-west-1"))
+    assert "running: $0.608 an hour" in box.outputs["price"]
+    assert box.outputs["price"].endswith("(AWS Price List of eu-west-1)")
+    assert box.outputs["gpurig"]["hosts"][0]["pricePerHour"] == pytest.approx(1.1 * 0.526)
+    (elsewhere,) = [one for one in box.declared if one.name == "aws-prices"]
+    assert elsewhere.inputs["region"] == "us-east-1", "the Price List does not answer in eu-west-1"
+
+
+def test_an_account_that_may_not_ask_gets_the_dated_table() -> None:
+    box = run(GOOD, aws=Aws(no_prices="AccessDeniedException: not authorized to perform: pricing:GetProducts"))
+    assert "running: $0.553 an hour" in box.outputs["price"]
+    assert box.outputs["price"].endswith(f"(table of {price_table().date} for us-east-1)")
+    (said,) = [text for text in box.messages if "pricing:GetProducts" in text]
+    assert said.startswith(f"prices are those of us-east-1 in {price_table().date}: AWS's Price List")
+
+
 def test_a_price_that_is_not_known_is_not_made_up() -> None:
     aws = Aws(instance_types={"g6.48xlarge": [{"name": "L4", "count": 8, "manufacturer": "NVIDIA"}]})
     price = run({**GOOD, "gpurig:instanceType": "g6.48xlarge"}, aws=aws).outputs["price"]
-    assert "running: the instance's price (not in the table) + $16.00 a month for disks" in price
+    assert "running: the instance's price (nobody says it) + $16.00 a month for disks" in price
 
 
 def test_two_boxes_of_different_recipes_share_a_network() -> None:

@@ -101,7 +101,7 @@ class RunFile(_RunFile, total=False):
     asked: str
     """What the user typed, where the command is how gpurig does that: "fab dataset-get https://…"."""
     stopped: float
-    """When `fab stop` ended it."""
+    """When `fab cancel` ended it."""
 
 
 class RunRow(RunFile):
@@ -175,6 +175,13 @@ class Guard(TypedDict):
     """When it stops whatever it does."""
     stops_at: Optional[float]
     """When it would stop if nothing changed; None where that is never."""
+
+
+class Notice(TypedDict):
+    """What the box told everybody at a moment, or why it stopped then."""
+
+    at: float
+    text: str
 
 
 class Account(TypedDict):

@@ -130,7 +130,7 @@ def stop(instance: Any, proceed: Callable[[], Any]) -> Any:
 @intercept(Instance, "start")
 def start(instance: Any, proceed: Callable[[], Any]) -> Any:
     """Count from here: EC2's launch time is that of the last start."""
-    if instance.state != "running":  # "pending" while its box boots
+    if instance.state in ("stopped", "pending"):
         instance.launch_time = clock.utcnow()
     return proceed()
 
