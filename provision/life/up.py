@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provision.aws import quotas
 from provision.aws.clients import aws_errors, client, tags_of
@@ -169,22 +169,17 @@ def take(offer: Offer, ceiling: float | None, stack: Stack, tell: Callable[[str]
     if stack.volumes and {*stack.volumes.values()} != {offer.zone}:
         there = ", ".join(f"{volume} in {zone}" for volume, zone in stack.volumes.items())
         tell(f"the jobs follow to {offer.zone} by a snapshot: pulumi destroy leaves one of {there}")
-        if stack_settings.run("destroy", "--yes"):
+        if stack_settings.run("destroy", "--yes", "--skip-preview"):
             raise GpurigError(
                 "`pulumi destroy` did not get to its end", hint="what it said is above; then fab up again"
             )
     stack_settings.change(wanted(offer, ceiling))
     lines: list[str] = []
-    if stack_settings.run("up", "--yes", "--refresh", heard=lines.append) == 0:
+    # A box that was taken away is still in Pulumi's state: the refresh says so, and it is made again.
+    if stack_settings.run("up", "--yes", "--skip-preview", "--refresh", heard=lines.append) == 0:
         return []
     codes = refusals(lines)
     if not is_capacity(codes):
         said = f" ({', '.join(codes)})" if codes else ""
         raise GpurigError(f"`pulumi up` failed, and not for want of capacity{said}", hint="what it said is above")
     return codes
-
-
-def leftovers(wish: Wish) -> dict[str, Any]:
-    """Return what is there after nothing was had, which costs until the next try or a destroy. Raises `GpurigError`."""
-    stack = Stack.look(wish)
-    return {"volumes": dict(stack.volumes), "boxes": dict(stack.boxes)}
