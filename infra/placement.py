@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from infra.ceiling import limit_of
 from infra.image import find_image
+from infra.price import Price
 from infra.prices import Prices
+from infra.stopped import stopped_boxes
 from infra.volume_plan import plan_job_volumes
 from provision.model.errors import BadInput
 
@@ -29,6 +32,8 @@ class Placement:
     """Where a subnet is needed: in the zone to use, another one of the region, and wherever a job volume is."""
     volume_plans: Mapping[str, VolumePlan]
     """What each box starts from, by its name."""
+    stopped: Mapping[str, str]
+    """A line for each box that is stopped, by its name."""
     prices: Prices
     """What the parts of a box cost there."""
 
@@ -39,12 +44,16 @@ class Placement:
         zone = _zone(settings, available, usable)
         plans = plan_job_volumes(settings, cloud, zone, usable)
         other = available[(available.index(zone) + 1) % len(available)]
+        prices = Prices.find(settings, cloud, zone)
+        for plan in plans.values():
+            limit_of(settings, Price.of(settings, plan.size_gib, prices))  # refuses, before anything is made
         return cls(
             cloud=cloud,
             ami=find_image(cloud, settings),
             zones=(zone, other, *(plan.zone for plan in plans.values())),
             volume_plans=plans,
-            prices=Prices.find(settings, cloud, zone),
+            stopped=stopped_boxes(settings, cloud),
+            prices=prices,
         )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from provision.agent import processes
 from provision.agent.files import lock, write
+from provision.agent.guard import NOTICES, rows_of
 from provision.agent.journal import log_after
 from provision.agent.paths import run_unit
 from provision.agent.reply import Refused, say
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 LOOK = 0.2
 """Seconds between two looks at a log; systemd is asked every tenth time."""
+RECENT = 600
+"""Seconds for which what the box told everybody is still told who comes to follow a log: it may be about to stop."""
 LOCK = "runs.lock"
 
 
@@ -137,7 +140,11 @@ def log(request: requests.Log, account: Account) -> None:
         raise Refused(f"{path} is a link, and would be read as root", "see where it leads: fab ssh")
     if position < 0:
         position = tail(path, request["lines"])
+    noticed = time.time() - RECENT
     for now in states(folder):
+        for notice in rows_of(NOTICES, noticed) if request["follow"] else ():
+            noticed = notice["at"]
+            say({"event": Kind.NOTICE, **notice})
         over = now["state"] != RunState.RUNNING
         for line, after in log_after(path, position, ended=over or not request["follow"]):
             position = after

@@ -88,6 +88,14 @@ class Boot:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Stop:
+    """When the machine powered itself off, and why."""
+
+    at: float
+    why: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Journal:
     """All that one host tells."""
 
@@ -95,6 +103,8 @@ class Journal:
     now: float
     """When it told, by its own clock."""
     boots: tuple[Boot, ...]
+    stops: tuple[Stop, ...]
+    """The last first."""
     setups: tuple[Setup, ...]
     runs: tuple[Run, ...]
     """The newest first, as `fab ps` has them."""
@@ -131,6 +141,7 @@ class Journal:
             host=host,
             now=told["now"],
             boots=tuple(boots),
+            stops=tuple(Stop(at=row["at"], why=row["text"]) for row in reversed(told["stops"])),
             setups=_with_logs(setups, {name: log for (kind, name), log in logs.items() if kind == "step"}),
             runs=tuple(Run.from_row(row) for row in told["runs"]),
             run_logs={name: log for (kind, name), log in logs.items() if kind == "run"},

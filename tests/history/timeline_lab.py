@@ -38,6 +38,7 @@ def journal_of(
     now: float = 5000,
     alive: str = "",
     logs: Sequence[Any] = (),
+    stops: Sequence[tuple[float, str]] = (),
 ) -> Journal:
     """Return the journal of a host that told this."""
     rows = [[NOON + begin, NOON + end] for begin, end in boots]
@@ -45,6 +46,7 @@ def journal_of(
         "event": "journal",
         "now": NOON + now,
         "boots": rows,
+        "stops": [{"at": NOON + at, "text": why} for at, why in stops],
         "events": list(events),
         "alive": alive,
         "runs": [{"asked": "", "recipe": "", "folder": "", **row} for row in runs],

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from typing import Any
 
 import grpc
 from pulumi.runtime import mocks
 
 from provision.model.platforms import instance_types, price_table
+from provision.model.tags import ATTACHED, UPTIME
 
 REGION = "us-east-1"
+ACCOUNT = "123456789012"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
 
@@ -46,13 +49,17 @@ class AwsVolume:
     tags: dict[str, str] = dataclasses.field(default_factory=lambda: dict(OWN_TAGS))
     holder: str = ""
     """The instance that it is attached to."""
+    source: str = ""
+    """The snapshot that it was made from."""
 
     def matches(self, filters: dict[str, list[str]]) -> bool:
         """Say whether EC2's filters let it through."""
         facts = {f"tag:{key}": value for key, value in self.tags.items()}
         facts |= {"volume-id": self.id, "status": "in-use" if self.holder else "available"}
         facts |= {"attachment.instance-id": self.holder}
-        return all(facts.get(name) in values for name, values in filters.items())
+        if "tag-key" in filters and not self.tags.keys() & set(filters["tag-key"]):
+            return False
+        return all(facts.get(name) in values for name, values in filters.items() if name != "tag-key")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,7 +73,11 @@ class AwsSnapshot:
 
     def matches(self, filters: dict[str, list[str]]) -> bool:
         """Say whether EC2's filters let it through."""
-        facts = {"status": self.state, **{f"tag:{key}": value for key, value in self.tags.items()}}
+        facts = {
+            "status": self.state,
+            "snapshot-id": self.id,
+            **{f"tag:{key}": value for key, value in self.tags.items()},
+        }
         return all(facts.get(name) in values for name, values in filters.items())
 
 
@@ -83,6 +94,8 @@ class Aws(mocks.Mocks):
     """What there is beside the volumes that the program declares."""
     instances: tuple[str, ...] = ()
     """Of every host."""
+    launched: float | None = dataclasses.field(default_factory=time.time)
+    """When each instance was started, seconds of UTC; None: EC2 knows no instance."""
     volume_zone: str = ""
     """Where the job volume has been all along; "": where the program wants it."""
     region: str = REGION
@@ -100,6 +113,14 @@ class Aws(mocks.Mocks):
 
     def _here(self, zone: str) -> str:
         return zone.replace(REGION, self.region)
+
+    def _getCallerIdentity(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"accountId": ACCOUNT, "arn": f"arn:aws:iam::{ACCOUNT}:user/me"}
+
+    def _getInstance(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if self.launched is None:
+            raise NotAnswered(f"api error InvalidInstanceID.NotFound: there is no {args['instanceId']}")
+        return {"launchTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.launched))}
 
     def _getAvailabilityZones(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - the look-up's own name
         return {"names": [*map(self._here, ZONES), "us-east-1-atl-1a"]}
@@ -160,7 +181,9 @@ class Aws(mocks.Mocks):
     def _getVolume(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         ((wanted,),) = (part["values"] for part in args["filters"])
         (volume,) = (volume for volume in self.volumes if volume.id == wanted)
-        return {"availabilityZone": volume.zone, "size": volume.gib, "tags": volume.tags}
+        seen = {key: value for key, value in volume.tags.items() if key not in (UPTIME, ATTACHED)}  # ignore_tags
+        facts = {"availabilityZone": volume.zone, "size": volume.gib, "snapshotId": volume.source}
+        return {**facts, "tags": seen}
 
     def _getInstances(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"ids": list(self.instances)}
@@ -177,7 +200,10 @@ class Aws(mocks.Mocks):
             },
             "aws:ebs/volume:Volume": {"availabilityZone": self.volume_zone or args.inputs.get("availabilityZone")},
             "aws:ec2/keyPair:KeyPair": {"keyName": f"{args.name}-1a2b3c4"},
-            "aws:iam/role:Role": {"name": f"{args.name}-1a2b3c4"},
+            "aws:iam/role:Role": {
+                "name": f"{args.name}-1a2b3c4",
+                "arn": f"arn:aws:iam::{ACCOUNT}:role/{args.name}-1a2b3c4",
+            },
             "aws:iam/instanceProfile:InstanceProfile": {"name": f"{args.name}-1a2b3c4"},
         }
         prefix = {"aws:ebs/volume:Volume": "vol", "aws:ec2/instance:Instance": "i"}.get(args.typ, "id")

@@ -11,6 +11,7 @@ from tests.infra.lab import GOOD, refused, run
 
 KEPT = AwsVolume(id="vol-0123456789abcdef0")
 NAMED = {"gpurig:jobVolume": KEPT.id}
+NOTED = {"gpurig:attachments": "noted"}
 SNAPSHOT = AwsSnapshot(id="snap-0123456789abcdef0")
 PENDING = AwsSnapshot(id="snap-0123456789abcdef1", state="pending")
 
@@ -110,7 +111,7 @@ def test_a_volume_and_so_its_snapshots_say_what_it_was_made_from() -> None:
     made = run(GOOD, aws=Aws(snapshots=snapshots)).only("Volume").inputs
     assert made["snapshotId"] == made["tags"]["gpurig:from"] == SNAPSHOT.id
     # Later, with a newer snapshot of its own, what it was made from is what its tag says.
-    there = AwsVolume(id="vol-box-jobs", tags={**OWN_TAGS, "gpurig:from": "snap-earlier"})
+    there = AwsVolume(id="vol-box-jobs", tags={**OWN_TAGS, **NOTED, "gpurig:from": "snap-earlier"}, holder="i-box")
     assert run(GOOD, aws=Aws(volumes=(there,), snapshots=snapshots)).only("Volume").inputs["tags"] == {
         **made["tags"],
         "gpurig:from": "snap-earlier",

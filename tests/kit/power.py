@@ -63,7 +63,7 @@ class Rig:
         def started(_: str, address: str) -> None:
             self.answer(box, address)
 
-        self.wired.hypervisor.start = started  # type: ignore[method-assign]
+        self.wired.hypervisor.start = started  # type: ignore[method-assign,assignment]
 
     def idle(self, box: Box) -> None:
         """Have a box say that nothing goes on there."""

@@ -2,7 +2,7 @@
 
 from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
-from provision.agent.wire.documents import DataSet, Disk, Guard, Mark, Pending, ReadyMark, RunRow
+from provision.agent.wire.documents import DataSet, Disk, Guard, Mark, Notice, Pending, ReadyMark, RunRow
 from provision.agent.wire.setups import Failed, Ready, Reboot, Recorded
 from provision.agent.words import Kind, StepState
 
@@ -77,6 +77,12 @@ class Guarded(Guard):
     event: Literal[Kind.GUARD]
 
 
+class Noticed(Notice):
+    """What the box tells everybody while a run is followed."""
+
+    event: Literal[Kind.NOTICE]
+
+
 class Journal(TypedDict):
     """What was done on the box, and when."""
 
@@ -84,6 +90,8 @@ class Journal(TypedDict):
     now: float
     boots: List[List[float]]
     """First and last sign of life of each."""
+    stops: List[Notice]
+    """When the box stopped by itself, and why."""
     events: List[Recorded]
     alive: str
     """The setup that goes on."""
@@ -205,4 +213,4 @@ class Restored(TypedDict):
 
 
 _OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs]
-Answer = Union[_OfTheBox, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]
+Answer = Union[_OfTheBox, Noticed, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]
