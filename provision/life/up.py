@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from provision.aws import quotas
 from provision.aws.clients import aws_errors, client, tags_of
@@ -48,7 +48,9 @@ class Stack:
     boxes: Mapping[str, str]
     """Instances that are not terminated → their state."""
     volumes: Mapping[str, str]
-    """Job volumes → their zone."""
+    """Job volumes that may hold jobs → their zone."""
+    spare: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Those that were never attached, as a try without capacity leaves them → their zone: Pulumi makes them anew."""
 
     @classmethod
     def look(cls, wish: Wish) -> Stack:
@@ -62,12 +64,14 @@ class Stack:
             groups = [group for page in pages for group in page["Reservations"]]
             pages = ec2.get_paginator("describe_volumes").paginate(Filters=filters)
             disks = [row for page in pages for row in page["Volumes"] if tags_of(row).get(tags.VOLUME) == tags.JOBS]
+            spare = _spare(ec2, disks)
         rows = [row for group in groups for row in group["Instances"]]
         return cls(
             project=project,
             name=name,
             boxes={row["InstanceId"]: row["State"]["Name"] for row in rows if row["State"]["Name"] in _ALIVE},
-            volumes={row["VolumeId"]: row["AvailabilityZone"] for row in disks},
+            volumes={row["VolumeId"]: row["AvailabilityZone"] for row in disks if row["VolumeId"] not in spare},
+            spare={row["VolumeId"]: row["AvailabilityZone"] for row in disks if row["VolumeId"] in spare},
         )
 
     def refuse_boxes(self) -> None:
@@ -81,6 +85,23 @@ class Stack:
             "one elsewhere, without what is on its root disk: pulumi destroy (the jobs stay, as a snapshot); fab up"
         )
         raise BadInput([f"the stack {self.name} has a box already: {there}"], hint=hint)
+
+
+def _spare(ec2: Any, disks: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the ids of volumes that hold nothing of their own, by the rules of `infra.volumes`."""
+    unused = {
+        row["VolumeId"]: row.get("SnapshotId") or ""
+        for row in disks
+        if row["State"] == "available"
+        and tags_of(row).get(tags.NOTED) == tags.AS_A_TAG
+        and tags.ATTACHED not in tags_of(row)
+    }
+    sources = sorted({*unused.values()} - {""})
+    # One whose snapshot is gone is the only one that has its jobs.
+    filters = [{"Name": "snapshot-id", "Values": sources}]
+    found = ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"] if sources else []
+    there = {"", *(row["SnapshotId"] for row in found)}
+    return {volume for volume, source in unused.items() if source in there}
 
 
 def why_it_stays(settings: StackSettings, stack: Stack) -> str:

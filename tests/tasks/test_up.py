@@ -69,7 +69,7 @@ def test_until_one_has_capacity_and_otherwise_nothing_is_changed(tmp_path: Path)
         assert "there still is vol-" in said
         assert settings_of(stack) == before
 
-        # No room in the first zone: the volume that is there by now follows to the second.
+        # No room in the first zone: the volume that is there by now was never attached, and is made anew in the second.
         (first,) = stack.job_volumes()
         cloud.fault("RunInstances", code="InsufficientInstanceCapacity", message=NO_ROOM)
         said = at(stack)
@@ -79,15 +79,21 @@ def test_until_one_has_capacity_and_otherwise_nothing_is_changed(tmp_path: Path)
         box, (volume,) = stack.box(), stack.job_volumes()
         assert box["Placement"]["AvailabilityZone"] == volume["AvailabilityZone"] == "us-east-1b"
         assert volume["VolumeId"] != first["VolumeId"]
+        assert "by a snapshot" not in said
         assert stack.pulumi("config", "get", "gpurig:zone").strip() == "us-east-1b"
 
         assert "the stack life has a box already" in at(stack, code=2)
 
-        # Taken away, as spot is: the next one where its volume is, under the same settings.
+        # Taken away, as spot is, and no room where its volume is: the jobs follow by a snapshot.
         stack.ec2.terminate_instances(InstanceIds=[box["InstanceId"]])
-        assert "the box is made: g4dn.xlarge in us-east-1b" in at(stack)
-        assert stack.box()["InstanceId"] != box["InstanceId"]
-        assert [one["VolumeId"] for one in stack.job_volumes()] == [volume["VolumeId"]]
+        cloud.fault("RunInstances", code="InsufficientInstanceCapacity", message=NO_ROOM)
+        said = at(stack)
+        assert "trying g4dn.xlarge in us-east-1b" in said, "where the volume is goes first"
+        assert f"the jobs follow to us-east-1a by a snapshot: pulumi destroy leaves one of {volume['VolumeId']}" in said
+        assert "the box is made: g4dn.xlarge in us-east-1a" in said
+        (moved,) = stack.job_volumes()
+        sources = {one["SnapshotId"]: one["VolumeId"] for one in stack.snapshots()}
+        assert (moved["AvailabilityZone"], sources[moved["SnapshotId"]]) == ("us-east-1a", volume["VolumeId"])
 
 
 def stop(stack: Stack) -> str:

@@ -154,7 +154,7 @@ def _left(wish: Wish, hint: str) -> str:
         stack = life.Stack.look(wish)
     except GpurigError as error:
         return f"{hint}\nwhat the tries left is not known: {error.what}"
-    there = [*stack.boxes, *(f"{volume} in {zone}" for volume, zone in stack.volumes.items())]
+    there = [*stack.boxes, *(f"{id_} in {zone}" for id_, zone in {**stack.volumes, **stack.spare}.items())]
     kept = f"\nthe settings are as they were; there still is {', '.join(there)}: pulumi destroy, or the next fab up"
     return hint + (kept if there else "\nthe settings are as they were")
 
