@@ -2,8 +2,8 @@
 
 from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
-from provision.agent.wire.documents import DataSet, Disk, Guard, Mark, Notice, Pending, ReadyMark, RunRow
-from provision.agent.wire.setups import Failed, Ready, Reboot, Recorded
+from provision.agent.wire.documents import DataSet, Disk, Ending, Guard, Mark, Pending, ReadyMark, RunRow, Told
+from provision.agent.wire.setups import Failed, Notice, Ready, Reboot, Recorded
 from provision.agent.words import Kind, StepState
 
 
@@ -69,6 +69,8 @@ class Overview(State):
     """Whether the job volume is at its mount point."""
     datasets: List[DataSet]
     guard: Guard
+    ending: Optional[Ending]
+    """EC2's notice that it takes the box."""
 
 
 class Guarded(Guard):
@@ -77,10 +79,10 @@ class Guarded(Guard):
     event: Literal[Kind.GUARD]
 
 
-class Noticed(Notice):
+class Said(Told):
     """What the box tells everybody while a run is followed."""
 
-    event: Literal[Kind.NOTICE]
+    event: Literal[Kind.SAID]
 
 
 class Journal(TypedDict):
@@ -90,12 +92,13 @@ class Journal(TypedDict):
     now: float
     boots: List[List[float]]
     """First and last sign of life of each."""
-    stops: List[Notice]
+    stops: List[Told]
     """When the box stopped by itself, and why."""
     events: List[Recorded]
     alive: str
     """The setup that goes on."""
     runs: List[RunRow]
+    notices: List[Notice]
 
 
 class Tail(TypedDict):
@@ -213,4 +216,4 @@ class Restored(TypedDict):
 
 
 _OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs]
-Answer = Union[_OfTheBox, Noticed, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]
+Answer = Union[_OfTheBox, Said, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]
