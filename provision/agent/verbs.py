@@ -31,3 +31,4 @@ class Verb(Word):
     RELEASE = "release"
     CHECK = "check"
     RESTORE = "restore"
+    WATCH = "watch"

@@ -52,6 +52,7 @@ class Kind(Word):
     RELEASED = "released"
     COPYING = "copying"
     RESTORED = "restored"
+    SAMPLE = "sample"
 
 
 ENDINGS = (Kind.READY, Kind.FAILED, Kind.REBOOT)
