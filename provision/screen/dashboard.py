@@ -57,7 +57,7 @@ class Dashboard:
         from rich.console import Group  # noqa: PLC0415 - only a screen pays for it
 
         with self.lock:
-            lines = sum(len(panel.gauges) + 2 + bool(panel.notice) for panel in self.panels)
+            lines = sum(len(panel.gauges) + 2 + -(-len(panel.notice) // width) for panel in self.panels)
             if lines <= height:
                 return Group(*(_table(panel, width) for panel in self.panels))
             return _rows(self.panels)
@@ -76,7 +76,7 @@ def _table(panel: HostPanel, width: int) -> RenderableType:
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     for gauge in panel.gauges:
         table.add_row(gauge.name, _bar(gauge.percent), Text(gauge.words))
-    notice = Text(f" {panel.notice}", style="red" if panel.failed else "yellow", no_wrap=True, overflow="ellipsis")
+    notice = Text(panel.notice, style="red" if panel.failed else "yellow")
     return Group(title, *([notice] if panel.notice else []), *([table] if panel.gauges else []), Text(""))
 
 
