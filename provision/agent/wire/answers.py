@@ -2,7 +2,19 @@
 
 from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
-from provision.agent.wire.documents import DataSet, Disk, Ending, Guard, Mark, Pending, ReadyMark, RunRow, Told
+from provision.agent.wire.documents import (
+    DataSet,
+    Disk,
+    Ending,
+    Gauge,
+    Going,
+    Guard,
+    Mark,
+    Pending,
+    ReadyMark,
+    RunRow,
+    Told,
+)
 from provision.agent.wire.setups import Failed, Notice, Ready, Reboot, Recorded
 from provision.agent.words import Kind, StepState
 
@@ -215,5 +227,27 @@ class Restored(TypedDict):
     aside: str
 
 
-_OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs]
+class Sample(TypedDict):
+    """How busy the box was in the seconds before; rates are bytes per second."""
+
+    event: Literal[Kind.SAMPLE]
+    at: float
+    cpus: int
+    cpu: float
+    """Per cent of all of them."""
+    load: float
+    memory: Tuple[int, int]
+    """Bytes that are used, and all."""
+    gpus: List[Gauge]
+    gpu_problem: str
+    """Why nothing is known of the GPUs, "" where it is, or there are none."""
+    disks: List[Disk]
+    read: float
+    written: float
+    received: float
+    sent: float
+    runs: List[Going]
+
+
+_OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs, Sample]
 Answer = Union[_OfTheBox, Said, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]

@@ -169,6 +169,27 @@ class Disk(TypedDict):
     total: int
 
 
+class Gauge(TypedDict):
+    """How busy a GPU is; None for what it does not tell, as one that is cut in parts (MIG) tells no use."""
+
+    index: str
+    name: str
+    use: Optional[float]
+    """Per cent."""
+    used: Optional[float]
+    total: Optional[float]
+    """MiB of its memory."""
+    celsius: Optional[float]
+    watts: Optional[float]
+
+
+class Going(TypedDict):
+    """A run that goes on; `since`: seconds of UTC."""
+
+    name: str
+    since: float
+
+
 class DataSet(TypedDict):
     """A data set on the job volume."""
 
