@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -60,7 +61,32 @@ class Thing:
     def made(self) -> float | None:
         """When it was made, seconds of UTC; None where AWS does not say."""
         when = self.row.get("CreateTime") or self.row.get("StartTime")
+        if self.kind == "image" and self.row.get("CreationDate"):
+            when = dt.datetime.fromisoformat(self.row["CreationDate"])
         return None if when is None else float(when.timestamp())
+
+    @property
+    def started(self) -> float:
+        """Of an instance: when it was started last, seconds of UTC."""
+        return float(self.row["LaunchTime"].timestamp())
+
+    @property
+    def first(self) -> float | None:
+        """Of an instance: when it was made, as its root disk's attachment says; None where EC2 does not."""
+        root = [
+            disk
+            for disk in self.row.get("BlockDeviceMappings", ())
+            if disk.get("DeviceName") == self.row.get("RootDeviceName")
+        ]
+        return next(
+            (float(disk["Ebs"]["AttachTime"].timestamp()) for disk in root if "AttachTime" in disk.get("Ebs", {})), None
+        )
+
+    @property
+    def snapshots(self) -> frozenset[str]:
+        """Of an image: the snapshots of its disks."""
+        mapped = [disk.get("Ebs", {}) for disk in self.row.get("BlockDeviceMappings", ())]
+        return frozenset(disk["SnapshotId"] for disk in mapped if disk.get("SnapshotId"))
 
     @property
     def attached_to(self) -> str:
@@ -138,6 +164,11 @@ def _of_kind(account: Any, kind: str, region: str, project: str, wrong: str) -> 
     if kind == "instance":
         rows = [instance for row in rows for instance in row["Instances"]]
     return [Thing(kind=kind, id=row[asked.id], region=region, tags=tags_of(row), row=row) for row in rows]
+
+
+def instance(row: Row, region: str) -> Thing:
+    """Return an instance as a region describes it."""
+    return Thing(kind="instance", id=row["InstanceId"], region=region, tags=tags_of(row), row=row)
 
 
 def is_gone(thing: Thing) -> bool:

@@ -1,4 +1,4 @@
-"""A survey of the account: what it has of the project in every region, what of that nobody owns, what it costs a month."""
+"""A survey of the account: what it has of the project in every region, whose that is, and what it costs a month."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from provision.model.prices import HOURS_A_MONTH
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from provision.aws.holdings import Holdings, Thing
+    from provision.aws.holdings import Thing
     from provision.life.orphans import Found
     from provision.life.states import State
     from provision.model.prices import Quote
@@ -91,35 +91,39 @@ def survey(gone: Collection[str] = ()) -> Survey:
     """Look at the whole account; `gone`: stacks that have no state any more. Raises `GpurigError`."""
     known = states.states()
     place = Place.of(known)
-    not_looked_at: dict[str, str] = {
-        f"profile {profile or 'of the environment'}, of {state.stack}": f"pulumi stack select {state.stack} looks there"
-        for state in known
-        for profile, _ in state.places
-        if profile != place.profile
-    }
-    regions = {place.home, *(region for state in known for profile, region in state.places if profile == place.profile)}
-    try:
-        more, refused = holdings.regions_with_some(place.profile, place.home, place.project)
-    except GpurigError as error:
-        more, refused = [], {"other regions": error.what}
-    regions |= set(more)
-    not_looked_at |= refused
-    here = [holdings.in_region(place.profile, region, place.project) for region in sorted(regions)]
+    regions, not_looked_at = regions_of(place, known)
+    here = [holdings.in_region(place.profile, region, place.project) for region in regions]
     things = [thing for part in here for thing in part.things]
-    things += _beside_ec2(place, regions - refused.keys(), not_looked_at)
+    things += _beside_ec2(place, set(regions) - not_looked_at.keys(), not_looked_at)
     rates = {region: Rates(profile=place.profile, region=region) for region in regions}
     found = orphans.sort(things, known, now=here[0].now, gone=gone)
     return Survey(
         project=place.project,
         profile=place.profile,
         home=place.home,
-        regions=tuple(sorted(regions)),
+        regions=tuple(regions),
         stacks=tuple(state.stack for state in known if not state.problem),
         unreadable={state.stack: state.problem for state in known if state.problem},
         not_looked_at=not_looked_at,
-        sources=tuple(dict.fromkeys(source for region in sorted(regions) for source in rates[region].sources())),
+        sources=tuple(dict.fromkeys(source for region in regions for source in rates[region].sources())),
         found=[_priced(one, things, rates.get(one.thing.region)) for one in found],
     )
+
+
+def regions_of(place: Place, known: Sequence[State]) -> tuple[list[str], dict[str, str]]:
+    """Return the regions that have something of the project, home included, and where nobody could look, with why."""
+    not_looked_at = {
+        f"profile {profile or 'of the environment'}, of {state.stack}": f"pulumi stack select {state.stack} looks there"
+        for state in known
+        for profile, _ in state.places
+        if profile != place.profile
+    }
+    regions = {region for state in known for profile, region in state.places if profile == place.profile}
+    try:
+        more, refused = holdings.regions_with_some(place.profile, place.home, place.project)
+    except GpurigError as error:
+        more, refused = [], {"other regions": error.what}
+    return sorted({place.home, *regions, *more}), {**not_looked_at, **refused}
 
 
 def _beside_ec2(place: Place, regions: Iterable[str], not_looked_at: dict[str, str]) -> list[Thing]:
@@ -172,8 +176,3 @@ def instance_hour(thing: Thing, rates: Rates) -> Quote | None:
     spot = thing.row.get("InstanceLifecycle") == "spot"
     zone = thing.row["Placement"]["AvailabilityZone"] if spot else ""
     return rates.instance_hour(thing.row["InstanceType"], spot_in=zone)
-
-
-def of_stack(found: Holdings, stack: str) -> list[Thing]:
-    """Return what a region has of one stack."""
-    return [thing for thing in found.things if thing.stack == stack]

@@ -48,7 +48,7 @@ class Found:
 
 
 def sort(things: Sequence[Thing], states: Sequence[State], *, now: float, gone: Collection[str] = ()) -> list[Found]:
-    """Return what no readable state owns, sorted out. `now`: by AWS's clock. `gone`: stacks that have no state any more.
+    """Return what no readable state owns, sorted out. `now`: by AWS's clock. `gone`: stacks without a state any more.
 
     What goes with another thing (a root disk, the snapshot of an image) has no line of its own.
     """
@@ -63,13 +63,8 @@ class _Sorting:
         self.owned = frozenset[str]().union(*(state.owned for state in states))
         self.instances = {thing.id: thing for thing in self.things if thing.kind == "instance"}
         self.disks = frozenset[str]().union(*(instance.disks for instance in self.instances.values()))
-        self.in_images = {
-            disk["Ebs"]["SnapshotId"]
-            for thing in self.things
-            if thing.kind == "image"
-            for disk in thing.row.get("BlockDeviceMappings", ())
-            if disk.get("Ebs", {}).get("SnapshotId")
-        }
+        images = [thing for thing in self.things if thing.kind == "image"]
+        self.in_images = frozenset[str]().union(*(image.snapshots for image in images))
 
     def found(self) -> Iterator[Found]:
         for thing in self.things:

@@ -1,4 +1,4 @@
-"""To remove what nobody owns, in the order in which AWS lets go of it. What it refuses is said, and the rest goes on."""
+"""To remove what nobody owns, in the order in which AWS lets go of it. What it refuses is said; the rest goes on."""
 
 from __future__ import annotations
 
@@ -58,18 +58,22 @@ class Remover:
     def _remove(self, thing: Thing) -> None:
         act: Callable[[Thing], None] = getattr(self, f"_{thing.kind.replace('-', '_')}")
         deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                with aws_errors(f"AWS refuses to remove {thing}"):
-                    act(thing)
-                return
-            except GpurigError as error:
-                code = error_code(error)
-                if "NotFound" in code or code == "NoSuchEntity":
-                    return  # whoever was faster
-                if code not in _BUSY or time.monotonic() > deadline:
-                    raise
+        while not self._removed(act, thing, last=time.monotonic() > deadline):
             time.sleep(LOOK)
+
+    def _removed(self, act: Callable[[Thing], None], thing: Thing, *, last: bool) -> bool:
+        """Try once; false where AWS has not let go of something yet, which is an error the last time."""
+        try:
+            with aws_errors(f"AWS refuses to remove {thing}"):
+                act(thing)
+        except GpurigError as error:
+            code = error_code(error)
+            if "NotFound" in code or code == "NoSuchEntity":
+                return True  # somebody was faster
+            if code in _BUSY and not last:
+                return False
+            raise
+        return True
 
     def _ec2(self, thing: Thing) -> Any:
         return client("ec2", self.profile, thing.region)
@@ -117,9 +121,8 @@ class Remover:
     def _image(self, thing: Thing) -> None:
         ec2 = self._ec2(thing)
         ec2.deregister_image(ImageId=thing.id)
-        for disk in thing.row.get("BlockDeviceMappings", ()):
-            if snapshot := disk.get("Ebs", {}).get("SnapshotId"):
-                ec2.delete_snapshot(SnapshotId=snapshot)
+        for snapshot in sorted(thing.snapshots):
+            ec2.delete_snapshot(SnapshotId=snapshot)
 
     def _snapshot(self, thing: Thing) -> None:
         self._ec2(thing).delete_snapshot(SnapshotId=thing.id)

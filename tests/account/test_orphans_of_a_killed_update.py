@@ -7,11 +7,9 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-
 
 from tests.infra.stack import SETTINGS, Stack, open_stack
 from tests.kit.fab import FAB

@@ -9,5 +9,15 @@ import importlib
 @functools.cache
 def apply() -> None:
     """Repair moto in this process, once: importing a module of this package puts its hooks in place."""
-    for name in ("catalogue", "images", "budgets", "volumes", "instances", "launch", "network", "spot_prices"):
+    for name in (
+        "catalogue",
+        "images",
+        "budgets",
+        "volumes",
+        "instances",
+        "launch",
+        "network",
+        "spot_prices",
+        "metrics",
+    ):
         importlib.import_module(f"{__name__}.{name}")
