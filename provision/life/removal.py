@@ -145,13 +145,17 @@ class Remover:
         self._ec2(thing).delete_subnet(SubnetId=thing.id)
 
     def _route_table(self, thing: Thing) -> None:
-        self._ec2(thing).delete_route_table(RouteTableId=thing.id)
+        ec2 = self._ec2(thing)
+        found = ec2.describe_route_tables(RouteTableIds=[thing.id])["RouteTables"]
+        for tie in (tie for row in found for tie in row["Associations"] if not tie.get("Main")):
+            ec2.disassociate_route_table(AssociationId=tie["RouteTableAssociationId"])
+        ec2.delete_route_table(RouteTableId=thing.id)
 
     def _vpc(self, thing: Thing) -> None:
         self._ec2(thing).delete_vpc(VpcId=thing.id)
 
     def _key_pair(self, thing: Thing) -> None:
-        self._ec2(thing).delete_key_pair(KeyPairId=thing.id)
+        self._ec2(thing).delete_key_pair(KeyName=thing.row["KeyName"])
 
     def _instance_profile(self, thing: Thing) -> None:
         iam = self._iam()

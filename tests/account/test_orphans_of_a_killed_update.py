@@ -54,3 +54,47 @@ def things(stack: Stack, *words: str) -> dict[str, dict[str, Any]]:
         [*FAB, "orphans", "--json", *words], cwd=stack.folder, env=stack.env, capture_output=True, text=True, check=True
     )
     return {row["id"]: row for row in json.loads(done.stdout)["things"]}
+
+
+def test_what_a_killed_update_left_is_found_and_removed_and_destroy_then_passes(stack: Stack) -> None:
+    (box,) = stack.boxes()
+    stack.pulumi("cancel", "--yes")
+    # Another person's stack in the same account, of the same project.
+    tags = [{"Key": "gpurig:project", "Value": "gpurig"}, {"Key": "gpurig:stack", "Value": "theirs"}]
+    theirs = stack.ec2.create_volume(
+        AvailabilityZone="us-east-1a", Size=9, TagSpecifications=[{"ResourceType": "volume", "Tags": tags}]
+    )["VolumeId"]
+
+    found = things(stack)
+    assert {name: row["standing"] for name, row in found.items()} == {box["InstanceId"]: "orphan", theirs: "unknown"}
+    assert "was killed while it made this" in found[box["InstanceId"]]["why"]
+    assert found[box["InstanceId"]]["usd_a_month"] > 300
+
+    said = stack.fab("orphans", "--remove", "--yes", code=0)
+    assert f"instance {box['InstanceId']} is removed" in said
+    assert "pulumi refresh --clear-pending-creates" in said
+    assert stack.boxes() == []
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+    # Only the last snapshot of the job volume stays, and what is another's.
+    left = things(stack)
+    assert {row["kind"]: row["standing"] for row in left.values()} == {"snapshot": "kept", "volume": "unknown"}
+
+
+def test_a_stack_whose_state_was_lost_is_removed_by_its_name(stack: Stack) -> None:
+    stack.pulumi("refresh", "--yes", "--clear-pending-creates")
+    stack.up(budgetMonthlyUsd="50", budgetEmail="me@example.com")
+    (box,), (volume,) = stack.boxes(), stack.job_volumes()
+    assert {row["standing"] for row in things(stack).values()} == {"kept", "unknown"}
+    lost = next(stack.folder.glob(".pulumi/stacks/gpurig/life.json"))
+    lost.unlink()
+    stack.pulumi("stack", "init", "another")
+    assert "orphan" not in {row["standing"] for row in things(stack).values()}
+    kinds = {row["kind"] for row in things(stack, "--gone", "life").values() if row["standing"] == "orphan"}
+    assert {"instance", "volume", "vpc", "subnet", "security-group", "role", "instance-profile", "key-pair"} <= kinds
+    said = stack.fab("orphans", "--gone", "life", "--remove", "--yes", code=0)
+    assert f"has what is on volume {volume['VolumeId']}" in said
+    assert box["InstanceId"] not in [one["InstanceId"] for one in stack.boxes()]
+    left = things(stack, "--gone", "life")
+    assert "orphan" not in {row["standing"] for row in left.values()}
+    snapshots = [row for row in left.values() if row["kind"] == "snapshot" and row["standing"] == "kept"]
+    assert len(snapshots) >= 1
