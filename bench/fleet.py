@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from bench.peers.work import COMMANDS, PACKAGES, UNITS
 from bench.rig import seconds, spread
 from provision.bundle.render import render
-from provision.model.host import Host
+from provision.model.host import BOX, VERSION, Host
 from provision.transport.connection import ssh_command
 from rehearsal.errors import RehearsalError
 from rehearsal.site import ROOT
@@ -39,9 +39,22 @@ PEERS = ROOT / ".venv" / "peers"
 LOCK = ROOT / "requirements" / "peers.txt"
 
 
+def _resources(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the state of a stack has of a host with this row."""
+    box, made = f"urn::{row['name']}", {"publicIp": row["address"], "instanceType": row["instanceType"]}
+    instance = {
+        "type": "aws:ec2/instance:Instance",
+        "id": row["instanceId"],
+        "outputs": {**made, "availabilityZone": row["zone"]},
+    }
+    volume = {"type": "aws:ebs/volume:Volume", "id": row["volumeId"]}
+    below = [{**each, "urn": f"{box}-{each['id']}", "parent": box} for each in (instance, volume)]
+    return [{"urn": box, "type": BOX, "inputs": {"document": {**row, "version": VERSION}}}, *below]
+
+
 @dataclasses.dataclass(frozen=True)
 class Fleet:
-    """Rows of the stack's output document, and the folder in which they stand for a stack."""
+    """Rows of hosts as the stack's output has them, and the folder in which they stand for a stack."""
 
     user: User
     rows: list[dict[str, Any]]
@@ -54,10 +67,10 @@ class Fleet:
     def lay_out(self) -> None:
         """Write the work for every tool, and a `pulumi` that answers with these hosts at once."""
         self.folder.mkdir()
-        document = {**json.loads(self.user.pulumi("stack", "output", "gpurig", "--json")), "hosts": self.rows}
-        (self.folder / "outputs.json").write_text(json.dumps(document), encoding="utf-8")
+        document = {"version": 3, "deployment": {"resources": [each for row in self.rows for each in _resources(row)]}}
+        (self.folder / "state.json").write_text(json.dumps(document), encoding="utf-8")
         program = self.folder / "pulumi"
-        program.write_text(f"#!/bin/sh\nexec cat {self.folder / 'outputs.json'}\n", encoding="utf-8")
+        program.write_text(f"#!/bin/sh\nexec cat {self.folder / 'state.json'}\n", encoding="utf-8")
         program.chmod(0o755)
         (self.folder / "work.json").write_text(json.dumps(self._work()), encoding="utf-8")
         pinned = (self.user.project / ".gpurig" / "known_hosts").read_text(encoding="utf-8")

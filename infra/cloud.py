@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import functools
 import os
 import re
@@ -14,6 +15,7 @@ import pulumi_aws as aws
 from provision.model import tags
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, InstanceType
+from provision.model.prices import PRICE_LIST_REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +46,13 @@ def tagged(wanted: Mapping[str, str]) -> dict[str, list[str]]:
 def _filters(wanted: Filters) -> list[dict[str, object]]:
     """Return filters as every look-up takes them."""
     return [{"name": name, "values": values} for name, values in wanted.items()]
+
+
+def _asked(provider: aws.Provider, question: Callable[..., Answer], wrong: str, arguments: Mapping[str, Any]) -> Answer:
+    try:
+        return question(**arguments, opts=pulumi.InvokeOptions(provider=provider))
+    except Exception as error:  # the SDK raises no narrower class for a failed invoke
+        raise BadInput([f"{wrong}: {str(error).rpartition('api error ')[2]}"]) from error
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,10 +111,17 @@ class Cloud:
 
     def ask(self, question: Callable[..., Answer], wrong: str, **arguments: Any) -> Answer:
         """Return the answer of a pulumi_aws look-up. Raises `BadInput` that begins with `wrong` when AWS has none."""
-        try:
-            return question(**arguments, opts=pulumi.InvokeOptions(provider=self.provider))
-        except Exception as error:  # the SDK raises no narrower class for a failed invoke
-            raise BadInput([f"{wrong}: {str(error).rpartition('api error ')[2]}"]) from error
+        return _asked(self.provider, question, wrong, arguments)
+
+    def ask_prices(self, question: Callable[..., Answer], wrong: str, **arguments: Any) -> Answer:
+        """Ask as `ask` does, in the region where AWS tells the prices of all: its Price List has no other address."""
+        return _asked(self._pricing, question, wrong, arguments)
+
+    @functools.cached_property
+    def _pricing(self) -> aws.Provider:
+        if self.region in PRICE_LIST_REGIONS:
+            return self.provider
+        return aws.Provider("aws-prices", region=PRICE_LIST_REGIONS[0], profile=self.profile, max_retries=MAX_RETRIES)
 
     def instance_type(self, name: str) -> InstanceType:
         """Return a type that the table does not know, as EC2 describes it. Raises `BadInput` if EC2 has none."""
@@ -119,6 +135,30 @@ class Cloud:
             vcpus=found.default_vcpus,
             memory_gib=found.memory_size // 1024,
         )
+
+    @functools.cached_property
+    def _caller(self) -> Any:
+        return self.ask(aws.get_caller_identity, "AWS account")
+
+    @property
+    def account(self) -> str:
+        """The number of the account that everything is made in."""
+        number: str = self._caller.account_id
+        return number
+
+    @property
+    def partition(self) -> str:
+        """What ARNs begin with after "arn": aws, aws-cn or aws-us-gov."""
+        name: str = self._caller.arn.split(":")[1]
+        return name
+
+    def launched(self, instance_id: str) -> float | None:
+        """Return when an instance was started last, seconds of UTC; None where EC2 does not tell."""
+        try:
+            found = self.ask(aws.ec2.get_instance, f'instance "{instance_id}"', instance_id=instance_id)
+        except BadInput:
+            return None  # it was terminated by hand, say: that is for the engine to find out
+        return dt.datetime.fromisoformat(found.launch_time).timestamp()
 
     def zones(self) -> list[str]:
         """Return the availability zones of the region, without local and wavelength zones."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
+from infra.birth import KEPT
 from provision.model import tags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _DEVICE = "/dev/sdf"
 """The name that EC2 asks for. The box itself finds the volume by its serial: NVMe disks come up in any order."""
@@ -31,6 +32,8 @@ class HostArgs:
     """base64."""
     volume_id: pulumi.Input[str]
     root_gib: int
+    birth: Mapping[str, str]
+    """Tags that say what the box is made with (`infra.birth`)."""
     generation: int = 1
     """Another number makes another box, from the newest image."""
     spot: bool = False
@@ -67,9 +70,10 @@ class Host(pulumi.ComponentResource):
             f"{name}-g{args.generation}",
             ami=args.ami,
             instance_type=args.instance_type,
+            # No word on a public address, which comes from the subnet: the provider reads it from the network interface
+            # of the box, where a stopped one has none, and what differs from the argument would replace the box.
             subnet_id=args.subnet_id,
             vpc_security_group_ids=[args.group_id],
-            associate_public_ip_address=True,
             key_name=args.key_name,
             iam_instance_profile=args.profile,
             user_data_base64=args.user_data,
@@ -86,12 +90,12 @@ class Host(pulumi.ComponentResource):
             ),
             instance_initiated_shutdown_behavior="terminate" if args.spot else "stop",
             instance_market_options=_spot(args) if args.spot else None,
-            tags={tags.NAME: name, tags.HOST: name, tags.GENERATION: str(args.generation)},
+            tags={tags.NAME: name, tags.HOST: name, tags.GENERATION: str(args.generation), **args.birth},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.needs,
                 # A newer image or another rendering never replaces a box that is in use; `generation` does.
-                ignore_changes=["ami", "userDataBase64"],
+                ignore_changes=["ami", "userDataBase64", *KEPT],
                 # A quota for one GPU box has no room for two.
                 delete_before_replace=True,
             ),
@@ -105,6 +109,7 @@ def _spot(args: HostArgs) -> aws.ec2.InstanceInstanceMarketOptionsArgs:
         spot_options=aws.ec2.InstanceInstanceMarketOptionsSpotOptionsArgs(
             spot_instance_type="one-time",
             instance_interruption_behavior="terminate",
-            max_price=None if args.spot_max_price is None else f"{args.spot_max_price:g}",
+            # As EC2 tells it: the provider compares texts, and another text than "1.000000" would replace the box.
+            max_price=None if args.spot_max_price is None else f"{args.spot_max_price:.6f}",
         ),
     )

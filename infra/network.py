@@ -102,8 +102,8 @@ class Network(pulumi.ComponentResource):
             vpc_id=self.vpc.id,
             availability_zone=zone,
             cidr_block=str(block),
-            # A box asks for its public address itself; nothing else gets one by accident.
-            map_public_ip_on_launch=False,
+            # A box must not ask for its public address itself (`infra.host` says why). Nothing but boxes is put here.
+            map_public_ip_on_launch=True,
             tags={tags.NAME: f"{self._name}-{zone}"},
             opts=self._options,
         )

@@ -1,20 +1,17 @@
-"""What boxes cost. Prices are list prices of us-east-1 in USD; other regions differ by up to a half."""
+"""What boxes cost, in each of their states, USD."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING
 
-from provision.model.platforms import price_table
+from provision.model.prices import HOURS_A_MONTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from infra.prices import Prices
     from infra.settings import Settings
-
-GP3_GIB_MONTH = price_table().gp3_gib_month
-ADDRESS_HOUR = price_table().address_hour
-HOURS_A_MONTH = 730
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,7 +20,11 @@ class Price:
 
     boxes: int
     instance_hour: float | None
-    """The instances alone: on demand, or at most if it is spot; None: not in the table."""
+    """The instances alone: on demand, or at most if it is spot; None: nobody says."""
+    spot_hour: float | None
+    """The instances alone as spot, now; None: not spot, or not known."""
+    address_hour: float
+    """The public addresses."""
     disks_month: float
     """Root and job volumes."""
     jobs_month: float
@@ -31,54 +32,73 @@ class Price:
     snapshot_month: float
     """Their snapshots, at most: what was never written does not count."""
     spot: bool
+    sources: tuple[str, ...]
+    """Who says so."""
 
     @classmethod
-    def of(cls, settings: Settings, jobs_gib: int) -> Price:
+    def of(cls, settings: Settings, jobs_gib: int, prices: Prices) -> Price:
         """Return the price of a box with a job volume of so many GiB."""
-        ceilings = [price for price in (settings.machine.usd_per_hour, settings.spot_max_price) if price is not None]
+        on_demand = prices.instance.usd if prices.instance else None
+        ceilings = [price for price in (on_demand, settings.spot_max_price) if price is not None]
         return cls(
             boxes=1,
             instance_hour=min(ceilings, default=None),
-            disks_month=(settings.root_volume_gib + jobs_gib) * GP3_GIB_MONTH,
-            jobs_month=jobs_gib * GP3_GIB_MONTH,
-            snapshot_month=jobs_gib * price_table().snapshot_gib_month,
+            spot_hour=prices.spot if settings.spot else None,
+            address_hour=prices.address.usd,
+            disks_month=(settings.root_volume_gib + jobs_gib) * prices.gp3.usd,
+            jobs_month=jobs_gib * prices.gp3.usd,
+            snapshot_month=jobs_gib * prices.snapshot.usd,
             spot=settings.spot,
+            sources=prices.sources,
         )
 
     @classmethod
     def total(cls, prices: Sequence[Price]) -> Price:
         """Return the price of several boxes together: of one stack, and so all spot or none."""
-        hours = [price.instance_hour for price in prices if price.instance_hour is not None]
         return cls(
             boxes=sum(price.boxes for price in prices),
-            instance_hour=sum(hours) if len(hours) == len(prices) else None,
+            instance_hour=_sum([price.instance_hour for price in prices]),
+            spot_hour=_sum([price.spot_hour for price in prices]),
+            address_hour=sum(price.address_hour for price in prices),
             disks_month=sum(price.disks_month for price in prices),
             jobs_month=sum(price.jobs_month for price in prices),
             snapshot_month=sum(price.snapshot_month for price in prices),
             spot=prices[0].spot,
+            sources=tuple(dict.fromkeys(source for price in prices for source in price.sources)),
         )
 
     @property
     def running_hour(self) -> float | None:
         """Instances, disks and public addresses together."""
-        if self.instance_hour is None:
-            return None
-        return self.instance_hour + self.boxes * ADDRESS_HOUR + self.disks_month / HOURS_A_MONTH
+        return None if self.instance_hour is None else self.instance_hour + self._beside_hour
+
+    @property
+    def _beside_hour(self) -> float:
+        return self.address_hour + self.disks_month / HOURS_A_MONTH
 
     def __str__(self) -> str:
         """Return the price as the preview shows it."""
         several = f"{self.boxes} boxes, " if self.boxes > 1 else ""
-        return f"{several}{self._running()}; {self._not_running()} (list prices of us-east-1)"
+        return f"{several}{self._running()}; {self._not_running()} ({', '.join(self.sources)})"
 
     def _running(self) -> str:
         if self.running_hour is None:
             unknown = "the instance's price" if self.boxes == 1 else "the instances' prices"
-            return f"running: {unknown} (not in the table) + ${self.disks_month:.2f} a month for disks"
+            return f"running: {unknown} (nobody says it) + ${self.disks_month:.2f} a month for disks"
         most = "at most " if self.spot else ""
-        return f"running: {most}${self.running_hour:.3f} an hour, ${self.running_hour * 24:.2f} a day"
+        running = f"running: {most}${self.running_hour:.3f} an hour, ${self.running_hour * 24:.2f} a day"
+        return (
+            running if self.spot_hour is None else f"{running}, now ${self.spot_hour + self._beside_hour:.3f} an hour"
+        )
 
     def _not_running(self) -> str:
         stopped = "" if self.spot else f"stopped: ${self.disks_month:.2f} a month; "
         jobs, snapshot = ("job volume", "its snapshot") if self.boxes == 1 else ("job volumes", "their snapshots")
         kept = f"{jobs} alone: ${self.jobs_month:.2f} a month; {snapshot}: ${self.snapshot_month:.2f} or less"
         return stopped + kept
+
+
+def _sum(prices: Sequence[float | None]) -> float | None:
+    """Return a sum, None where a part of it is not known."""
+    known = [price for price in prices if price is not None]
+    return sum(known) if len(known) == len(prices) else None

@@ -18,8 +18,8 @@ from rehearsal.cloud.handle import Cloud
 from rehearsal.errors import RehearsalError
 from rehearsal.locks import Held, locked
 from rehearsal.site import ROOT, STATE, open_site
-from rehearsal.story import tell
-from rehearsal.summary import summary
+from rehearsal.story import job
+from rehearsal.story.summary import summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +99,7 @@ def _rehearse(state: Path, sources: str, *, keep: bool) -> int:
     site = open_site(state, stack=stack, boxes=not lack, sources=sources, tell=lambda line: print(line, flush=True))
     try:
         print(f"a rehearsal cloud on this machine: {site.cloud.endpoint}, state in {state}", flush=True)
-        done = tell(site, boxes=not lack)
+        done = job.tell(site, boxes=not lack)
         print(summary(done, sources=sources, lack=lack))
     finally:
         if keep:

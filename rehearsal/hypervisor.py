@@ -11,7 +11,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,27 @@ class InstanceSpec:
     rules: tuple[Rule, ...]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Question:
+    """One HTTP request of a box to its instance metadata service."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    """Their names in small letters."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What the service answers."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    hops: int | None = None
+    """How many network hops the answer may make; None: as many as any."""
+
+
 class Hypervisor:
     """The machine room; what one does not override does nothing.
 
@@ -55,6 +76,9 @@ class Hypervisor:
     def watch(self, powered_off: Callable[[str], None]) -> None:
         """Have `powered_off` called with the id of an instance whose box has switched itself off."""
 
+    def serve_metadata(self, answer: Callable[[str, Question], Reply]) -> None:
+        """Have `answer` reply to what the box of an instance, by its id, asks of http://169.254.169.254."""
+
     def allocate_address(self) -> str:
         """Return an unused address that this machine, and nothing beyond it, routes to a box."""
         raise NotImplementedError
@@ -65,8 +89,8 @@ class Hypervisor:
     def stop(self, instance_id: str) -> None:
         """Shut a box down cleanly; its disks stay. One that is off already is no error."""
 
-    def start(self, instance_id: str) -> None:
-        """Begin to boot a stopped box again."""
+    def start(self, instance_id: str, public_ip: str) -> None:
+        """Begin to boot a stopped box again, at an address given by `allocate_address`."""
 
     def reboot(self, instance_id: str) -> None:
         """Restart a box cleanly."""

@@ -139,8 +139,11 @@ class Settings:
         "idleStopMinutes", whole(0, 10080, "minutes from 0 (never) to 10080 (a week)"), 120
     )
     """Shut the box down after so many minutes without work and without a user; 0 is never."""
-    max_lifetime_hours: int = setting("maxLifetimeHours", whole(0, 8760, "hours from 0 (no limit) to 8760 (a year)"), 0)
-    """Shut the box down so many hours after its boot, whatever it does; 0 is never."""
+    max_hours: int = setting("maxHours", whole(0, 8760, "hours from 0 (no limit) to 8760 (a year)"), 0)
+    """Stop the box so many hours after each start, whatever it does, and terminate it if it is spot: its own timer
+    does, and AWS ten minutes later; 0 is never."""
+    max_spend: float | None = setting("maxSpend", Check(read_usd, "an amount in USD above 0"), None, example="50")
+    """Stop a box for good once it has cost so much, in USD, in all the hours that it ran; each box by itself."""
     sources: Mapping[str, str] = setting(
         "sources",
         Check(read_table, "an object of recipe: source"),
@@ -196,8 +199,11 @@ class Settings:
         """The image whose rules apply: the account to log in with, what it brings, what recipes support."""
         return images()[self.image_os or self.image]
 
-    def target(self, volume_id: str = "") -> Target:
-        """Return what bundles for this box are rendered for."""
+    def target(self, volume_id: str = "", *, lifetime_hours: int | None = None) -> Target:
+        """Return what bundles for this box are rendered for.
+
+        `lifetime_hours`: what its own timer counts, where money may end it sooner than `max_hours`.
+        """
         model = gpus().get(self.machine.gpu)
         return Target(
             image=self.system.name,
@@ -211,7 +217,7 @@ class Settings:
             unpinned=self.unpinned,
             licences=self.accept_licences,
             idle_stop_minutes=self.idle_stop_minutes,
-            lifetime_hours=self.max_lifetime_hours,
+            lifetime_hours=self.max_hours if lifetime_hours is None else lifetime_hours,
         )
 
     @property

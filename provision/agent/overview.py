@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from provision.agent.accounts import open_plain
 from provision.agent.events import events_after
 from provision.agent.facts import state
+from provision.agent.guard import guard_of_box
 from provision.agent.mount import is_mounted
 from provision.agent.paths import log_of
 from provision.agent.processes import output
@@ -58,6 +59,7 @@ def overview(request: requests.Overview, account: Account) -> None:
             "disks": _disks(account),
             "mounted": is_mounted(account["mount_point"], account["volume_id"]),
             "datasets": _datasets(account),
+            "guard": guard_of_box(),
         }
     )
 

@@ -152,7 +152,7 @@ def _nobody_in(folder: Path) -> None:
     """Refuse to swap what a process works in: it would go on writing to what was moved aside."""
     if user := next(working_in(folder), ""):
         problem = f"{user} works in {folder}"
-        raise Refused(problem, "end it first (fab stop, or its service), or restore without --in-place")
+        raise Refused(problem, "end it first (fab cancel, or its service), or restore without --in-place")
 
 
 def _used(path: Path) -> int:

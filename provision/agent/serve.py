@@ -27,6 +27,7 @@ SETUP_VERBS = {Verb.APPLY: "apply", Verb.PLAN: "apply", Verb.FOLLOW: "apply", Ve
 """Verb → the module whose function of that name answers: of setups, which know no account."""
 ACCOUNT_VERBS = {
     **dict.fromkeys((Verb.OVERVIEW, Verb.JOURNAL), "overview"),
+    Verb.GUARD: "guard",
     **dict.fromkeys((Verb.RUNS, Verb.STOP, Verb.LOG), "runs"),
     Verb.START: "start",
     **dict.fromkeys((Verb.FILES, Verb.TREE), "transfer"),

@@ -15,6 +15,7 @@ class Verb(Word):
     FACTS = "facts"
     OVERVIEW = "overview"
     JOURNAL = "journal"
+    GUARD = "guard"
     RUNS = "runs"
     START = "start"
     STOP = "stop"

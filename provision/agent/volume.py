@@ -86,7 +86,7 @@ def grow(request: requests.Grow, account: Account) -> None:
         if users:
             more = f" and {len(users) - SHOWN} more" if len(users) > SHOWN else ""
             way.append(f"it is in use by {', '.join(users[:SHOWN])}{more}")
-            way.append("once that has ended (runs: fab ps, fab stop NAME), the same command grows it")
+            way.append("once that has ended (runs: fab ps, fab cancel NAME), the same command grows it")
         raise Refused(f"the file system was not grown: {problem}", "\n".join(way) or "look at it: fab volume-status")
     volume(request, account)
 

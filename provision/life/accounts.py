@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import TYPE_CHECKING
 
 from provision.aws import holdings
@@ -11,6 +10,7 @@ from provision.life import orphans, states
 from provision.life.rates import ALARM_MONTH, Rates
 from provision.model.errors import GpurigError, NoHosts
 from provision.model.prices import HOURS_A_MONTH
+from provision.transport import settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -77,13 +77,11 @@ class Place:
         places = [place for state in first for place in sorted(state.places)]
         if not places:
             # Nothing is there any more, or was yet: the settings say where it would be.
-            environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
-            region = states.setting("aws:region") or environment
-            if not region:
-                raise NoHosts(
-                    "nothing says which region to look at", hint="pulumi config set aws:region, or AWS_REGION"
-                )
-            places = [(states.setting("aws:profile"), region)]
+            said = settings.read()
+            if not said.region:
+                hint = "pulumi config set aws:region us-east-1, or export AWS_REGION"
+                raise NoHosts("nothing says which region to look at", hint=hint)
+            places = [(said.profile, said.region)]
         return cls(project=states.project_name(), profile=places[0][0], home=places[0][1])
 
 

@@ -10,17 +10,16 @@ from provision.life import accounts, states
 from provision.life.accounts import Place
 from provision.life.cost import Reckoning, Total
 from provision.life.rates import Rates
-from provision.model.errors import GpurigError, NoHosts
+from provision.model.errors import NoHosts
 from provision.model.prices import HOURS_A_MONTH
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from provision.aws.holdings import Thing
     from provision.life.cost import Row
     from provision.life.states import State
-
-MAX_SPEND, MAX_HOURS = "gpurig:maxSpend", "gpurig:maxHours"
+    from provision.model.limit import Limit
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +29,7 @@ class Ceiling:
     host: str
     id: str
     usd: float | None
-    """Of `gpurig:maxSpend`, after all the hours of the box at today's price; None: no such ceiling, or no price."""
+    """Of `gpurig:maxSpend`, after all its hours at the price that the ceiling counts by; None: no such ceiling."""
     hours: float | None
     """Of `gpurig:maxHours`, since its last start; None: no such ceiling, or it does not run."""
 
@@ -71,7 +70,7 @@ def spending() -> Spending:
         now=now,
         rows=rows,
         total=Total.of(rows, now, hours_a_month=HOURS_A_MONTH),
-        ceilings=_ceilings([row for row in rows if row.what == "instance"], things, now),
+        ceilings=_ceilings(rows, selected.limits, things, now),
         sources=tuple(dict.fromkeys(row.source for row in rows if row.source)),
         not_looked_at=not_looked_at,
     )
@@ -88,27 +87,22 @@ def _reckoning(held: holdings.Holdings, rates: Rates) -> Reckoning:
     return Reckoning(held=held, rates=rates, stopped_at=stopped_at)
 
 
-def _ceilings(boxes: Sequence[Row], things: dict[str, Thing], now: float) -> list[Ceiling]:
+def _ceilings(
+    rows: Sequence[Row], limits: Mapping[str, Limit], things: Mapping[str, Thing], now: float
+) -> list[Ceiling]:
     """Return what the stack's ceiling leaves each box that is still there; none where no ceiling is set."""
-    usd, hours = _number(MAX_SPEND), _number(MAX_HOURS)
-    if not (usd or hours):
-        return []
-    return [
-        Ceiling(
-            host=row.host,
-            id=row.id,
-            usd=usd - row.spent if usd and row.spent is not None else None,
-            hours=hours - (now - things[row.id].started) / 3600 if hours and row.state in accounts.RUNNING else None,
+    found = []
+    for row in rows:
+        limit = limits.get(row.id)
+        if row.what != "instance" or limit is None or limit.seconds() is None:
+            continue
+        running, up = row.state in accounts.RUNNING, (now - things[row.id].started) / 3600
+        found.append(
+            Ceiling(
+                host=row.host,
+                id=row.id,
+                usd=None if limit.usd is None else limit.usd - row.hours * (limit.usd_per_hour or 0.0),
+                hours=limit.hours - up if limit.hours and running else None,
+            )
         )
-        for row in boxes
-        if row.state != "terminated"
-    ]
-
-
-def _number(key: str) -> float:
-    """Return a setting of the stack that is a number; 0 where it is not set. Raises `GpurigError` for another word."""
-    word = states.setting(key)
-    try:
-        return float(word or 0)
-    except ValueError as error:
-        raise GpurigError(f'{key} is "{word}", not a number', hint=f"pulumi config set {key} 40") from error
+    return found

@@ -8,11 +8,14 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Any, Self
 
-from provision.model.errors import NoHosts
+from provision.model.errors import BadInput, NoHosts
 from provision.model.project import project_folder
+from provision.transport import stack as stack_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from provision.model.limit import Limit
 
 _PROVIDER = "pulumi:providers:aws"
 
@@ -30,6 +33,8 @@ class State:
     """Profile and region that it has things in."""
     cut_off: tuple[str, ...] = ()
     """The types of what an update that was killed was making ("aws:ec2/instance:Instance")."""
+    limits: Mapping[str, Limit] = dataclasses.field(default_factory=dict)
+    """How long its boxes may run, by the id of the instance."""
     problem: str = ""
     """Why it cannot be read; "" where it can."""
 
@@ -45,7 +50,16 @@ class State:
             owned=frozenset(_ids(resources)),
             places=frozenset((row.get("profile") or "", row["region"]) for row in providers if row.get("region")),
             cut_off=tuple(row["resource"]["type"] for row in pending if row["type"] == "creating"),
+            limits=_limits(deployment),
         )
+
+
+def _limits(deployment: Mapping[str, Any]) -> dict[str, Limit]:
+    try:
+        hosts = stack_state.found(deployment).hosts
+    except BadInput:  # of another version of gpurig: what it owns is told all the same
+        return {}
+    return {host.instance_id: host.limit for host in hosts}
 
 
 def _ids(resources: Any) -> list[str]:
@@ -85,13 +99,6 @@ def states() -> list[State]:
         said = answer.stderr.strip() or answer.stdout.strip()
         raise NoHosts(f"Pulumi does not say which stacks there are: {said}", hint="pulumi login, pulumi stack ls")
     return [_state(row["name"], current=row["current"]) for row in json.loads(answer.stdout)]
-
-
-def setting(key: str) -> str:
-    """Return a setting of the selected stack, "" where it has none."""
-    command = ["pulumi", "config", "get", key, "--non-interactive"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    return "" if answer.returncode else answer.stdout.strip()
 
 
 def _state(name: str, *, current: bool) -> State:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from provision.model.birth import as_born
+from provision.model.limit import Limit
+from provision.model.tags import GENERATION
 from provision.model.target import Target
 
 if TYPE_CHECKING:
@@ -13,6 +16,19 @@ if TYPE_CHECKING:
 
 OUTPUT, VERSION = "gpurig", 1
 """The stack's output that describes its hosts, and the version of that description: `infra.outputs` writes it."""
+BOX = "gpurig:infra:Box"
+"""Pulumi's type of one box, whose input `document` is a host's row as far as it is known before AWS makes anything."""
+
+
+def row_of(document: Mapping[str, Any], made: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return a host's row of the description: what the program said of it, with what AWS has made of that.
+
+    `made` has address, instanceId, instanceType, zone and volumeId; `tags` are the instance's own, and go before what
+    the settings say: they may have changed since it was made.
+    """
+    generation = int(tags.get(GENERATION, document["generation"]))
+    target = {**document["target"], "volume_id": made["volumeId"]}
+    return as_born({**document, **made, "generation": generation, "target": target}, tags)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,6 +37,7 @@ class Host:
 
     name: str
     address: str
+    """As it is recorded; "" where that is of an EC2 instance that was stopped."""
     user: str = "ubuntu"
     port: int = 22
     target: Target | None = None
@@ -36,13 +53,15 @@ class Host:
     price_per_hour: float | None = None
     """USD, on demand."""
     ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    limit: Limit = dataclasses.field(default_factory=Limit)
+    """How long it may run, as `gpurig:maxHours` and `gpurig:maxSpend` say."""
 
     @classmethod
     def from_document(cls, row: Mapping[str, Any]) -> Host:
-        """Read one host of the stack's output document (`infra/outputs.py` writes it)."""
+        """Read a host's row (`row_of`)."""
         return cls(
             name=row["name"],
-            address=row["address"],
+            address=row["address"] or "",
             user=row["user"],
             port=row["port"],
             target=Target.from_document(row["target"]),
@@ -53,8 +72,10 @@ class Host:
             instance_type=row["instanceType"],
             price_per_hour=row["pricePerHour"],
             ports=row["ports"],
+            limit=Limit.from_document(row.get("limit")),
         )
 
     def __str__(self) -> str:
         """Return the host as messages name it."""
-        return self.address if self.name == self.address else f"{self.name} ({self.address})"
+        where = self.address or self.instance_id
+        return where if self.name == where else f"{self.name} ({where})"

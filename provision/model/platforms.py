@@ -33,6 +33,8 @@ class InstanceType:
     gpus: int
     vcpus: int
     memory_gib: int
+    gpu_memory_gib: int | None = None
+    """Of one of its GPUs where EC2 says so: an A100 has 40 or 80; None: what its model has in `gpus()`."""
     usd_per_hour: float | None = None
     """On-demand Linux list price of `PriceTable.region`; None where this table has none."""
 

@@ -25,7 +25,7 @@ class Run:
     code: int | None = None
     """Its exit code, 128 + n for signal n; None while it runs and where it is lost without one."""
     why: str = ""
-    """What ended it, where that was neither the command itself nor `fab stop`."""
+    """What ended it, where that was neither the command itself nor `fab cancel`."""
     recipe: str = ""
     folder: str = ""
     """The command's working folder on the host."""

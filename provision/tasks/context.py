@@ -55,7 +55,7 @@ class Context:
         Raises `BadInput` for a word of `limit` that is no host's name or address.
         """
         given = dict.fromkeys(filter(None, given_hosts(self.fabric)))
-        hosts = [_given(self.fabric, word) for word in given] or inventory.load()
+        hosts = [_given(self.fabric, word) for word in given] or inventory.load(tell)
         words = [word.strip() for word in self.limit.split(",") if word.strip()]
         known = {name for host in hosts for name in (host.name, host.address)}
         if problems := [f"--limit {word}: no host has that name or address" for word in words if word not in known]:

@@ -128,7 +128,7 @@ def _begin(session: Session, job: Job, out: View) -> Run:
             out.line(f"{run.name} does it already on {session.host}; following that")
             return run
         if run.state == RunState.RUNNING:
-            hint = f"to end it: fab stop {run.name}; or give this one another name"
+            hint = f"to end it: fab cancel {run.name}; or give this one another name"
             raise GpurigError(
                 f"{run.name} runs on {session.host}, and makes {job.dataset} from something else", hint=hint
             )

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import fabric
 import paramiko
 
-from provision.model.errors import BadInput, Unreachable, UntrustedHost
-from provision.transport import host_keys
+from provision.model.errors import BadInput, GpurigError, Unreachable, UntrustedHost
+from provision.transport import host_keys, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +29,8 @@ KEEPALIVE = 15
 SILENCE = 60
 """Seconds without a sign of life (the program on the box gives one every 10) that mean that a connection is lost."""
 CONNECT_SECONDS = 10
+LOOK_SECONDS = 3
+"""How long an EC2 machine may keep silent before EC2 is asked whether it is there: one SYN more than the first."""
 BOOT_SECONDS = 30
 """How long to come back to an EC2 machine that is up and whose sshd is not."""
 TURNED_AWAY_SECONDS = 5
@@ -73,11 +75,17 @@ class _Refuse(paramiko.MissingHostKeyPolicy):
 class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
     """Fabric's connection to one of our hosts."""
 
+    rig_host: Host
+    """The host, at the address where it was found."""
+    no_answer: str
+    """Why EC2 could not be asked where it is."""
+
     def __init__(self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print) -> None:
         # A configuration of its own: to write into one is to build all of it anew, and several hosts' threads share it.
         copy = None if config is None else config.clone()
-        super().__init__(host.address, user=host.user, port=host.port, config=copy)
-        self._set(rig_host=host, tell=tell)
+        host = whereabouts.known(host)
+        super().__init__(host.address or host.instance_id, user=host.user, port=host.port, config=copy)
+        self._set(rig_host=host, tell=tell, no_answer="")
         key = os.environ.get("GPURIG_SSH_KEY")
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]
@@ -88,39 +96,71 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         """Connect. Raises `Unreachable` or `UntrustedHost`."""
         if self.is_connected:
             return None
-        host = self.rig_host
         for path in self.connect_kwargs.get("key_filename") or ():
             if not Path(path).expanduser().exists():
                 raise BadInput(
                     [f"there is no private key {path}"], hint="it comes from -i, $GPURIG_SSH_KEY or ssh_config"
                 )
-        self._trust()
         try:
-            result = self._let_in()
+            result = self._find() if self.rig_host.instance_id else self._let_in(BOOT_SECONDS)
         except paramiko.BadHostKeyException as error:
+            host = self.rig_host
             message = f"{host} shows another host key than the one that is pinned; somebody may stand in between"
             hint = f"if you rebuilt the machine yourself: ssh-keygen -R {host.address}"
             raise UntrustedHost(message, hint="" if host.instance_id else hint) from error
         except paramiko.PasswordRequiredException as error:
             hint = "fab --prompt-for-passphrase …, or load it once: ssh-add"
-            raise Unreachable(f"your private key for {host} has a passphrase", hint=hint) from error
+            raise Unreachable(f"your private key for {self.rig_host} has a passphrase", hint=hint) from error
         except (OSError, paramiko.SSHException, EOFError) as error:
-            raise _unreachable(host, error) from error
+            raise _unreachable(self.rig_host, error, self.no_answer) from error
         self.transport.set_keepalive(KEEPALIVE)
         return result
 
-    def _let_in(self) -> Any:
+    def _find(self) -> Any:
+        """Connect to an EC2 host; where it is not what answers at its address, ask EC2 first where it is.
+
+        One that answers there costs no question. Raises `NotRunning` besides what `_let_in` does.
+        """
+        host = self.rig_host
+        # The console, which has the key of a new one, would be waited for in vain where that is off.
+        if host.address and host_keys.pinned(host):
+            try:
+                return self._let_in(0, LOOK_SECONDS)
+            except (OSError, paramiko.SSHException, EOFError) as error:
+                if _is_refusal(error):
+                    raise
+        self._look_up()
+        return self._let_in(0 if self.no_answer else BOOT_SECONDS)
+
+    def _look_up(self) -> None:
+        """Ask EC2 where the host is, and turn there; where EC2 gives no answer, the recorded address has to do."""
+        host = self.rig_host
+        try:
+            found = whereabouts.look_up(host, self.tell)
+        except Unreachable:
+            raise
+        except GpurigError as error:
+            self.no_answer = str(error)
+            if not host.address:
+                raise Unreachable(f"no address is recorded of {host}", hint=self.no_answer) from error
+            return
+        self.rig_host = found
+        self.host = found.address
+
+    def _let_in(self, patience: float, seconds: float | None = None) -> Any:
         """Connect, again where the other side turns us away for the moment.
 
-        A machine that EC2 has just started refuses until its sshd listens; an sshd that many ask at once hangs up.
+        A machine that EC2 has just started refuses until its sshd listens, and is waited for `patience` seconds; an
+        sshd that many ask at once hangs up. `seconds`: to wait for an answer at all, where not as long as configured.
         """
         host, began, announced = self.rig_host, time.monotonic(), False
+        self._trust()
         while True:
             try:
-                self._dial()
+                self._dial(seconds or self.connect_kwargs["timeout"])
                 return super().open()
             except ConnectionRefusedError:
-                if not host.instance_id or time.monotonic() > began + BOOT_SECONDS:
+                if not host.instance_id or time.monotonic() >= began + patience:
                     raise
                 if not announced:
                     self.tell(f"{host} takes no connections yet: waiting for its sshd")
@@ -132,11 +172,11 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             # At random, so that those who were turned away do not come back together.
             time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - no secret
 
-    def _dial(self) -> None:
+    def _dial(self, seconds: float) -> None:
         """Make the TCP connection here: paramiko leaves Nagle's algorithm on, and small packets wait 40 ms each."""
         if self.gateway:
             return
-        sock = socket.create_connection((self.host, self.port), self.connect_kwargs["timeout"])
+        sock = socket.create_connection((self.host, self.port), seconds)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connect_kwargs["sock"] = sock
 
@@ -153,14 +193,27 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
                 self.client.get_host_keys().add(name, entry.key.get_name(), entry.key)
 
 
-def _unreachable(host: Host, error: Exception) -> Unreachable:
-    """Return the error of a connection that did not come about, with the most likely way out."""
-    if isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error):
+def _is_refusal(error: Exception) -> bool:
+    """Tell whether a host showed the right key, and then let us not in."""
+    return isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error)
+
+
+def _unreachable(host: Host, error: Exception, no_answer: str) -> Unreachable:
+    """Return the error of a connection that did not come about, with the most likely way out.
+
+    `no_answer`: why EC2 could not be asked where it is, "" where it was or is not to be.
+    """
+    if _is_refusal(error):
         hint = "name the private key of the public key that the host knows: fab -i ~/.ssh/id_ed25519 …"
         return Unreachable(f"{host} refuses user {host.user} and your SSH keys", hint=hint)
     hint = "is it on, and is that its address?"
-    if host.instance_id:
-        hint = "is it running, and does the security group allow the address that you have now? `pulumi up` tells"
+    if no_answer:
+        hint = f"whether it runs, and where, is not known: {no_answer}"
+    elif host.instance_id:
+        hint = (
+            "EC2 says that it runs there: does the security group allow the address that you have now? `pulumi up` "
+            f"tells\nwhere it hangs: aws ec2 reboot-instances --instance-ids {host.instance_id}"
+        )
     return Unreachable(f"{host} does not answer on port {host.port}: {error}", hint=hint)
 
 

@@ -1,56 +1,27 @@
-"""Which hosts to work on: `-H`, a hosts file, or the outputs of the Pulumi stack."""
+"""Which hosts to work on: `-H`, a hosts file, or the Pulumi stack."""
 
 from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import json
 import os
 import re
-import shlex
-import subprocess
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput, NoHosts
-from provision.model.host import OUTPUT, VERSION, Host
+from provision.model.host import Host
 from provision.model.platforms import NO_GPU, gpus, images
-from provision.model.project import HOSTS_FILE, PROJECT_FILES, project_folder
+from provision.model.project import HOSTS_FILE, project_folder
 from provision.model.schema import ANY, STRING, STRINGS, mismatches
 from provision.model.target import BROADEST, MIRROR_KINDS, Target
+from provision.transport import stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from provision.model.schema import Check
-
-
-def from_outputs(document: Mapping[str, Any]) -> list[Host]:
-    """Return the hosts of a stack's `gpurig` output. Raises `BadInput` for a version that this gpurig cannot read."""
-    if document.get("version") != VERSION:
-        found = document.get("version")
-        raise BadInput([f'the stack output "{OUTPUT}" has version {found}; this gpurig reads version {VERSION}'])
-    return [Host.from_document(row) for row in document["hosts"]]
-
-
-def from_stack() -> list[Host]:
-    """Return the hosts of the selected Pulumi stack. Raises `NoHosts` when there is none, with what to do."""
-    command = ["pulumi", "stack", "output", OUTPUT, "--json", "--non-interactive"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    except FileNotFoundError as error:
-        hint = "install the Pulumi CLI and run `pulumi up`, or name a machine: `fab -H user@host …`"
-        raise NoHosts("no `pulumi` on PATH, and no host was given", hint=hint) from error
-    if answer.returncode:
-        said = answer.stderr.strip() or answer.stdout.strip()
-        hint = "run `pulumi up` first (`pulumi stack select` picks the stack), or name a machine: `fab -H user@host …`"
-        if not any((project_folder() / name).is_file() for name in PROJECT_FILES):
-            here = shlex.quote(str(Path.cwd()))
-            hint += f"\n{here} is in no project of gpurig: run fab in the project's folder, as in: fab sync {here}"
-        raise NoHosts(f"the Pulumi stack gives no hosts: {said}", hint=hint)
-    return from_outputs(json.loads(answer.stdout))
-
 
 _TEXT: Check = ("a string that is not empty", lambda v: isinstance(v, str) and bool(v))
 _PORT: Check = ("a port number, 1 to 65535", lambda v: type(v) is int and 0 < v < 65536)
@@ -149,16 +120,20 @@ def _hosts_file() -> Path | None:
     return path if path.exists() else None
 
 
-def load() -> list[Host]:
+def load(tell: Callable[[str], None]) -> list[Host]:
     """Return the hosts to work on when none was named on the command line.
 
-    That is the hosts file named by $GPURIG_HOSTS, else the project's `hosts.toml`, else the Pulumi stack.
+    That is the hosts file named by $GPURIG_HOSTS, else the project's `hosts.toml`, else the Pulumi stack. `tell` hears
+    of boxes of the stack that should be there and are not. Raises `BadInput` and `NoHosts`.
     """
-    path = _hosts_file()
-    hosts = from_file(path) if path else from_stack()
-    if not hosts:
-        raise NoHosts("the Pulumi stack has no hosts", hint="`pulumi up` creates one")
-    return hosts
+    if path := _hosts_file():
+        return from_file(path)
+    found = stack.find()
+    if not found.hosts:
+        raise NoHosts("\n".join(["the Pulumi stack has no hosts", *found.left_out]), hint="`pulumi up` creates one")
+    for line in found.left_out:
+        tell(line)
+    return found.hosts
 
 
 def named(address: str, *, user: str | None, port: int | None) -> Host:

@@ -17,7 +17,7 @@ from provision.agent.words import Kind
 from provision.bundle import program
 from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted, Unreachable
 from provision.model.target import Target
-from provision.transport import launcher
+from provision.transport import launcher, whereabouts
 from provision.transport.answers import ENDINGS, ours, place_after
 from provision.transport.connection import SILENCE, Connection, Dropped, dropping
 from provision.transport.sudo import PasswordWanted, Sudo
@@ -44,7 +44,7 @@ class Session:
     """The program on one host. Use as a context manager; connects when first asked."""
 
     def __init__(self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print) -> None:
-        self.host = host
+        self.host = whereabouts.known(host)
         self.config = config
         self.tell = tell
         self._connection: Connection | None = None
@@ -76,6 +76,7 @@ class Session:
     def _open(self) -> Connection:
         connection = Connection(self.host, self.config, tell=self.tell)
         connection.open()
+        self.host = connection.rig_host  # where it was found
         return connection
 
     def close(self) -> None:
@@ -228,7 +229,7 @@ class Session:
         return RunInterrupted(message, hint="nothing half-done counts: the same command goes on from there")
 
     def reconnect(self, why: str) -> None:
-        """Wait until the host answers again. Raises `Unreachable` when it does not in time."""
+        """Wait until the host answers again. Raises `Unreachable` when it does not in time, `NotRunning` at once."""
         self.close()
         self.tell(f"connection to {self.host} lost ({why}); the run goes on there, connecting again")
         deadline = time.monotonic() + RECONNECT_SECONDS
@@ -237,6 +238,8 @@ class Session:
             time.sleep(1)
             try:
                 _ = self.connection
+            except whereabouts.NotRunning:
+                raise
             except Unreachable:
                 if time.monotonic() > deadline:
                     raise

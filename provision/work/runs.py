@@ -99,7 +99,7 @@ class Runs:
             raise NotHere([f"there are no runs on {self.session.host}"], hint="fab run -- CMD starts one")
         return runs[0]
 
-    def stop(self, name: str) -> Run:
+    def cancel(self, name: str) -> Run:
         """End a run and all its processes: a request to end, and 10 s later a kill. One that has ended stays so."""
         check_name(name)
         return self._run({"verb": Verb.STOP, "name": name})
@@ -159,5 +159,5 @@ def ways_back(name: str, into: Path | None = None, limit: str = "") -> str:
     return (
         f"to follow it:  fab logs {name} --follow{where}\n"
         f"its results:   fab fetch {name} --watch{there}{where}\n"
-        f"to end it:     fab stop {name}{where}"
+        f"to end it:     fab cancel {name}{where}"
     )

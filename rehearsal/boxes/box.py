@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,10 @@ class Box:
         if self._leader(process) is None and not self._ordered_down:
             errors = (self._place.folder / "nspawn.log").read_text().strip() or "systemd-nspawn ended without a word"
             raise CannotBoot(f"{self._place.machine} did not boot: {errors.splitlines()[-1]}")
+
+    def move(self, namespace: str) -> None:
+        """Be in another network namespace from the next start on."""
+        self._place = replace(self._place, namespace=namespace)
 
     def stop(self, seconds: float = 30) -> None:
         """Shut down cleanly; what is not down after `seconds` is killed."""

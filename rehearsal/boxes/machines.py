@@ -13,6 +13,7 @@ from rehearsal.boxes import cache, debs, network, roots, seed, volumes
 from rehearsal.boxes.box import Box, Place, lay_out, remove_folder
 from rehearsal.boxes.images import Images
 from rehearsal.boxes.ledger import Ledger, alone, ledger_of
+from rehearsal.boxes.metadata import MetadataService
 from rehearsal.boxes.releases import RELEASES
 from rehearsal.boxes.volumes import Disk, Volumes, check_id
 from rehearsal.errors import RehearsalError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rehearsal.boxes.roots import Root
-    from rehearsal.hypervisor import InstanceSpec, Rule
+    from rehearsal.hypervisor import InstanceSpec, Question, Reply, Rule
 
 
 @dataclasses.dataclass
@@ -81,6 +82,16 @@ class Boxes(Hypervisor):
     def watch(self, powered_off: Callable[[str], None]) -> None:
         self._powered_off = powered_off
 
+    def serve_metadata(self, answer: Callable[[str, Question], Reply]) -> None:
+        service = MetadataService(self._tag, self._instance_at, answer)
+        self._undo.callback(service.close)
+
+    def _instance_at(self, address: str) -> str | None:
+        """Return the instance that sends from an address; boxes send from their public one unless they choose."""
+        specs = [instance.spec for instance in list(self._instances.values())]
+        by_public = [spec.instance_id for spec in specs if spec.public_ip == address]
+        return next(iter([*by_public, *(spec.instance_id for spec in specs if spec.private_ip == address)]), None)
+
     def allocate_address(self) -> str:
         with self._lock:
             return self._network.allocate_address()
@@ -110,8 +121,13 @@ class Boxes(Hypervisor):
         instance.box.stop()
         self._set_rules(instance)
 
-    def start(self, instance_id: str) -> None:
-        self._power_on(self._instance(instance_id))
+    def start(self, instance_id: str, public_ip: str) -> None:
+        instance = self._instance(instance_id)
+        if public_ip != instance.spec.public_ip:
+            self._network.disconnect(instance.spec.public_ip, instance.spec.private_ip)
+            instance.box.move(self._network.connect(public_ip, instance.spec.private_ip))
+            instance.spec = dataclasses.replace(instance.spec, public_ip=public_ip)
+        self._power_on(instance)
 
     def reboot(self, instance_id: str) -> None:
         self._instance(instance_id).box.reboot()

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rehearsal.boxes.ledger import Ledger
     from rehearsal.hypervisor import Rule
 
+METADATA_ADDRESS = "169.254.169.254"
+"""Where an instance asks what it is (EC2 User Guide, "Access instance metadata for an EC2 instance")."""
+
 
 class Network:
     """One cloud's network; `tag` is at most 8 letters and digits."""
@@ -77,10 +80,14 @@ class Network:
         _ip(
             self._tag,
             "link set lo up",
+            # Every box's way leads through here: nobody outside the boxes reaches this address.
+            f"addr add {METADATA_ADDRESS}/32 dev lo",
             f"addr add {self._router_address}/32 dev uplink",
             "link set uplink up",
             f"route add {self.caller} dev uplink",
             f"route add default via {self.caller}",
+            # Where no box has an address, nobody answers, as at one that EC2 has taken back.
+            f"route add blackhole {self.subnet}",
         )
         _ip("", f"route add {self.subnet} via {self._router_address} dev {self.link} onlink src {self.caller}")
         run("ip", "netns", "exec", self._tag, "sh", "-c", f"echo 1 >{forwarding.SWITCH}")

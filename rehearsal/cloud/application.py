@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moto.ec2 import ec2_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from rehearsal.cloud import clock, price_list, repairs, wiring
+from rehearsal.cloud import clock, inside, price_list, quotas, repairs, wiring
 from rehearsal.cloud.calls import CallLog
+from rehearsal.cloud.interruptions import Interruptions
 from rehearsal.cloud.machines import Machines
+from rehearsal.cloud.metadata import Metadata
 from rehearsal.cloud.server import Front
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
     """Return the application; `caller` is this machine's address as the boxes see it."""
     repairs.apply()
     wiring.connect()
+    quotas.reset()
     machines = Machines(hypervisor)
     moto = DomainDispatcherApplication(create_backend_app)
 
@@ -36,12 +39,25 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
 
     def powered_off(instance_id: str) -> None:
         with wiring.serving(machines):
-            for regions in ec2_backends.values():
-                for backend in regions.values():
-                    instance = backend.get_instance_by_id(instance_id)
-                    if instance is not None:
-                        machines.powered_off(instance)
+            instance = _instance(instance_id)
+            if instance is not None:
+                machines.powered_off(instance)
 
+    interruptions = Interruptions(_instance)
+    metadata = Metadata(interruptions)
     hypervisor.watch(powered_off)
+    hypervisor.serve_metadata(lambda instance_id, question: metadata.answer(_instance(instance_id), question))
     time = clock.start(lambda: wiring.serving(machines))
-    return Front(aws, CallLog(state / "calls.jsonl"), time, caller=caller)
+    for source in repairs.sources():
+        time.ask(source)
+    controls = {"interrupt": interruptions.interrupt}
+    front = Front(aws, CallLog(state / "calls.jsonl"), time, caller=caller, controls=controls)
+    inside.serve(front)
+    return front
+
+
+def _instance(instance_id: str) -> Any:
+    """Return moto's record of an instance, whatever its account and region; None where there is none."""
+    backends = (backend for regions in ec2_backends.values() for backend in regions.values())
+    found = (backend.get_instance_by_id(instance_id) for backend in backends)
+    return next((instance for instance in found if instance is not None), None)

@@ -36,6 +36,8 @@ class Call:
     params: tuple[tuple[str, str], ...]
     is_json: bool
     """True where the service speaks JSON rather than XML."""
+    by: str = ""
+    """The AWS service that made the call itself (scheduler.amazonaws.com); "" for a client's."""
 
     @property
     def read_only(self) -> bool:
@@ -55,19 +57,23 @@ def read(environ: Mapping[str, Any], body: bytes) -> Call:
     """Read the call from a WSGI environment and its body."""
     signature = re.search(r"Credential=[^/]*/[^/]*/[^/]*/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
     service = signature.group(1) if signature else ""
+    agent = environ.get("HTTP_USER_AGENT", "").partition(" ")[0]
+    by = agent if agent.endswith(".amazonaws.com") else ""
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         try:
             document = json.loads(body or b"{}")
         except ValueError:
             document = {}  # the service itself answers what it thinks of it
-        return Call(service=service, action=target.rpartition(".")[2], params=tuple(_flat(document)), is_json=True)
+        return Call(
+            service=service, action=target.rpartition(".")[2], params=tuple(_flat(document)), is_json=True, by=by
+        )
     form = urllib.parse.parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
     action = dict(form).get("Action", f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}")
     params = tuple(
         (re.sub(r"\.\d+(?=\.|$)", "", key), value) for key, value in form if key not in ("Action", "Version")
     )
-    return Call(service=service, action=action, params=params, is_json=False)
+    return Call(service=service, action=action, params=params, is_json=False, by=by)
 
 
 def _flat(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -90,7 +96,7 @@ class CallLog:
         self._lock = threading.Lock()
 
     def add(self, call: Call, *, status: int, seconds: float, note: str) -> None:
-        """Record an answered call; `note` is empty, "fault", "replayed" or "lost"."""
+        """Record an answered call; `note` is empty, "fault", "replayed", "lost", or why AWS did not even try."""
         entry = {
             "time": round(clock.now(), 3),
             "service": call.service,
@@ -99,6 +105,7 @@ class CallLog:
             "status": status,
             "seconds": round(seconds, 4),
             **({"note": note} if note else {}),
+            **({"by": call.by} if call.by else {}),
         }
         with self._lock:
             self._calls.append(entry)

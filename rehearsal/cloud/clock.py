@@ -21,7 +21,7 @@ import moto.core.utils
 from rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 LOOK_SECONDS = 0.5
 """How often the clock looks for what has become due by itself."""
@@ -89,7 +89,7 @@ class Clock:
 
     def _run(self) -> None:
         while not self._ended.wait(LOOK_SECONDS):
-            with self._turn:
+            with self._turn, _told():
                 while (due := self._next(self.now())) and not self._ended.is_set():
                     self._do(due)
 
@@ -99,11 +99,17 @@ class Clock:
         return min(known, key=lambda due: due.moment, default=None)
 
     def _do(self, due: Due) -> None:
-        with self._around():
-            try:
-                due.act()
-            except Exception:  # noqa: BLE001 - one thing that breaks must not stop the clock; the cloud's log says what
-                traceback.print_exc(file=sys.stderr)
+        with self._around(), _told():
+            due.act()
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Have what breaks stand in the cloud's log, and stop nothing else."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - as the docstring says
+        traceback.print_exc(file=sys.stderr)
 
 
 _current: list[Clock] = []

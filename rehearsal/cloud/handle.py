@@ -133,6 +133,21 @@ class Cloud:
         """Arm a fault; the keywords are the fields of `rehearsal.cloud.faults.Fault`."""
         self._control("POST", "faults", {"action": action, **fault})
 
+    def quotas(self, **vcpus: float) -> None:
+        """Set quotas of EC2 by their codes, with _ for the hyphen: `quotas(L_DB2E81BA=4)`."""
+        self._control("POST", "quotas", {code.replace("_", "-"): value for code, value in vcpus.items()})
+
+    def interrupt(
+        self, instance_id: str, seconds: float = 120, *, rebalance: bool = False, cause: str = "no-capacity"
+    ) -> None:
+        """Give a spot instance its notice; EC2 takes it after so many seconds.
+
+        `rebalance`: only recommend to leave it. `cause`: "no-capacity" or "by-price". Raises `RehearsalError` for an
+        instance that is no running spot one, or has its notice.
+        """
+        body = {"instance_id": instance_id, "rebalance": rebalance, "seconds": seconds, "cause": cause}
+        self._control("POST", "interrupt", body)
+
     def reset(self) -> None:
         """Forget faults, calls and kept answers; what was created stays."""
         self._control("POST", "reset")

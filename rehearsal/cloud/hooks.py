@@ -47,3 +47,8 @@ def filters(response: Any) -> dict[str, list[str]]:
     """Return the filters of an EC2 request."""
     found: dict[str, list[str]] = response._filters_from_querystring()  # noqa: SLF001 - as above
     return found
+
+
+def spot_request(instance: Any) -> Any:
+    """Return the spot request behind moto's record of an instance, None where it is paid for in full."""
+    return instance.ec2_backend.spot_instance_requests.get(getattr(instance, "spot_instance_request_id", None))

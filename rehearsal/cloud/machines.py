@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import copy
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from rehearsal.cloud.rules import ingress
 from rehearsal.hypervisor import InstanceSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rehearsal.hypervisor import Hypervisor, Rule
 
@@ -90,21 +92,27 @@ class Machines:
     def stop(self, proceed: Callable[[], Any], instance: Any) -> Any:
         """Shut a box down; a stopped instance shows no public address."""
         with self._busy[instance.id]:
+            before = copy.copy(instance.instance_state)
             if instance.state == "running":
-                self._hypervisor.stop(instance.id)
-            previous = proceed()
+                with _meanwhile(instance, "stopping", 64):
+                    self._hypervisor.stop(instance.id)
+            proceed()
             instance.nics[0].public_ip = None
-            return previous
+            return before
 
     def start(self, proceed: Callable[[], Any], instance: Any) -> Any:
-        """Boot a stopped box again, at the address that it had."""
+        """Boot a stopped box again, at a new address: EC2 takes the public one back with the stop."""
         with self._busy[instance.id]:
+            before = copy.copy(instance.instance_state)
             if instance.state == "stopped":
-                self._hypervisor.start(instance.id)
-            previous = proceed()
+                address = self._hypervisor.allocate_address()
+                with _meanwhile(instance, "pending", 0):
+                    self._hypervisor.start(instance.id, address)
+                self._addresses[instance.id] = address
+            proceed()
             if instance.id in self._public:
                 instance.nics[0].public_ip = self._addresses[instance.id]
-            return previous
+            return before
 
     def reboot(self, proceed: Callable[[], Any], instance: Any) -> Any:
         """Restart a box."""
@@ -195,3 +203,15 @@ class Machines:
                 if self._rules.get(instance.id, rules) != rules:
                     self._hypervisor.set_rules(instance.id, rules)
                     self._rules[instance.id] = rules
+
+
+@contextlib.contextmanager
+def _meanwhile(instance: Any, name: str, code: int) -> Iterator[None]:
+    """Have an instance be in a state on the way to another, and in the one before where it does not get there."""
+    before = copy.copy(instance.instance_state)
+    instance.instance_state.name, instance.instance_state.code = name, code
+    try:
+        yield
+    except BaseException:
+        instance.instance_state.name, instance.instance_state.code = before.name, before.code
+        raise

@@ -14,18 +14,19 @@ from xml.sax.saxutils import escape
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from rehearsal.cloud import calls, clock
+from rehearsal.cloud import calls, clock, quotas
 from rehearsal.cloud.faults import Fault, Faults
 from rehearsal.cloud.replay import Answer, Answers
 from rehearsal.errors import RehearsalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from werkzeug.serving import BaseWSGIServer
 
 CONTROL = "/_rehearsal/"
+NO_CONTROLS: Mapping[str, Callable[..., dict[str, Any]]] = {}
 _EC2_ERROR = (
     "<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors><RequestID>{}</RequestID></Response>"
 )
@@ -35,12 +36,26 @@ _QUERY_ERROR = (
 )
 
 
+CONTROLS = ("clock", "faults", "quotas", "reset")
+"""What the front itself answers, by POST."""
+
+
 class Front:
     """The WSGI application that clients talk to; `application` is what serves AWS calls."""
 
-    def __init__(self, application: WSGIApplication, log: calls.CallLog, time: clock.Clock, *, caller: str) -> None:
+    def __init__(
+        self,
+        application: WSGIApplication,
+        log: calls.CallLog,
+        time: clock.Clock,
+        *,
+        caller: str,
+        controls: Mapping[str, Callable[..., dict[str, Any]]] = NO_CONTROLS,
+    ) -> None:
         self._application = application
-        self._log = log
+        self._controls = controls
+        self.log = log
+        """Every call and its outcome."""
         self._clock = time
         self._caller = caller
         self._faults = Faults()
@@ -73,7 +88,7 @@ class Front:
             note = "replayed" if replayed else note
         lost = bool(fault and fault.lose)
         seconds = time.monotonic() - started
-        self._log.add(call, status=answer.status, seconds=seconds, note="lost" if lost else note)
+        self.log.add(call, status=answer.status, seconds=seconds, note="lost" if lost else note)
         if lost:
             # Werkzeug takes this for a client that went away, and writes nothing.
             raise ConnectionAbortedError
@@ -114,19 +129,30 @@ class Front:
             case "GET", "address":
                 answer = Answer(200, (("Content-Type", "text/plain"),), f"{self._caller}\n".encode())
             case "GET", "calls":
-                answer = _json(200, {"calls": self._log.all()})
+                answer = _json(200, {"calls": self.log.all()})
             case "POST", "faults":
                 answer = self._arm(body)
             case "POST", "clock":
                 answer = self._advance(body)
+            case "POST", "quotas":
+                answer = self._set_quotas(body)
             case "POST", "reset":
-                for kept in (self._faults, self._answers, self._log):
+                for kept in (self._faults, self._answers, self.log):
                     kept.clear()
                 answer = _json(200, {})
+            case "POST", control if control in self._controls:
+                answer = _steer(self._controls[control], body)
             case _:
-                known = "GET address, calls; POST clock, faults, reset"
+                known = f"GET address, calls; POST {', '.join(sorted([*CONTROLS, *self._controls]))}"
                 answer = _json(404, {"error": f"there is no {method} {CONTROL}{name}; there are {known}"})
         return answer
+
+    def _set_quotas(self, body: bytes) -> Answer:
+        try:
+            quotas.set_values(json.loads(body))
+        except (RehearsalError, TypeError, ValueError) as error:
+            return _json(400, {"error": f"not quotas: {error}"})
+        return _json(200, {})
 
     def _arm(self, body: bytes) -> Answer:
         try:
@@ -140,6 +166,14 @@ class Front:
             return _json(200, {"now": self._clock.advance(float(json.loads(body)["advance"]))})
         except (RehearsalError, KeyError, TypeError, ValueError) as error:
             return _json(400, {"error": f'not a step of the clock, {{"advance": seconds}}: {error}'})
+
+
+def _steer(control: Callable[..., dict[str, Any]], body: bytes) -> Answer:
+    """Call what a control's body gives the arguments of."""
+    try:
+        return _json(200, control(**json.loads(body)))
+    except (TypeError, RehearsalError) as error:
+        return _json(400, {"error": str(error)})
 
 
 def _json(status: int, document: dict[str, Any]) -> Answer:

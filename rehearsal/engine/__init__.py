@@ -2,7 +2,7 @@
 
 It drives an unchanged Pulumi program through the SDK's own gRPC services and an unchanged provider plugin, with
 Pulumi's verbs, flags, exit codes and state file, as far as one Python project with a ``file://`` backend needs them.
-Everything else is refused by name. Nothing heavy is imported here: ``pulumi stack output`` must answer at once.
+Everything else is refused by name. Nothing heavy is imported here: ``pulumi stack export`` must answer at once.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ _VERBS: dict[str, tuple[str, str, set[str]]] = {
     "stack init": ("commands.stack_init", "name", set()),
     "stack ls": ("commands.stack_ls", "", {"json"}),
     "stack rm": ("commands.stack_rm", "name?", {"yes"}),
+    "stack": ("commands.stack", "", {"show-name"}),
+    "config": ("config.show", "", {"json"}),
     "config get": ("config.get", "key", set()),
     "config set": ("config.set_value", "key value", {"path"}),
     "config rm": ("config.remove", "key", set()),
@@ -123,7 +125,8 @@ def _split(words: list[str]) -> tuple[dict[str, str | bool], list[str]]:
 def _verb(plain: list[str], *, helped: bool) -> str:
     for length in (2, 1):
         verb = " ".join(plain[:length])
-        if len(plain) >= length and verb in _VERBS:
+        # A word after `stack` or `config` is a verb of theirs, and none that is here.
+        if len(plain) >= length and verb in _VERBS and not (verb in ("config", "stack") and len(plain) > 1):
             return verb
     if helped or not plain:
         return ""

@@ -11,7 +11,7 @@ from rehearsal.engine import lock
 from rehearsal.engine.backend import Backend
 from rehearsal.engine.checkpoint import read_latest
 from rehearsal.engine.cli import ask
-from rehearsal.engine.errors import EngineError, StackNotFound, UsageError
+from rehearsal.engine.errors import EngineError, StackNotFound, Unsupported, UsageError
 from rehearsal.engine.project import Project
 from rehearsal.engine.session import Session
 
@@ -24,6 +24,13 @@ VERSION = "v3.272.0-standin"
 def version(_args: Arguments) -> None:
     """`pulumi version`: the SDK that this engine was written against, marked as not being Pulumi's own CLI."""
     print(VERSION)
+
+
+def stack(args: Arguments) -> None:
+    """`pulumi stack --show-name`: the name of the selected stack, and nothing else of it."""
+    if not args.show_name:
+        raise Unsupported("`pulumi stack` without --show-name")
+    print(Session.open(args.folder, args.stack).names.stack)
 
 
 def stack_select(args: Arguments) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,27 @@ from rehearsal.engine.settings import as_text
 
 if TYPE_CHECKING:
     from rehearsal.engine.cli import Arguments
+
+
+def show(args: Arguments) -> None:
+    """`pulumi config`: print all values, those that the project gives by default too."""
+    session = Session.open(args.folder, args.stack)
+    values = dict(sorted(session.settings.values().items()))
+    if args.json:
+        print(json.dumps({key: _row(value) for key, value in values.items()}, indent=2, ensure_ascii=False))
+        return
+    rows = [("KEY", "VALUE"), *((session.settings.short(key), as_text(value)) for key, value in values.items())]
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:<{width}}  {value}".rstrip())
+
+
+def _row(value: Any) -> dict[str, Any]:
+    """Return a value as `--json` has it: always its text, and what an object or a list holds beside that."""
+    if isinstance(value, dict) and "secure" in value:
+        return {"secret": True}
+    held = {"objectValue": value} if isinstance(value, dict | list) else {}
+    return {"value": as_text(value), **held, "secret": False}
 
 
 def get(args: Arguments) -> None:

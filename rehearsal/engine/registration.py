@@ -10,8 +10,9 @@ import uuid
 from typing import TYPE_CHECKING
 
 from rehearsal.engine.compare import compare, describe
-from rehearsal.engine.errors import EngineError, Unsupported
+from rehearsal.engine.errors import EngineError
 from rehearsal.engine.goal import Goal
+from rehearsal.engine.ignoring import ignoring
 from rehearsal.engine.ops import CREATE, CREATE_REPLACEMENT, REPLACE, UPDATE
 from rehearsal.engine.providers import configuration
 from rehearsal.engine.replacement import Replacements
@@ -149,7 +150,7 @@ class Registrations:
         if old is None or old.external:
             new = dataclasses.replace(fresh, inputs=provider.check(urn, {}, goal.inputs, seed))
             return self.steps.create(new, provider)
-        wanted = _ignoring(goal.ignore_changes, goal.inputs, old.inputs)
+        wanted = self._as_before(goal, urn, old)
         new = dataclasses.replace(fresh, inputs=provider.check(urn, old.inputs, wanted, seed))
         diff = compare(old, new, provider, self.providers)
         detail = describe(diff.changed, old.inputs, new.inputs)
@@ -161,6 +162,14 @@ class Registrations:
         new = dataclasses.replace(new, inputs=provider.check(urn, {}, wanted, seed))
         first = diff.delete_before_replace if goal.delete_before_replace is None else goal.delete_before_replace
         return self._replacements.replace(old, new, provider, detail, delete_first=first)
+
+    def _as_before(self, goal: Goal, urn: str, old: Resource) -> Properties:
+        """Give the inputs with what the program ignores as it was."""
+        wanted, missed = ignoring(goal.ignore_changes, goal.inputs, old.inputs)
+        if missed:
+            wrong = "cannot ignore changes in added or removed elements of the path"
+            self.steps.display.message(urn, "info", f'{wrong}: "{", ".join(missed)}"')
+        return wanted
 
     def read(self, goal: Goal, ident: str) -> Resource:
         """Look up an object that is not managed here."""
@@ -175,11 +184,3 @@ class Registrations:
                 also, old = [self._replacements.condemn(old)], None
             made = self._news[urn] = self.steps.read(new, old, self.providers.of(reference), also)
             return made
-
-
-def _ignoring(names: tuple[str, ...], news: Properties, olds: Properties) -> Properties:
-    """Give `news` with each property of `names` as it was in `olds` (absent where it was absent)."""
-    if deep := [name for name in names if not name.isidentifier()]:
-        raise Unsupported(f"`ignore_changes` of a part of a property ({deep[0]})")
-    kept = {key: value for key, value in news.items() if key not in names}
-    return {**kept, **{name: olds[name] for name in names if name in olds}}

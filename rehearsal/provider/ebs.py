@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.provider.aws import AwsError
 from rehearsal.provider.ec2 import Ec2
 from rehearsal.provider.model import Fate, Field, Item, Kind, answer, request
 from rehearsal.provider.power import stop
@@ -69,8 +70,13 @@ def _attach(aws: Aws, inputs: Values) -> str:
 
 
 def _attachment(aws: Aws, values: Values) -> dict[str, Any] | None:
-    attachments: list[dict[str, Any]] = _VOLUME.find(aws, values["volumeId"]).get("Attachments", [])
-    return next((found for found in attachments if found["InstanceId"] == values["instanceId"]), None)
+    """Return the volume's attachment to this instance as this device; None where there is no such one."""
+    wanted = (values["instanceId"], values["deviceName"])
+    for found in _VOLUME.find(aws, values["volumeId"]).get("Attachments", []):
+        if (found["InstanceId"], found["Device"]) == wanted and found["State"] != "detached":
+            attachment: dict[str, Any] = found
+            return attachment
+    return None
 
 
 def _settle_attachment(aws: Aws, item: Item) -> None:
@@ -87,18 +93,20 @@ def _read_attachment(aws: Aws, item: Item) -> Values | None:
         device, volume_id, instance_id = item.id.split(":")
         item = Item(item.id, {"deviceName": device, "volumeId": volume_id, "instanceId": instance_id})
     found = _attachment(aws, item.values)
-    if not found or found.get("State") == "detached":
-        return None
-    return {"deviceName": found["Device"], **answer(found, "volumeId", "instanceId")}
+    return {"deviceName": found["Device"], **answer(found, "volumeId", "instanceId")} if found else None
 
 
 def _detach(aws: Aws, item: Item) -> None:
-    if not _attachment(aws, item.values):
-        return
+    # Nobody looks first, as in the official provider: an instance that was terminated by hand, and cannot be stopped,
+    # fails this until a refresh has forgotten the attachment.
     if item.values.get("stopInstanceBeforeDetaching"):
         stop(aws, item.values["instanceId"])
     where = {"InstanceId": item.values["instanceId"], "Device": item.values["deviceName"]}
-    aws.ec2("DetachVolume", VolumeId=item.values["volumeId"], **where)
+    try:
+        aws.ec2("DetachVolume", VolumeId=item.values["volumeId"], **where)
+    except AwsError as error:
+        if error.code != "IncorrectState" or "available" not in str(error):
+            raise
 
 
 KINDS = {

@@ -20,7 +20,7 @@ from rehearsal.provider.instance_view import METADATA, ROOT, SPOT, read_instance
 from rehearsal.provider.model import Fate, Field, Kind, request
 from rehearsal.provider.power import OVER, await_state, describe_instance
 from rehearsal.provider.tags import OUTPUTS, retag_ec2, specifications, tag_fields
-from rehearsal.provider.validate import between, one_of, same_amount, same_set
+from rehearsal.provider.validate import between, one_of, same_digits, same_set
 
 if TYPE_CHECKING:
     from rehearsal.provider.aws import Aws
@@ -132,7 +132,7 @@ _MARKET_OPTIONS = Field(
             computed=True,
             on_change=Fate.REPLACE,
             fields={
-                "maxPrice": Field(computed=True, on_change=Fate.REPLACE, same=same_amount),
+                "maxPrice": Field(computed=True, on_change=Fate.REPLACE, same=same_digits),
                 # A persistent request would launch a new machine after the destroy of this one.
                 "spotInstanceType": Field(computed=True, on_change=Fate.REPLACE, why_not=one_of("one-time")),
                 "instanceInterruptionBehavior": Field(
@@ -154,8 +154,8 @@ KINDS = {
             "associatePublicIpAddress": Field(type=bool, computed=True, on_change=Fate.REPLACE),
             "vpcSecurityGroupIds": Field(type=list, computed=True, same=same_set, on_change=regroup),
             "keyName": Field(computed=True, on_change=Fate.REPLACE),
-            "iamInstanceProfile": Field(on_change=set_profile),
-            "userDataBase64": Field(on_change=reshape),
+            "iamInstanceProfile": Field(computed=True, on_change=set_profile),
+            "userDataBase64": Field(computed=True, on_change=reshape),
             "metadataOptions": _METADATA_OPTIONS,
             "rootBlockDevice": _ROOT_DEVICE,
             "instanceMarketOptions": _MARKET_OPTIONS,

@@ -83,8 +83,7 @@ def _dissociate(aws: Aws, item: Item) -> None:
 
 def _read_endpoint(aws: Aws, item: Item) -> Values | None:
     endpoint = _ENDPOINT.find(aws, item.id)
-    gone = endpoint["State"].lower() in ("deleted", "deleting")
-    return None if gone else _ENDPOINT.properties(endpoint, aws, item)
+    return None if endpoint["State"].lower() == "deleted" else _ENDPOINT.properties(endpoint, aws, item)
 
 
 def _change_endpoint(aws: Aws, item: Item) -> None:

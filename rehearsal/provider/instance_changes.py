@@ -28,20 +28,20 @@ def volume_tags(aws: Aws, inputs: Values) -> dict[str, str]:
 
 
 def reshape(aws: Aws, item: Item) -> None:
-    """Change what EC2 changes only while an instance is stopped, in one stop."""
+    """Change what EC2 changes only while an instance is stopped, one after the other.
+
+    As the official provider does: each takes a stop and a start, an instance that was stopped is started as well, and
+    one whose change is refused stays stopped.
+    """
     wanted: list[dict[str, Any]] = []
     if item.values.get("instanceType") != item.before.get("instanceType"):
         wanted.append({"InstanceType": {"Value": item.values["instanceType"]}})
     if item.values.get("userDataBase64") != item.before.get("userDataBase64"):
         wanted.append({"UserData": {"Value": base64.b64decode(item.values.get("userDataBase64", ""))}})
-    was_running = stop(aws, item.id)
-    try:
-        for attribute in wanted:
-            aws.ec2("ModifyInstanceAttribute", InstanceId=item.id, **attribute)
-    finally:
-        # Also after a refusal: the user's machine must not stay off because one change of it failed.
-        if was_running:
-            start(aws, item.id)
+    for attribute in wanted:
+        stop(aws, item.id)
+        aws.ec2("ModifyInstanceAttribute", InstanceId=item.id, **attribute)
+        start(aws, item.id)
 
 
 def regroup(aws: Aws, item: Item) -> None:
@@ -62,21 +62,19 @@ def set_metadata_options(aws: Aws, item: Item) -> None:
 
 
 def set_profile(aws: Aws, item: Item) -> None:
-    """Give the instance another instance profile, a first one, or none."""
-    wanted, present = item.values.get("iamInstanceProfile"), profile_association(aws, item.id)
+    """Give the instance another instance profile, or a first one."""
+    wanted, present = item.values["iamInstanceProfile"], profile_association(aws, item.id)
     running = describe_instance(aws, item.id)["State"]["Name"] == "running"
-    if present and not (wanted and running):
+    if present and not running:
         # Of a stopped instance AWS does not replace the profile: it wants the old one gone first.
         aws.ec2("DisassociateIamInstanceProfile", AssociationId=present["AssociationId"])
         present = None
-    if wanted and present:
+    if present:
         params = {"IamInstanceProfile": {"Name": wanted}, "AssociationId": present["AssociationId"]}
         operation = "ReplaceIamInstanceProfileAssociation"
-    elif wanted:
+    else:
         params = {"IamInstanceProfile": {"Name": wanted}, "InstanceId": item.id}
         operation = "AssociateIamInstanceProfile"
-    else:
-        return
     aws.insist(("InvalidParameterValue",), lambda: aws.ec2(operation, **params), seconds=PROFILE_S)
 
 

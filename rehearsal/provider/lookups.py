@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.aws import ProviderError
@@ -101,12 +102,49 @@ def _snapshot(aws: Aws, args: Values) -> Values:
     return {**found, "id": snapshot["SnapshotId"]}
 
 
+def _product(aws: Aws, args: Values) -> Values:
+    filters = [{"Type": "TERM_MATCH", "Field": part["field"], "Value": part["value"]} for part in args["filters"]]
+    found = aws.call("pricing", "GetProducts", ServiceCode=args["serviceCode"], Filters=filters)["PriceList"]
+    if not found:
+        raise ProviderError("Pricing product query did not return any elements")
+    if len(found) > 1:
+        raise ProviderError(f"Pricing product query not precise enough. Returned {len(found)} elements")
+    return {"result": found[0]}
+
+
+def _spot_price(aws: Aws, args: Values) -> Values:
+    wanted = {"AvailabilityZone": args["availabilityZone"], "InstanceTypes": [args["instanceType"]]}
+    now = dt.datetime.now(dt.UTC)
+    found = aws.listed(
+        "ec2", "DescribeSpotPriceHistory", "SpotPriceHistory", StartTime=now, Filters=_filters(args), **wanted
+    )
+    if not found:
+        raise ProviderError("no EC2 Spot Price History found matching criteria; try different search")
+    if len(found) > 1:
+        raise ProviderError("multiple EC2 Spot Price History results found matching criteria; try different search")
+    return {"spotPrice": found[0]["SpotPrice"], "spotPriceTimestamp": found[0]["Timestamp"].isoformat()}
+
+
+def _instance(aws: Aws, args: Values) -> Values:
+    found = aws.described("DescribeInstances", "Reservations", InstanceIds=[args["instanceId"]])["Instances"][0]
+    return {"id": found["InstanceId"], "launchTime": found["LaunchTime"].strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def _caller(aws: Aws, _: Values) -> Values:
+    found = aws.sts("GetCallerIdentity")
+    return {"id": found["Account"], "accountId": found["Account"], **answer(found, "arn", "userId")}
+
+
 LOOKUPS: Mapping[str, tuple[Callable[[Aws, Values], Values], tuple[str, ...]]] = {
     "aws:ssm/getParameter:getParameter": (_parameter, ("name",)),
     "aws:index/getAvailabilityZones:getAvailabilityZones": (_zones, ("state",)),
     "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": (_offerings, ("filters", "locationType")),
     "aws:ec2/getInstanceType:getInstanceType": (_instance_type, ("instanceType",)),
+    "aws:ec2/getSpotPrice:getSpotPrice": (_spot_price, ("availabilityZone", "filters", "instanceType")),
+    "aws:pricing/getProduct:getProduct": (_product, ("filters", "serviceCode")),
     "aws:ec2/getAmi:getAmi": (_image, ("filters", "mostRecent", "owners")),
+    "aws:ec2/getInstance:getInstance": (_instance, ("instanceId",)),
+    "aws:index/getCallerIdentity:getCallerIdentity": (_caller, ()),
     "aws:ec2/getInstances:getInstances": (_instances, ("filters", "instanceStateNames")),
     "aws:ebs/getEbsVolumes:getEbsVolumes": (_volumes, ("filters",)),
     "aws:ebs/getVolume:getVolume": (_volume, ("filters",)),

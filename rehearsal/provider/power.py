@@ -34,15 +34,11 @@ def await_state(aws: Aws, instance_id: str, wanted: str, *, seconds: float = _CH
     aws.until(f"EC2 instance {instance_id} to be {wanted}", reached, seconds=seconds)
 
 
-def stop(aws: Aws, instance_id: str) -> bool:
-    """Stop an instance, and tell whether it was running; one that is over is left alone."""
-    state = describe_instance(aws, instance_id)["State"]["Name"]
-    if state in OVER:
-        return False
-    if state != "stopped":
+def stop(aws: Aws, instance_id: str) -> None:
+    """Stop an instance that is not stopped yet; EC2 refuses to stop what is over."""
+    if describe_instance(aws, instance_id)["State"]["Name"] != "stopped":
         aws.ec2("StopInstances", InstanceIds=[instance_id])
         await_state(aws, instance_id, "stopped")
-    return bool(state == "running")
 
 
 def start(aws: Aws, instance_id: str) -> None:

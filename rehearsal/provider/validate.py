@@ -52,6 +52,14 @@ def same_set(one: Any, other: Any) -> bool:
     return len(one) == len(other) and all(one.count(part) == other.count(part) for part in one)
 
 
+def same_digits(one: str, other: str) -> bool:
+    """Tell whether two texts are equal but for zeros at their ends: "0.5" and "0.500000" are, "1" and "1.000000" not.
+
+    It is how the official provider compares what spot may cost with EC2's six digits.
+    """
+    return one.rstrip("0") == other.rstrip("0")
+
+
 def same_amount(one: str, other: str) -> bool:
     """Tell whether two numbers that travel as text are equal: AWS answers "50.0" to "50"."""
     try:

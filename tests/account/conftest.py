@@ -30,9 +30,9 @@ class Account:
     def ec2(self) -> Any:
         return self.wired.ec2
 
-    def knows(self, states: Mapping[str, Any] | None = None, **settings: str) -> None:
+    def knows(self, states: Mapping[str, Any] | None = None) -> None:
         """Have `pulumi` know stacks: "dev" with nothing in it where none are given."""
-        self.path = pulumi_with(self.folder, {"dev": deployment()} if states is None else states, **settings)
+        self.path = pulumi_with(self.folder, {"dev": deployment()} if states is None else states)
 
     def advance(self, hours: float) -> None:
         self.wired.cloud.advance(hours * HOUR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from provision.aws import instances
 from provision.life import ledger
 from provision.model.host import Host
 from tests.account.conftest import Account, specifications
+from tests.kit.fab import host_row, outputs
 from tests.kit.states import deployment
 
 
@@ -148,12 +150,14 @@ def test_a_price_that_nobody_says_is_no_zero(account: Account) -> None:
 
 def test_what_the_ceiling_leaves(account: Account) -> None:
     box = account.box()
-    account.knows({"dev": deployment(box)}, maxSpend="40", maxHours="12")
+    limit = {"hours": 12, "usd": 40, "usdPerHour": 0.55}
+    state = json.loads(outputs(host_row(instanceId=box, limit=limit)))["deployment"]
+    account.knows({"dev": {"resources": [*deployment()["resources"], *state["resources"]]}})
     account.advance(10)
     found = account.told("cost")
     (left,) = found["ceilings"]
     assert left["hours"] == pytest.approx(2, abs=0.02)
-    assert left["usd"] == pytest.approx(40 - row(found, "instance")["spent"])
+    assert left["usd"] == pytest.approx(40 - 10 * 0.55, abs=0.02)
     assert f"the ceiling leaves box ({box}) $" in account.fab("cost")
 
 

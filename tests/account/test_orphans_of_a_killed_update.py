@@ -27,7 +27,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def _killed_in_run_instances(stack: Stack) -> None:
-    stack._cloud.fault("RunInstances", seconds=4)
+    stack.cloud.fault("RunInstances", seconds=4)
     process = subprocess.Popen(
         [str(stack.folder / "bin" / "pulumi"), "up", "--yes", "--skip-preview"],
         cwd=stack.folder,

@@ -11,7 +11,7 @@ import pytest
 from provision.aws import instances
 from provision.model.errors import BadInput, GpurigError
 from provision.model.host import Host
-from tests.kit.cloud import Wired, as_user, run, serve, show
+from tests.kit.cloud import Wired, as_user, run, serve
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_refusal_is_an_error_with_ec2s_words(wired: Wired) -> None:
         instances.find(host)
 
 
-def test_those_of_a_stack_are_found_by_their_tags_over_several_pages(wired: Wired) -> None:
+def test_those_of_a_stack_are_found_by_their_tags(wired: Wired) -> None:
     def tagged(stack: str) -> str:
         tags = [{"ResourceType": "instance", "Tags": [{"Key": "gpurig:stack", "Value": stack}]}]
         identifier: str = run(wired.ec2, TagSpecifications=tags)["InstanceId"]
@@ -106,8 +106,7 @@ def test_those_of_a_stack_are_found_by_their_tags_over_several_pages(wired: Wire
     tagged("other")
     wired.ec2.stop_instances(InstanceIds=ours[:1])
     found = instances.with_tags("", "us-east-1", {"gpurig:stack": "dev"})
-    assert [(one.id, one.state) for one in found] == [(ours[0], "stopped"), (ours[1], "running")]
-    assert show(wired.ec2, ours[1])["State"]["Name"] == "running"
+    assert {(one.id, one.state) for one in found} == {(ours[0], "stopped"), (ours[1], "running")}
 
 
 def test_no_account_is_an_error_that_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,7 +134,7 @@ def test_a_client_that_is_killed_or_interrupted_leaves_the_run_going(user: User)
     said, _ = again.communicate(timeout=SECONDS)
     assert again.returncode == 130
     assert "fab logs long --follow" in said
-    assert "fab stop long" in said
+    assert "fab cancel long" in said
     assert user.ps()["long"]["state"] == "running"
     last = user.begin("logs", "--follow")
     wait_for(last, "begun")
@@ -170,11 +170,11 @@ def test_stop_asks_then_kills_and_is_the_same_twice(machine: Machine, user: User
         for name, text in (("kind", kind), ("deaf", deaf)):
             Runs(session).start(text, name=name)
         until(lambda: all(Runs(session).log(name) == ["ready"] for name in ("kind", "deaf")))
-    first = user.fab("stop", "kind")
+    first = user.fab("cancel", "kind")
     assert "stopped" in first
-    assert user.fab("stop", "kind") == first
+    assert user.fab("cancel", "kind") == first
     assert "saved" in user.fab("logs", "kind")
-    assert f"exit code {128 + signal.SIGKILL}" in user.fab("stop", "deaf")
+    assert f"exit code {128 + signal.SIGKILL}" in user.fab("cancel", "deaf")
     assert {row["state"] for row in user.ps().values()} == {"stopped"}
 
 

@@ -113,7 +113,7 @@ def test_an_active_run_is_use_to_the_guard(machine: Machine) -> None:
     look = f"{asked} echo in use; else echo idle; fi"
     fab("run", "--detach", "--name", "busy", "--", "sleep", "1000")
     assert run(machine, look) == "in use\n"
-    fab("stop", "busy")
+    fab("cancel", "busy")
     assert run(machine, look) == "idle\n"
 
 

@@ -109,7 +109,7 @@ def test_ctrl_c_leaves_it_running_and_a_second_one_is_refused(machine: Machine) 
         said = program.communicate(timeout=60)[1]
     assert program.returncode == 130
     name = said.split("stopped watching; ")[1].split()[0]
-    back = [f"fab logs {name} --follow", f"fab fetch {name} --watch", f"fab stop {name}"]
+    back = [f"fab logs {name} --follow", f"fab fetch {name} --watch", f"fab cancel {name}"]
     assert all(line in said for line in back)
     refused = fab_ends(1, "example-tiny")
     assert f"{name} runs on tester" in refused.stderr

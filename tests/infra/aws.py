@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import time
 from typing import Any
 
 import grpc
 from pulumi.runtime import mocks
 
+from provision.model.platforms import instance_types, price_table
+
 REGION = "us-east-1"
+ACCOUNT = "123456789012"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
 
@@ -80,8 +85,16 @@ class Aws(mocks.Mocks):
     """What there is beside the volumes that the program declares."""
     instances: tuple[str, ...] = ()
     """Of every host."""
+    launched: float | None = dataclasses.field(default_factory=time.time)
+    """When each instance was started, seconds of UTC; None: EC2 knows no instance."""
     volume_zone: str = ""
     """Where the job volume has been all along; "": where the program wants it."""
+    region: str = REGION
+    """Another one has zones of the same letters."""
+    no_prices: str = ""
+    """Why the Price List does not answer; "": it does."""
+    price_factor: float = 1.0
+    """Of the table's prices, what they are in the region."""
     asked: list[mocks.MockCallArgs] = dataclasses.field(default_factory=list)
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]  # the base says tuple and takes both
@@ -89,17 +102,51 @@ class Aws(mocks.Mocks):
         self.asked.append(args)
         return getattr(self, f"_{args.token.rpartition(':')[2]}")(args.args)  # type: ignore[no-any-return]
 
+    def _here(self, zone: str) -> str:
+        return zone.replace(REGION, self.region)
+
+    def _getCallerIdentity(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"accountId": ACCOUNT, "arn": f"arn:aws:iam::{ACCOUNT}:user/me"}
+
+    def _getInstance(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if self.launched is None:
+            raise NotAnswered(f"api error InvalidInstanceID.NotFound: there is no {args['instanceId']}")
+        return {"launchTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.launched))}
+
     def _getAvailabilityZones(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - the look-up's own name
-        return {"names": [*ZONES, "us-east-1-atl-1a"]}
+        return {"names": [*map(self._here, ZONES), "us-east-1-atl-1a"]}
 
     def _getInstanceTypeOfferings(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"locations": list(self.offered_in)}
+        return {"locations": [*map(self._here, self.offered_in)]}
 
     def _getInstanceType(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         name = args["instanceType"]
         if name not in self.instance_types:
             raise NotAnswered(f"api error InvalidInstanceType: The following instance types do not exist: [{name}]")
         return {"gpuses": self.instance_types[name], "defaultVcpus": 8, "memorySize": 32768}
+
+    def _getProduct(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if self.no_prices:
+            raise NotAnswered(f"operation error Pricing: GetProducts, api error {self.no_prices}")
+        fields = {part["field"]: part["value"] for part in args["filters"]}
+        table, name = price_table(), fields.get("instanceType", "")
+        usage = fields.get("usagetype", "EBS:VolumeUsage.gp3")
+        figures = {"InUseAddress": table.address_hour, "SnapshotUsage": table.snapshot_gib_month}
+        usd: float | None = figures.get(usage.rpartition(":")[2], table.gp3_gib_month)
+        if name:
+            usage, usd = f"BoxUsage:{name}", instance_types()[name].usd_per_hour if name in instance_types() else None
+        if usd is None:
+            raise NotAnswered("Pricing product query did not return any elements")
+        rate = {"pricePerUnit": {"USD": f"{self.price_factor * usd:.10f}"}}
+        product = {
+            "product": {"attributes": {"regionCode": fields["regionCode"], "usagetype": usage}},
+            "terms": {"OnDemand": {"a": {"priceDimensions": {"b": rate}}}},
+            "version": "20261105203316",
+        }
+        return {"result": json.dumps(product)}
+
+    def _getSpotPrice(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"spotPrice": "0.160000"}
 
     def _getParameter(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"value": f"ami-of-{args['name'].split('/')[4]}"}
@@ -136,7 +183,10 @@ class Aws(mocks.Mocks):
             (volume,) = (volume for volume in self.volumes if volume.id == args.resource_id)
             return volume.id, {"availabilityZone": volume.zone, "size": volume.gib}
         added: dict[str, dict[str, Any]] = {
-            "aws:ec2/instance:Instance": {"publicIp": "198.51.100.9", "availabilityZone": self.volume_zone or ZONES[0]},
+            "aws:ec2/instance:Instance": {
+                "publicIp": "198.51.100.9",
+                "availabilityZone": self.volume_zone or self._here(ZONES[0]),
+            },
             "aws:ebs/volume:Volume": {"availabilityZone": self.volume_zone or args.inputs.get("availabilityZone")},
             "aws:ec2/keyPair:KeyPair": {"keyName": f"{args.name}-1a2b3c4"},
             "aws:iam/role:Role": {"name": f"{args.name}-1a2b3c4"},

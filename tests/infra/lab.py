@@ -25,6 +25,7 @@ from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, stack
 from pulumi.runtime.settings import SETTINGS
 
+from provision.model.host import Host
 from tests.infra.aws import REGION, Aws
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +93,10 @@ class Run:
         """Return the only resource of a type."""
         (resource,) = self.all(type_)
         return resource
+
+    def hosts(self) -> list[Host]:
+        """Return the hosts of the output `gpurig`."""
+        return [Host.from_document(row) for row in self.outputs["gpurig"]["hosts"]]
 
     def instance(self, name: str) -> dict[str, Any]:
         """Return the inputs of a box's instance."""

@@ -1,8 +1,12 @@
-"""A stack against the EC2 API, with the stand-in engine and plugin over real gRPC and HTTP, and no boxes behind it."""
+"""A stack against the EC2 API, with the stand-in engine and plugin over real gRPC and HTTP, and no boxes behind it.
+
+`PULUMI_UNDER_TEST=/path/to/pulumi` takes that CLI in the engine's place (its language host beside it).
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +19,8 @@ from rehearsal.cloud.handle import Cloud
 from tests.infra.lab import PUBLIC_KEY, ROOT
 from tests.kit.fab import fab_ends
 
+REAL = os.environ.get("PULUMI_UNDER_TEST")
+
 
 class Stack:
     """A stack of the program in a folder of its own, so that `pulumi config set` writes nothing into the checkout."""
@@ -24,17 +30,23 @@ class Stack:
         for name in ("Pulumi.yaml", "__main__.py", "infra", "provision", "templates"):
             (folder / name).symlink_to(ROOT / name)
         (folder / ".venv").symlink_to(sys.prefix)
-        engine.install_shim(folder / "bin")
         provider.install_shim(folder / "bin")
+        if REAL:
+            for program in Path(REAL).parent.glob("pulumi*"):
+                (folder / "bin" / program.name).symlink_to(program)
+        else:
+            engine.install_shim(folder / "bin")
         environment = {
             "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PULUMI_BACKEND_URL": f"file://{folder}",
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "of a test",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
         self.env = {**os.environ, **cloud.env, **environment}
         self.ec2 = cloud.client("ec2")
-        self._cloud = cloud
+        self.cloud = cloud
 
     def pulumi(self, *arguments: str) -> str:
         """Run a verb and return what it said."""
@@ -71,6 +83,16 @@ class Stack:
             self.pulumi("config", "set", f"gpurig:{name}", value)
         self.pulumi("up", "--yes", "--skip-preview")
 
+    def state(self) -> dict[str, Any]:
+        """Return the state, as Pulumi prints it."""
+        deployment: dict[str, Any] = json.loads(self.pulumi("stack", "export"))["deployment"]
+        return deployment
+
+    def refuse(self, host: str, *, times: int = 1) -> None:
+        """Have EC2 refuse the next launch of a host, for want of capacity."""
+        code, message = "InsufficientInstanceCapacity", "We currently do not have sufficient capacity"
+        self.cloud.fault("RunInstances", match={"Value": host}, code=code, message=message, times=times)
+
     def boxes(self) -> list[dict[str, Any]]:
         """Return the instances that are not terminated."""
         alive = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
@@ -89,7 +111,7 @@ class Stack:
 
     def calls(self) -> list[str]:
         """Return the names of all calls of the EC2 and IAM APIs so far."""
-        return [call["action"] for call in self._cloud.calls()]
+        return [call["action"] for call in self.cloud.calls()]
 
     def job_volumes(self) -> list[dict[str, Any]]:
         """Return the job volumes."""

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from provision.catalogue.catalogue import Catalogue
-from provision.transport import inventory
+from provision.model.host import Host
+from provision.model.platforms import price_table
 from rehearsal.standins.repositories import REPOSITORIES
 from tests.infra.aws import Aws
 from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, as_given, run
@@ -24,7 +25,7 @@ def stack_config(name: str) -> dict[str, str]:
     return {key: as_given(value) for key, value in {**defaults, **stack}.items()}
 
 
-def test_the_outputs_are_what_the_inventory_reads() -> None:
+def test_the_outputs_are_hosts_with_their_targets() -> None:
     box = run({
         **GOOD,
         "gpurig:hostName": "trainer",
@@ -36,9 +37,9 @@ def test_the_outputs_are_what_the_inventory_reads() -> None:
         "gpurig:unpinned": "caffe",
         "gpurig:mountPoint": "/data",
         "gpurig:idleStopMinutes": "45",
-        "gpurig:maxLifetimeHours": "12",
+        "gpurig:maxHours": "12",
     })  # fmt: skip
-    (host,) = inventory.from_outputs(box.outputs["gpurig"])
+    (host,) = box.hosts()
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
     assert (host.instance_id, host.region, host.instance_type) == ("i-trainer-g1", "us-east-1", "g5.xlarge")
     assert (host.recipe, host.price_per_hour, host.ports) == ("digits", 1.006, {"ssh": 22, "digits": 5000})
@@ -78,11 +79,9 @@ def test_the_document_says_all_that_it_promises() -> None:
 def test_the_profile_that_reaches_the_account_is_handed_on() -> None:
     (plain,) = run(GOOD).outputs["gpurig"]["hosts"]
     assert plain["profile"] is None
-    document = run({**GOOD, "aws:profile": "lab"}).outputs["gpurig"]
-    assert inventory.from_outputs(document)[0].profile == "lab"
-    before = {key: value for key, value in plain.items() if key != "profile"}
-    for row in (plain, before):
-        assert inventory.from_outputs({**document, "hosts": [row]})[0].profile == ""
+    assert Host.from_document(plain).profile == ""
+    (host,) = run({**GOOD, "aws:profile": "lab"}).hosts()
+    assert host.profile == "lab"
 
 
 def test_people_see_where_to_go_next() -> None:
@@ -134,7 +133,8 @@ def test_the_first_boot_is_rendered_the_same_every_time() -> None:
         # 0.526 for the instance + 0.005 for its address + 200 GiB at 0.08 / 730 for its disks
         ({}, ["running: $0.553 an hour, $13.27 a day", "stopped: $16.00 a month", "job volume alone: $8.00 a month"]),
         ({"gpurig:jobVolumeGib": "200"}, ["stopped: $24.00 a month", "its snapshot: $10.00 or less"]),
-        ({"gpurig:spot": "true"}, ["running: at most $0.553 an hour"]),
+        # As spot, now: 0.16 for the instance, the rest as above.
+        ({"gpurig:spot": "true"}, ["running: at most $0.553 an hour, $13.27 a day, now $0.187 an hour"]),
         ({"gpurig:spot": "true", "gpurig:spotMaxPrice": "0.2"}, ["running: at most $0.227 an hour"]),
     ],
 )
@@ -147,16 +147,33 @@ def test_the_price_is_shown_before_anything_is_made(changes: dict[str, str], par
     assert ("stopped" in message) == ("gpurig:spot" not in changes)
 
 
+def test_the_price_is_that_of_the_region_and_says_so() -> None:
+    box = run({**GOOD, "aws:region": "eu-west-1", "gpurig:zone": ""}, aws=Aws(price_factor=1.1, region="eu-west-1"))
+    assert "running: $0.608 an hour" in box.outputs["price"]
+    assert box.outputs["price"].endswith("(AWS Price List of eu-west-1)")
+    assert box.outputs["gpurig"]["hosts"][0]["pricePerHour"] == pytest.approx(1.1 * 0.526)
+    (elsewhere,) = [one for one in box.declared if one.name == "aws-prices"]
+    assert elsewhere.inputs["region"] == "us-east-1", "the Price List does not answer in eu-west-1"
+
+
+def test_an_account_that_may_not_ask_gets_the_dated_table() -> None:
+    box = run(GOOD, aws=Aws(no_prices="AccessDeniedException: not authorized to perform: pricing:GetProducts"))
+    assert "running: $0.553 an hour" in box.outputs["price"]
+    assert box.outputs["price"].endswith(f"(table of {price_table().date} for us-east-1)")
+    (said,) = [text for text in box.messages if "pricing:GetProducts" in text]
+    assert said.startswith(f"prices are those of us-east-1 in {price_table().date}: AWS's Price List")
+
+
 def test_a_price_that_is_not_known_is_not_made_up() -> None:
     aws = Aws(instance_types={"g6.48xlarge": [{"name": "L4", "count": 8, "manufacturer": "NVIDIA"}]})
     price = run({**GOOD, "gpurig:instanceType": "g6.48xlarge"}, aws=aws).outputs["price"]
-    assert "running: the instance's price (not in the table) + $16.00 a month for disks" in price
+    assert "running: the instance's price (nobody says it) + $16.00 a month for disks" in price
 
 
 def test_two_boxes_of_different_recipes_share_a_network() -> None:
     pair = run(GOOD, program=ROOT / "examples" / "two-boxes" / "two_boxes.py", project="two-boxes")
     assert len(pair.all("Vpc")) == 1
-    trainer, lab = inventory.from_outputs(pair.outputs["gpurig"])
+    trainer, lab = pair.hosts()
     assert (trainer.name, trainer.recipe, trainer.ports) == ("trainer", "digits", {"ssh": 22, "digits": 5000})
     assert (lab.name, lab.recipe, lab.ports) == ("lab", "caffe", {"ssh": 22})
     assert {volume.inputs["tags"]["gpurig:host"] for volume in pair.all("Volume")} == {"trainer", "lab"}

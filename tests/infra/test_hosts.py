@@ -5,7 +5,6 @@ from __future__ import annotations
 import pulumi
 import pytest
 
-from provision.transport import inventory
 from tests.infra.aws import OWN_TAGS, Aws, AwsSnapshot, AwsVolume
 from tests.infra.lab import GOOD, Run, run
 
@@ -18,7 +17,7 @@ def three() -> Run:
 
 
 def test_hosts_are_named_after_the_first_and_known_to_fab(three: Run) -> None:
-    hosts = inventory.from_outputs(three.outputs["gpurig"])
+    hosts = three.hosts()
     assert [host.name for host in hosts] == NAMES
     assert [host.instance_id for host in hosts] == ["i-box-g1", "i-box-2-g1", "i-box-3-g1"]
     volumes = [host.target.volume_id for host in hosts if host.target]

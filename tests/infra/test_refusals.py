@@ -50,7 +50,7 @@ from tests.infra.lab import GOOD, PUBLIC_KEY, refused, run
         ("budgetMonthlyUsd", "-5", "above 0"),
         ("budgetEmail", "me", "an e-mail address"),
         ("idleStopMinutes", "-1", "from 0 (never)"),
-        ("maxLifetimeHours", "1.5", "from 0 (no limit)"),
+        ("maxHours", "1.5", "from 0 (no limit)"),
         ("sources", '["cuda"]', "recipe: source"),
         ("sources", "{cuda: wheel}", "recipe: source"),
         ("mirrors", '{"http": {"https://a/": "https://b/"}}', "git, apt, pip, conda, download, oci"),

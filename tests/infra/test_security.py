@@ -131,6 +131,7 @@ def test_no_secret_travels_in_user_data(box: Run) -> None:
     assert "aws_secret" not in text.lower()
 
 
-def test_subnets_give_nothing_a_public_address_by_accident(box: Run) -> None:
-    assert [subnet.inputs["mapPublicIpOnLaunch"] for subnet in box.all("Subnet")] == [False, False]
-    assert box.only("Instance").inputs["associatePublicIpAddress"] is True
+def test_a_box_gets_its_public_address_from_the_subnet_and_nothing_else_is_put_there(box: Run) -> None:
+    assert [subnet.inputs["mapPublicIpOnLaunch"] for subnet in box.all("Subnet")] == [True, True]
+    assert "associatePublicIpAddress" not in box.only("Instance").inputs
+    assert len(box.all("Instance")) == 1

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rehearsal.cloud.handle import Cloud
-from rehearsal.hypervisor import InstanceSpec, NoMachines, Rule
+from rehearsal.hypervisor import InstanceSpec, NoMachines, Question, Reply, Rule
 from tests.kit.servers import serving
 
 UBUNTU = "ami-0a220000020260901"
@@ -30,6 +30,7 @@ class Recorder(NoMachines):
         self.during: dict[str, Callable[[], Any]] = {}
         self.seen: list[Any] = []
         self.tell_power_off: Callable[[str], None] = print
+        self.answer: Callable[[str, Question], Reply] = lambda *_: Reply(status=500, body=b"")
         for name in (
             *("stop", "start", "reboot", "terminate", "create_volume", "grow_volume", "delete_volume"),
             *("create_snapshot", "delete_snapshot", "attach", "detach", "create_image", "delete_image"),
@@ -55,6 +56,9 @@ class Recorder(NoMachines):
 
     def watch(self, tell: Callable[[str], None]) -> None:
         self.tell_power_off = tell
+
+    def serve_metadata(self, answer: Callable[[str, Question], Reply]) -> None:
+        self.answer = answer
 
     def names(self) -> list[str]:
         """Return what was called, without arguments."""

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from provision.model.host import VERSION
+from provision.model.host import BOX, VERSION
 from provision.model.target import Target
 
 ROOT = Path(__file__).parents[2]
 FAB = (str(Path(sys.executable).with_name("fab")), "--search-root", str(ROOT))
 SECONDS = 120
+INSTANCE, VOLUME = "aws:ec2/instance:Instance", "aws:ebs/volume:Volume"
 LICENCES = ("--accept", "nvidia-cuda", "--accept", "nvidia-cudnn")
 
 
@@ -55,7 +56,7 @@ def write_hosts(folder: Path, *names: str, address: str = "127.0.0.1", port: int
 
 
 def pulumi_that_says(folder: Path, stdout: str = "", stderr: str = "", code: int = 0) -> str:
-    """Put a `pulumi` in `folder` that answers `stack output`; returns a PATH with it."""
+    """Put a `pulumi` in `folder` that answers with this; returns a PATH with it."""
     program = folder / "pulumi"
     (folder / "stdout").write_text(stdout)
     (folder / "stderr").write_text(stderr)
@@ -64,7 +65,7 @@ def pulumi_that_says(folder: Path, stdout: str = "", stderr: str = "", code: int
     return f"{folder}:/usr/bin:/bin"
 
 
-def host_row(**changes: object) -> dict[str, object]:
+def host_row(**changes: Any) -> dict[str, Any]:
     """Return one host of the stack's outputs; nothing answers at its address."""
     return {
         "name": "box",
@@ -82,6 +83,21 @@ def host_row(**changes: object) -> dict[str, object]:
     }
 
 
-def outputs(*rows: dict[str, object]) -> str:
-    """Return the stack's outputs of these hosts, as `pulumi stack output` prints them."""
-    return json.dumps({"version": VERSION, "hosts": rows})
+def outputs(*rows: dict[str, Any]) -> str:
+    """Return the state of a stack with these hosts, as `pulumi stack export` prints it."""
+    resources = [resource for row in rows for resource in _resources(row)]
+    return json.dumps({"version": 3, "deployment": {"resources": resources}})
+
+
+def _resources(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a box as the state has it: what the program said of it, and what AWS made."""
+    box, host = f"urn:box::{row['name']}", f"urn:host::{row['name']}"
+    made = {"publicIp": row["address"], "instanceType": row["instanceType"], "availabilityZone": "us-east-1a"}
+    resources: list[dict[str, Any]] = [
+        {"urn": box, "type": BOX, "inputs": {"document": {"version": VERSION, "generation": 1, **row}}},
+        {"urn": host, "type": "gpurig:infra:Host", "parent": box},
+        {"urn": f"{host}-g1", "type": INSTANCE, "parent": host, "id": row["instanceId"], "outputs": made},
+    ]
+    if volume_id := row["target"]["volume_id"]:
+        resources.append({"urn": f"{box}-jobs", "type": VOLUME, "parent": box, "id": volume_id})
+    return resources

@@ -11,7 +11,7 @@ _PROGRAM = """#!/bin/sh
 case "$1 $2" in
   "stack ls") cat "{folder}/stacks.json" ;;
   "stack export") cat "{folder}/$4.state.json" 2>/dev/null || {{ echo "error: $4 is out of reach" >&2; exit 1; }} ;;
-  "config get") cat "{folder}/$3" 2>/dev/null || {{ echo "error: no $3" >&2; exit 1; }} ;;
+  "config --json") echo '{{"aws:region": {{"value": "{region}"}}}}' ;;
   *) echo "error: $*" >&2; exit 1 ;;
 esac
 """
@@ -26,10 +26,10 @@ def deployment(*ids: str, making: str = "", region: str = REGION) -> dict[str, A
     return {"resources": [provider, *things], "pending_operations": pending}
 
 
-def pulumi_with(folder: Path, states: Mapping[str, Any], **settings: str) -> str:
+def pulumi_with(folder: Path, states: Mapping[str, Any]) -> str:
     """Make a folder a project whose stacks have these states, the first selected; None: one that cannot be read.
 
-    `settings` are gpurig's. Returns a PATH with its `pulumi`; called again, it has other states.
+    Returns a PATH with its `pulumi`; called again, it has other states.
     """
     for old in folder.glob("*.state.json"):
         old.unlink()
@@ -39,9 +39,7 @@ def pulumi_with(folder: Path, states: Mapping[str, Any], **settings: str) -> str
     for name, state in states.items():
         if state is not None:
             (folder / f"{name}.state.json").write_text(json.dumps({"version": 3, "deployment": state}))
-    for key, value in settings.items():
-        (folder / f"gpurig:{key}").write_text(f"{value}\n")
     program = folder / "pulumi"
-    program.write_text(_PROGRAM.format(folder=folder))
+    program.write_text(_PROGRAM.format(folder=folder, region=REGION))
     program.chmod(0o755)
     return f"{folder}:/usr/bin:/bin"

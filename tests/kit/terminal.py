@@ -22,13 +22,25 @@ def on_a_terminal(user: User, *words: str) -> str:
     return shown(["fab", *words], user.project, user.site.env)
 
 
-def shown(command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float = 120) -> str:
-    """Run a command on a terminal and return all that it was sent; it has to end with 0 within those seconds."""
+def shown(
+    command: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    seconds: float = 120,
+    *,
+    typed: str = "",
+    code: int = 0,
+) -> str:
+    """Run a command on a terminal and return all that it was sent; it has to end with `code` within those seconds.
+
+    `typed`: what the person before it types ahead.
+    """
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, SIZE)
     size = ("COLUMNS", "LINES")  # a shell's word about its own
     env = {**{key: value for key, value in env.items() if key not in size}, "TERM": "xterm-256color"}
     seen = b""
+    os.write(terminal, typed.encode())
     with subprocess.Popen(command, cwd=folder, env=env, stdin=end, stdout=end, stderr=end) as program:
         os.close(end)
         deadline = time.monotonic() + seconds
@@ -41,5 +53,5 @@ def shown(command: Sequence[str], folder: Path, env: Mapping[str, str], seconds:
         else:
             program.kill()
     os.close(terminal)
-    assert program.returncode == 0, seen
+    assert program.returncode == code, seen
     return seen.decode()

@@ -114,7 +114,7 @@ def test_runs_start_on_all_and_are_found_on_those_that_have_them(user: User, tmp
     logs = fab(user, "logs", "alone")
     assert [line.split()[0] for line in logs.stdout.splitlines()] == ["box-2"]
     assert "error" not in logs.stderr
-    assert "alone on box-2" in fab(user, "stop", "alone").stdout
+    assert "alone on box-2" in fab(user, "cancel", "alone").stdout
     nowhere = fab(user, "logs", "never", code=2)
     assert 'box    error: there is no run "never"' in nowhere.stderr
     assert "2 of 2 hosts failed:" in nowhere.stderr
@@ -220,10 +220,10 @@ def test_ctrl_c_says_how_to_come_back_to_each_run(user: User) -> None:
     assert program.returncode == 130
     for name in NAMES:
         assert f"long goes on on {name}" in said
-    assert said.count("fab stop long") == 1
+    assert said.count("fab cancel long") == 1
     rows = [json.loads(line) for line in fab(user, "ps", "--json").stdout.splitlines()]
     assert [row["state"] for row in rows if row["name"] == "long"] == ["running"] * 2
-    assert fab(user, "stop", "long").stdout.count("stopped") == 2
+    assert fab(user, "cancel", "long").stdout.count("stopped") == 2
 
 
 def test_a_terminal_shows_a_row_per_host_while_they_work(user: User) -> None:

@@ -116,7 +116,7 @@ def test_a_run_that_works_on_it_goes_on_while_it_grows(user: User) -> None:
     assert user.pulumi("config", "get", "gpurig:jobVolumeGib").strip() == "3"
     if done.returncode:
         refused(user, done)
-    user.fab("stop", "busy")
+    user.fab("cancel", "busy")
     said = user.run(*grow)
     assert size_gib(user) > 2.8
     assert "the job volume of box" in said
@@ -133,5 +133,5 @@ def refused(user: User, done: subprocess.CompletedProcess[str]) -> None:
     assert f"{job_volume(user)['VolumeId']} cannot be grown while it is in use" in done.stderr
     worker = user.on_box("systemctl show --property=MainPID --value gpurig-run-busy").strip()
     assert f"it is in use by bash (process {worker})" in done.stderr
-    assert "fab stop NAME), the same command grows it" in done.stderr
+    assert "fab cancel NAME), the same command grows it" in done.stderr
     assert "its volume has 3 GiB: fab volume-grow --size 3" in user.fab("volume-status")

@@ -126,7 +126,7 @@ def test_a_path_comes_back_beside_what_is_there(user: User) -> None:
 def test_in_place_it_is_swapped_in_unless_somebody_works_there(user: User) -> None:
     user.fab("run", "--name", "worker", "--folder", "/jobs/work/net", "--detach", "--", "sleep", "600")
     assert "works in /jobs/work/net" in user.fab("volume-restore", "--path", "work/net", "--in-place", code=2)
-    user.fab("stop", "worker")
+    user.fab("cancel", "worker")
     said = user.fab("volume-restore", "--path", "work/net", "--in-place")
     aside = next(word.rstrip(":") for word in said.split() if ".before-" in word)
     assert user.on_box(f"cat {aside}/new; stat -c %s /jobs/work/net/deep/weights").split() == ["new", "3000000"]

@@ -12,8 +12,8 @@ import pytest
 from rehearsal.__main__ import main
 from rehearsal.cloud.handle import Cloud, direct
 from rehearsal.errors import RehearsalError
-from rehearsal.leftovers import only_snapshots
 from rehearsal.site import Site
+from rehearsal.story.leftovers import only_snapshots
 
 DEAD_PROXY = "http://127.0.0.1:9"
 CLIENT = "import boto3; print(len(boto3.client('ec2').describe_vpcs()['Vpcs']))"

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from provision.catalogue.catalogue import Catalogue
+from provision.model.host import BOX
 from provision.tasks.target import gpu_model
-from tests.kit.fab import LICENCES, ROOT, fab, pulumi_that_says, refused, write_hosts
+from tests.kit.fab import LICENCES, ROOT, fab, host_row, outputs, pulumi_that_says, refused, write_hosts
 
 
 def test_every_recipe_has_its_task(tmp_path: Path) -> None:
@@ -23,7 +24,7 @@ def test_every_recipe_has_its_task(tmp_path: Path) -> None:
     for name in Catalogue().recipes:
         assert f"setup-{name} " in listed
     verbs = ("plan", "recipes", "render", "setup", "ssh", "status", "tunnel")
-    for verb in (*verbs, "sync", "run", "logs", "ps", "stop", "fetch"):
+    for verb in (*verbs, "sync", "run", "logs", "ps", "cancel", "fetch"):
         assert f"\n  {verb} " in listed
 
 
@@ -73,11 +74,18 @@ def test_without_a_stack_the_way_out_is_named(tmp_path: Path) -> None:
         assert part in said
 
 
-def test_outputs_of_another_version_are_refused(tmp_path: Path) -> None:
-    path = pulumi_that_says(tmp_path, stdout='{"version": 9, "hosts": []}')
-    assert "version 9" in refused(tmp_path, "status", PATH=path)
-    path = pulumi_that_says(tmp_path, stdout='{"version": 1, "hosts": []}')
-    fab(tmp_path, "status", PATH=path, code=3)
+def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = pulumi_that_says(tmp_path, stdout=outputs(host_row(version=9)))
+    assert 'describes "box" in version 9' in refused(tmp_path, "status", PATH=path)
+    box = {"urn": "urn:pulumi:dev::gpurig::gpurig:infra:Box::box", "type": BOX}
+    path = pulumi_that_says(tmp_path, stdout=json.dumps({"version": 3, "deployment": {"resources": [box]}}))
+    assert "`pulumi up` brings it up to date" in refused(tmp_path, "status", PATH=path)
+
+
+def test_a_stack_without_boxes_has_no_hosts(tmp_path: Path) -> None:
+    for stdout in (outputs(), '{"version": 3, "deployment": {}}'):
+        said = refused(tmp_path, "status", code=3, PATH=pulumi_that_says(tmp_path, stdout=stdout))
+        assert "the Pulumi stack has no hosts" in said
 
 
 def test_a_host_that_does_not_answer_is_a_clear_error(tmp_path: Path) -> None:

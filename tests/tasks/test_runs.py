@@ -45,7 +45,7 @@ def rewritten(*typed: str) -> list[str]:
         ("logs --follow", ["logs", "--follow"]),
         ("sync . logs x", ["sync", "--folder=.", "logs", "--name=x"]),
         ("run --name sync --detach", ["run", "--name", "sync", "--detach"]),
-        ("stop x", ["stop", "x"]),
+        ("cancel x", ["cancel", "x"]),
         ("setup base --fresh", ["setup", "--recipe=base", "--fresh"]),
     ],
 )

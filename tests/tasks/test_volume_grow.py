@@ -23,7 +23,7 @@ KEY, NAMED = "gpurig:jobVolumeGib", "gpurig:jobVolume"
 # Its settings are files. After Ctrl-C it takes a second to end, as the real one does, and leaves a sign that it has.
 PULUMI = """
 case "$1 $2" in
-  "stack output") cat outputs ;;
+  "stack export") cat outputs ;;
   "config get") cat "$3" ;;
   "config set") echo "$4" > "$3"; [ ! -e slow ] || { rm slow; echo "$@" > began; sleep 30; } ;;
   "preview --json") cat preview ;;

@@ -157,8 +157,15 @@ def test_a_garbled_key_is_none(line: str) -> None:
     assert host_keys.keys_in(block(line, key())) == [key()]
 
 
+RUNNING = """<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-0a1</instanceId>
+<instanceState><code>16</code><name>running</name></instanceState><ipAddress>127.0.0.1</ipAddress>
+<instanceType>g4dn.xlarge</instanceType><placement><availabilityZone>us-east-1a</availabilityZone></placement>
+<launchTime>2026-11-28T11:30:00.000Z</launchTime></item></instancesSet></item></reservationSet>
+</DescribeInstancesResponse>"""
+
+
 class Console(http.server.ThreadingHTTPServer):
-    """EC2's GetConsoleOutput: one text after the other, the last one for ever."""
+    """EC2's GetConsoleOutput, one text after the other, the last one for ever; its instance runs, and stays silent."""
 
     def __init__(self, *texts: str) -> None:
         self.texts = list(texts)
@@ -170,7 +177,9 @@ class _Answer(Handler):
     server: Console
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        if b"Action=DescribeInstances" in self.rfile.read(int(self.headers["Content-Length"])):
+            self.answer(200, RUNNING.encode())
+            return
         self.server.signed_by.append(self.headers["Authorization"].partition("Credential=")[2].partition("/")[0])
         text = self.server.texts.pop(0) if len(self.server.texts) > 1 else self.server.texts[0]
         output = base64.b64encode(text.encode()).decode()

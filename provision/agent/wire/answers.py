@@ -2,7 +2,7 @@
 
 from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
-from provision.agent.wire.documents import DataSet, Disk, Mark, Pending, ReadyMark, RunRow
+from provision.agent.wire.documents import DataSet, Disk, Guard, Mark, Pending, ReadyMark, RunRow
 from provision.agent.wire.setups import Failed, Ready, Reboot, Recorded
 from provision.agent.words import Kind, StepState
 
@@ -68,6 +68,13 @@ class Overview(State):
     mounted: bool
     """Whether the job volume is at its mount point."""
     datasets: List[DataSet]
+    guard: Guard
+
+
+class Guarded(Guard):
+    """What the guard sees."""
+
+    event: Literal[Kind.GUARD]
 
 
 class Journal(TypedDict):
@@ -197,5 +204,5 @@ class Restored(TypedDict):
     aside: str
 
 
-_OfTheBox = Union[Plan, Facts, Status, Overview, Journal, Tail, Run, Ended, Runs]
+_OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs]
 Answer = Union[_OfTheBox, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]

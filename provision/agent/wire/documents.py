@@ -101,7 +101,7 @@ class RunFile(_RunFile, total=False):
     asked: str
     """What the user typed, where the command is how gpurig does that: "fab dataset-get https://…"."""
     stopped: float
-    """When `fab stop` ended it."""
+    """When `fab cancel` ended it."""
 
 
 class RunRow(RunFile):
@@ -154,6 +154,27 @@ class DataSet(TypedDict):
     whole: bool
     counts: Dict[str, int]
     """Pictures, in all and of each side."""
+
+
+class Guard(TypedDict):
+    """What the box's guard saw last, and when it would power the box off. Moments are seconds of UTC."""
+
+    there: bool
+    """Whether this box has a guard: another one stops nothing, and knows nothing of all that follows."""
+    looked: Optional[float]
+    """When the guard looked last; None where it has not yet since the boot."""
+    busy: List[str]
+    """What holds the box awake, in words ("run train-1 computes"); none of an idle box."""
+    idle_since: Optional[float]
+    """None while something holds it awake."""
+    idle_minutes: int
+    """Idle minutes after which the box stops; 0: never."""
+    awake_until: Optional[float]
+    """Until when `fab keep-awake` holds it."""
+    lifetime_until: Optional[float]
+    """When it stops whatever it does."""
+    stops_at: Optional[float]
+    """When it would stop if nothing changed; None where that is never."""
 
 
 class Account(TypedDict):

@@ -59,6 +59,16 @@ class Journal(TypedDict):
     logs: int
 
 
+class Guard(TypedDict):
+    """Tell what holds the box awake and, where one is given, take another moment (seconds of UTC) for an end."""
+
+    verb: Literal[Verb.GUARD]
+    awake_until: Optional[float]
+    """Hold the box awake until then, also after a boot; 0: no longer."""
+    lifetime_until: Optional[float]
+    """Power the box off then, in place of what its lifetime says, until the next boot."""
+
+
 class Start(TypedDict):
     """Start a run. What is not wanted is ""."""
 
@@ -166,7 +176,7 @@ class Restore(TypedDict):
 Setup = Union[Apply, Plan, Follow]
 Request = Union[
     Union[Setup, Question, Overview, Journal, Start, Stop, Log, Files, Tree],
-    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore],
+    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard],
 ]
 
 

@@ -35,7 +35,8 @@ def plan(c: Context, *, recipe: str = "") -> None:
     def show(session: Session, out: View) -> None:
         host = session.host
         bundle = render([recipe or host.recipe], choices.on(target_of(host, session)))
-        out.block(_screen(host, bundle, session.plan(bundle)))
+        answer = session.plan(bundle)
+        out.block(_screen(session.host, bundle, answer))
 
     c.each_session(show)
 

@@ -41,7 +41,7 @@ def run(
         runs = Runs(session, target)
         started = runs.start(command, name=name, recipe=with_, folder=folder, beside=Path.cwd().name)
         names[host.name] = started.name
-        out.tell(f"{started.name} runs on {host} in {started.folder}")
+        out.tell(f"{started.name} runs on {session.host} in {started.folder}")
         if detach:
             out.tell(ways_back(started.name, limit=c.limit))
         else:

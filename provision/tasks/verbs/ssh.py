@@ -33,6 +33,7 @@ def ssh(c: Context, *, command: str = "") -> None:
     with Session(host, c.config, tell=tell) as session:
         # Pins the key of an instance that is new, and says what is wrong better than ssh would.
         keys = session.connection.connect_kwargs.get("key_filename") or [""]
+        host = session.host
     line = [*ssh_command(host, identity=keys[0]), *filter(None, [command])]
     os.execvp("ssh", line)  # noqa: S606 - the user's own shell takes over
 

@@ -59,16 +59,16 @@ def status(c: Context) -> None:
     """Show on one screen what every host is doing, how full it is, and what is installed."""
     catalogue = Catalogue()
     units = sorted(recipe.unit for recipe in catalogue.recipes.values() if recipe.unit)
-    told: dict[str, Told] = {}
+    told: dict[str, tuple[Host, Told]] = {}
 
     def ask(session: Session, out: View) -> None:
         out.now("looking")
         volume = _in_background(session.host)
         overview = session.answer({"verb": Verb.OVERVIEW, "units": units}, Overview)
-        told[str(session.host)] = overview, _waited(volume)
+        told[session.host.name] = session.host, (overview, _waited(volume))
 
     c.each_session(ask)
-    shown = [(host, told[str(host)]) for host in c.hosts if str(host) in told]
+    shown = [told[host.name] for host in c.hosts if host.name in told]
     if c.json:
         for host, (answer, volume) in shown:
             print(json.dumps({"host": host.name, **answer, "event": "status", "volume": volume}))

@@ -27,7 +27,7 @@ def tunnel(c: Context, *, port: str = "5000", local: str = "") -> None:
         message = f"port {here} of this machine cannot be had: {error}"
         raise BadInput([message], hint="name a free one: fab tunnel --local PORT") from error
     with forwarder, Session(host, c.config, tell=tell) as session:
-        transport = session.connection.transport
+        transport, host = session.connection.transport, session.host
         try:
             print(f"http://127.0.0.1:{here} is port {there} of {host}; Ctrl-C closes it", flush=True)
             forwarder.run(transport)

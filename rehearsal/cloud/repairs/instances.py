@@ -11,7 +11,7 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
 from rehearsal.cloud import clock
-from rehearsal.cloud.hooks import intercept, parameter, refusal
+from rehearsal.cloud.hooks import intercept, parameter, refusal, spot_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ def stop_instances(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse what EC2 refuses to stop."""
     for instance in _named(response):
         _refuse_terminated(instance, "stopped")
-        request = _spot_request(instance)
+        request = spot_request(instance)
         if request and request.type == "one-time":
             message = (
                 f"You can't stop the Spot Instance '{instance.id}' because it is associated with a one-time Spot "
@@ -96,11 +96,6 @@ def _named(response: Any) -> list[Any]:
     return found
 
 
-def _spot_request(instance: Any) -> Any:
-    """Return the spot request behind an instance, None where it is paid for in full."""
-    return instance.ec2_backend.spot_instance_requests.get(getattr(instance, "spot_instance_request_id", None))
-
-
 def _refuse_terminated(instance: Any, what: str) -> None:
     if instance.state == "terminated":
         message = f"The instance '{instance.id}' is not in a state from which it can be {what}."
@@ -116,7 +111,7 @@ def terminate(instance: Any, proceed: Callable[[], Any]) -> Any:
     _tell(instance)
     for index in [index for index, nic in instance.nics.items() if nic.delete_on_termination and index > 0]:
         del instance.nics[index]
-    if request := _spot_request(instance):
+    if request := spot_request(instance):
         request.state = "closed"
         request._status_code = "instance-terminated-by-user"  # noqa: SLF001 - it has no other name
     return previous
@@ -135,7 +130,7 @@ def stop(instance: Any, proceed: Callable[[], Any]) -> Any:
 @intercept(Instance, "start")
 def start(instance: Any, proceed: Callable[[], Any]) -> Any:
     """Count from here: EC2's launch time is that of the last start."""
-    if instance.state == "stopped":
+    if instance.state in ("stopped", "pending"):
         instance.launch_time = clock.utcnow()
     return proceed()
 

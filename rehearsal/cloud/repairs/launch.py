@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moto.core import utils
 from moto.core.responses import ActionResult
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.ec2.models.spot_requests import LaunchSpecification, SpotInstanceRequest
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import random_spot_request_id
 
-from rehearsal.cloud import clock
+from rehearsal.cloud import clock, market, quotas
 from rehearsal.cloud.hooks import intercept, parameter, refusal
 
 if TYPE_CHECKING:
@@ -52,6 +53,45 @@ def _refuse(response: Any) -> None:
             f"Please retry your request by not specifying an Availability Zone or choosing {', '.join(zones)}."
         )
         raise refusal("Unsupported", message)
+    _refuse_more(response, kind)
+    _refuse_cheap(response, kind, zone or (zones or [""])[0])
+
+
+def _refuse_more(response: Any, kind: str) -> None:
+    """Refuse what the account's quota has no vCPUs for."""
+    spot = _is_spot(response)
+    code = quotas.code_of(kind, spot=spot)
+    if code is None:
+        return
+    wanted = quotas.vcpus(kind) * int(parameter(response, "MinCount", 1))
+    if quotas.used(response.ec2_backend, code) + wanted <= quotas.value(code):
+        return
+    if spot:
+        raise refusal("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
+    message = (
+        f"You have requested more vCPU capacity than your current vCPU limit of {quotas.value(code):.0f} allows for "
+        "the instance bucket that the specified instance type belongs to. Please visit "
+        "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
+    )
+    raise refusal("VcpuLimitExceeded", message)
+
+
+def _refuse_cheap(response: Any, kind: str, zone: str) -> None:
+    """Refuse a spot instance for less than spot costs."""
+    options = (parameter(response, "InstanceMarketOptions") or {}).get("SpotOptions") or {}
+    asks = market.spot(kind, zone, int(utils.unix_time() // market.SPOT_STEP_S)) if zone else None
+    if not _is_spot(response) or asks is None or not options.get("MaxPrice"):
+        return
+    if float(options["MaxPrice"]) < asks:
+        message = (
+            f"Your Spot request price of {options['MaxPrice']} is lower than the minimum required Spot request "
+            f"fulfillment price of {asks}."
+        )
+        raise refusal("SpotMaxPriceTooLow", message)
+
+
+def _is_spot(response: Any) -> bool:
+    return (parameter(response, "InstanceMarketOptions") or {}).get("MarketType") == "spot"
 
 
 def _zone(response: Any) -> str | None:

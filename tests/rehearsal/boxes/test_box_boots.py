@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rehearsal.boxes import Boxes
-from rehearsal.hypervisor import Rule
+from rehearsal.hypervisor import Question, Reply, Rule
 from tests.kit.servers import serving
 from tests.rehearsal.boxes.machine import launch, need_boxes, open_port
 
@@ -121,3 +121,30 @@ def test_boots_from_a_copy_where_overlays_do_not_work(on_an_overlay: Path) -> No
         assert machine.run("cat /etc/greeting") == "from user-data"
     finally:
         room.close()
+
+
+ASK = """
+import http.client, socket, sys
+link = http.client.HTTPConnection("169.254.169.254", timeout=3)
+link.connect()
+link.sock.setsockopt(socket.IPPROTO_IP, 21, int(sys.argv[1]))  # IP_MINTTL: what has fewer hops left is not taken
+link.request("GET", sys.argv[2])
+answer = link.getresponse()
+print(answer.status, answer.getheader("Server"), answer.read().decode())
+"""
+
+
+def test_its_metadata_is_its_own_and_reaches_no_further_than_it_says(room: Boxes, machine: Machine) -> None:
+    def answer(instance_id: str, question: Question) -> Reply:
+        hops = 1 if question.path == "/near" else None
+        return Reply(status=200, body=f"{question.method} {question.path} of {instance_id}".encode(), hops=hops)
+
+    room.serve_metadata(answer)
+    ask = f"python3 -c '{ASK}'"
+    assert machine.run(f"{ask} 1 /far") == f"200 EC2ws GET /far of {machine.instance_id}"
+    assert machine.run(f"{ask} 1 /near") == f"200 EC2ws GET /near of {machine.instance_id}"
+    # A hop further away, as a container of the box is, it is not heard.
+    assert machine.run(f"{ask} 2 /far").startswith("200")
+    assert machine.run(f"{ask} 2 /near 2>&1 | tail -n 1").endswith("timed out")
+    outside = ["ip", "netns", "exec", room.visitor_namespace(), "python3", "-c", ASK, "1", "/far"]
+    assert subprocess.run(outside, capture_output=True, check=False).returncode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import queue
 from typing import TYPE_CHECKING
 
@@ -92,10 +93,13 @@ def test_reboot_stop_and_power_cut(room: Boxes, machine: Machine, blank_volume: 
     seen.append(boot_id(machine))
     room.stop(machine.instance_id)
     assert not machine.answers(22)
-    room.start(machine.instance_id)
+    before = dataclasses.replace(machine)
+    machine.address = room.allocate_address()
+    room.start(machine.instance_id, machine.address)
     seen.append(boot_id(machine))
+    assert not before.answers(22)
     room.kill(machine.instance_id)
-    room.start(machine.instance_id)
+    room.start(machine.instance_id, machine.address)
     seen.append(boot_id(machine))
     assert len(set(seen)) == 4
     assert machine.run("cat /etc/marker") == "kept"
@@ -106,11 +110,11 @@ def test_reboot_stop_and_power_cut(room: Boxes, machine: Machine, blank_volume: 
 def test_disks_of_a_stopped_box_can_be_changed(room: Boxes, machine: Machine, blank_volume: str) -> None:
     room.stop(machine.instance_id)
     room.attach(machine.instance_id, blank_volume)
-    room.start(machine.instance_id)
+    room.start(machine.instance_id, machine.address)
     assert machine.run(f"test -b {device(blank_volume)} && echo there") == "there"
     room.stop(machine.instance_id)
     room.detach(machine.instance_id, blank_volume)
-    room.start(machine.instance_id)
+    room.start(machine.instance_id, machine.address)
     assert machine.run(f"test -e {device(blank_volume)} || echo gone") == "gone"
 
 

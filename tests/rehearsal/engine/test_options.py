@@ -29,6 +29,30 @@ def test_ignore_changes_keeps_what_was_taken_out_of_the_program(lab: Lab) -> Non
     assert lab.resource("a")["inputs"]["note"] == "n"
 
 
+@pytest.mark.parametrize("path", ["tags['born:as']", 'tags["born:as"]', "tags.born"])
+def test_a_part_of_a_property_can_be_ignored(lab: Lab, path: str) -> None:
+    key = "born" if "." in path else "born:as"
+    path = path.replace("'", '"')
+
+    def thing(**tags: str) -> str:
+        return f"Thing('a', tags={tags!r}, opts=Opts(ignore_changes=[{path!r}]))"
+
+    lab.up(thing(**{key: "one", "env": "y"}))
+    assert lab.up(thing(**{key: "two", "env": "y"})).counts == {"unchanged": 2}
+    assert lab.up(thing(**{key: "two", "env": "n"})).counts == {"updated": 1, "unchanged": 1}
+    assert lab.objects["a"]["tags"] == {key: "one", "env": "n"}
+
+
+def test_an_ignored_part_that_was_not_there_is_not_added(lab: Lab) -> None:
+    options = "opts=Opts(ignore_changes=['tags[\"born:as\"]'])"
+    lab.up(f"Thing('a', size=1, tags={{'env': 'y'}}, {options})")
+    assert lab.up(f"Thing('a', size=1, tags={{'env': 'y', 'born:as': 'two'}}, {options})").counts == {"unchanged": 2}
+    # What contains the part is taken out as a whole: there is nothing to hold on to.
+    gone = lab.up(f"Thing('a', size=1, {options})".replace("born:as", "env"))
+    assert "cannot ignore changes in added or removed elements of the path" in gone.text
+    assert gone.counts == {"updated": 1, "unchanged": 1}
+
+
 def test_children_inherit_retention_and_provider(lab: Lab) -> None:
     lab.up(
         "p = Provider('p', region='north')\n"

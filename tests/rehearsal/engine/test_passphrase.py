@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from tests.rehearsal.engine.lab import standin_only
@@ -18,6 +19,7 @@ def test_without_the_passphrase_nothing_begins(lab: Lab) -> None:
     assert "incorrect passphrase" in lab.run("preview", code=1, PULUMI_CONFIG_PASSPHRASE="wrong").text
     assert lab.objects == {}
     assert "(0)" in lab.run("stack", "output", PULUMI_CONFIG_PASSPHRASE=None).text
+    assert json.loads(lab.run("stack", "export", PULUMI_CONFIG_PASSPHRASE=None).text)["version"] == 3
 
 
 def test_the_passphrase_may_be_empty(empty_lab: Lab) -> None:

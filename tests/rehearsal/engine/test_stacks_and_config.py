@@ -238,9 +238,10 @@ def test_a_backend_that_is_not_a_folder(lab: Lab, url: str | None, message: str)
 
 
 @standin_only
-def test_outputs_are_read_without_the_sdk(lab: Lab) -> None:
-    """`fab` asks for the outputs at its start: gRPC and the SDK, half a second of imports, must not be among them."""
-    trace = lab.run("stack", "output", "--json", PYTHONPROFILEIMPORTTIME="1").text
+@pytest.mark.parametrize("words", [("output", "--json"), ("export",)])
+def test_the_state_is_read_without_the_sdk(lab: Lab, words: tuple[str, ...]) -> None:
+    """`fab` asks for the state at its start: gRPC and the SDK, half a second of imports, must not be among them."""
+    trace = lab.run("stack", *words, PYTHONPROFILEIMPORTTIME="1").text
     assert "rehearsal.engine.backend" in trace
     for heavy in ("grpc", "pulumi", "google.protobuf", "cryptography"):
         assert f" {heavy}\n" not in trace

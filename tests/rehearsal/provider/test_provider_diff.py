@@ -48,7 +48,7 @@ def _box(plugin: Plugin, **others: Any) -> Resource:
         ({"ami": "ami-2"}, {"ami": "UPDATE_REPLACE"}),
         ({"keyName": "mine"}, {"keyName": "ADD_REPLACE"}),
         ({"userDataBase64": text64("two")}, {"userDataBase64": "UPDATE"}),
-        ({"userDataBase64": None}, {"userDataBase64": "DELETE"}),
+        ({"userDataBase64": None}, {}),
         ({"vpcSecurityGroupIds": ["sg-2", "sg-1"]}, {}),
         ({"vpcSecurityGroupIds": None}, {}),
         ({"metadataOptions": None}, {}),

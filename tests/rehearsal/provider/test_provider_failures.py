@@ -83,12 +83,21 @@ def test_an_update_that_broke_off_is_told_and_finished(cloud: Cloud, world: Worl
     }
 
 
-def test_a_box_is_started_again_when_its_change_is_refused(cloud: Cloud, world: World) -> None:
+def test_a_box_whose_change_is_refused_stays_stopped_as_the_official_provider_leaves_it(
+    cloud: Cloud, world: World
+) -> None:
     box = world.make("instance")
     cloud.fault("ModifyInstanceAttribute", code="InvalidInstanceAttributeValue", message="No such type.")
     with pytest.raises(grpc.RpcError):
         world.plugin.update(box, {**box.inputs, "instanceType": "g5.2xlarge"})
-    assert world.plugin.read(box).outputs["instanceState"] == "running"
+    assert world.plugin.read(box).outputs["instanceState"] == "stopped"
+
+
+def test_a_change_of_type_starts_a_box_that_was_stopped(cloud: Cloud, world: World) -> None:
+    box = world.make("instance")
+    cloud.client("ec2").stop_instances(InstanceIds=[box.id])
+    changed = world.plugin.update(box, {**box.inputs, "instanceType": "g5.2xlarge"})
+    assert (changed.outputs["instanceType"], changed.outputs["instanceState"]) == ("g5.2xlarge", "running")
 
 
 def test_requests_are_sent_as_often_as_max_retries_says(cloud: Cloud, world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import grpc
@@ -22,6 +23,7 @@ ZONES, AMI = "aws:index/getAvailabilityZones:getAvailabilityZones", "aws:ec2/get
 SNAPSHOTS = "aws:ebs/getSnapshotIds:getSnapshotIds"
 SNAPSHOT = "aws:ebs/getSnapshot:getSnapshot"
 VOLUMES, VOLUME = "aws:ebs/getEbsVolumes:getEbsVolumes", "aws:ebs/getVolume:getVolume"
+PRODUCT, SPOT = "aws:pricing/getProduct:getProduct", "aws:ec2/getSpotPrice:getSpotPrice"
 INSTANCES = "aws:ec2/getInstances:getInstances"
 
 
@@ -71,6 +73,30 @@ def test_an_image_that_is_not_the_only_one_must_be_chosen(plugin: Plugin) -> Non
         plugin.invoke(AMI, owners=[CANONICAL], filters=[{"name": "image-id", "values": ["ami-none"]}])
     only = plugin.invoke(AMI, owners=[CANONICAL], filters=[{"name": "image-id", "values": [OTHER_IMAGE]}])
     assert only["id"] == OTHER_IMAGE
+
+
+def test_a_product_has_to_be_the_only_one(cloud: Cloud, plugin: Plugin) -> None:
+    facts = {"productFamily": "Storage", "regionCode": "eu-west-1"}
+    several = [{"field": field, "value": value} for field, value in facts.items()]
+    one = [*several, {"field": "volumeApiName", "value": "gp3"}]
+    found = plugin.invoke(PRODUCT, serviceCode="AmazonEC2", filters=one)
+    assert json.loads(found["result"])["product"]["attributes"]["usagetype"] == "EU-EBS:VolumeUsage.gp3"
+    with pytest.raises(grpc.RpcError, match=r"not precise enough\. Returned 2 elements"):
+        plugin.invoke(PRODUCT, serviceCode="AmazonEC2", filters=several)
+    with pytest.raises(grpc.RpcError, match="did not return any elements"):
+        plugin.invoke(PRODUCT, serviceCode="AmazonS3", filters=one)
+    cloud.fault("GetProducts", code="AccessDeniedException", message="not you")
+    with pytest.raises(grpc.RpcError) as caught:
+        plugin.invoke(PRODUCT, serviceCode="AmazonEC2", filters=one)
+    assert caught.value.details().endswith("api error AccessDeniedException: not you")
+
+
+def test_the_spot_price_of_a_zone_now(plugin: Plugin) -> None:
+    linux = [{"name": "product-description", "values": ["Linux/UNIX"]}]
+    found = plugin.invoke(SPOT, instanceType="g4dn.xlarge", availabilityZone="us-east-1a", filters=linux)
+    assert 0.1 < float(found["spotPrice"]) < 0.526
+    with pytest.raises(grpc.RpcError, match="no EC2 Spot Price History found"):
+        plugin.invoke(SPOT, instanceType="g4dn.xlarge", availabilityZone="us-east-9a", filters=linux)
 
 
 def test_snapshots_come_newest_first_and_none_is_fine(cloud: Cloud, world: World) -> None:

@@ -55,6 +55,14 @@ def test_the_instance_is_stopped_before_its_disk_is_pulled(cloud: Cloud, world: 
     assert order == ["StopInstances", "DetachVolume"]
 
 
+def test_a_box_that_was_terminated_by_hand_fails_the_detaching_until_a_refresh(cloud: Cloud, world: World) -> None:
+    attachment = world.plugin.create(ATTACHMENT, world.inputs("attachment", stopInstanceBeforeDetaching=True))
+    cloud.client("ec2").terminate_instances(InstanceIds=[attachment.inputs["instanceId"]])
+    with pytest.raises(grpc.RpcError, match=r"StopInstances.*IncorrectInstanceState"):
+        world.plugin.delete(attachment)
+    assert world.plugin.read(attachment).id == ""
+
+
 def test_it_goes_on_running_where_that_was_not_asked(world: World) -> None:
     world.plugin.delete(world.make("attachment"))
     assert world.plugin.read(world.make("instance")).outputs["instanceState"] == "running"

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rehearsal.story import Story
+    from rehearsal.story.telling import Story
 
 
 def summary(story: Story, *, sources: str, lack: str | None) -> str:

@@ -1,0 +1,175 @@
+"""The settings of the selected Pulumi stack, and Pulumi run for the user: all that asks its CLI for them is here.
+
+`fab` never sees Pulumi's modules. `pulumi config --json` has what the stack's file sets and what Pulumi.yaml gives by
+default; without a stack there are the environment and what the user types.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+from provision.model.errors import BadInput, GpurigError
+from provision.model.project import project_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+NAMESPACE = "gpurig"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StackSettings:
+    """What is set, as text, by whole key ("gpurig:recipe", "aws:region")."""
+
+    values: Mapping[str, str]
+    missing: str = ""
+    """Why there is no stack, in Pulumi's words; "" where there is one."""
+
+    def get(self, key: str, default: str = "") -> str:
+        """Return a setting of gpurig's namespace; empty text counts as not set."""
+        return self.values.get(f"{NAMESPACE}:{key}", "") or default
+
+    def is_on(self, key: str) -> bool:
+        """Return a switch."""
+        return self.get(key) == "true"
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """Return a list, or names with commas between them."""
+        text = self.get(key)
+        found = json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",")]
+        return tuple(filter(None, found))
+
+    def table(self, key: str) -> dict[str, str]:
+        """Return an object of texts."""
+        found: dict[str, str] = json.loads(self.get(key, "{}"))
+        return found
+
+    @property
+    def profile(self) -> str:
+        """The AWS profile; "": the environment's credentials."""
+        return self.values.get("aws:profile", "")
+
+    @property
+    def region(self) -> str:
+        """The region, as the AWS provider reads it: the stack's, else the environment's, else ""."""
+        return self.values.get("aws:region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "")
+
+
+def read() -> StackSettings:
+    """Ask Pulumi for the settings of the selected stack; where there is no Pulumi or no stack there are none."""
+    try:
+        answer = _finished("config", "--json", "--non-interactive")
+    except FileNotFoundError:
+        return StackSettings(values={}, missing="there is no `pulumi` on PATH")
+    if answer.returncode:
+        said = (answer.stderr.strip() or answer.stdout.strip()).removeprefix("error: ")
+        return StackSettings(values={}, missing=said.partition("\n")[0] or "`pulumi config` failed")
+    rows = json.loads(answer.stdout)
+    # Of a secret there is no value; none of what is asked for here is one.
+    return StackSettings(values={key: row["value"] for key, row in rows.items() if row.get("value") is not None})
+
+
+def required() -> StackSettings:
+    """Return the settings of the selected stack. Raises `GpurigError` where there is none, with what to do."""
+    found = read()
+    if found.missing:
+        hint = "install the Pulumi CLI, and pick a stack: pulumi stack select NAME --create"
+        raise GpurigError(f"there is no Pulumi stack to work with: {found.missing}", hint=hint)
+    return found
+
+
+def output_of(*words: str) -> str:
+    """Return what `pulumi` prints; "" where it fails, or there is none."""
+    try:
+        answer = _finished(*words)
+    except FileNotFoundError:
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+def _finished(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["pulumi", *words],
+        cwd=project_folder(),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+class Kept:
+    """The stack's own file, as it was: `pulumi config set` writes it, and `restore` puts it back to the byte."""
+
+    def __init__(self) -> None:
+        """Read it. Raises `GpurigError` where Pulumi does not name the stack."""
+        name = output_of("stack", "--show-name")
+        if not name:
+            raise GpurigError("Pulumi does not name its stack", hint="pulumi stack select NAME")
+        self._file: Path = project_folder() / f"Pulumi.{name.rpartition('/')[2]}.yaml"
+        self._before = self._file.read_bytes() if self._file.exists() else None
+
+    def restore(self) -> None:
+        """Put it back."""
+        if self._before is None:
+            self._file.unlink(missing_ok=True)
+        elif self._file.read_bytes() != self._before:
+            self._file.write_bytes(self._before)
+
+
+def change(values: Mapping[str, str]) -> None:
+    """Set settings of gpurig's namespace; empty text takes one out of the stack's file. Raises `GpurigError`."""
+    for key, value in values.items():
+        words = ("set", f"{NAMESPACE}:{key}", value) if value else ("rm", f"{NAMESPACE}:{key}")
+        answer = _finished("config", *words)
+        if answer.returncode:
+            raise GpurigError(f"`pulumi config {' '.join(words)}` failed: {answer.stderr.strip()}")
+
+
+def run(*words: str, heard: Callable[[str], None] | None = None) -> int:
+    """Run `pulumi` for the user, who sees what it prints as it comes; returns its exit code.
+
+    `heard` gets each line as well; then Pulumi writes to a pipe, and asks nothing. Ctrl-C reaches `pulumi` too, which
+    ends in its own time: killed in the middle of an update, it would lose sight of what it has made.
+    `KeyboardInterrupt` comes after it. Raises `GpurigError` where there is no `pulumi`.
+    """
+    pipe = subprocess.PIPE if heard else None
+    try:
+        process = subprocess.Popen(
+            ["pulumi", *words],
+            cwd=project_folder(),
+            text=True,
+            stdin=subprocess.DEVNULL if heard else None,
+            stdout=pipe,
+            stderr=subprocess.STDOUT if heard else None,
+        )
+    except FileNotFoundError as error:
+        hint = "install the Pulumi CLI: the boxes belong to its stack"
+        raise GpurigError("no `pulumi` on PATH", hint=hint) from error
+    stopped = False
+    with process:
+        while process.returncode is None:
+            try:
+                if heard and process.stdout:
+                    for line in process.stdout:
+                        print(line, end="", flush=True)
+                        heard(line.rstrip("\n"))
+                process.wait()
+            except KeyboardInterrupt:
+                stopped = True
+    if stopped:
+        raise KeyboardInterrupt
+    return process.returncode
+
+
+def whole_number(settings: StackSettings, key: str, default: int) -> int:
+    """Return a setting that is a whole number. Raises `BadInput` for one that is not."""
+    text = settings.get(key, str(default))
+    if not text.isdecimal():
+        raise BadInput([f'{NAMESPACE}:{key}: "{text}" has to be a whole number'], hint="pulumi preview says all of it")
+    return int(text)

@@ -1,0 +1,153 @@
+"""The hosts of a Pulumi stack, out of its state: it has what was made, whatever became of the rest.
+
+The stack's outputs will not do: a `pulumi up` that failed leaves those of the last one that did not, or none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provision.model.errors import BadInput, NoHosts
+from provision.model.host import BOX, VERSION, Host, row_of
+from provision.model.project import PROJECT_FILES, project_folder
+from provision.model.tags import GENERATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    Resource = Mapping[str, Any]
+    """As the state has it."""
+
+_INSTANCE, _VOLUME = "aws:ec2/instance:Instance", "aws:ebs/volume:Volume"
+_COMMAND = ("pulumi", "stack", "export", "--non-interactive")
+"""Needs no passphrase: secrets stay encrypted, and no host has any."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a stack's state says of its boxes."""
+
+    hosts: list[Host]
+    """Those that have an instance."""
+    left_out: list[str]
+    """What else there is to know, a line each: boxes without an instance, and instances that are no box's any more."""
+
+
+def find() -> Found:
+    """Ask Pulumi for the selected stack.
+
+    Raises `NoHosts` when there is none, with what to do, and `BadInput` for a state that this gpurig cannot read.
+    """
+    try:
+        answer = subprocess.run(_COMMAND, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    except FileNotFoundError as error:
+        hint = "install the Pulumi CLI and run `pulumi up`, or name a machine: `fab -H user@host …`"
+        raise NoHosts("no `pulumi` on PATH, and no host was given", hint=hint) from error
+    if answer.returncode:
+        said = answer.stderr.strip() or answer.stdout.strip()
+        hint = "run `pulumi up` first (`pulumi stack select` picks the stack), or name a machine: `fab -H user@host …`"
+        if not any((project_folder() / name).is_file() for name in PROJECT_FILES):
+            here = shlex.quote(str(Path.cwd()))
+            hint += f"\n{here} is in no project of gpurig: run fab in the project's folder, as in: fab sync {here}"
+        raise NoHosts(f"the Pulumi stack gives no hosts: {said}", hint=hint)
+    return found(json.loads(answer.stdout)["deployment"])
+
+
+def found(deployment: Mapping[str, Any]) -> Found:
+    """Return what a state, `deployment` of `pulumi stack export`, says of its boxes. Raises `BadInput`."""
+    # What is marked `delete` has a successor; only its end did not come yet.
+    resources = {row["urn"]: row for row in deployment.get("resources") or () if not row.get("delete")}
+    boxes = sorted((_Box.of(row) for row in resources.values() if row["type"] == BOX), key=_Box.place)
+    by_urn = {box.urn: box for box in boxes}
+    for row in resources.values():
+        if row["type"] in (_INSTANCE, _VOLUME) and (box := by_urn.get(_box_of(row, resources))):
+            (box.instances if row["type"] == _INSTANCE else box.volumes).append(row)
+    for operation in deployment.get("pending_operations") or ():
+        if operation["type"] == "creating" and operation["resource"]["type"] == _INSTANCE:
+            box = by_urn.get(_box_of(operation["resource"], resources))
+            if box:
+                box.cut_off = True
+    rows = [(box, box.row()) for box in boxes]
+    hosts = [Host.from_document(row) for _, row in rows if row]
+    return Found(hosts=hosts, left_out=[line for box in boxes for line in box.left_out()])
+
+
+def _box_of(row: Resource, resources: Mapping[str, Resource]) -> str:
+    """Return the URN of the box that a resource is in, "" where it is in none."""
+    while row["type"] != BOX:
+        parent = resources.get(row.get("parent", ""))
+        if parent is None:
+            return ""
+        row = parent
+    return str(row["urn"])
+
+
+@dataclasses.dataclass(kw_only=True)
+class _Box:
+    """One box of the state, with what is below it there."""
+
+    urn: str
+    document: Mapping[str, Any]
+    instances: list[Resource] = dataclasses.field(default_factory=list)
+    volumes: list[Resource] = dataclasses.field(default_factory=list)
+    cut_off: bool = False
+    """A `pulumi up` was killed while EC2 made its instance."""
+
+    @classmethod
+    def of(cls, row: Resource) -> _Box:
+        """Read a box. Raises `BadInput` for one that another version of gpurig has noted."""
+        document = (row.get("inputs") or {}).get("document") or {}
+        if document.get("version") != VERSION:
+            name, version = row["urn"].rpartition("::")[2], document.get("version", "of before there was one")
+            problem = f'the stack\'s state describes "{name}" in version {version}; this gpurig reads version {VERSION}'
+            raise BadInput([problem], hint="`pulumi up` brings it up to date; look at `pulumi preview` first")
+        return cls(urn=row["urn"], document=document)
+
+    def place(self) -> list[str | int]:
+        """Return by what boxes are sorted: box-2 before box-10."""
+        parts = re.split("([0-9]+)", self.document["name"])
+        return [int(part) if part.isdecimal() else part for part in parts]
+
+    def row(self) -> dict[str, Any] | None:
+        """Return the host's row, None where there is no instance."""
+        if not self.instances:
+            return None
+        instance = self._instance()
+        outputs = instance["outputs"]
+        made = {
+            "address": outputs.get("publicIp") or "",
+            "instanceId": instance["id"],
+            "instanceType": outputs["instanceType"],
+            "zone": outputs["availabilityZone"],
+            "volumeId": self.volumes[0]["id"] if self.volumes else "",
+        }
+        return row_of({key: value for key, value in self.document.items() if key != "version"}, made, _tags(instance))
+
+    def _instance(self) -> Resource:
+        """Return the newest generation: while one box takes the place of another, the state has both."""
+        return max(self.instances, key=lambda row: int(_tags(row).get(GENERATION, 0)))
+
+    def left_out(self) -> Iterator[str]:
+        """Yield what `row` does not say, and a user has to know."""
+        name = self.document["name"]
+        again = "the last `pulumi up` or `pulumi destroy` did not get to its end; run it again"
+        if self.cut_off:
+            yield (
+                f"{name}: a `pulumi up` was killed while EC2 made it: an instance may run, and be billed, that Pulumi "
+                "does not know; `fab orphans` finds it, `pulumi refresh --clear-pending-creates` ends this line"
+            )
+        elif not self.instances:
+            yield f"{name} was not made, or is gone: {again}"
+        for row in self.instances:
+            if row is not self._instance():
+                yield f"{name} has another instance, {row['id']}, that is billed too: {again}"
+
+
+def _tags(instance: Resource) -> Mapping[str, str]:
+    return instance["outputs"].get("tags") or {}

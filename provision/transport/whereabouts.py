@@ -1,0 +1,132 @@
+"""Where an EC2 host is now: a stop takes its address, a start gives another, and its instance id stays."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from provision.aws import instances
+from provision.model.errors import GpurigError, Unreachable
+from provision.transport import host_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from provision.aws.instances import Instance
+    from provision.model.host import Host
+
+# Several hosts are found at once, in one file.
+_LOCK = threading.Lock()
+ANSWER_SECONDS = 15
+_AGAIN = "`pulumi up --refresh` makes another one, with the same job volume"
+_ITSELF = "Client.InstanceInitiatedShutdown"
+
+
+class NotRunning(Unreachable):
+    """EC2 says that the host is off, or gone: it is no use to try again before somebody starts it."""
+
+
+def known(host: Host) -> Host:
+    """Return a host at the address that was found last, where the recorded one is still the one that was wrong then."""
+    if not host.instance_id:
+        return host
+    recorded, found = _read().get(host.instance_id, ("", ""))
+    return dataclasses.replace(host, address=found) if found and recorded == host.address else host
+
+
+def remember(host: Host, address: str) -> None:
+    """Keep the address of a host for the commands to come, beside the one that is recorded for it."""
+    with _LOCK:
+        rows = _read()
+        recorded, found = rows.get(host.instance_id, (host.address, ""))
+        # A host that `known` has moved carries the address that was found before.
+        rows[host.instance_id] = (recorded if host.address == found else host.address, address)
+        path = _file()
+        path.parent.mkdir(exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        part.replace(path)
+
+
+def look_up(host: Host, tell: Callable[[str], None]) -> Host:
+    """Ask EC2 where a host is, and return it at its present address; one that is being started is waited for.
+
+    Raises `NotRunning` where it is off or gone, and `GpurigError` where EC2 gives no answer.
+    """
+    try:
+        instance = _asked(host)
+        if instance.state == instances.PENDING:
+            tell(f"{host} is being started: waiting until it runs")
+            instance = instances.wait(host, instances.RUNNING)
+    except instances.NoInstance as error:
+        raise NotRunning(f"{host.name} is gone: EC2 knows no {host.instance_id}", hint=_AGAIN) from error
+    if instance.state != instances.RUNNING:
+        raise off(host, instance)
+    if not instance.address:
+        hint = "the subnet of the stack gives one at each start; without one there is no way to it from here"
+        raise Unreachable(f"{host} runs, and has no public address", hint=hint)
+    if instance.address != host.address:
+        tell(f"{host.name} is at {instance.address} now")
+        remember(host, instance.address)
+    return dataclasses.replace(host, address=instance.address)
+
+
+def _asked(host: Host) -> Instance:
+    """Ask EC2 for a host's instance, as long as a user would wait: without a network each try takes a minute."""
+    answer: Future[Instance] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(instances.find(host))
+        except BaseException as error:  # noqa: BLE001 - raised where the answer is wanted
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return answer.result(ANSWER_SECONDS)
+    except TimeoutError as error:
+        raise GpurigError(f"EC2 did not answer within {ANSWER_SECONDS} s about {host.instance_id}") from error
+
+
+def off(host: Host, instance: Instance) -> NotRunning:
+    """Return the error of a host that does not run: what it is, since when, and what starts it."""
+    name = f"{host.name} ({host.instance_id})"
+    itself = " (it switched itself off)" if instance.reason == _ITSELF else ""
+    since = f" since {_at(instance.stopped)}" if instance.stopped else ""
+    start = f"to start it: fab start --limit {host.name}"
+    words = {
+        instances.STOPPING: (f"{name} is stopping{itself}", f"{start} (it waits until the stop is through)"),
+        instances.STOPPED: (f"{name} is stopped{since}{itself}", start),
+        instances.SHUTTING_DOWN: (f"{name} is being terminated{itself}", _AGAIN),
+        instances.TERMINATED: (f"{name} was terminated{_why(instance)}{itself}", _AGAIN),
+    }
+    message, hint = words.get(instance.state, (f"{name} is {instance.state}", start))
+    return NotRunning(message, hint=hint)
+
+
+def _why(instance: Instance) -> str:
+    taken = instance.reason in ("Server.SpotInstanceTermination", "Server.SpotInstanceShutdown")
+    return ": EC2 took the spot instance back" if taken else ""
+
+
+def _at(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def _file() -> Path:
+    """Return the file of found addresses: instance id → the recorded address, and the one in its place."""
+    return host_keys.known_hosts().with_name("addresses.json")
+
+
+def _read() -> dict[str, Any]:
+    try:
+        rows = json.loads(_file().read_text(encoding="utf-8"))
+        return {key: (recorded, found) for key, (recorded, found) in rows.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}  # nothing that EC2 could not tell again

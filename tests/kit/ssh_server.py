@@ -1,0 +1,87 @@
+"""An SSH server in the process of the test: it lets any key in, and says its name or what it is told to."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import paramiko
+
+PORT = 2022
+"""The same on every address: what moves between addresses keeps its port."""
+
+
+class _Door(paramiko.ServerInterface):
+    """Lets any public key in and takes any command."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        del username, key
+        return int(paramiko.common.AUTH_SUCCESSFUL)
+
+    def get_allowed_auths(self, username: str) -> str:
+        del username
+        return "publickey"
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        del kind, chanid
+        return int(paramiko.common.OPEN_SUCCEEDED)
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        # A moment later: the client wants to hear first that the command is taken.
+        threading.Timer(0.1, self._answer, args=(channel, command)).start()
+        return True
+
+    def _answer(self, channel: paramiko.Channel, command: bytes) -> None:
+        channel.sendall(self.server.says or f"{self.server.name} did {command.decode()}\n".encode())
+        channel.send_exit_status(0)
+        channel.close()
+
+
+class Server:
+    """Servers of one host, at addresses that change, with one host key."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.key = paramiko.ECDSAKey.generate()
+        self.says = b""
+        """What answers each command, in place of its name."""
+
+    @property
+    def console(self) -> str:
+        """What an instance's console shows of the key."""
+        line = f"{self.key.get_name()} {self.key.get_base64()}"
+        return f"-----BEGIN SSH HOST KEY KEYS-----\n{line} root@box\n-----END SSH HOST KEY KEYS-----\n"
+
+    @contextlib.contextmanager
+    def at(self, address: str) -> Iterator[None]:
+        """Answer at an address of the loopback network meanwhile."""
+        with socket.create_server((address, PORT)) as listening:
+            thread = threading.Thread(target=self._serve, args=(listening,), daemon=True)
+            thread.start()
+            yield
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+    def _serve(self, listening: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            transport = paramiko.Transport(connection)
+            transport.add_server_key(self.key)
+            with contextlib.suppress(paramiko.SSHException, EOFError, OSError):  # a client that goes away again
+                transport.start_server(server=_Door(self))
+
+
+def user_key(folder: Path) -> Path:
+    """Write a private key and return its path."""
+    path = folder / "id_ecdsa"
+    paramiko.ECDSAKey.generate().write_private_key_file(str(path))
+    return path
