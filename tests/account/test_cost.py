@@ -10,7 +10,7 @@ import pytest
 from provision.aws import instances
 from provision.life import ledger
 from provision.model.host import Host
-from tests.account.conftest import Account, specifications
+from tests.account.lab import Account, specifications
 from tests.kit.fab import host_row, outputs
 from tests.kit.states import deployment
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.account.conftest import Account, specifications
+from tests.account.lab import Account, specifications
 from tests.kit.states import deployment
 
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}'
