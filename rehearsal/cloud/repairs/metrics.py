@@ -34,8 +34,10 @@ def terminate(instance: Any, proceed: Callable[[], Any]) -> Any:
 
 
 def _remember(instance: Any) -> None:
-    if instance.state in ("pending", "running"):
-        _ran(instance).append((_seconds(instance.launch_time), clock.now()))
+    launched = _seconds(instance.launch_time)
+    # One that was stopped before it is terminated has its run in here.
+    if all(begin != launched for begin, _ in _ran(instance)):
+        _ran(instance).append((launched, clock.now()))
 
 
 def _ran(instance: Any) -> list[tuple[float, float]]:
