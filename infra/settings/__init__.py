@@ -125,6 +125,9 @@ class Settings:
         "spotMaxPrice", Check(read_usd, "a price in USD per hour above 0"), None, example="0.30"
     )
     """Most that a spot box may cost, USD per hour; not set, the on-demand price."""
+    spot_rebalance: str = setting("spotRebalance", matching("tell|leave", "tell or leave"), "tell")
+    """What a spot box does when EC2 says that it is likelier to be taken: tell; or leave before it has to: runs are
+    asked to end, the box ends itself, and `fab resume` goes on with them on the next one."""
     generation: int = setting("generation", whole(1, 10**6, "a whole number from 1"), 1)
     """Another number makes a new box from the newest image and recipes; the job volume moves over."""
     budget_monthly_usd: float | None = setting(
@@ -213,6 +216,7 @@ class Settings:
             idle_stop_minutes=self.idle_stop_minutes,
             lifetime_hours=self.max_lifetime_hours,
             spot=self.spot,
+            leaves_early=self.spot and self.spot_rebalance == "leave",
         )
 
     @property

@@ -19,7 +19,9 @@ def digest(recipe: str, target: Target, catalogue: Catalogue | None = None) -> s
     Volume and limits do not count: each box has its own, and gets them at its first boot. The compute capability does:
     what a step compiles follows it, and its text may not.
     """
-    alike = dataclasses.replace(target, volume_id="", idle_stop_minutes=0, lifetime_hours=0, spot=False)
+    alike = dataclasses.replace(
+        target, volume_id="", idle_stop_minutes=0, lifetime_hours=0, spot=False, leaves_early=False
+    )
     steps = render([recipe], alike, catalogue).steps
     return hashlib.sha256(
         " ".join([target.image, target.compute, *(s.digest for s in steps)]).encode("ascii")

@@ -39,6 +39,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "gpurig:idleStopMinutes": "45",
         "gpurig:maxLifetimeHours": "12",
         "gpurig:spot": "true",
+        "gpurig:spotRebalance": "leave",
     })  # fmt: skip
     (host,) = box.hosts()
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
@@ -59,6 +60,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "idle_stop_minutes": 45,
         "lifetime_hours": 12,
         "spot": True,
+        "leaves_early": True,
         "allow": [],
         "ui_port": 5000,
     }
