@@ -186,7 +186,7 @@ def log(request: requests.Log, account: Account) -> None:
     for now in states(folder):
         for notice in rows_of(NOTICES, noticed) if request["follow"] else ():
             noticed = notice["at"]
-            say({"event": Kind.NOTICE, **notice})
+            say({"event": Kind.SAID, **notice})
         over = now["state"] != RunState.RUNNING
         for line, after in log_after(path, position, ended=over or not request["follow"]):
             position = after

@@ -41,7 +41,7 @@ class Kind(Word):
     JOURNAL = "journal"
     TAIL = "tail"
     GUARD = "guard"
-    NOTICE = "notice"
+    SAID = "said"
     RUN = "run"
     RUNS = "runs"
     ENDED = "ended"

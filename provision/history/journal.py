@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from provision.agent.verbs import Verb
 from provision.agent.words import Kept, Kind, StepState
+from provision.history.moments import Boot, Notice, Stop
 from provision.model.errors import GpurigError
 from provision.model.run import Run
 
@@ -76,35 +77,6 @@ class Setup:
     end: float | None
     why: str
     steps: tuple[Step, ...]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Boot:
-    """The time from a boot of the machine to its end."""
-
-    begin: float
-    end: float | None
-    """The last sign of life; None: it is up."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Stop:
-    """When the machine powered itself off, and why."""
-
-    at: float
-    why: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Notice:
-    """What EC2 has told a spot box of its end, or what came of it."""
-
-    what: str
-    """rebalance, taken or left."""
-    at: float
-    ends: float
-    """When EC2 takes the box; of a recommendation, when it was told."""
-    why: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

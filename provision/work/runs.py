@@ -163,7 +163,7 @@ class Runs:
         for event in self.session.bridged(attempt):
             if event["event"] == Kind.LOG:
                 show(event["line"])
-            elif event["event"] == Kind.NOTICE and event["at"] > noticed:  # not again, after a dropped connection
+            elif event["event"] == Kind.SAID and event["at"] > noticed:  # not again, after a dropped connection
                 noticed = event["at"]
                 self.session.tell(f"{self.session.host}: {event['text']}")
             elif event["event"] == Kind.ENDED:

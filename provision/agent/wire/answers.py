@@ -79,10 +79,10 @@ class Guarded(Guard):
     event: Literal[Kind.GUARD]
 
 
-class Noticed(Told):
+class Said(Told):
     """What the box tells everybody while a run is followed."""
 
-    event: Literal[Kind.NOTICE]
+    event: Literal[Kind.SAID]
 
 
 class Journal(TypedDict):
@@ -216,4 +216,4 @@ class Restored(TypedDict):
 
 
 _OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs]
-Answer = Union[_OfTheBox, Noticed, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]
+Answer = Union[_OfTheBox, Said, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]
