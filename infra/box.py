@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
 from infra.access import Access, AccessArgs
 from infra.birth import birth_tags, waiting
+from infra.ceiling import Ceiling, CeilingArgs, limit_of
+from infra.cloud import stack_tags
 from infra.described import host_document
 from infra.host import Host, HostArgs
+from infra.idle_alarm import IdleAlarm, IdleAlarmArgs, window
 from infra.price import Price
 from infra.refusal import refusals
 from infra.storage import JobVolume, JobVolumeArgs
@@ -23,6 +26,7 @@ from provision.model.host import BOX, VERSION
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from infra.cloud import Cloud
     from infra.network import Network
     from infra.placement import Placement
     from infra.settings import Settings
@@ -42,18 +46,20 @@ class Box(pulumi.ComponentResource):
     """A GPU box of one recipe. Several of them can share a network."""
 
     def __init__(self, name: str, args: BoxArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        # Noted with the component, before anything is made: of a box that was refused, and of all others then, the
-        # state still says what they are. The stack's outputs do not.
+        self.settings, size_gib = args.settings, args.placement.volume_plans[name].size_gib
         self.on_demand = args.placement.prices.instance
         """What an hour of the instance costs on demand; None: nobody says."""
-        document = {"version": VERSION, **host_document(args.placement.cloud, args.settings, self.on_demand)}
-        super().__init__(BOX, name, {"document": document}, opts)
-        self.settings = args.settings
+        self.price = Price.of(self.settings, size_gib, args.placement.prices)
+        self.limit = limit_of(self.settings, self.price)
+        """How long it may run."""
+        # Noted with the component, before anything is made: of a box that was refused, and of all others then, the
+        # state still says what they are. The stack's outputs do not.
+        super().__init__(BOX, name, {"document": {"version": VERSION, **self.described(args.placement.cloud)}}, opts)
         plan = args.placement.volume_plans[name]
-        self.price = Price.of(args.settings, plan.size_gib, args.placement.prices)
         self.access = self._access(name, args)
         self.job_volume = self._job_volume(name, args)
         self.host = self._host(name, args)
+        self._guard(name, args)
         pulumi.log.info(f"{name}: {args.settings.machine.name}, {self.price}", self)
         if plan.new_content and args.settings.looks_for_volumes:
             pulumi.log.info(f"{name}: its job volume is {plan.new_content}", self)
@@ -61,6 +67,10 @@ class Box(pulumi.ComponentResource):
             pulumi.log.warn(f"{name}: {warning}", self)
         self.host.instance.tags.apply(self._tell_waiting)
         self.register_outputs({"address": self.host.instance.public_ip})
+
+    def described(self, cloud: Cloud) -> dict[str, Any]:
+        """Return the box's row of the description, as far as it is known before AWS makes anything."""
+        return host_document(cloud, self.settings, self.on_demand, self.limit)
 
     def _access(self, name: str, args: BoxArgs) -> Access:
         wanted = AccessArgs(
@@ -106,8 +116,36 @@ class Box(pulumi.ComponentResource):
         for change in waiting(tags or {}, self.settings):
             pulumi.log.warn(f"{self.settings.host_name}: {change}", self)
 
+    def _guard(self, name: str, args: BoxArgs) -> None:
+        """Have AWS itself stop the box: at its end, and where it has done nothing for long."""
+        settings, parent = args.settings, pulumi.ResourceOptions(parent=self)
+        if self.limit.seconds() is not None:
+            snapshot = settings.job_volume_on_destroy == "snapshot" and not args.placement.volume_plans[name].named
+            wanted = CeilingArgs(
+                cloud=args.placement.cloud,
+                instance=self.host.instance,
+                instance_type=settings.machine.name,
+                limit=self.limit,
+                spot=settings.spot,
+                volume_id=self.job_volume.id,
+                snapshot_tags={**stack_tags(), **job_volume_tags(name)} if snapshot else None,
+            )
+            Ceiling(f"{name}-ceiling", wanted, parent)
+            verb = "terminates" if settings.spot else "stops"
+            pulumi.log.info(f"{name}: AWS {verb} it {self.limit}", self)
+        if minutes := window(settings.idle_stop_minutes):
+            alarm = IdleAlarmArgs(
+                partition=args.placement.cloud.partition,
+                region=args.placement.cloud.region,
+                instance_id=self.host.instance.id,
+                vcpus=settings.machine.vcpus,
+                minutes=minutes,
+                spot=settings.spot,
+            )
+            IdleAlarm(f"{name}-idle", alarm, parent)
+
     def _user_data(self, volume_id: str) -> str:
         settings = self.settings
-        target = settings.target(volume_id)
+        target = settings.target(volume_id, lifetime_hours=self.limit.box_hours)
         bundle = render((settings.boot_recipe,), target, settings.catalogue)
         return base64.b64encode(cloud_init.user_data(bundle)).decode("ascii")

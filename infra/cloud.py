@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import functools
 import os
 import re
@@ -134,6 +135,30 @@ class Cloud:
             vcpus=found.default_vcpus,
             memory_gib=found.memory_size // 1024,
         )
+
+    @functools.cached_property
+    def _caller(self) -> Any:
+        return self.ask(aws.get_caller_identity, "AWS account")
+
+    @property
+    def account(self) -> str:
+        """The number of the account that everything is made in."""
+        number: str = self._caller.account_id
+        return number
+
+    @property
+    def partition(self) -> str:
+        """What ARNs begin with after "arn": aws, aws-cn or aws-us-gov."""
+        name: str = self._caller.arn.split(":")[1]
+        return name
+
+    def launched(self, instance_id: str) -> float | None:
+        """Return when an instance was started last, seconds of UTC; None where EC2 does not tell."""
+        try:
+            found = self.ask(aws.ec2.get_instance, f'instance "{instance_id}"', instance_id=instance_id)
+        except BadInput:
+            return None  # it was terminated by hand, say: that is for the engine to find out
+        return dt.datetime.fromisoformat(found.launch_time).timestamp()
 
     def zones(self) -> list[str]:
         """Return the availability zones of the region, without local and wavelength zones."""

@@ -9,10 +9,11 @@ from provision.model.platforms import NO_GPU, gpus
 if TYPE_CHECKING:
     from infra.cloud import Cloud
     from infra.settings import Settings
+    from provision.model.limit import Limit
     from provision.model.prices import Quote
 
 
-def host_document(cloud: Cloud, settings: Settings, on_demand: Quote | None) -> dict[str, Any]:
+def host_document(cloud: Cloud, settings: Settings, on_demand: Quote | None, limit: Limit) -> dict[str, Any]:
     """Return a host's row without what AWS makes of it, which `provision.model.host.row_of` adds."""
     return {
         "name": settings.host_name,
@@ -28,7 +29,8 @@ def host_document(cloud: Cloud, settings: Settings, on_demand: Quote | None) -> 
         "generation": settings.generation,
         "mountPoint": settings.mount_point,
         "gpu": _gpu(settings),
-        "target": settings.target().to_document(),
+        "limit": limit.to_document(),
+        "target": settings.target(lifetime_hours=limit.box_hours).to_document(),
     }
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from infra.described import host_document
 from infra.price import Price
 from provision.model.host import OUTPUT, VERSION, row_of
 from provision.model.tags import USER
@@ -53,7 +52,7 @@ def _single_or_by_name(
 
 def _row(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
     """Return one host of the description, as its box is and not as it would be, once AWS has given all its ids."""
-    instance, document = box.host.instance, host_document(cloud, box.settings, box.on_demand)
+    instance, document = box.host.instance, box.described(cloud)
     made = pulumi.Output.all(
         address=instance.public_ip,
         instanceId=instance.id,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from infra.ceiling import limit_of
 from infra.image import find_image
+from infra.price import Price
 from infra.prices import Prices
 from infra.volume_plan import plan_job_volumes
 from provision.model.errors import BadInput
@@ -39,12 +41,15 @@ class Placement:
         zone = _zone(settings, available, usable)
         plans = plan_job_volumes(settings, cloud, zone, usable)
         other = available[(available.index(zone) + 1) % len(available)]
+        prices = Prices.find(settings, cloud, zone)
+        for plan in plans.values():
+            limit_of(settings, Price.of(settings, plan.size_gib, prices))  # refuses, before anything is made
         return cls(
             cloud=cloud,
             ami=find_image(cloud, settings),
             zones=(zone, other, *(plan.zone for plan in plans.values())),
             volume_plans=plans,
-            prices=Prices.find(settings, cloud, zone),
+            prices=prices,
         )
 
 

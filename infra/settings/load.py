@@ -73,7 +73,14 @@ def _configured() -> dict[str, str]:
     return {key: text for key in (*SETTINGS, *given) if (text := config.get(key)) is not None}
 
 
+RENAMED = {"maxLifetimeHours": "maxHours"}
+"""Keys of before, and what says the same now."""
+
+
 def _unknown(key: str) -> str:
+    if now := RENAMED.get(key):
+        way_out = f"pulumi config rm {NAMESPACE}:{key}; pulumi config set {NAMESPACE}:{now} HOURS"
+        return f"{NAMESPACE}:{key}: it is called {now} now, and AWS sees to it as well: {way_out}"
     nearest = difflib.get_close_matches(key, SETTINGS, n=1, cutoff=0)[0]
     return f'{NAMESPACE}:{key}: there is no such key; the nearest is "{nearest}" (all of them are in Pulumi.yaml)'
 

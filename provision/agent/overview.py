@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from provision.agent.accounts import open_plain
 from provision.agent.events import events_after, notices
 from provision.agent.facts import state
-from provision.agent.guard import guard_of_box
+from provision.agent.guard import STOPS, guard_of_box, rows_of
 from provision.agent.mount import is_mounted
 from provision.agent.notice import ending
 from provision.agent.paths import log_of
@@ -118,6 +118,7 @@ def journal(request: requests.Journal, account: Account) -> None:
             "event": Kind.JOURNAL,
             "now": time.time(),
             "boots": _boots(),
+            "stops": rows_of(STOPS),
             "events": list(events),
             "alive": alive,
             "runs": runs,

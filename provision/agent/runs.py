@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from provision.agent import processes
 from provision.agent.files import lock, write
+from provision.agent.guard import NOTICES, rows_of
 from provision.agent.journal import log_after
 from provision.agent.notice import need_future
 from provision.agent.paths import run_unit
@@ -32,6 +33,8 @@ UP = ("active", "activating", "deactivating")
 """What systemd says of a service whose processes are there."""
 LOOK = 0.2
 """Seconds between two looks at a log; systemd is asked every tenth time."""
+RECENT = 600
+"""Seconds for which what the box told everybody is still told who comes to follow a log: it may be about to stop."""
 LOCK = "runs.lock"
 GRACE = 10
 """Seconds from the request to end to the kill."""
@@ -179,7 +182,11 @@ def log(request: requests.Log, account: Account) -> None:
         raise Refused(f"{path} is a link, and would be read as root", "see where it leads: fab ssh")
     if position < 0:
         position = tail(path, request["lines"])
+    noticed = time.time() - RECENT
     for now in states(folder):
+        for notice in rows_of(NOTICES, noticed) if request["follow"] else ():
+            noticed = notice["at"]
+            say({"event": Kind.SAID, **notice})
         over = now["state"] != RunState.RUNNING
         for line, after in log_after(path, position, ended=over or not request["follow"]):
             position = after

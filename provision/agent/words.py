@@ -41,6 +41,7 @@ class Kind(Word):
     JOURNAL = "journal"
     TAIL = "tail"
     GUARD = "guard"
+    SAID = "said"
     RUN = "run"
     RUNS = "runs"
     ENDED = "ended"

@@ -7,6 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from provision.bundle.render import render
+from provision.model.busy import BUSY
 
 if TYPE_CHECKING:
     from provision.catalogue.catalogue import Catalogue
@@ -20,7 +21,15 @@ def digest(recipe: str, target: Target, catalogue: Catalogue | None = None) -> s
     what a step compiles follows it, and its text may not.
     """
     alike = dataclasses.replace(
-        target, volume_id="", idle_stop_minutes=0, lifetime_hours=0, spot=False, leaves_early=False
+        target,
+        volume_id="",
+        idle_stop_minutes=0,
+        lifetime_hours=0,
+        busy=BUSY,
+        busy_probe="",
+        before_stop="",
+        spot=False,
+        leaves_early=False,
     )
     steps = render([recipe], alike, catalogue).steps
     return hashlib.sha256(

@@ -12,7 +12,8 @@ from provision.model.words import took
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.history.journal import Journal, Notice, Setup, Step, Tail
+    from provision.history.journal import Journal, Setup, Step, Tail
+    from provision.history.moments import Notice
     from provision.model.run import Run
 
 # State → how it is drawn; what is not here is as any of its kind.

@@ -10,6 +10,7 @@ from provision.agent.verbs import Verb
 from provision.agent.wire.answers import Overview
 from provision.aws import instances, prices
 from provision.aws.clients import aws_errors, client_of
+from provision.life import ceiling
 from provision.model.errors import BadInput, GpurigError, Unreachable
 from provision.transport import whereabouts
 from provision.transport.session import Session
@@ -110,12 +111,17 @@ def start(host: Host, config: Any, out: View) -> Host:
 def _switch_on(host: Host, instance: Instance, out: View) -> Instance:
     """Start a stopped instance, and see to what counts its hours: the one place where a box of `fab` begins to cost."""
     out.now("starting")
+    # Before the start, so that it never runs without an end; and refused here where its money is spent.
+    until = ceiling.arm(host, instance)
     try:
-        return instances.start(host)
+        started = instances.start(host)
     except instances.NoCapacity as error:
         message = f"AWS has no {instance.type} to spare in {instance.zone} now: {host.name} stays stopped, as it was"
         hint = "try again in some minutes; or fab up, which looks for one in other zones, and of other types"
         raise GpurigError(message, hint=hint) from error
+    if until is not None:
+        out.line(f"{host.name}: AWS ends it {ceiling.day(until)}; fab extend 4h moves that")
+    return started
 
 
 def _wait_for_ssh(host: Host, config: Any, tell: Callable[[str], None]) -> Host:

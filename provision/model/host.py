@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from provision.model.birth import as_born
+from provision.model.limit import Limit
 from provision.model.tags import GENERATION
 from provision.model.target import Target
 
@@ -52,11 +53,16 @@ class Host:
     price_per_hour: float | None = None
     """USD, on demand."""
     ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    limit: Limit = dataclasses.field(default_factory=Limit)
+    """How long it may run, as `gpurig:maxHours` and `gpurig:maxSpend` say."""
+    stack: str = ""
+    """Project and stack that it belongs to, "gpurig.dev"; "" for a machine of one's own."""
 
     @classmethod
-    def from_document(cls, row: Mapping[str, Any]) -> Host:
+    def from_document(cls, row: Mapping[str, Any], *, stack: str = "") -> Host:
         """Read a host's row (`row_of`)."""
         return cls(
+            stack=stack,
             name=row["name"],
             address=row["address"] or "",
             user=row["user"],
@@ -69,6 +75,7 @@ class Host:
             instance_type=row["instanceType"],
             price_per_hour=row["pricePerHour"],
             ports=row["ports"],
+            limit=Limit.from_document(row.get("limit")),
         )
 
     def __str__(self) -> str:

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
+
+
+def seconds_of(text: str) -> float | None:
+    """Return a length of time as a user writes it ("90m", "4h", "1.5d") in seconds; None for anything else, and 0."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([mhd])", text)
+    return float(found[1]) * _UNITS[found[2]] or None if found else None
+
 
 def amount(size: int) -> str:
     """Return a number of bytes as messages have it ("1.5 MiB")."""

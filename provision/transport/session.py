@@ -238,10 +238,8 @@ class Session:
             time.sleep(1)
             try:
                 _ = self.connection
-            except whereabouts.NotRunning:
-                raise
-            except Unreachable:
-                if time.monotonic() > deadline:
+            except Unreachable as error:
+                if isinstance(error, whereabouts.NotRunning) or time.monotonic() > deadline:
                     raise
             else:
                 return

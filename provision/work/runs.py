@@ -147,7 +147,7 @@ class Runs:
     def _read(self, name: str, show: Callable[[str], object], lines: int, *, follow: bool) -> Run | None:
         """Show a log; returns the run where it has ended."""
         check_name(name)
-        position = -1
+        position, noticed = -1, 0.0
 
         def attempt() -> Iterator[Event]:
             nonlocal position
@@ -164,6 +164,9 @@ class Runs:
         for event in self.session.bridged(attempt):
             if event["event"] == Kind.LOG:
                 show(event["line"])
+            elif event["event"] == Kind.SAID and event["at"] > noticed:  # not again, after a dropped connection
+                noticed = event["at"]
+                self.session.tell(f"{self.session.host}: {event['text']}")
             elif event["event"] == Kind.ENDED:
                 return Run.from_row(event)
         return None

@@ -21,7 +21,16 @@ _CONNECTIONS = 32
 """As many as the server has threads, so that no call waits for a connection."""
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 3.0
-_SERVICE_IDS = {"ec2": "EC2", "iam": "IAM", "budgets": "Budgets", "ssm": "SSM", "sts": "STS", "pricing": "Pricing"}
+_SERVICE_IDS = {
+    "ec2": "EC2",
+    "iam": "IAM",
+    "budgets": "Budgets",
+    "ssm": "SSM",
+    "sts": "STS",
+    "pricing": "Pricing",
+    "scheduler": "Scheduler",
+    "cloudwatch": "CloudWatch",
+}
 
 
 class ProviderError(RehearsalError):

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.provider import budgets, ebs, ec2_access, ec2_compute, ec2_network, ec2_routes, ec2_rules, iam
+from rehearsal.provider import (
+    budgets,
+    cloudwatch,
+    ebs,
+    ec2_access,
+    ec2_compute,
+    ec2_network,
+    ec2_routes,
+    ec2_rules,
+    iam,
+    scheduler,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rehearsal.provider.model import Kind
 
+_EC2 = (ec2_network, ec2_routes, ec2_access, ec2_rules, ec2_compute, ebs)
+
 KINDS: Mapping[str, Kind] = {
-    token: kind
-    for module in (ec2_network, ec2_routes, ec2_access, ec2_rules, ec2_compute, ebs, iam, budgets)
-    for token, kind in module.KINDS.items()
+    token: kind for module in (*_EC2, iam, budgets, scheduler, cloudwatch) for token, kind in module.KINDS.items()
 }

@@ -49,11 +49,16 @@ def check(request: Request) -> tuple[Values, list[Problem]]:
 
 
 def _fill_in(request: Request, inputs: Values) -> None:
-    kind, filled = request.kind, []
+    kind = request.kind
+    filled: list[str] = []
     if kind.auto_name and not inputs.get(kind.auto_name):
         kept = request.olds.get(kind.auto_name) if kind.auto_name in request.olds.get(DEFAULTS, ()) else None
         inputs[kind.auto_name] = kept or _automatic_name(request)
         filled.append(kind.auto_name)
+    for name, field in kind.fields.items():
+        if field.default is not None and inputs.get(name) is None:
+            inputs[name] = field.default
+            filled.append(name)
     if "tagsAll" in kind.fields:
         own = inputs.get("tags") or {}
         carried = UNKNOWN if own == UNKNOWN else all_tags(own, request.settings)

@@ -33,6 +33,7 @@ def _read_role(aws: Aws, item: Item) -> Values:
     role = aws.iam("GetRole", RoleName=item.id)["Role"]
     return {
         "name": role["RoleName"],
+        "arn": role["Arn"],
         "assumeRolePolicy": json.dumps(role["AssumeRolePolicyDocument"]),
         **as_read(role.get("Tags"), aws, item),
     }
@@ -128,7 +129,7 @@ KINDS = {
             "assumeRolePolicy": Field(required=True, on_change=_set_trust, same=same_json),
             **tag_fields(retag("iam", "Role", lambda item: {"RoleName": item.id})),
         },
-        outputs=OUTPUTS,
+        outputs=("arn", *OUTPUTS),
         auto_name="name",
         name_limit=_ROLE_NAME_LIMIT,
         create=_create_role,

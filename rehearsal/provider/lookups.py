@@ -125,6 +125,16 @@ def _spot_price(aws: Aws, args: Values) -> Values:
     return {"spotPrice": found[0]["SpotPrice"], "spotPriceTimestamp": found[0]["Timestamp"].isoformat()}
 
 
+def _instance(aws: Aws, args: Values) -> Values:
+    found = aws.described("DescribeInstances", "Reservations", InstanceIds=[args["instanceId"]])["Instances"][0]
+    return {"id": found["InstanceId"], "launchTime": found["LaunchTime"].strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def _caller(aws: Aws, _: Values) -> Values:
+    found = aws.sts("GetCallerIdentity")
+    return {"id": found["Account"], "accountId": found["Account"], **answer(found, "arn", "userId")}
+
+
 LOOKUPS: Mapping[str, tuple[Callable[[Aws, Values], Values], tuple[str, ...]]] = {
     "aws:ssm/getParameter:getParameter": (_parameter, ("name",)),
     "aws:index/getAvailabilityZones:getAvailabilityZones": (_zones, ("state",)),
@@ -133,6 +143,8 @@ LOOKUPS: Mapping[str, tuple[Callable[[Aws, Values], Values], tuple[str, ...]]] =
     "aws:ec2/getSpotPrice:getSpotPrice": (_spot_price, ("availabilityZone", "filters", "instanceType")),
     "aws:pricing/getProduct:getProduct": (_product, ("filters", "serviceCode")),
     "aws:ec2/getAmi:getAmi": (_image, ("filters", "mostRecent", "owners")),
+    "aws:ec2/getInstance:getInstance": (_instance, ("instanceId",)),
+    "aws:index/getCallerIdentity:getCallerIdentity": (_caller, ()),
     "aws:ec2/getInstances:getInstances": (_instances, ("filters", "instanceStateNames")),
     "aws:ebs/getEbsVolumes:getEbsVolumes": (_volumes, ("filters",)),
     "aws:ebs/getVolume:getVolume": (_volume, ("filters",)),

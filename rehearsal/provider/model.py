@@ -53,6 +53,8 @@ class Field:
     required: bool = False
     computed: bool = False
     """The cloud decides where the program is silent (Optional and Computed): no drift, unknown in previews."""
+    default: Any = None
+    """What stands in the inputs where the program is silent; of a property of the resource itself only."""
     why_not: Callable[[Any], str | None] = _accept
     """Says what is wrong with a known value."""
     same: Callable[[Any, Any], bool] = operator.eq

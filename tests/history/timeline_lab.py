@@ -38,6 +38,7 @@ def journal_of(
     now: float = 5000,
     alive: str = "",
     logs: Sequence[Any] = (),
+    stops: Sequence[tuple[float, str]] = (),
     notices: Sequence[Any] = (),
 ) -> Journal:
     """Return the journal of a host that told this."""
@@ -46,6 +47,7 @@ def journal_of(
         "event": "journal",
         "now": NOON + now,
         "boots": rows,
+        "stops": [{"at": NOON + at, "text": why} for at, why in stops],
         "events": list(events),
         "alive": alive,
         "runs": [{"asked": "", "recipe": "", "folder": "", "resumable": False, **row} for row in runs],

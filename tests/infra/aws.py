@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from typing import Any
 
 import grpc
@@ -12,6 +13,7 @@ from pulumi.runtime import mocks
 from provision.model.platforms import instance_types, price_table
 
 REGION = "us-east-1"
+ACCOUNT = "123456789012"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
 
@@ -83,6 +85,8 @@ class Aws(mocks.Mocks):
     """What there is beside the volumes that the program declares."""
     instances: tuple[str, ...] = ()
     """Of every host."""
+    launched: float | None = dataclasses.field(default_factory=time.time)
+    """When each instance was started, seconds of UTC; None: EC2 knows no instance."""
     volume_zone: str = ""
     """Where the job volume has been all along; "": where the program wants it."""
     region: str = REGION
@@ -100,6 +104,14 @@ class Aws(mocks.Mocks):
 
     def _here(self, zone: str) -> str:
         return zone.replace(REGION, self.region)
+
+    def _getCallerIdentity(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"accountId": ACCOUNT, "arn": f"arn:aws:iam::{ACCOUNT}:user/me"}
+
+    def _getInstance(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if self.launched is None:
+            raise NotAnswered(f"api error InvalidInstanceID.NotFound: there is no {args['instanceId']}")
+        return {"launchTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.launched))}
 
     def _getAvailabilityZones(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - the look-up's own name
         return {"names": [*map(self._here, ZONES), "us-east-1-atl-1a"]}
@@ -177,7 +189,10 @@ class Aws(mocks.Mocks):
             },
             "aws:ebs/volume:Volume": {"availabilityZone": self.volume_zone or args.inputs.get("availabilityZone")},
             "aws:ec2/keyPair:KeyPair": {"keyName": f"{args.name}-1a2b3c4"},
-            "aws:iam/role:Role": {"name": f"{args.name}-1a2b3c4"},
+            "aws:iam/role:Role": {
+                "name": f"{args.name}-1a2b3c4",
+                "arn": f"arn:aws:iam::{ACCOUNT}:role/{args.name}-1a2b3c4",
+            },
             "aws:iam/instanceProfile:InstanceProfile": {"name": f"{args.name}-1a2b3c4"},
         }
         prefix = {"aws:ebs/volume:Volume": "vol", "aws:ec2/instance:Instance": "i"}.get(args.typ, "id")

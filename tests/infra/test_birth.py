@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from provision.transport import inventory
+from provision.model.host import Host
 from tests.infra.aws import Aws
 from tests.infra.lab import GOOD, Run, run
 from tests.infra.stack import SETTINGS, Stack, open_stack
@@ -60,7 +60,7 @@ def test_what_waits_is_told(settings: dict[str, str], tags: dict[str, str], mess
 
 def test_a_box_of_before_the_tags_is_described_by_the_settings() -> None:
     found = said({"gpurig:mountPoint": "/data"}, {"Name": "box"})
-    (host,) = inventory.from_outputs(found.outputs["gpurig"])
+    host = Host.from_document(found.outputs["gpurig"]["hosts"][0])
     assert host.target is not None
     assert (host.user, host.target.mount_point) == ("ubuntu", "/data")
     assert not [text for text in found.messages if "takes effect" in text]

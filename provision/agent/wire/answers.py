@@ -2,7 +2,7 @@
 
 from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
-from provision.agent.wire.documents import DataSet, Disk, Ending, Guard, Mark, Pending, ReadyMark, RunRow
+from provision.agent.wire.documents import DataSet, Disk, Ending, Guard, Mark, Pending, ReadyMark, RunRow, Told
 from provision.agent.wire.setups import Failed, Notice, Ready, Reboot, Recorded
 from provision.agent.words import Kind, StepState
 
@@ -79,6 +79,12 @@ class Guarded(Guard):
     event: Literal[Kind.GUARD]
 
 
+class Said(Told):
+    """What the box tells everybody while a run is followed."""
+
+    event: Literal[Kind.SAID]
+
+
 class Journal(TypedDict):
     """What was done on the box, and when."""
 
@@ -86,6 +92,8 @@ class Journal(TypedDict):
     now: float
     boots: List[List[float]]
     """First and last sign of life of each."""
+    stops: List[Told]
+    """When the box stopped by itself, and why."""
     events: List[Recorded]
     alive: str
     """The setup that goes on."""
@@ -208,4 +216,4 @@ class Restored(TypedDict):
 
 
 _OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs]
-Answer = Union[_OfTheBox, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]
+Answer = Union[_OfTheBox, Said, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]

@@ -199,6 +199,13 @@ class Guard(TypedDict):
     """When it would stop if nothing changed; None where that is never."""
 
 
+class Told(TypedDict):
+    """What the box told everybody at a moment, or why it stopped then."""
+
+    at: float
+    text: str
+
+
 class Account(TypedDict):
     """Whose folders a request is about."""
 

@@ -6,23 +6,25 @@ import json
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from provision.agent.verbs import Verb
 from provision.agent.wire.answers import Overview
 from provision.agent.words import Kind
 from provision.catalogue.catalogue import Catalogue
+from provision.life import ceiling
 from provision.model.errors import GpurigError
 from provision.model.platforms import NO_GPU
 from provision.model.run import Run
 from provision.model.target import Target
 from provision.model.words import took
 from provision.storage.volumes import COMPLETED, JobVolume
+from provision.tasks.awake import shown
 from provision.tasks.target import cards
 from provision.tasks.verb import verb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from provision.agent.wire.documents import DataSet, Mark
     from provision.model.host import Host
@@ -49,7 +51,9 @@ class Volume(TypedDict, total=False):
     problem: str
 
 
-Told = tuple[Overview, Volume]
+Told = tuple[Overview, Volume, list[str]]
+"""The box's answer, EC2's on its volume, and the lines on its ceiling."""
+Answer = TypeVar("Answer")
 PATIENCE = 20
 """Seconds that the answer of EC2 is waited for."""
 
@@ -63,26 +67,29 @@ def status(c: Context) -> None:
 
     def ask(session: Session, out: View) -> None:
         out.now("looking")
-        volume = _in_background(session.host)
+        host = session.host
+        volume, end = _in_background(_volume, host), _in_background(ceiling.lines, host)
         overview = session.answer({"verb": Verb.OVERVIEW, "units": units}, Overview)
-        told[session.host.name] = session.host, (overview, _waited(volume))
+        late = f"AWS did not answer within {PATIENCE} s"
+        unknown: Volume = {"problem": late}
+        told[host.name] = session.host, (overview, _waited(volume, unknown), _waited(end, [late]))
 
     c.each_session(ask)
     shown = [told[host.name] for host in c.hosts if host.name in told]
     if c.json:
-        for host, (answer, volume) in shown:
-            print(json.dumps({"host": host.name, **answer, "event": "status", "volume": volume}))
+        for host, (answer, volume, end) in shown:
+            print(json.dumps({"host": host.name, **answer, "event": "status", "volume": volume, "ceiling": end}))
     else:
-        print("\n".join(_screen(host, answer, volume, catalogue) for host, (answer, volume) in shown), end="")
+        print("\n".join(_screen(host, answer, catalogue) for host, answer in shown), end="")
 
 
-def _in_background(host: Host) -> Future[Volume]:
-    """Begin to ask EC2 about a host's volume; nobody waits for the end of it who does not want the answer."""
-    answer: Future[Volume] = Future()
+def _in_background(question: Callable[[Host], Answer], host: Host) -> Future[Answer]:
+    """Begin to ask AWS about a host; nobody waits for the end of it who does not want the answer."""
+    answer: Future[Answer] = Future()
 
     def ask() -> None:
         try:
-            answer.set_result(_volume(host))
+            answer.set_result(question(host))
         except BaseException as error:  # noqa: BLE001 - raised where the answer is wanted
             answer.set_exception(error)
 
@@ -90,11 +97,11 @@ def _in_background(host: Host) -> Future[Volume]:
     return answer
 
 
-def _waited(answer: Future[Volume]) -> Volume:
+def _waited(answer: Future[Answer], late: Answer) -> Answer:
     try:
         return answer.result(PATIENCE)
     except TimeoutError:
-        return {"problem": f"EC2 did not answer within {PATIENCE} s"}
+        return late
 
 
 def _volume(host: Host) -> Volume:
@@ -109,8 +116,9 @@ def _volume(host: Host) -> Volume:
     return {"id": volume.id, "size_gib": volume.size_gib, "state": volume.state, "snapshots": snapshots}
 
 
-def _screen(host: Host, answer: Overview, volume: Volume, catalogue: Catalogue) -> str:
+def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
     """Return the lines about one host."""
+    answer, volume, end = told
     price = f", ${host.price_per_hour:.2f}/h" if host.price_per_hour is not None else ""
     installed = sorted(answer["marks"].items(), key=lambda item: item[1]["at"])
     width = max((len(_versioned(name, mark)) for name, mark in installed), default=0)
@@ -118,6 +126,8 @@ def _screen(host: Host, answer: Overview, volume: Volume, catalogue: Catalogue) 
         "host": [f"{host}{f', {host.instance_type}' if host.instance_type else ''}{price}"],
         "machine": [f"{answer['os']}, kernel {answer['kernel']}, {answer['memory_gib']:.0f} GiB of memory"],
         "state": list(_states(host, answer, catalogue)),
+        "ceiling": end,
+        "awake": list(shown(answer["guard"], time.time())),
         "services": [f"{unit} is {state}" for unit, state in answer["services"].items()],
         "GPU": [*_gpus(answer), *_in_the_way(answer)],
         "disk": [

@@ -30,6 +30,8 @@ class Example:
     """Changes in place, one after the other."""
     replaces: Values
     """Property to a value that takes a new resource."""
+    needs: tuple[Ref, ...]
+    """What has to be there first, and is named otherwise than by its id."""
 
 
 def text64(text: str) -> str:
@@ -44,9 +46,23 @@ def _referring(value: Any) -> Any:
     return Ref(value[1:]) if isinstance(value, str) and value.startswith("$") else value
 
 
-def _example(token: str, inputs: Values, *, updates: Any = (), replaces: Any = (), tagged: bool = False) -> Example:
+def _example(
+    token: str,
+    inputs: Values,
+    *,
+    updates: Any = (),
+    replaces: Any = (),
+    tagged: bool = False,
+    needs: Any = (),
+) -> Example:
     changes = [*_referring(list(updates)), *(_TAGS if tagged else [])]
-    return Example(token=token, inputs=_referring(inputs), updates=changes, replaces=_referring(dict(replaces)))
+    return Example(
+        token=token,
+        inputs=_referring(inputs),
+        updates=changes,
+        replaces=_referring(dict(replaces)),
+        needs=tuple(_referring(list(needs))),
+    )
 
 
 EXAMPLES: dict[str, Example] = {

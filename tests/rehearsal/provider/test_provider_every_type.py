@@ -36,7 +36,7 @@ def _settled(plugin: Plugin, resource: Resource) -> None:
 
 @ALL
 def test_life(world: World, example: Example) -> None:
-    plugin, inputs = world.plugin, world.resolve(example.inputs)
+    plugin, inputs = world.plugin, world.inputs_of(example)
     resource = plugin.create(example.token, inputs)
     _settled(plugin, resource)
     for change in example.updates:
@@ -59,7 +59,7 @@ def _touched(resource: Resource, change: Values) -> set[str]:
 
 @ALL
 def test_replaced_by(world: World, example: Example) -> None:
-    plugin, inputs = world.plugin, world.resolve(example.inputs)
+    plugin, inputs = world.plugin, world.inputs_of(example)
     resource = plugin.create(example.token, inputs)
     for name, value in example.replaces.items():
         news = {**resource.inputs, name: world.resolve(value)}
@@ -71,7 +71,7 @@ def test_replaced_by(world: World, example: Example) -> None:
 
 @ALL
 def test_preview_knows_the_inputs_and_leaves_open_what_the_cloud_decides(world: World, example: Example) -> None:
-    inputs = world.resolve(example.inputs)
+    inputs = world.inputs_of(example)
     expected = world.plugin.preview(example.token, inputs)
     made = world.plugin.create(example.token, inputs).outputs
     assert made.keys() <= expected.keys()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tests.rehearsal.provider.examples import EXAMPLES, Ref
 
 if TYPE_CHECKING:
+    from tests.rehearsal.provider.examples import Example
     from tests.rehearsal.provider.plugin import Plugin, Resource, Values
 
 
@@ -21,8 +22,14 @@ class World:
         """Return the example of this name, made with all that it needs."""
         if name not in self.made:
             example = EXAMPLES[name]
-            self.made[name] = self.plugin.create(example.token, self.resolve(example.inputs), name=name)
+            self.made[name] = self.plugin.create(example.token, self.inputs_of(example), name=name)
         return self.made[name]
+
+    def inputs_of(self, example: Example) -> Values:
+        """Return an example's inputs, with all made that it needs."""
+        self.resolve(list(example.needs))
+        inputs: Values = self.resolve(example.inputs)
+        return inputs
 
     def inputs(self, name: str, **others: Any) -> Values:
         """Return an example's inputs, with some of them changed."""
