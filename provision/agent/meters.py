@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
-    from provision.agent.wire.documents import Gauge
+    from provision.agent.wire.samples import Gauge
 
 PROC = Path("/proc")
 SECTOR = 512

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from typing import List, Tuple
 
     from provision.agent.wire import requests
-    from provision.agent.wire.documents import Account, Going
+    from provision.agent.wire.documents import Account
+    from provision.agent.wire.samples import Going
 
 FIRST = 0.5
 """Seconds that the first rates are of: nobody wants to wait for a screen."""

@@ -9,7 +9,7 @@ from provision.work import watching
 from provision.work.watching import GIB
 
 if TYPE_CHECKING:
-    from provision.agent.wire.answers import Sample
+    from provision.agent.wire.samples import Sample
 
 
 def gauges(sample: Sample) -> list[Gauge]:

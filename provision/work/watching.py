@@ -12,9 +12,8 @@ from provision.transport.connection import Dropped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provision.agent.wire.answers import Sample
-    from provision.agent.wire.documents import Gauge
     from provision.agent.wire.events import Event
+    from provision.agent.wire.samples import Gauge, Sample
     from provision.transport.session import Session
 
 GIB = 2**30

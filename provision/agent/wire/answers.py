@@ -6,8 +6,6 @@ from provision.agent.wire.documents import (
     DataSet,
     Disk,
     Ending,
-    Gauge,
-    Going,
     Guard,
     Mark,
     Pending,
@@ -15,6 +13,7 @@ from provision.agent.wire.documents import (
     RunRow,
     Told,
 )
+from provision.agent.wire.samples import Sample
 from provision.agent.wire.setups import Failed, Notice, Ready, Reboot, Recorded
 from provision.agent.words import Kind, StepState
 
@@ -225,28 +224,6 @@ class Restored(TypedDict):
     event: Literal[Kind.RESTORED]
     path: str
     aside: str
-
-
-class Sample(TypedDict):
-    """How busy the box was in the seconds before; rates are bytes per second."""
-
-    event: Literal[Kind.SAMPLE]
-    at: float
-    cpus: int
-    cpu: float
-    """Per cent of all of them."""
-    load: float
-    memory: Tuple[int, int]
-    """Bytes that are used, and all."""
-    gpus: List[Gauge]
-    gpu_problem: str
-    """Why nothing is known of the GPUs, "" where it is, or there are none."""
-    disks: List[Disk]
-    read: float
-    written: float
-    received: float
-    sent: float
-    runs: List[Going]
 
 
 _OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs, Sample]

@@ -41,7 +41,14 @@ class Follow(Place):
 class Question(TypedDict):
     """What needs no more words."""
 
-    verb: Literal[Verb.STATUS, Verb.FACTS, Verb.RUNS, Verb.VOLUME, Verb.SYNC, Verb.WATCH]
+    verb: Literal[Verb.STATUS, Verb.FACTS, Verb.RUNS, Verb.VOLUME, Verb.SYNC]
+
+
+class Watch(TypedDict):
+    """Watch for EC2's notice from now on; `leave_early`: go when EC2 recommends that."""
+
+    verb: Literal[Verb.WATCH]
+    leave_early: bool
 
 
 class Overview(TypedDict):
