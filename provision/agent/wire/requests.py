@@ -202,7 +202,7 @@ class Sample(TypedDict):
 Setup = Union[Apply, Plan, Follow]
 Request = Union[
     Union[Setup, Question, Overview, Journal, Start, Stop, Log, Files, Tree],
-    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard, Resume, Sample],
+    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard, Resume, Watch, Sample],
 ]
 
 
