@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from infra.settings.ranges import AUTO, read_ranges, read_vpc_range, with_caller_address
 from infra.settings.setting import (
+    A_FOLDER,
     A_LINE,
     BUSY_FIGURES,
     Check,
@@ -43,7 +44,6 @@ _NAME = r"[a-z][a-z0-9-]{0,30}"
 _RECIPE = matching(_NAME, "the name of a recipe (`fab recipes` lists them)")
 _SWITCH = Check(lambda text: {"true": True, "false": False}[text], "true or false")
 _IMAGES, _IMAGE = ", ".join(images()), "|".join(map(re.escape, images()))
-_SYSTEM_FOLDERS = "bin|boot|dev|etc|home|lib|opt|proc|root|run|sbin|srv|sys|tmp|usr|var"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,13 +124,7 @@ class Settings:
     )
     """Volumes to use instead of new ones (vol-…, with commas; each goes to the box of its tag gpurig:host): Pulumi
     attaches them, and never grows or deletes them; new: a new one whatever is there."""
-    mount_point: str = setting(
-        "mountPoint",
-        matching(
-            rf"(?!/({_SYSTEM_FOLDERS})\Z)(/[A-Za-z0-9][A-Za-z0-9._-]*)+", "an absolute path that is no system folder"
-        ),
-        "/jobs",
-    )
+    mount_point: str = setting("mountPoint", A_FOLDER, "/jobs")
     """Where the box mounts the job volume."""
     spot: bool = setting("spot", _SWITCH, default=False, example="true")
     """Spot instead of on-demand: cheaper, may be taken away at any time, cannot be stopped."""
@@ -240,6 +234,7 @@ class Settings:
             busy_probe=self.busy_probe,
             before_stop=self.before_stop,
             lifetime_hours=self.max_hours if lifetime_hours is None else lifetime_hours,
+            spot=self.spot,
         )
 
     @property

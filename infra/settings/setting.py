@@ -146,6 +146,10 @@ def _figures(text: str) -> dict[str, float]:
 BUSY_FIGURES: Check[Mapping[str, float]] = Check(
     _figures, f"an object of figure ({', '.join(BUSY)}): number from 0, as docs/idle.md has them"
 )
+_SYSTEM_FOLDERS = "bin|boot|dev|etc|home|lib|opt|proc|root|run|sbin|srv|sys|tmp|usr|var"
+A_FOLDER = matching(
+    rf"(?!/({_SYSTEM_FOLDERS})\Z)(/[A-Za-z0-9][A-Za-z0-9._-]*)+", "an absolute path that is no system folder"
+)
 A_LINE = matching(r"[ -~]{1,1000}", "a command on one line of ASCII, 1000 characters at most")
 
 

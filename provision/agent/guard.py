@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
     from provision.agent.wire import requests
-    from provision.agent.wire.documents import Account, Guard, Notice
+    from provision.agent.wire.documents import Account, Guard, Told
 
 SEEN = Path("/run/gpurig-guard/seen.json")
 """What the guard saw last in this boot."""
@@ -44,7 +44,7 @@ def guard(request: requests.Guard, _account: Account) -> None:
     if not _there() and (awake or lifetime):
         raise Refused(
             "this box has no guard: nothing stops it when it is idle, or after a time",
-            "a box of the stack has one with idleStopMinutes or maxLifetimeHours, and from then on: fab setup-base",
+            "a box of the stack has one with idleStopMinutes or maxHours, and from then on: fab setup-base",
         )
     if awake:
         _need_future(awake)
@@ -77,9 +77,9 @@ def guard_of_box() -> Guard:
     }
 
 
-def rows_of(path: Path, after: float = 0) -> List[Notice]:
+def rows_of(path: Path, after: float = 0) -> List[Told]:
     """Return what a file of notices, or of stops, says since a moment; a line that is not whole says nothing."""
-    found: List[Notice] = []
+    found: List[Told] = []
     with contextlib.suppress(OSError):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(ValueError, LookupError, TypeError):

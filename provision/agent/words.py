@@ -41,7 +41,7 @@ class Kind(Word):
     JOURNAL = "journal"
     TAIL = "tail"
     GUARD = "guard"
-    NOTICE = "notice"
+    SAID = "said"
     RUN = "run"
     RUNS = "runs"
     ENDED = "ended"
@@ -54,6 +54,8 @@ class Kind(Word):
     RELEASED = "released"
     COPYING = "copying"
     RESTORED = "restored"
+    NOTICE = "notice"
+    SAMPLE = "sample"
 
 
 ENDINGS = (Kind.READY, Kind.FAILED, Kind.REBOOT)
@@ -94,5 +96,7 @@ class RunState(Word):
     FAILED = "failed"
     STOPPED = "stopped"
     """By `fab cancel`."""
+    INTERRUPTED = "interrupted"
+    """Asked to end because EC2 takes the box."""
     LOST = "lost"
     """Killed from outside, or with the box."""

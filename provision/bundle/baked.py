@@ -21,7 +21,14 @@ def digest(recipe: str, target: Target, catalogue: Catalogue | None = None) -> s
     what a step compiles follows it, and its text may not.
     """
     alike = dataclasses.replace(
-        target, volume_id="", idle_stop_minutes=0, lifetime_hours=0, busy=BUSY, busy_probe="", before_stop=""
+        target,
+        volume_id="",
+        idle_stop_minutes=0,
+        lifetime_hours=0,
+        busy=BUSY,
+        busy_probe="",
+        before_stop="",
+        spot=False,
     )
     steps = render([recipe], alike, catalogue).steps
     return hashlib.sha256(

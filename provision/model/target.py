@@ -54,6 +54,9 @@ class Target:
     before_stop: str = ""
     """A command of the user's own that runs before the box stops by itself."""
 
+    spot: bool = False
+    """Whether EC2 may take the box: then it watches for the notice of that."""
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Target:
         """Read what `to_document` wrote; keys that this version does not know are left out."""

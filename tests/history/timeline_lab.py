@@ -39,6 +39,7 @@ def journal_of(
     alive: str = "",
     logs: Sequence[Any] = (),
     stops: Sequence[tuple[float, str]] = (),
+    notices: Sequence[Any] = (),
 ) -> Journal:
     """Return the journal of a host that told this."""
     rows = [[NOON + begin, NOON + end] for begin, end in boots]
@@ -49,7 +50,8 @@ def journal_of(
         "stops": [{"at": NOON + at, "text": why} for at, why in stops],
         "events": list(events),
         "alive": alive,
-        "runs": [{"asked": "", "recipe": "", "folder": "", **row} for row in runs],
+        "runs": [{"asked": "", "recipe": "", "folder": "", "resumable": False, **row} for row in runs],
+        "notices": list(notices),
     }
     tails: Any = [
         {"event": "tail", "kind": kind, "name": name, "lines": lines, "whole": True, "size": 9, "why": ""}

@@ -39,6 +39,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "gpurig:mountPoint": "/data",
         "gpurig:idleStopMinutes": "45",
         "gpurig:maxHours": "12",
+        "gpurig:spot": "true",
     })  # fmt: skip
     (host,) = box.hosts()
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
@@ -61,6 +62,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "busy": BUSY,
         "busy_probe": "",
         "before_stop": "",
+        "spot": True,
         "allow": [],
         "ui_port": 5000,
     }
