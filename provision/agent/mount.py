@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provision.agent.notice import need_future
 from provision.agent.paths import VOLUME_UNIT
 from provision.agent.reply import Refused
 
@@ -43,6 +44,7 @@ def is_mounted(mount_point: str, volume_id: str) -> bool:
 
 def need_mounted(account: Account) -> None:
     """Refuse what would land on the root disk, below a mount point without its volume."""
+    need_future()
     if account["volume_id"] and not is_mounted(account["mount_point"], account["volume_id"]):
         way = "a box that has just been made: `fab setup-base` waits for it; else on the host: "
         way += f"systemctl restart {VOLUME_UNIT}, and what its service says: systemctl status {VOLUME_UNIT}"

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.agent.accounts import open_plain
-from provision.agent.events import events_after
+from provision.agent.events import events_after, notices
 from provision.agent.facts import state
-from provision.agent.guard import guard_of_box
+from provision.agent.guard import STOPS, guard_of_box, rows_of
 from provision.agent.mount import is_mounted
+from provision.agent.notice import ending
 from provision.agent.paths import log_of
 from provision.agent.processes import output
 from provision.agent.reply import say
@@ -60,6 +61,7 @@ def overview(request: requests.Overview, account: Account) -> None:
             "mounted": is_mounted(account["mount_point"], account["volume_id"]),
             "datasets": _datasets(account),
             "guard": guard_of_box(),
+            "ending": ending(),
         }
     )
 
@@ -116,9 +118,11 @@ def journal(request: requests.Journal, account: Account) -> None:
             "event": Kind.JOURNAL,
             "now": time.time(),
             "boots": _boots(),
+            "stops": rows_of(STOPS),
             "events": list(events),
             "alive": alive,
             "runs": runs,
+            "notices": notices(),
         }
     )
     steps = [e["step"] for e in events if e["event"] == Kind.STEP and e["state"] == StepState.INSTALLING]

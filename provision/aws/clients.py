@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 # Clients may be shared by threads, the sessions that make them may not.
 _LOCK = threading.Lock()
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired")
+_NOT_SIGNED_ON = (
+    *("SSOTokenLoadError", "UnauthorizedSSOTokenError", "TokenRetrievalError"),
+    *("LoginRefreshRequired", "LoginTokenLoadError"),
+)
+"""Botocore's exceptions, by their names: it is not imported here."""
 
 
 def client(service: str, profile: str, region: str) -> Any:
@@ -58,7 +64,14 @@ def aws_errors(wrong: str) -> Iterator[None]:
             f"{wrong}: there are no AWS credentials", hint="aws configure, or export AWS_PROFILE"
         ) from error
     except (BotoCoreError, ClientError, WaiterError) as error:
-        raise GpurigError(f"{wrong}: {error}") from error
+        hint = "log in again: aws sso login --profile NAME, or renew the keys" if is_expired(error) else ""
+        raise GpurigError(f"{wrong}: {error}", hint=hint) from error
+
+
+def is_expired(error: BaseException) -> bool:
+    """Tell whether what botocore raised means that a sign-on has run out, or was never made."""
+    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+    return code in _EXPIRED or type(error).__name__ in _NOT_SIGNED_ON
 
 
 def now_of(answer: Mapping[str, Any]) -> float:

@@ -2,8 +2,8 @@
 
 from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
-from provision.agent.wire.documents import DataSet, Disk, Guard, Mark, Pending, ReadyMark, RunRow
-from provision.agent.wire.setups import Failed, Ready, Reboot, Recorded
+from provision.agent.wire.documents import DataSet, Disk, Ending, Guard, Mark, Pending, ReadyMark, RunRow, Told
+from provision.agent.wire.setups import Failed, Notice, Ready, Reboot, Recorded
 from provision.agent.words import Kind, StepState
 
 
@@ -69,12 +69,20 @@ class Overview(State):
     """Whether the job volume is at its mount point."""
     datasets: List[DataSet]
     guard: Guard
+    ending: Optional[Ending]
+    """EC2's notice that it takes the box."""
 
 
 class Guarded(Guard):
     """What the guard sees."""
 
     event: Literal[Kind.GUARD]
+
+
+class Said(Told):
+    """What the box tells everybody while a run is followed."""
+
+    event: Literal[Kind.SAID]
 
 
 class Journal(TypedDict):
@@ -84,10 +92,13 @@ class Journal(TypedDict):
     now: float
     boots: List[List[float]]
     """First and last sign of life of each."""
+    stops: List[Told]
+    """When the box stopped by itself, and why."""
     events: List[Recorded]
     alive: str
     """The setup that goes on."""
     runs: List[RunRow]
+    notices: List[Notice]
 
 
 class Tail(TypedDict):
@@ -205,4 +216,4 @@ class Restored(TypedDict):
 
 
 _OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs]
-Answer = Union[_OfTheBox, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]
+Answer = Union[_OfTheBox, Said, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]

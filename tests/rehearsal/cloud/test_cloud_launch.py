@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.kit.cloud import UBUNTU, group, run, subnet
+from tests.kit.cloud import UBUNTU, group, run, show, subnet
 
 DEBIAN = "ami-0de12000020260904"
 
@@ -144,3 +144,33 @@ def test_gpu_types_say_their_gpu_and_their_zones(ec2: Any) -> None:
     zones = [offer["Location"] for offer in offers["InstanceTypeOfferings"]]
     assert "us-east-1a" in zones
     assert "us-east-1e" not in zones
+
+
+def _addressed(ec2: Any, identifier: str) -> bool:
+    """Say whether an instance has a public address, as it says itself and as its network interface does."""
+    instance = show(ec2, identifier)
+    (card,) = instance["NetworkInterfaces"]
+    addressed = "PublicIpAddress" in instance
+    assert bool(card.get("Association")) == addressed
+    return addressed
+
+
+@pytest.mark.parametrize("gives", [True, False])
+def test_an_instance_without_a_word_on_an_address_gets_what_its_subnet_gives(ec2: Any, *, gives: bool) -> None:
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    net = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=net, MapPublicIpOnLaunch={"Value": gives})
+    own = ec2.create_security_group(GroupName="own", Description="own", VpcId=vpc)["GroupId"]
+    identifier = run(ec2, SubnetId=net, SecurityGroupIds=[own])["InstanceId"]
+    assert _addressed(ec2, identifier) == gives
+    ec2.stop_instances(InstanceIds=[identifier])
+    assert not _addressed(ec2, identifier)
+    # What the subnet gives by now is for new instances.
+    ec2.modify_subnet_attribute(SubnetId=net, MapPublicIpOnLaunch={"Value": not gives})
+    ec2.start_instances(InstanceIds=[identifier])
+    assert _addressed(ec2, identifier) == gives
+
+
+def test_a_word_on_an_address_goes_before_what_the_subnet_gives(ec2: Any) -> None:
+    card = {"DeviceIndex": 0, "SubnetId": subnet(ec2), "AssociatePublicIpAddress": False}
+    assert not _addressed(ec2, run(ec2, NetworkInterfaces=[card])["InstanceId"])
