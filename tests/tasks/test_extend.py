@@ -124,3 +124,10 @@ def test_a_limit_without_a_schedule_is_told(lab: Rig) -> None:
     said = lab.fab("start", code=1).stderr
     assert "AWS has no schedule that stops" in said
     assert "pulumi up makes it" in said
+
+
+def test_held_awake_for_longer_than_aws_s_alarm_waits_is_told(lab: Rig) -> None:
+    limited(lab)
+    told = "AWS's alarm stops it all the same where its CPUs do nothing for 8 h"
+    assert told in lab.fab("keep-awake", "10h").stdout
+    assert told not in lab.fab("keep-awake", "2h").stdout
