@@ -144,6 +144,10 @@ class Settings:
         "budgetEmail", matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"), "", example="me@example.com"
     )
     """Where that mail goes."""
+    budget_forecast: bool = setting("budgetForecast", _SWITCH, default=False, example="true")
+    """Mail also when AWS forecasts that the month will cost more; it needs five weeks of an account's past to do so."""
+    budget_action: str = setting("budgetAction", matching("none|stop", "none or stop"), "none", example="stop")
+    """stop: AWS stops the stack's boxes when the whole account has cost the monthly amount; some hours late."""
     idle_stop_minutes: int = setting(
         "idleStopMinutes", whole(0, 10080, "minutes from 0 (never) to 10080 (a week)"), 120
     )
