@@ -57,6 +57,7 @@ def test_a_stopped_box_is_left_alone(stack: Stack) -> None:
     assert (after["InstanceId"], after["State"]["Name"]) == (before["InstanceId"], "stopped")
     assert after["BlockDeviceMappings"] == before["BlockDeviceMappings"]
     assert shown(stack)["address"] == ""
+    assert stack.pulumi("stack", "output", "ssh").strip() == "box is stopped: fab start"
 
 
 def test_a_started_one_shows_its_address_again(stack: Stack) -> None:
