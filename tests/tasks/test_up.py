@@ -51,13 +51,11 @@ def test_until_one_has_capacity_and_otherwise_nothing_is_changed(tmp_path: Path)
         assert cloud.calls("CreateVpc") == []
 
         assert "130" in stop(stack)
-        assert settings_of(stack) == before
-        assert stack.boxes() == []
+        assert (settings_of(stack), stack.boxes()) == (before, [])
 
         # What is not for want of capacity ends it, as it is.
         cloud.fault("RunInstances", code="UnauthorizedOperation", message="you may not")
-        said = at(stack, code=1)
-        assert "`pulumi up` failed, and not for want of capacity (UnauthorizedOperation)" in said
+        assert "`pulumi up` failed, and not for want of capacity (UnauthorizedOperation)" in at(stack, code=1)
         assert settings_of(stack) == before
 
         # A quota that is less than AWS said: none of its class is tried again, and nobody is asked here.
