@@ -14,7 +14,7 @@ from infra.ceiling import Ceiling, CeilingArgs, limit_of
 from infra.cloud import stack_tags
 from infra.described import host_document
 from infra.host import Host, HostArgs
-from infra.idle_alarm import IdleAlarm, IdleAlarmArgs, window
+from infra.idle_alarm import IdleAlarm, IdleAlarmArgs
 from infra.price import Price
 from infra.refusal import refusals
 from infra.storage import JobVolume, JobVolumeArgs
@@ -22,6 +22,7 @@ from infra.volumes import job_volume_tags
 from provision.bundle import cloud_init
 from provision.bundle.render import render
 from provision.model.host import BOX, VERSION
+from provision.model.idle_alarm import window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -93,7 +93,7 @@ class Aws(mocks.Mocks):
     volumes: tuple[AwsVolume, ...] = ()
     """What there is beside the volumes that the program declares."""
     instances: tuple[str, ...] = ()
-    """Of every host."""
+    """Of every host; they run."""
     launched: float | None = dataclasses.field(default_factory=time.time)
     """When each instance was started, seconds of UTC; None: EC2 knows no instance."""
     volume_zone: str = ""
@@ -185,8 +185,8 @@ class Aws(mocks.Mocks):
         facts = {"availabilityZone": volume.zone, "size": volume.gib, "snapshotId": volume.source}
         return {**facts, "tags": seen}
 
-    def _getInstances(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"ids": list(self.instances)}
+    def _getInstances(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"ids": list(self.instances) if "running" in args["instanceStateNames"] else []}
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Make up an id and the outputs; of a volume that is only read, say what it is."""
