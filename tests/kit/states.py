@@ -20,9 +20,9 @@ REGION = "us-east-1"
 
 def deployment(*ids: str, making: str = "", region: str = REGION) -> dict[str, Any]:
     """Return a state that has these things, and, if it was cut off, what it was making."""
-    provider = {"type": "pulumi:providers:aws", "inputs": {"region": region}}
-    things = [{"type": "aws:a/thing:Thing", "id": name} for name in ids]
-    pending = [{"type": "creating", "resource": {"type": making}}] if making else []
+    provider = {"urn": "urn:aws", "type": "pulumi:providers:aws", "inputs": {"region": region}}
+    things = [{"urn": f"urn:{name}", "type": "aws:a/thing:Thing", "id": name} for name in ids]
+    pending = [{"type": "creating", "resource": {"urn": "urn:new", "type": making}}] if making else []
     return {"resources": [provider, *things], "pending_operations": pending}
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from provision.model.words import seconds_of
 from provision.tasks.awake import shown
-from provision.tasks.verbs.keep_awake import seconds_of
 from tests.kit.fab import refused
 
 NOW = time.mktime((2027, 1, 15, 14, 30, 0, 0, 0, -1))
