@@ -26,7 +26,7 @@ def watched(lab: Lab) -> Any:
     """Return a way to have so many samples of a host."""
 
     def samples(times: int) -> list[dict[str, Any]]:
-        with lab.client("watch", seconds=0.5, times=times) as client:
+        with lab.client("sample", seconds=0.5, times=times) as client:
             return [dict(event) for event in client.rest() if event["event"] == "sample"]
 
     return samples
@@ -89,7 +89,7 @@ def test_partitions_and_loops_are_not_counted_twice(tmp_path: Any, monkeypatch: 
 
 
 def test_a_client_that_goes_ends_the_watching(lab: Lab) -> None:
-    with lab.client("watch", seconds=0.5, times=0) as client:
+    with lab.client("sample", seconds=0.5, times=0) as client:
         client.until("sample")
         assert client.process.stdout
         client.process.stdout.close()
