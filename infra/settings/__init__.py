@@ -124,11 +124,7 @@ class Settings:
     )
     """Volumes to use instead of new ones (vol-…, with commas; each goes to the box of its tag gpurig:host): Pulumi
     attaches them, and never grows or deletes them; new: a new one whatever is there."""
-    mount_point: str = setting(
-        "mountPoint",
-        A_FOLDER,
-        "/jobs",
-    )
+    mount_point: str = setting("mountPoint", A_FOLDER, "/jobs")
     """Where the box mounts the job volume."""
     spot: bool = setting("spot", _SWITCH, default=False, example="true")
     """Spot instead of on-demand: cheaper, may be taken away at any time, cannot be stopped."""
@@ -136,6 +132,8 @@ class Settings:
         "spotMaxPrice", Check(read_usd, "a price in USD per hour above 0"), None, example="0.30"
     )
     """Most that a spot box may cost, USD per hour; not set, the on-demand price."""
+    spot_rebalance: str = setting("spotRebalance", matching("tell|leave", "tell or leave"), "tell")
+    """What a spot box does when EC2 says that it is likelier to be taken: tell; or leave, and `fab resume` goes on."""
     generation: int = setting("generation", whole(1, 10**6, "a whole number from 1"), 1)
     """Another number makes a new box from the newest image and recipes; the job volume moves over."""
     budget_monthly_usd: float | None = setting(
@@ -243,6 +241,7 @@ class Settings:
             before_stop=self.before_stop,
             lifetime_hours=self.max_hours if lifetime_hours is None else lifetime_hours,
             spot=self.spot,
+            leaves_early=self.spot and self.spot_rebalance == "leave",
         )
 
     @property

@@ -67,8 +67,11 @@ def _jobs(settings: Settings) -> list[str]:
 
 def _spot(settings: Settings) -> list[str]:
     if not settings.spot:
-        unused = "gpurig:spotMaxPrice: has no effect without gpurig:spot true"
-        return [] if settings.spot_max_price is None else [unused]
+        unused = {
+            "spotMaxPrice": settings.spot_max_price is not None,
+            "spotRebalance": settings.spot_rebalance != "tell",
+        }
+        return [f"gpurig:{key}: has no effect without gpurig:spot true" for key, holds in unused.items() if holds]
     if settings.generation == 1:
         return []
     wrong = f"{settings.generation} on a spot box, which cannot be stopped to hand its volume over"

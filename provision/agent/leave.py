@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from provision.agent.files import lock, write
 from provision.agent.journal import record
-from provision.agent.notice import clock, note
+from provision.agent.notice import end_of_box, note
 from provision.agent.paths import VOLUME_UNIT, run_unit
 from provision.agent.processes import output, run
 from provision.agent.runs import LOCK, UP, active, folders, run_file
@@ -20,7 +20,7 @@ from provision.agent.volume import processes_in
 from provision.agent.words import Kind
 
 if TYPE_CHECKING:
-    from typing import Callable, List
+    from typing import Callable, List, Literal
 
     from provision.agent.wire.documents import Account, Ending
 
@@ -32,12 +32,18 @@ SETTLE = 2
 
 def recommended(account: Account) -> None:
     """Tell that EC2 recommends to leave this box: its risk has risen, and nothing has been decided."""
-    record({"event": Kind.NOTICE, "what": "rebalance", "ends": 0.0, "why": ""})
+    journal("rebalance")
     text = "EC2 says that this spot box is likelier to be taken than before: a checkpoint now would be well timed"
     tell(text)
     for folder in _going(account):
         with contextlib.suppress(OSError):
             note(folder / "log", text)
+
+
+def journal(what: Literal["rebalance", "taken", "left"], ends: float = 0.0, why: str = "") -> None:
+    """Write it into the box's journal, where the disk has room for that."""
+    with contextlib.suppress(OSError):
+        record({"event": Kind.NOTICE, "what": what, "ends": ends, "why": why})
 
 
 def tell(text: str) -> None:
@@ -72,10 +78,11 @@ def _going(account: Account) -> List[Path]:
 
 def _interrupt(folder: Path, notice: Ending) -> str:
     """Write into a run's record why it ends; returns its service."""
-    # First: whoever follows must see why it ends.
-    write(folder / "run.json", json.dumps({**run_file(folder), "interrupted": notice["at"]}), 0o644)
+    # A volume that is full keeps nobody from leaving.
     with contextlib.suppress(OSError):
-        note(folder / "log", f"EC2 takes this spot box at {clock(notice['ends'])}; this run has until then to end")
+        # First: whoever follows must see why it ends.
+        write(folder / "run.json", json.dumps({**run_file(folder), "interrupted": notice["at"]}), 0o644)
+        note(folder / "log", f"{end_of_box(notice)}; this run has until then to end")
     return run_unit(folder.name)
 
 

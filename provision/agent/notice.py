@@ -21,6 +21,8 @@ NOTICE = Path("/run/gpurig/notice.json")
 WATCH_UNIT = "gpurig-watch.service"
 """What asks EC2 for it."""
 WATCH_FILE = Path("/etc/systemd/system") / WATCH_UNIT
+EARLY = "rebalance"
+"""The action of a box that goes by itself, before EC2 takes it."""
 WAY = "once it is gone, the next box goes on where this one was: fab resume"
 
 
@@ -34,12 +36,15 @@ def need_future() -> None:
     """Refuse to begin something on a box that EC2 is about to take."""
     notice = ending()
     if notice:
-        raise Refused(f"EC2 takes this box at {clock(notice['ends'])}, and its job volume is let go of before", WAY)
+        raise Refused(f"{end_of_box(notice)}, and its job volume is let go of before", WAY)
 
 
-def clock(moment: float) -> str:
-    """Return a moment in words."""
-    return time.strftime("%H:%M:%S UTC", time.gmtime(moment))
+def end_of_box(notice: Ending) -> str:
+    """Say when the box ends, and who ends it."""
+    moment = time.strftime("%H:%M:%S UTC", time.gmtime(notice["ends"]))
+    if notice["action"] == EARLY:
+        return f"this spot box ends itself by {moment}, as EC2 recommends"
+    return f"EC2 takes this spot box at {moment}"
 
 
 def note(log: Path, text: str) -> None:

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 from provision.agent import leave
 from provision.agent.files import load, lock, write
 from provision.agent.imds import Metadata
-from provision.agent.journal import record
-from provision.agent.notice import NOTICE, WATCH_FILE, WATCH_UNIT, clock, ending
+from provision.agent.notice import EARLY, NOTICE, WATCH_FILE, WATCH_UNIT, end_of_box, ending
 from provision.agent.paths import HOME, PROGRAMS
-from provision.agent.processes import output, run_checked
+from provision.agent.processes import output, run, run_checked
 from provision.agent.reply import Refused, say
 from provision.agent.service import PYTHON, has_systemd, use_this_program
 from provision.agent.words import Kind
@@ -28,16 +27,17 @@ if TYPE_CHECKING:
     from typing import Optional
 
     from provision.agent.wire import requests
-    from provision.agent.wire.documents import Account, Ending
+    from provision.agent.wire.documents import Account, Ending, Watched
 
 EVERY = 5
 """Seconds between two questions (EC2 User Guide, "Spot Instance interruption notices")."""
 LINK = PROGRAMS / "watch"
 """A link to the version of this program that watches."""
 WHOSE = HOME / "watch.json"
-"""The account whose runs and volume it is about."""
+"""Whose runs and volume it is about, and what to do at a recommendation."""
 TEXT = f"""[Unit]
 Description=gpurig: whether EC2 takes this spot box
+ConditionPathExists={WHOSE}
 StartLimitIntervalSec=0
 
 [Service]
@@ -52,22 +52,25 @@ OOMScoreAdjust=-900
 [Install]
 WantedBy=multi-user.target
 """
+NOTICE_SECONDS = 120
+"""That EC2 gives ahead of the end, and a box itself that goes as EC2 recommends."""
 NEVER = 86400
 
 
 # -- what a client can ask
 
 
-def watch(_request: requests.Question, account: Account) -> None:
+def watch(request: requests.Watch, account: Account) -> None:
     """Have this box watch for EC2's notice from now on, with this program; answer when it does."""
     if not has_systemd():
         raise Refused("this host has no systemd, and what watches for EC2's notice is a systemd service")
+    wanted: Watched = {"account": account, "leave_early": request["leave_early"]}
     with lock("watch.lock"):
-        same = LINK.resolve() == Path(__file__).resolve().parents[2] and load(WHOSE) == account
+        same = LINK.resolve() == Path(__file__).resolve().parents[2] and load(WHOSE) == wanted
         up = output("systemctl", "is-active", WATCH_UNIT).strip() == "active"
         if not (same and up) and not ending():
             use_this_program(LINK)
-            write(WHOSE, json.dumps(account))
+            write(WHOSE, json.dumps(wanted))
             write(WATCH_FILE, TEXT, 0o644)
             run_checked("systemctl", "daemon-reload")
             run_checked("systemctl", "--quiet", "enable", WATCH_UNIT)
@@ -80,7 +83,7 @@ def watch(_request: requests.Question, account: Account) -> None:
 
 def main() -> None:
     """Watch until EC2 has taken the box. Returns at once where it is no spot box (an image that one was baked from)."""
-    account: Account = json.loads(WHOSE.read_text(encoding="utf-8"))
+    watched: Watched = json.loads(WHOSE.read_text(encoding="utf-8"))
     metadata = Metadata()
     if _until_known(metadata) != "spot":
         return
@@ -89,13 +92,18 @@ def main() -> None:
         try:
             if not told and metadata.get("events/recommendations/rebalance"):
                 told = True
-                leave.recommended(account)
+                leave.recommended(watched["account"])
+                if watched["leave_early"]:
+                    now = round(time.time(), 3)
+                    _leave(watched["account"], {"action": EARLY, "ends": now + NOTICE_SECONDS, "at": now})
+                    run("systemctl", "poweroff")
             notice = _notice(metadata.get("spot/instance-action"))
         except OSError as error:
             print(f"gpurig: {error}", file=sys.stderr, flush=True)
             notice = None
         if notice:
-            _taken(account, notice)
+            _leave(watched["account"], notice)
+            time.sleep(NEVER)
         time.sleep(EVERY)
 
 
@@ -119,18 +127,17 @@ def _notice(text: Optional[str]) -> Optional[Ending]:
         ends = float(calendar.timegm(time.strptime(said["time"], "%Y-%m-%dT%H:%M:%SZ")))
         return {"action": str(said["action"]), "ends": ends, "at": now}
     except (ValueError, LookupError, TypeError):
-        return {"action": "terminate", "ends": now + 2 * 60, "at": now}
+        return {"action": "terminate", "ends": now + NOTICE_SECONDS, "at": now}
 
 
-def _taken(account: Account, notice: Ending) -> None:
-    """Let go of everything, say so, and wait for the end."""
+def _leave(account: Account, notice: Ending) -> None:
+    """Let go of everything, and say so."""
     write(NOTICE, json.dumps(notice), 0o644)
-    record({"event": Kind.NOTICE, "what": "taken", "ends": notice["ends"], "why": ""})
-    leave.tell(f"EC2 takes this spot box at {clock(notice['ends'])}: what runs is asked to end")
+    leave.journal("taken", notice["ends"])
+    leave.tell(f"{end_of_box(notice)}: what runs is asked to end")
     why = leave.let_go(account, notice)
-    record({"event": Kind.NOTICE, "what": "left", "ends": notice["ends"], "why": why})
-    leave.tell(f"the job volume is let go of{f', but {why}' if why else ''}; EC2 takes this box any moment")
-    time.sleep(NEVER)
+    leave.journal("left", notice["ends"], why)
+    leave.tell(f"the job volume is let go of{f', but {why}' if why else ''}; this box ends any moment")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ def digest(recipe: str, target: Target, catalogue: Catalogue | None = None) -> s
         busy_probe="",
         before_stop="",
         spot=False,
+        leaves_early=False,
     )
     steps = render([recipe], alike, catalogue).steps
     return hashlib.sha256(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
 from provision.aws import instances
 from provision.aws.instances import NoInstance
+from provision.life.up import is_capacity, refusals
 from provision.model.errors import GpurigError
-from provision.transport import whereabouts
+from provision.transport import settings, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from provision.model.host import Host
 
 GONE = (instances.SHUTTING_DOWN, instances.TERMINATED)
-UP = ("pulumi", "up", "--yes", "--skip-preview", "--refresh", "--non-interactive")
+UP = ("up", "--yes", "--skip-preview", "--refresh")
 """With a refresh: without one Pulumi does not look whether a box is still there."""
 
 
@@ -50,19 +50,24 @@ def _look(host: Host) -> Away | None:
     return Away(host=host, gone=instance.state in GONE, why=whereabouts.off(host, instance).what)
 
 
-def bring(gone: Sequence[Host], tell: Callable[[str], None]) -> None:
-    """Have Pulumi make the boxes of these hosts anew, with the settings as they are. Raises `GpurigError`."""
+def bring(gone: Sequence[Host], tell: Callable[[str], None]) -> list[str]:
+    """Have Pulumi make the boxes of these hosts anew, with the settings as they are.
+
+    Returns AWS's codes where it was refused for capacity, [] where they are made. Raises `GpurigError` for what else
+    went wrong.
+    """
     for host in gone:
         _wait_until_ended(host)
     prices = ", ".join(f"{host.name}{_price(host)}" for host in gone)
-    tell(f"bringing the next box for {prices}: {' '.join(UP)}")
-    hint = "nothing was started again; once it works, the same command goes on: fab resume"
-    try:
-        done = subprocess.run(UP, check=False, stdin=subprocess.DEVNULL)
-    except FileNotFoundError as error:
-        raise GpurigError("there is no `pulumi` on PATH, and the box is gone", hint=hint) from error
-    if done.returncode:
-        raise GpurigError(f"pulumi up ended with exit code {done.returncode}: what it said is above", hint=hint)
+    tell(f"bringing the next box for {prices}: pulumi {' '.join(UP)}")
+    lines: list[str] = []
+    if settings.run(*UP, heard=lines.append) == 0:
+        return []
+    codes = refusals(lines)
+    if not is_capacity(codes):
+        hint = "what it said is above; nothing was started again: once it works, the same command goes on"
+        raise GpurigError("`pulumi up` failed, and the box is gone", hint=hint)
+    return codes
 
 
 def _price(host: Host) -> str:

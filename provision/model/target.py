@@ -56,6 +56,8 @@ class Target:
 
     spot: bool = False
     """Whether EC2 may take the box: then it watches for the notice of that."""
+    leaves_early: bool = False
+    """Whether it goes when EC2 recommends that, before the notice."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Target:

@@ -18,6 +18,7 @@ from provision.model.errors import BadInput, GpurigError
 from provision.screen import progress
 from provision.tasks.option import pairs
 from provision.tasks.target import target_of
+from provision.transport import notice
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class SetUp:
                 raise BadInput(wrong, hint=f"allowed: {', '.join(steps)}")
             for name, path in self.uploads.items():
                 _send(session, name, path, out)
-            session.watch_for_notice()
+            notice.watch(session)
             events = session.apply(bundle, fresh=self.fresh)
             if self.json:
                 progress.echo(events, host, out)

@@ -12,6 +12,7 @@ from provision.agent.words import Kind, RunState
 from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted
 from provision.model.run import Run
 from provision.model.target import Target
+from provision.transport import notice
 from provision.transport.connection import Dropped
 
 if TYPE_CHECKING:
@@ -94,11 +95,11 @@ class Runs:
         Raises `BadInput` where its recipe or its folder is not on the box.
         """
         check_name(name)
-        self.session.watch_for_notice()
+        notice.watch(self.session)
         return self._run({"verb": Verb.RESUME, "name": name})
 
     def _start(self, request: Start) -> Run:
-        self.session.watch_for_notice()
+        notice.watch(self.session)
         try:
             return self._run(request)
         except Dropped as error:

@@ -14,6 +14,7 @@ from rehearsal.provider import (
     ec2_network,
     ec2_routes,
     ec2_rules,
+    ec2_tag,
     iam,
     scheduler,
 )
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from rehearsal.provider.model import Kind
 
-_EC2 = (ec2_network, ec2_routes, ec2_access, ec2_rules, ec2_compute, ebs)
+_EC2 = (ec2_network, ec2_routes, ec2_access, ec2_rules, ec2_tag, ec2_compute, ebs)
 
 _OTHERS = (iam, budgets, budget_actions, scheduler, cloudwatch)
 

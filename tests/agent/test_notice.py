@@ -111,7 +111,7 @@ def test_nothing_begins_on_a_box_that_is_taken(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(notice, "NOTICE", tmp_path / "notice.json")
     need_mounted({"user": "nobody", "mount_point": str(tmp_path), "volume_id": ""})
     (tmp_path / "notice.json").write_text(json.dumps({"action": "terminate", "ends": 3600, "at": 3500}))
-    with pytest.raises(Refused, match="EC2 takes this box at 01:00:00 UTC"):
+    with pytest.raises(Refused, match="EC2 takes this spot box at 01:00:00 UTC"):
         need_mounted({"user": "nobody", "mount_point": str(tmp_path), "volume_id": ""})
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from provision.model.errors import Unreachable
 from provision.model.target import Target
+from provision.transport import notice
 from provision.transport.session import Session
 from tests.kit.box import BOOT, Machine, quiet, run
 from tests.kit.fab import fab_ends, write_hosts
@@ -110,6 +111,6 @@ def test_a_run_that_saves_itself_is_waited_for(project: Path) -> None:
 def test_a_box_that_is_paid_for_in_full_does_not_watch(machine: Machine) -> None:
     spot = dataclasses.replace(machine.host, target=Target(spot=True))
     with Session(spot, tell=quiet) as session:
-        session.watch_for_notice()
+        notice.watch(session)
     until(lambda: run(machine, "systemctl show -P ActiveState gpurig-watch") == "inactive\n", 30)
     run(machine, "systemctl disable gpurig-watch; rm /etc/systemd/system/gpurig-watch.service; systemctl daemon-reload")

@@ -23,6 +23,7 @@ from tests.infra.lab import refused
             "gpurig:jobSnapshot: snap-0123456789abcdef0 has no effect",
         ),
         ({"spotMaxPrice": "0.3"}, "gpurig:spotMaxPrice: has no effect without gpurig:spot true"),
+        ({"spotRebalance": "leave"}, "gpurig:spotRebalance: has no effect without gpurig:spot true"),
         ({"spot": "true", "generation": "2"}, "gpurig:generation: 2 on a spot box"),
         ({"budgetMonthlyUsd": "10"}, "set both, or neither"),
         ({"zone": "eu-west-1a"}, 'gpurig:zone: "eu-west-1a" is not in the region us-east-1'),

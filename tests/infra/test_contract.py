@@ -39,7 +39,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "gpurig:mountPoint": "/data",
         "gpurig:idleStopMinutes": "45",
         "gpurig:maxHours": "12",
-        "gpurig:spot": "true",
+        "gpurig:spot": "true", "gpurig:spotRebalance": "leave",
     })  # fmt: skip
     (host,) = box.hosts()
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
@@ -62,7 +62,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "busy": BUSY,
         "busy_probe": "",
         "before_stop": "",
-        "spot": True,
+        **dict.fromkeys(("spot", "leaves_early"), True),
         "allow": [],
         "ui_port": 5000,
     }

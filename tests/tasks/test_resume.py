@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from provision.model.errors import BadInput, NotHere
 from provision.model.host import Host
 from provision.model.run import Run
 from provision.model.target import Target
-from tests.kit.fab import fab, refused
-from tests.kit.power import Rig, rig
+from tests.kit.cloud import Wired, serve
+from tests.kit.cloud import run as launch
+from tests.kit.fab import fab, host_row, outputs, pulumi_that_says, refused
 
 HOST = Host(name="box", address="192.0.2.7", recipe="digits", target=Target(gpu="T4"))
 
@@ -67,33 +69,53 @@ def test_two_answers_to_one_question_are_refused(tmp_path: Path) -> None:
     assert "--resume and --no-resume" in said
 
 
+@dataclasses.dataclass
+class Stack:
+    """A stack whose boxes are not up: a cloud without boxes, a `pulumi` that tells of them, and a user's folder."""
+
+    folder: Path
+    wired: Wired
+    ids: list[str]
+
+    def env(self) -> dict[str, str]:
+        rows = [host_row(name=f"box-{number}", instanceId=one) for number, one in enumerate(self.ids, 1)]
+        path = pulumi_that_says(self.folder, stdout=outputs(*rows))
+        return {**self.wired.cloud.env, "PATH": path, "HOME": str(self.folder)}
+
+
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Rig]:
-    with rig(tmp_path) as made:
-        yield made
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """A stopped box, and one that is gone."""
+    (tmp_path / "cloud").mkdir()
+    with serve(tmp_path / "cloud") as wired:
+        stopped, lost = (launch(wired.ec2)["InstanceId"] for _ in range(2))
+        wired.ec2.stop_instances(InstanceIds=[stopped])
+        wired.ec2.terminate_instances(InstanceIds=[lost])
+        yield Stack(tmp_path, wired, [stopped, lost])
 
 
-def test_the_plan_says_what_becomes_of_each_box_and_makes_nothing(lab: Rig) -> None:
-    stopped, lost = lab.launch("box"), lab.launch("box-2")
-    lab.stop(stopped)
-    lab.ec2.terminate_instances(InstanceIds=[lost.id])
-    said = lab.fab("resume", "--plan").stderr
-    assert f"box ({stopped.id}) is stopped" in said
-    assert "box: it would be started" in said
+def test_the_plan_says_what_becomes_of_each_box_and_makes_nothing(stack: Stack) -> None:
+    said = fab(stack.folder, "resume", "--plan", code=0, **stack.env()).stderr
+    assert f"box-1 ({stack.ids[0]}) is stopped" in said
+    assert "box-1: it would be started" in said
+    assert f"box-2 ({stack.ids[1]}) was terminated" in said
     assert "box-2: the next one would be made by `pulumi up --yes" in said
-    calls = {call["action"] for call in lab.wired.cloud.calls()}
-    assert not {"StartInstances"} & calls
+    assert not stack.wired.cloud.calls("StartInstances")
 
 
-def test_where_pulumi_makes_no_box_nothing_is_started(lab: Rig) -> None:
-    box = lab.launch()
-    lab.ec2.terminate_instances(InstanceIds=[box.id])
-    env = lab.env()
-    (lab.folder / "pulumi").write_text(
-        f'#!/bin/sh\n[ "$1" = up ] && {{ echo "$@" >"{lab.folder}/asked"; exit 5; }}\ncat "{lab.folder}/stdout"\n'
-    )
-    done = fab(lab.folder, "resume", code=1, **env)
-    assert "pulumi up ended with exit code 5" in done.stderr
-    assert "the same command goes on: fab resume" in done.stderr
-    assert (lab.folder / "asked").read_text().split()[:2] == ["up", "--yes"]
-    assert "--refresh" in (lab.folder / "asked").read_text()
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("the passphrase is wrong", "`pulumi up` failed, and the box is gone"),
+        ("api error InsufficientInstanceCapacity: none", "looking elsewhere, as `fab up` does"),
+    ],
+)
+def test_where_pulumi_makes_no_box_nothing_is_started(stack: Stack, why: str, said: str) -> None:
+    env = stack.env()
+    refuse = f'[ "$1" = up ] && {{ echo "$@" >"{stack.folder}/asked"; echo "{why}"; exit 5; }}'
+    elsewhere = '[ "$1" = config ] && exit 6'
+    (stack.folder / "pulumi").write_text(f'#!/bin/sh\n{refuse}\n{elsewhere}\ncat "{stack.folder}/stdout"\n')
+    done = fab(stack.folder, "resume", code=1, **env)
+    assert said in done.stderr
+    assert (stack.folder / "asked").read_text().split() == ["up", "--yes", "--skip-preview", "--refresh"]
+    assert not stack.wired.cloud.calls("StartInstances")

@@ -132,7 +132,7 @@ class Ending(TypedDict):
     """EC2's notice that it takes the box. Moments are seconds of UTC."""
 
     action: str
-    """terminate, stop or hibernate."""
+    """terminate, stop or hibernate, as EC2 says; rebalance: the box goes by itself, as EC2 recommends it."""
     ends: float
     at: float
     """When the box read it."""
@@ -213,3 +213,10 @@ class Account(TypedDict):
     mount_point: str
     volume_id: str
     """ "" where the mount point is a plain directory."""
+
+
+class Watched(TypedDict):
+    """What the service that watches for the notice has to know."""
+
+    account: Account
+    leave_early: bool

@@ -41,7 +41,14 @@ class Follow(Place):
 class Question(TypedDict):
     """What needs no more words."""
 
-    verb: Literal[Verb.STATUS, Verb.FACTS, Verb.RUNS, Verb.VOLUME, Verb.SYNC, Verb.WATCH]
+    verb: Literal[Verb.STATUS, Verb.FACTS, Verb.RUNS, Verb.VOLUME, Verb.SYNC]
+
+
+class Watch(TypedDict):
+    """Watch for EC2's notice from now on; `leave_early`: go when EC2 recommends that."""
+
+    verb: Literal[Verb.WATCH]
+    leave_early: bool
 
 
 class Overview(TypedDict):
@@ -184,10 +191,18 @@ class Restore(TypedDict):
     in_place: bool
 
 
+class Sample(TypedDict):
+    """Tell how busy the box is, every so many `seconds`, so many times (0: until the client goes)."""
+
+    verb: Literal[Verb.SAMPLE]
+    seconds: float
+    times: int
+
+
 Setup = Union[Apply, Plan, Follow]
 Request = Union[
     Union[Setup, Question, Overview, Journal, Start, Stop, Log, Files, Tree],
-    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard, Resume],
+    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard, Resume, Watch, Sample],
 ]
 
 

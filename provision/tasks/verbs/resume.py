@@ -13,6 +13,7 @@ from provision.tasks.option import Choices
 from provision.tasks.output import tell
 from provision.tasks.setting_up import SetUp
 from provision.tasks.verb import verb
+from provision.tasks.verbs.up import up
 from provision.transport.session import Session
 from provision.work.runs import Runs, ways_back
 
@@ -46,7 +47,9 @@ def resume(c: Context, *, name: list[str] | None = None, plan: bool = False, det
         _plan(c, away, name or [])
         return
     if gone := [one.host for one in away if one.gone]:
-        next_box.bring(gone, tell)
+        if codes := next_box.bring(gone, tell):
+            tell(f"there is no capacity where it was ({', '.join(codes)}): looking elsewhere, as `fab up` does")
+            up.body(c)
         c.look_again()
     going: dict[str, str] = {}
     resuming = _Resuming(c, name or [], {one.host.name: one.gone for one in away}, going, detach=detach)
@@ -57,7 +60,7 @@ def resume(c: Context, *, name: list[str] | None = None, plan: bool = False, det
 def _plan(c: Context, away: Sequence[next_box.Away], names: Sequence[str]) -> None:
     """Say what `resume` would do."""
     for one in away:
-        way = f"the next one would be made by `{' '.join(next_box.UP)}`" if one.gone else "it would be started"
+        way = f"the next one would be made by `pulumi {' '.join(next_box.UP)}`" if one.gone else "it would be started"
         tell(f"{one.host.name}: {way}; what was cut off is on its job volume, and is known once a box has that")
     names_away = {one.host.name for one in away}
     c.hosts = [host for host in c.hosts if host.name not in names_away]

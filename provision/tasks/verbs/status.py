@@ -146,7 +146,8 @@ def _states(host: Host, answer: Overview, catalogue: Catalogue) -> Iterator[str]
     """Say what is being set up or how that ended last, and whether what the host is for is there all the same."""
     last, now = answer["last"], answer["pending"]
     if ending := answer["ending"]:
-        yield f"EC2 takes this spot box at {_day(ending['ends'])}; once it is gone: fab resume"
+        who = "EC2 takes this spot box at" if ending["action"] != "rebalance" else "it leaves, as EC2 recommends, by"
+        yield f"{who} {_day(ending['ends'])}; once it is gone: fab resume"
     ready = _ready_since(host, answer, catalogue)
     if ready:
         yield f"{host.recipe} is ready since {_day(ready)}"

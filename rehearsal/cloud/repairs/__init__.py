@@ -25,6 +25,7 @@ MODULES = (
     "quotas",
     "scheduler",
     "spot_prices",
+    "metrics",
 )
 
 
