@@ -63,6 +63,8 @@ class Box(pulumi.ComponentResource):
         pulumi.log.info(f"{name}: {args.settings.machine.name}, {self.price}", self)
         if plan.new_content and args.settings.looks_for_volumes:
             pulumi.log.info(f"{name}: its job volume is {plan.new_content}", self)
+        if stopped := args.placement.stopped.get(name):
+            pulumi.log.info(f"{name}: {stopped}", self)
         for warning in plan.warnings:
             pulumi.log.warn(f"{name}: {warning}", self)
         self.host.instance.tags.apply(self._tell_waiting)

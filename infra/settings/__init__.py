@@ -9,10 +9,24 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
-from infra.settings.public_key import read_public_key
 from infra.settings.ranges import AUTO, read_ranges, read_vpc_range, with_caller_address
-from infra.settings.setting import Check, listed, matching, names, read_mirrors, read_table, read_usd, setting, whole
+from infra.settings.setting import (
+    A_FOLDER,
+    A_LINE,
+    BUSY_FIGURES,
+    Check,
+    listed,
+    matching,
+    names,
+    read_mirrors,
+    read_table,
+    read_usd,
+    setting,
+    whole,
+)
+from provision.model.busy import BUSY
 from provision.model.platforms import BAKED, NO_GPU, gpus, images
+from provision.model.public_key import read_public_key
 from provision.model.target import MIRROR_KINDS, Target
 
 if TYPE_CHECKING:
@@ -30,7 +44,6 @@ _NAME = r"[a-z][a-z0-9-]{0,30}"
 _RECIPE = matching(_NAME, "the name of a recipe (`fab recipes` lists them)")
 _SWITCH = Check(lambda text: {"true": True, "false": False}[text], "true or false")
 _IMAGES, _IMAGE = ", ".join(images()), "|".join(map(re.escape, images()))
-_SYSTEM_FOLDERS = "bin|boot|dev|etc|home|lib|opt|proc|root|run|sbin|srv|sys|tmp|usr|var"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,13 +124,7 @@ class Settings:
     )
     """Volumes to use instead of new ones (vol-…, with commas; each goes to the box of its tag gpurig:host): Pulumi
     attaches them, and never grows or deletes them; new: a new one whatever is there."""
-    mount_point: str = setting(
-        "mountPoint",
-        matching(
-            rf"(?!/({_SYSTEM_FOLDERS})\Z)(/[A-Za-z0-9][A-Za-z0-9._-]*)+", "an absolute path that is no system folder"
-        ),
-        "/jobs",
-    )
+    mount_point: str = setting("mountPoint", A_FOLDER, "/jobs")
     """Where the box mounts the job volume."""
     spot: bool = setting("spot", _SWITCH, default=False, example="true")
     """Spot instead of on-demand: cheaper, may be taken away at any time, cannot be stopped."""
@@ -139,6 +146,12 @@ class Settings:
         "idleStopMinutes", whole(0, 10080, "minutes from 0 (never) to 10080 (a week)"), 120
     )
     """Shut the box down after so many minutes without work and without a user; 0 is never."""
+    busy: Mapping[str, float] = setting("busy", BUSY_FIGURES, {}, example="--path gpurig:busy.terminal 60")
+    """What counts as work and as a user, figure: number, where it is to be another one than docs/idle.md has."""
+    busy_probe: str = setting("busyProbe", A_LINE, "", example="pgrep -x my-server")
+    """A command of your own, asked every minute: exit code 0 means in use, 1 idle; any other, and none, in use too."""
+    before_stop: str = setting("beforeStop", A_LINE, "", example="~/save.sh")
+    """A command of your own that runs before the box stops by itself, for 10 minutes at most."""
     max_hours: int = setting("maxHours", whole(0, 8760, "hours from 0 (no limit) to 8760 (a year)"), 0)
     """Stop the box so many hours after each start, whatever it does, and terminate it if it is spot: its own timer
     does, and AWS ten minutes later; 0 is never."""
@@ -217,7 +230,11 @@ class Settings:
             unpinned=self.unpinned,
             licences=self.accept_licences,
             idle_stop_minutes=self.idle_stop_minutes,
+            busy={**BUSY, **self.busy},
+            busy_probe=self.busy_probe,
+            before_stop=self.before_stop,
             lifetime_hours=self.max_hours if lifetime_hours is None else lifetime_hours,
+            spot=self.spot,
         )
 
     @property

@@ -1,19 +1,14 @@
-"""Address ranges: read them, find the caller's own, tell which are too broad."""
+"""Address ranges: read them, put the caller's own in, tell which are too broad."""
 
 from __future__ import annotations
 
 import ipaddress
-import os
-import urllib.error
-import urllib.request
 
 from infra.settings.setting import read_names
+from provision.model.caller import caller_address
 from provision.model.target import BROADEST
 
 AUTO = "auto"
-ADDRESS_URL = "https://checkip.amazonaws.com"
-ADDRESS_URL_VARIABLE = "GPURIG_CALLER_ADDRESS_URL"
-TIMEOUT_S = 5
 
 
 def network(text: str) -> ipaddress.IPv4Network:
@@ -54,20 +49,3 @@ def with_caller_address(cidrs: tuple[str, ...]) -> tuple[str, ...]:
         way_out = "pulumi config set gpurig:allowedCidrs 203.0.113.7/32"
         raise ValueError(f'"auto" cannot find your address: {error}; set it yourself: {way_out}') from error
     return tuple(dict.fromkeys(address if cidr == AUTO else cidr for cidr in cidrs))
-
-
-def caller_address() -> str:
-    """Return the caller's public IPv4 address as a /32 range, asked of `$GPURIG_CALLER_ADDRESS_URL` or checkip.
-
-    Raises `ValueError` with the reason when there is no answer within 5 s, or none that is an IPv4 address.
-    """
-    url = os.environ.get(ADDRESS_URL_VARIABLE, ADDRESS_URL)
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - http for a stand-in, if the user says so
-            text = answer.read(64).decode("ascii", "replace").strip()
-    except (OSError, urllib.error.URLError, ValueError) as error:
-        raise ValueError(f"{url} does not answer ({error})") from error
-    try:
-        return f"{ipaddress.IPv4Address(text)}/32"
-    except ValueError as error:
-        raise ValueError(f'{url} answered "{text}", which is no IPv4 address') from error

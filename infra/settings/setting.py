@@ -10,10 +10,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from provision.model.busy import BUSY
 from provision.model.target import MIRROR_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 NAMESPACE = "gpurig"
 Value = TypeVar("Value")
@@ -129,6 +130,27 @@ def read_table(text: str) -> dict[str, str]:
     if not isinstance(found, dict) or not all(isinstance(value, str) and value for value in found.values()):
         raise ValueError(text)
     return found
+
+
+def _figures(text: str) -> dict[str, float]:
+    """Read a JSON object of the figures of `BUSY` that are to be others. Raises `ValueError`."""
+    # `pulumi config set --path` may have written a number as text.
+    given: dict[str, Any] = json.loads(text)
+    found = {key: int(value) if str(value).isdecimal() else value for key, value in given.items()}
+    numbers = [value for value in found.values() if type(value) in (int, float) and 0 <= value < float("inf")]
+    if not found.keys() <= BUSY.keys() or len(numbers) < len(found):
+        raise ValueError(text)
+    return found
+
+
+BUSY_FIGURES: Check[Mapping[str, float]] = Check(
+    _figures, f"an object of figure ({', '.join(BUSY)}): number from 0, as docs/idle.md has them"
+)
+_SYSTEM_FOLDERS = "bin|boot|dev|etc|home|lib|opt|proc|root|run|sbin|srv|sys|tmp|usr|var"
+A_FOLDER = matching(
+    rf"(?!/({_SYSTEM_FOLDERS})\Z)(/[A-Za-z0-9][A-Za-z0-9._-]*)+", "an absolute path that is no system folder"
+)
+A_LINE = matching(r"[ -~]{1,1000}", "a command on one line of ASCII, 1000 characters at most")
 
 
 def read_mirrors(text: str) -> dict[str, dict[str, str]]:

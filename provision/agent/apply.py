@@ -14,6 +14,7 @@ from provision.agent.events import end_of_journal, events_after
 from provision.agent.facts import boot_id
 from provision.agent.files import load, lock, remove, write
 from provision.agent.journal import log_after
+from provision.agent.notice import need_future
 from provision.agent.paths import BUNDLE, HOME, PENDING, READY, log_of
 from provision.agent.reply import say
 from provision.agent.setup import GRACE, finish, launch, pending, prepare, running
@@ -37,6 +38,7 @@ def plan(request: requests.Plan) -> None:
 
 def apply(request: requests.Apply) -> None:
     """Bring the host to what the bundle says: start or join a setup and follow it; nothing where all is there."""
+    need_future()
     bundle = open_bundle(request["bundle"])
     while True:
         asked = time.monotonic()

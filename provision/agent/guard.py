@@ -7,6 +7,7 @@ it saw last, and reads until when it is to hold the box awake; the lifetime is a
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +19,10 @@ from provision.agent.reply import Refused, say
 from provision.agent.words import Kind
 
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional
+    from typing import Any, Dict, List, Optional
 
     from provision.agent.wire import requests
-    from provision.agent.wire.documents import Account, Guard
+    from provision.agent.wire.documents import Account, Guard, Told
 
 SEEN = Path("/run/gpurig-guard/seen.json")
 """What the guard saw last in this boot."""
@@ -29,6 +30,10 @@ AWAKE = HOME / "awake"
 """Until when the box is held awake, in seconds of UTC: kept across boots."""
 LIFETIME = Path("/run/gpurig-guard/lifetime")
 """When it stops whatever it does, in place of its lifetime: gone with the boot, from which that counts again."""
+NOTICES = Path("/run/gpurig-guard/notices")
+"""What was told on the terminals, as JSON lines."""
+STOPS = HOME / "stops.jsonl"
+"""When the guard powered the box off, and why, as JSON lines."""
 TIMER, LIFETIME_TIMER = "gpurig-guard.timer", "gpurig-lifetime.timer"
 _TIMES = Path("/run/systemd/system", f"{LIFETIME_TIMER}.d", "until.conf")
 
@@ -39,7 +44,7 @@ def guard(request: requests.Guard, _account: Account) -> None:
     if not _there() and (awake or lifetime):
         raise Refused(
             "this box has no guard: nothing stops it when it is idle, or after a time",
-            "a box of the stack has one with idleStopMinutes or maxLifetimeHours, and from then on: fab setup-base",
+            "a box of the stack has one with idleStopMinutes or maxHours, and from then on: fab setup-base",
         )
     if awake:
         _need_future(awake)
@@ -70,6 +75,17 @@ def guard_of_box() -> Guard:
         "lifetime_until": lifetime,
         "stops_at": min((end for end in (idle_end, lifetime) if end is not None), default=None),
     }
+
+
+def rows_of(path: Path, after: float = 0) -> List[Told]:
+    """Return what a file of notices, or of stops, says since a moment; a line that is not whole says nothing."""
+    found: List[Told] = []
+    with contextlib.suppress(OSError):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError, LookupError, TypeError):
+                row = json.loads(line)
+                found.append({"at": float(row["at"]), "text": str(row["text"])})
+    return [row for row in found if row["at"] > after]
 
 
 def _there() -> bool:

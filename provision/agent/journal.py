@@ -12,16 +12,16 @@ from provision.agent.paths import HOME
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Tuple
+    from typing import Tuple, Union
 
-    from provision.agent.wire.setups import Recorded
+    from provision.agent.wire.setups import Notice, Recorded
 
 JOURNAL = HOME / "journal.jsonl"
 LINE = 4096
 """Bytes of a log line that are handed on as one: a progress bar may write megabytes without a line break."""
 
 
-def record(event: Recorded) -> None:
+def record(event: Union[Recorded, Notice]) -> None:
     """Append one event, with the time, after dropping what a kill or a full disk left of a line before it."""
     line = json.dumps({**event, "at": round(time.time(), 3)}) + "\n"
     with JOURNAL.open("a+b") as file:

@@ -18,6 +18,7 @@ MEMORY = "/dev/shm"  # noqa: S108 - a folder of root's own is made in it
 BUNDLE, PENDING, READY = HOME / "bundle.json", HOME / "pending.json", HOME / "ready.json"
 MARKS, BEGUN, LOGS = HOME / "marks", HOME / "begun", HOME / "logs"
 VOLUME_SCRIPT = "/usr/local/sbin/gpurig-volume"
+GUARD_PROGRAM = "/usr/local/sbin/gpurig-guard"
 
 SETUP_UNIT = "gpurig.service"
 VOLUME_UNIT = "gpurig-volume"

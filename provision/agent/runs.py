@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from provision.agent import processes
 from provision.agent.files import lock, write
+from provision.agent.guard import NOTICES, rows_of
 from provision.agent.journal import log_after
+from provision.agent.notice import need_future
 from provision.agent.paths import run_unit
 from provision.agent.reply import Refused, say
 from provision.agent.words import Kind, RunState
@@ -27,9 +29,20 @@ if TYPE_CHECKING:
     from provision.agent.wire import requests
     from provision.agent.wire.documents import Account, RunFile, RunRow
 
+UP = ("active", "activating", "deactivating")
+"""What systemd says of a service whose processes are there."""
 LOOK = 0.2
 """Seconds between two looks at a log; systemd is asked every tenth time."""
+RECENT = 600
+"""Seconds for which what the box told everybody is still told who comes to follow a log: it may be about to stop."""
 LOCK = "runs.lock"
+GRACE = 10
+"""Seconds from the request to end to the kill."""
+TAKEN = "EC2 took the box"
+SHUT_DOWN = "the box was shut down"
+NO_WORD = "it ended with the box, or was killed before it could tell"
+WITH_THE_BOX = (SHUT_DOWN, NO_WORD)
+"""Reasons that have nothing to do with the run."""
 
 
 # -- the state of a run
@@ -47,6 +60,7 @@ def folder_of(account: Account, name: str) -> Path:
     for folder in there:
         if folder.name == name:
             return folder
+    need_future()  # the runs are on the volume, and that may have been let go of
     names = ", ".join(folder.name for folder in there[:10]) or "none"
     raise Refused(f'there is no run "{name}"', f"there are: {names}", missing=True)
 
@@ -57,21 +71,20 @@ def run_file(folder: Path) -> RunFile:
     return asked
 
 
-def _active(names: Iterable[str]) -> Dict[str, bool]:
+def active(names: Iterable[str]) -> Dict[str, bool]:
     """Return of each run whether its service is up, on its way up, or on its way down."""
     names = list(names)
     if not names:
         return {}
     words: List[str] = processes.run("systemctl", "is-active", *map(run_unit, names)).stdout.split()
-    up = ("active", "activating", "deactivating")
     # On its way down systemd may answer nothing: then nobody knows that a run has ended.
-    return {name: word in up for name, word in zip(names, words or up[:1] * len(names))}  # noqa: B905 - 3.10's `strict`
+    return {name: word in UP for name, word in zip(names, words or UP[:1] * len(names))}  # noqa: B905 - 3.10's `strict`
 
 
 def run_rows(places: List[Path]) -> List[RunRow]:
     """Return what is to be said of these runs. Under the lock: one that is just being started is not lost."""
     with lock(LOCK):
-        up = _active(folder.name for folder in places)
+        up = active(folder.name for folder in places)
     return [run_row(folder, up=up[folder.name]) for folder in places]
 
 
@@ -85,23 +98,37 @@ def run_row(folder: Path, *, up: bool) -> RunRow:
         up, until = False, end.stat().st_mtime
     elif not up:
         until = (folder / "log").stat().st_mtime
-    state, code, why = (RunState.RUNNING, None, "") if up else ending(said, stopped="stopped" in asked)
-    seconds = max(0.0, until - since)
-    return {**asked, "state": state, "code": code, "why": why, "seconds": seconds, "path": str(folder)}
+    # One that had ended when EC2's notice was read has ended by itself.
+    taken = asked.get("interrupted", until + 1) <= until
+    state, code, why = (
+        (RunState.RUNNING, None, "") if up else ending(said, stopped="stopped" in asked, interrupted=taken)
+    )
+    return {
+        **asked,
+        "state": state,
+        "code": code,
+        "why": why,
+        "seconds": max(0.0, until - since),
+        "path": str(folder),
+        "resumable": not asked.get("once", False) and (state == RunState.INTERRUPTED or why in WITH_THE_BOX),
+    }
 
 
-def ending(said: str, *, stopped: bool) -> Tuple[RunState, Optional[int], str]:
+def ending(said: str, *, stopped: bool, interrupted: bool = False) -> Tuple[RunState, Optional[int], str]:
     """Return state, exit code and reason of a run that has ended, from what its service wrote of it."""
     if not said:
-        return RunState.LOST, None, "it ended with the box, or was killed before it could tell"
+        if stopped:
+            return RunState.STOPPED, None, ""
+        return (RunState.INTERRUPTED, None, TAKEN) if interrupted else (RunState.LOST, None, NO_WORD)
     result, how, status, system = said.split(",")
     if how not in ("exited", "killed", "dumped"):
         return RunState.LOST, None, f"systemd could not run it: {result}"
     code = int(status) if how == "exited" else 128 + signal.Signals[f"SIG{status}"]
     signs = [
         (stopped, RunState.STOPPED, ""),
+        (interrupted, RunState.INTERRUPTED, TAKEN),
         (result == "oom-kill", RunState.FAILED, "the box ran out of memory"),
-        (system == "stopping", RunState.LOST, "the box was shut down"),
+        (system == "stopping", RunState.LOST, SHUT_DOWN),
         (status in ("TERM", "KILL", "HUP"), RunState.LOST, f"somebody sent it signal {status}"),
         (how != "exited", RunState.FAILED, f"signal {status}"),
     ]
@@ -115,13 +142,31 @@ def ending(said: str, *, stopped: bool) -> Tuple[RunState, Optional[int], str]:
 
 
 def stop(request: requests.Stop, account: Account) -> None:
-    """End a run that goes on; answer with it in any case."""
+    """End a run that goes on; answer with it in any case. One that was cut off is then not started again."""
     folder = folder_of(account, request["name"])
-    if run_rows([folder])[0]["state"] == RunState.RUNNING:
+    row = run_rows([folder])[0]
+    if row["state"] == RunState.RUNNING or row["resumable"]:
         # First: whoever follows must see why it ends.
         write(folder / "run.json", json.dumps({**run_file(folder), "stopped": round(time.time(), 3)}), 0o644)
-        processes.run("systemctl", "stop", run_unit(folder.name))
+    if row["state"] == RunState.RUNNING:
+        _end(run_unit(folder.name))
     say({"event": Kind.RUN, **run_rows([folder])[0]})
+
+
+def _end(unit: str) -> None:
+    """End a service in `GRACE`: when the box itself ends, a run may have longer."""
+    processes.run("systemctl", "stop", "--no-block", unit)
+    deadline = time.monotonic() + GRACE
+    while active_unit(unit) and time.monotonic() < deadline:
+        time.sleep(LOOK)
+    if active_unit(unit):
+        processes.run("systemctl", "kill", "--signal=KILL", unit)
+    processes.run("systemctl", "stop", unit)
+
+
+def active_unit(unit: str) -> bool:
+    """Return whether a service is up, or on its way down."""
+    return processes.run("systemctl", "is-active", unit).stdout.strip() in UP
 
 
 def runs(_request: requests.Question, account: Account) -> None:
@@ -137,7 +182,11 @@ def log(request: requests.Log, account: Account) -> None:
         raise Refused(f"{path} is a link, and would be read as root", "see where it leads: fab ssh")
     if position < 0:
         position = tail(path, request["lines"])
+    noticed = time.time() - RECENT
     for now in states(folder):
+        for notice in rows_of(NOTICES, noticed) if request["follow"] else ():
+            noticed = notice["at"]
+            say({"event": Kind.SAID, **notice})
         over = now["state"] != RunState.RUNNING
         for line, after in log_after(path, position, ended=over or not request["follow"]):
             position = after

@@ -30,10 +30,13 @@ ACCOUNT_VERBS = {
     Verb.GUARD: "guard",
     **dict.fromkeys((Verb.RUNS, Verb.STOP, Verb.LOG), "runs"),
     Verb.START: "start",
+    Verb.RESUME: "resume",
+    Verb.WATCH: "watch",
     **dict.fromkeys((Verb.FILES, Verb.TREE), "transfer"),
     **dict.fromkeys((Verb.ORDER, Verb.ARRIVED, Verb.BEGIN, Verb.FINISH), "datasets"),
     **dict.fromkeys((Verb.VOLUME, Verb.SYNC, Verb.GROW, Verb.RELEASE), "volume"),
     **dict.fromkeys((Verb.CHECK, Verb.RESTORE), "restore"),
+    Verb.SAMPLE: "sampler",
 }
 """The same, of what is done in an account's folders."""
 
@@ -84,13 +87,13 @@ def _received() -> Whole:
 
 
 def _forget_others() -> None:
-    """Remove the versions of this program that came before it; that of the last setup is still its service's.
+    """Remove the versions of this program that came before it; those of services are still theirs.
 
     One that was used within the hour may be another client's, who is at it now.
     """
     import shutil  # noqa: PLC0415
 
-    needed = (Path(__file__).resolve().parents[2], (PROGRAMS / "current").resolve())
+    needed = (Path(__file__).resolve().parents[2], *((PROGRAMS / name).resolve() for name in ("current", "watch")))
     with contextlib.suppress(OSError):  # there is no such folder on a full disk, or somebody else removes it too
         for folder in PROGRAMS.iterdir():
             if folder.resolve() not in needed and time.time() - folder.lstat().st_mtime > HOUR:

@@ -16,7 +16,7 @@ from provision.agent.processes import run_checked
 CURRENT = PROGRAMS / "current"
 SETUP_MODULE = "provision.agent.setup"
 # Bytecode of this boot alone: what a power cut left cut short would end every setup before it could say so.
-_PYTHON = "/usr/bin/python3 -X pycache_prefix=/run/gpurig/bytecode"
+PYTHON = "/usr/bin/python3 -X pycache_prefix=/run/gpurig/bytecode"
 SETUP = f"""[Unit]
 Description=gpurig: the provisioning run in progress
 ConditionPathExists={PENDING}
@@ -27,7 +27,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 WorkingDirectory={CURRENT}
-ExecStart={_PYTHON} -m {SETUP_MODULE}
+ExecStart={PYTHON} -m {SETUP_MODULE}
 
 [Install]
 WantedBy=multi-user.target
@@ -39,19 +39,19 @@ def has_systemd() -> bool:
     return Path("/run/systemd/system").is_dir()
 
 
-def use_this_program() -> None:
-    """Make the program that runs now the one that carries the next setup, also after a boot.
+def use_this_program(link: Path = CURRENT) -> None:
+    """Make the program that runs now the one that carries the next setup, also after a boot, or what `link` is for.
 
     Raises `OSError` where it is there for this answer only: the disk has no room.
     """
     place = Path(__file__).parents[2]
     if place.parent == Path(MEMORY):
         raise OSError(f"there is no room for a setup's program in {PROGRAMS}: the disk is full, or cannot be written")
-    fresh = CURRENT.with_name(f"{CURRENT.name}.new")
+    fresh = link.with_name(f"{link.name}.new")
     PROGRAMS.mkdir(parents=True, exist_ok=True)
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(place)
-    fresh.replace(CURRENT)
+    fresh.replace(link)
 
 
 def start_setup() -> None:

@@ -14,25 +14,28 @@ from typing import TYPE_CHECKING
 from provision.agent.accounts import give, make_folder
 from provision.agent.files import lock, write
 from provision.agent.mount import need_mounted
-from provision.agent.paths import run_unit
+from provision.agent.notice import WATCH_FILE, need_future
+from provision.agent.paths import MARKS, run_unit
 from provision.agent.processes import run
 from provision.agent.reply import Refused, say
-from provision.agent.runs import LOCK, run_rows
+from provision.agent.runs import GRACE, LOCK, run_rows
 from provision.agent.service import has_systemd
 from provision.agent.steps import mark_of
 from provision.agent.words import Kind
 
 if TYPE_CHECKING:
-    from typing import Dict
-
     from provision.agent.wire import requests
     from provision.agent.wire.documents import Account, RunFile
 
-GRACE = 10
-"""Seconds from the request to end to the kill."""
-BLANK = 256
-"""Bytes that a run's `end` has from the start."""
+LONGEST = 120
+"""Seconds that a run of a spot box may take to end: EC2's notice. `provision.agent.leave` kills it before they end."""
+NO_END = " " * 255 + "\n"
+"""What a run's `end` holds from the start: the bytes that its service writes over."""
+AGAIN = "script.resume"
+"""The script of a run that goes on by another command."""
 ENDED = 'echo "$SERVICE_RESULT,$EXIT_CODE,$EXIT_STATUS,$(systemctl is-system-running)" 1<>"$GPURIG_RUN/end"'
+OUTLIVE = "trap 'exit $?' TERM"
+"""Has the shell wait for what it runs, and end as that does: a service whose first process is gone has ended."""
 # A name for a run is made from what is run, not from what runs it.
 INTERPRETERS = re.compile(r"(python|pypy|lua|ruby|perl)[0-9.]*|th|luajit|node|bash|sh|env|exec|nohup|nice|time|sudo")
 
@@ -47,6 +50,7 @@ def start(request: requests.Start, account: Account) -> None:
     if recipe and mark_of(recipe) is None:
         raise Refused(f'recipe "{recipe}" is not installed on this host', f"install it: fab setup-{recipe}")
     with lock(LOCK):
+        need_future()  # what leaves the box has the lock while it asks all runs to end
         name = request["name"] or free_name(place / "runs", request["command"])
         folder = place / "runs" / name
         make_folder(folder.parent, account["user"])
@@ -84,9 +88,11 @@ def _launch(request: requests.Start, account: Account, folder: Path) -> None:
     work = _working_folder(request, account, folder)
     exports = [f'export {name}="{value}"' for name, value in request["exports"]]
     exports += [f"export {name}={shlex.quote(value)}" for name, value in request["env"].items()]
-    (folder / "script").write_text("\n".join(["#!/bin/bash", *exports, command, ""]), encoding="utf-8")
+    for name, text in {"script": command, AGAIN: request["resume"]}.items():
+        if text:
+            (folder / name).write_text("\n".join(["#!/bin/bash", OUTLIVE, *exports, text, ""]), encoding="utf-8")
     (folder / "log").touch()
-    (folder / "end").write_text(" " * (BLANK - 1) + "\n", encoding="ascii")
+    (folder / "end").write_text(NO_END, encoding="ascii")
     (folder / "results").mkdir()
     for path in (folder, *folder.iterdir()):
         give(path, user)
@@ -98,31 +104,38 @@ def _launch(request: requests.Start, account: Account, folder: Path) -> None:
         "recipe": request["recipe"],
         "user": user,
         "since": round(time.time(), 3),
+        "resume": request["resume"],
+        "once": request["once"],
+        "installed": sorted(path.stem for path in MARKS.glob("*.json")),
     }
     write(folder / "run.json", json.dumps(about), 0o644)
+    start_service(about, folder)
+
+
+def start_service(about: RunFile, folder: Path) -> None:
+    """Start a run's service. Raises `OSError` with systemd's words."""
     properties = {
         "Type": "exec",  # a service that cannot even begin fails here and now
-        "User": user,
-        "WorkingDirectory": str(work),
+        "User": about["user"],
+        "WorkingDirectory": about["folder"],
         "StandardOutput": f"append:{folder}/log",
         "StandardError": "inherit",
         "KillSignal": "SIGTERM",
-        "TimeoutStopSec": str(GRACE),
+        "TimeoutStopSec": str(LONGEST if WATCH_FILE.exists() else GRACE),
         # Without a "+": systemd 249 writes that down in a way that it cannot read back at a reload.
         "ExecStopPost": f"/bin/sh -c {shlex.quote(ENDED)}",
     }
-    _start_service(folder, properties)
-
-
-def _start_service(folder: Path, properties: Dict[str, str]) -> None:
-    """Start a run's service. Raises `OSError` with systemd's words."""
     # Python keeps what it prints back where no terminal reads it: a log that is followed shows it at once.
     env = {"GPURIG_RESULTS": f"{folder}/results", "GPURIG_RUN": str(folder), "PYTHONUNBUFFERED": "1"}
+    times = len(about.get("resumed", ()))
+    if times:
+        env.update({"GPURIG_RESUMED": "1", "GPURIG_RESUMES": str(times)})
+    script = folder / (AGAIN if times and about.get("resume") else "script")
     words = ["systemd-run", "--quiet", "--collect", f"--unit={run_unit(folder.name)}"]
     words += [f"--description=gpurig run {folder.name}"]
     words += [f"--property={key}={value}" for key, value in properties.items()]
     words += [f"--setenv={key}={value}" for key, value in env.items()]
-    done = run(*words, "/bin/bash", "--login", f"{folder}/script")
+    done = run(*words, "/bin/bash", "--login", str(script))
     if done.returncode:
         raise OSError(f"systemd did not start the run: {done.stderr.strip()}")
 

@@ -17,7 +17,7 @@ from provision.agent.reply import Refused, say
 from provision.agent.words import Kind
 
 if TYPE_CHECKING:
-    from typing import Iterator, List
+    from typing import Iterator, List, Tuple
 
     from provision.agent.wire import requests
     from provision.agent.wire.documents import Account
@@ -100,6 +100,12 @@ def _complaint(since: float) -> List[str]:
 
 
 def working_in(folder: Path) -> Iterator[str]:
+    """Yield the processes that have a folder in use, each as its user would call it."""
+    for process, name in processes_in(folder):
+        yield f"{name} (process {process})"
+
+
+def processes_in(folder: Path) -> Iterator[Tuple[int, str]]:
     """Yield the processes that have a file open in a folder, run a program or a library of it, or work there."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended, or is the kernel's
@@ -108,7 +114,7 @@ def working_in(folder: Path) -> Iterator[str]:
             mapped = {Path(line[line.index("/") :]) for line in maps if "/" in line}
             if any(folder in (place, *place.parents) for place in (*map(leads_to, links), *mapped)):
                 name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
-                yield f"{name} (process {process.name})"
+                yield int(process.name), name
 
 
 def leads_to(link: Path) -> Path:

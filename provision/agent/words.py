@@ -41,6 +41,7 @@ class Kind(Word):
     JOURNAL = "journal"
     TAIL = "tail"
     GUARD = "guard"
+    SAID = "said"
     RUN = "run"
     RUNS = "runs"
     ENDED = "ended"
@@ -53,6 +54,8 @@ class Kind(Word):
     RELEASED = "released"
     COPYING = "copying"
     RESTORED = "restored"
+    NOTICE = "notice"
+    SAMPLE = "sample"
 
 
 ENDINGS = (Kind.READY, Kind.FAILED, Kind.REBOOT)
@@ -93,5 +96,7 @@ class RunState(Word):
     FAILED = "failed"
     STOPPED = "stopped"
     """By `fab cancel`."""
+    INTERRUPTED = "interrupted"
+    """Asked to end because EC2 takes the box."""
     LOST = "lost"
     """Killed from outside, or with the box."""

@@ -1,4 +1,4 @@
-"""AWS's clients: one per service, account and region, as making one takes a third of a second of work."""
+"""AWS's clients: one per service, account and region; the first of an account takes a third of a second of work."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 # Clients may be shared by threads, the sessions that make them may not.
 _LOCK = threading.Lock()
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired")
+_NOT_SIGNED_ON = (
+    *("SSOTokenLoadError", "UnauthorizedSSOTokenError", "TokenRetrievalError"),
+    *("LoginRefreshRequired", "LoginTokenLoadError"),
+)
+"""Botocore's exceptions, by their names: it is not imported here."""
 
 
 def client(service: str, profile: str, region: str) -> Any:
@@ -30,14 +36,21 @@ def client(service: str, profile: str, region: str) -> Any:
 
 @functools.cache
 def _made(service: str, profile: str, region: str) -> Any:
-    # Not boto3, which is this and a tenth more to import; and here, as most commands need not pay for it.
-    import botocore.session  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415 - as below
 
     # Slows all threads down together where the account's calls per second run out: fifty hosts poll at once.
     config = Config(retries={"mode": "adaptive", "max_attempts": 5})
-    session = botocore.session.Session(profile=profile or None)
-    return session.create_client(service, region_name=region or None, config=config)
+    return _session(profile).create_client(service, region_name=region or None, config=config)
+
+
+@functools.cache
+def _session(profile: str) -> Any:
+    # Not boto3, which is this and a tenth more to import; and here, as most commands need not pay for it.
+    import botocore.session  # noqa: PLC0415
+
+    # One for all clients of an account: it reads what each service is like once, and a client for every region of AWS
+    # then takes no longer than two would that have a session each.
+    return botocore.session.Session(profile=profile or None)
 
 
 def client_of(host: Host, service: str = "ec2") -> Any:
@@ -58,7 +71,14 @@ def aws_errors(wrong: str) -> Iterator[None]:
             f"{wrong}: there are no AWS credentials", hint="aws configure, or export AWS_PROFILE"
         ) from error
     except (BotoCoreError, ClientError, WaiterError) as error:
-        raise GpurigError(f"{wrong}: {error}") from error
+        hint = "log in again: aws sso login --profile NAME, or renew the keys" if is_expired(error) else ""
+        raise GpurigError(f"{wrong}: {error}", hint=hint) from error
+
+
+def is_expired(error: BaseException) -> bool:
+    """Tell whether what botocore raised means that a sign-on has run out, or was never made."""
+    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+    return code in _EXPIRED or type(error).__name__ in _NOT_SIGNED_ON
 
 
 def now_of(answer: Mapping[str, Any]) -> float:

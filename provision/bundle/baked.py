@@ -7,6 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from provision.bundle.render import render
+from provision.model.busy import BUSY
 
 if TYPE_CHECKING:
     from provision.catalogue.catalogue import Catalogue
@@ -19,7 +20,16 @@ def digest(recipe: str, target: Target, catalogue: Catalogue | None = None) -> s
     Volume and limits do not count: each box has its own, and gets them at its first boot. The compute capability does:
     what a step compiles follows it, and its text may not.
     """
-    alike = dataclasses.replace(target, volume_id="", idle_stop_minutes=0, lifetime_hours=0)
+    alike = dataclasses.replace(
+        target,
+        volume_id="",
+        idle_stop_minutes=0,
+        lifetime_hours=0,
+        busy=BUSY,
+        busy_probe="",
+        before_stop="",
+        spot=False,
+    )
     steps = render([recipe], alike, catalogue).steps
     return hashlib.sha256(
         " ".join([target.image, target.compute, *(s.digest for s in steps)]).encode("ascii")

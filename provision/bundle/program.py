@@ -8,9 +8,11 @@ import json
 import re
 from pathlib import Path
 
-from provision.bundle import slim
+from provision.bundle import lean
 
 FOLDER = Path(__file__).parents[1] / "agent"
+ENTRIES = ("boot", "main")
+"""What cloud-init calls of it, and what the service of a setup does."""
 _IMPORT = re.compile(r"^from provision\.agent\.(\w+) import", re.MULTILINE)
 """An import that a module makes when it is loaded: one in a function is made where it is needed, if at all."""
 
@@ -35,6 +37,6 @@ def boot_files() -> dict[str, str]:
     while todo:
         path = f"provision/agent/{todo.pop()}.py"
         if path not in found:
-            found[path] = slim.module(files()[path])
+            found[path] = files()[path]
             todo += _IMPORT.findall(found[path])
-    return dict(sorted(found.items()))
+    return lean.modules(dict(sorted(found.items())), ENTRIES)

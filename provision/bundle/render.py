@@ -11,11 +11,12 @@ import traceback
 from typing import TYPE_CHECKING, Any, Literal
 
 from provision.agent.paths import MACHINE_HOME, PREFIX
-from provision.bundle import kept, slim
+from provision.bundle import kept, lean, slim
 from provision.bundle.step import Bundle, Step
 from provision.catalogue import recipe_file
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.recipes import TEMPLATES
+from provision.model.busy import BEFORE_STOP_MINUTES
 from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def _values(recipe: Recipe, target: Target) -> dict[str, Any]:
         "pinned": recipe.name not in target.unpinned,
         "home": str(MACHINE_HOME),
         "prefix": PREFIX,
+        "before_stop_minutes": BEFORE_STOP_MINUTES,
     }
 
 
@@ -121,7 +123,8 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     files = []
     for file in (*recipe.files, *(file for folder in recipe.folders for file in folder.files(recipe.folder))):
         path = recipe.folder / file.template
-        content = recipe_file.read(path) if file.verbatim else _render(path, **values)
+        content = recipe_file.read(path) if file.verbatim or file.lean else _render(path, **values)
+        content = lean.module(content) if file.lean else content
         files.append({"path": file.path, "mode": file.mode, "content": content})
     return Step(
         name=recipe.name,

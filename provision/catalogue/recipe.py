@@ -132,7 +132,7 @@ _CHECKS: dict[str, Any] = {
     "Mapping[str, str]": {"*": STRING},
     "tuple[Mapping[str, str], ...]": TABLES,
     "Trial | None": _TRIAL,
-    "tuple[File, ...]": {"*": {"template": STRING, "mode": MODE}},
+    "tuple[File, ...]": {"*": {"template": STRING, "mode": MODE, "lean": FLAG}},
     "tuple[Folder, ...]": {"*": {"folder": STRING, "mode": MODE}},
     "Mapping[str, Mapping[str, Any]]": {
         "*": {**dict.fromkeys(("licences", "gpu_licences", "images"), STRINGS), "*": ANY}

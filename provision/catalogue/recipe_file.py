@@ -26,6 +26,8 @@ class File:
     mode: str = "0644"
     verbatim: bool = False
     """Sent as it is, and not rendered."""
+    lean: bool = False
+    """A program in Python: without what nobody on the host reads."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

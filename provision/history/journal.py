@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from provision.agent.verbs import Verb
 from provision.agent.words import Kept, Kind, StepState
+from provision.history.moments import Boot, Notice, Stop
 from provision.model.errors import GpurigError
 from provision.model.run import Run
 
@@ -79,15 +80,6 @@ class Setup:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Boot:
-    """The time from a boot of the machine to its end."""
-
-    begin: float
-    end: float | None
-    """The last sign of life; None: it is up."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Journal:
     """All that one host tells."""
 
@@ -95,10 +87,13 @@ class Journal:
     now: float
     """When it told, by its own clock."""
     boots: tuple[Boot, ...]
+    stops: tuple[Stop, ...]
+    """The last first."""
     setups: tuple[Setup, ...]
     runs: tuple[Run, ...]
     """The newest first, as `fab ps` has them."""
     run_logs: Mapping[str, Tail]
+    notices: tuple[Notice, ...] = ()
 
     @classmethod
     def of(cls, session: Session, *, lines: int, logs: int) -> Self:
@@ -131,8 +126,13 @@ class Journal:
             host=host,
             now=told["now"],
             boots=tuple(boots),
+            stops=tuple(Stop(at=row["at"], why=row["text"]) for row in reversed(told["stops"])),
             setups=_with_logs(setups, {name: log for (kind, name), log in logs.items() if kind == "step"}),
             runs=tuple(Run.from_row(row) for row in told["runs"]),
+            notices=tuple(
+                Notice(what=one["what"], at=one["at"], ends=max(one["ends"], one["at"]), why=one["why"])
+                for one in told["notices"]
+            ),
             run_logs={name: log for (kind, name), log in logs.items() if kind == "run"},
         )
 

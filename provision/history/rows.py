@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provision.history.journal import Journal, Setup, Step, Tail
+    from provision.history.moments import Notice
     from provision.model.run import Run
 
 # State → how it is drawn; what is not here is as any of its kind.
@@ -20,7 +21,7 @@ TONES: dict[str, str] = {
     **dict.fromkeys(CHECKED, "quiet"),
     **dict.fromkeys((StepState.INSTALLING, RunState.RUNNING), "going"),
     Kind.FAILED: "bad",
-    **dict.fromkeys((CUT_OFF, RunState.STOPPED, RunState.LOST), "lost"),
+    **dict.fromkeys((CUT_OFF, RunState.STOPPED, RunState.LOST, RunState.INTERRUPTED), "lost"),
 }
 _WORDS: dict[str, str] = {
     StepState.CHECKING: "checking now",
@@ -37,7 +38,7 @@ class Row:
 
     id: str
     kind: str
-    """step or run."""
+    """step, run or notice."""
     name: str
     state: str
     tone: str
@@ -74,6 +75,9 @@ def sections(journal: Journal, identifier: str) -> Iterator[Section]:
         rows = tuple(_step(step, journal.now, f"{identifier}-{number}-{i}") for i, step in enumerate(setup.steps))
         summary = _summary(setup, journal.now)
         yield Section(title=f"setup {setup.name}", summary=summary, begin=setup.begin, rows=rows)
+    if journal.notices:
+        rows = tuple(_notice(one, f"{identifier}-notice-{i}") for i, one in enumerate(journal.notices))
+        yield Section(title="EC2", summary="what it told this spot box", begin=None, rows=rows)
     if journal.runs:
         told = [(run, journal.run_logs.get(run.name)) for run in reversed(journal.runs)]
         rows = tuple(_run(run, log, f"{identifier}-run-{run.name}") for run, log in told)
@@ -110,6 +114,22 @@ def _step(step: Step, now: float, identifier: str) -> Row:
         note="; ".join(filter(None, (step.why, *step.notes))),
         facts=(("why", step.why),) if step.why else (),
         log=step.log,
+    )
+
+
+def _notice(notice: Notice, identifier: str) -> Row:
+    names = {"rebalance": "is likelier to take it", "taken": "EC2 takes the box", "left": "volume let go of"}
+    ends = notice.ends if notice.what == "taken" else notice.at
+    return Row(
+        id=identifier,
+        kind="notice",
+        name=names.get(notice.what, notice.what),
+        state=notice.what,
+        tone="bad" if notice.what == "taken" or notice.why else "",
+        begin=notice.at,
+        end=ends,
+        took=took(ends - notice.at),
+        note=notice.why,
     )
 
 

@@ -47,7 +47,7 @@ class HostPage:
     def busy(self) -> list[tuple[float, float]]:
         """Return the spans of time in which something went on, and the moments when something changed."""
         edges = [edge for boot in self.journal.boots for edge in (boot.begin, boot.end) if edge]
-        spans = [(row.begin, row.end) for kind in ("step", "run") for row in self.rows(kind)]
+        spans = [(row.begin, row.end) for kind in ("step", "run", "notice") for row in self.rows(kind)]
         return [*spans, *((moment, moment) for moment in (*edges, self.journal.now))]
 
 
@@ -66,7 +66,7 @@ class Page:
         self.axis = Axis.of(busy) if busy else None
 
     def lanes(self, page: HostPage) -> list[tuple[str, list[Row]]]:
-        """Return a host's lanes by name: its steps in one, its runs in as few as keep them from each other."""
+        """Return a host's lanes by name: notices in one, steps in one, runs in as few as keep them from each other."""
         lanes: list[list[Row]] = []
         for row in page.rows("run"):
             left = self.edges(row.begin, row.end)[0]
@@ -75,8 +75,9 @@ class Page:
                 lanes.append([row])
             else:
                 lane.append(row)
-        steps = page.rows("step")
-        return [*([("setup", steps)] if steps else []), *zip(["runs", *[""] * len(lanes)], lanes, strict=False)]
+        steps, notices = page.rows("step"), page.rows("notice")
+        alone = [(name, rows) for name, rows in (("EC2", notices), ("setup", steps)) if rows]
+        return [*alone, *zip(["runs", *[""] * len(lanes)], lanes, strict=False)]
 
     def _over(self, row: Row) -> float:
         left, width = self.edges(row.begin, row.end)

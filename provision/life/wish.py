@@ -46,8 +46,21 @@ class Wish:
     @classmethod
     def of(cls, settings: StackSettings, *, recipe: str = "", region: str = "", spot: bool = False) -> Self:
         """Read the settings. Raises `BadInput` where there is no region, and for a recipe or image that is unknown."""
-        catalogue = Catalogue()
-        wish = cls(
+        wish = cls.read(settings, recipe=recipe, region=region, spot=spot)
+        recipes = Catalogue().recipes
+        problems = [] if wish.region else ["no region is set: --region eu-west-1, or pulumi config set aws:region …"]
+        if wish.recipe not in recipes:
+            problems.append(f'there is no recipe "{wish.recipe}"; there are: {", ".join(sorted(recipes))}')
+        if wish.image not in images():
+            problems.append(f'gpurig:image: "{wish.image}" needs gpurig:imageOs, one of {", ".join(images())}')
+        if problems:
+            raise BadInput(problems)
+        return wish
+
+    @classmethod
+    def read(cls, settings: StackSettings, *, recipe: str = "", region: str = "", spot: bool = False) -> Self:
+        """Read the settings as they are, right or wrong."""
+        return cls(
             profile=settings.profile,
             region=region or settings.region,
             recipe=recipe or settings.get("recipe", Host.recipe),
@@ -59,14 +72,6 @@ class Wish:
             hosts=whole_number(settings, "hosts", 1),
             spot=spot or settings.is_on("spot"),
         )
-        problems = [] if wish.region else ["no region is set: --region eu-west-1, or pulumi config set aws:region …"]
-        if wish.recipe not in catalogue.recipes:
-            problems.append(f'there is no recipe "{wish.recipe}"; there are: {", ".join(sorted(catalogue.recipes))}')
-        if wish.image not in images():
-            problems.append(f'gpurig:image: "{wish.image}" needs gpurig:imageOs, one of {", ".join(images())}')
-        if problems:
-            raise BadInput(problems)
-        return wish
 
     def misfit(self, kind: InstanceType, catalogue: Catalogue) -> str:
         """Return why an instance type cannot run what is wanted, "" where it can. Licences count as accepted."""

@@ -55,11 +55,14 @@ class Host:
     ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
     limit: Limit = dataclasses.field(default_factory=Limit)
     """How long it may run, as `gpurig:maxHours` and `gpurig:maxSpend` say."""
+    stack: str = ""
+    """Project and stack that it belongs to, "gpurig.dev"; "" for a machine of one's own."""
 
     @classmethod
-    def from_document(cls, row: Mapping[str, Any]) -> Host:
+    def from_document(cls, row: Mapping[str, Any], *, stack: str = "") -> Host:
         """Read a host's row (`row_of`)."""
         return cls(
+            stack=stack,
             name=row["name"],
             address=row["address"] or "",
             user=row["user"],

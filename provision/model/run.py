@@ -31,6 +31,14 @@ class Run:
     """The command's working folder on the host."""
     path: str = ""
     """Its own folder on the host: run.json, script, log, results/."""
+    resumable: bool = False
+    """Whether it was cut off by the end of its box, and may be started again."""
+    resumed: int = 0
+    """How often it was started again."""
+    resume: str = ""
+    """The command that goes on with it, where that is another one."""
+    installed: tuple[str, ...] | None = None
+    """The recipes that were on its box when it was started; None: nobody knows."""
     asked: str = ""
     """What the user asked for, where the command is how gpurig does that: "fab dataset-get https://…"."""
 
@@ -53,5 +61,9 @@ class Run:
             recipe=row["recipe"],
             folder=row["folder"],
             path=row["path"],
+            resumable=row["resumable"],
+            resumed=len(row.get("resumed", ())),
+            resume=row.get("resume", ""),
+            installed=tuple(row["installed"]) if "installed" in row else None,
             asked=row.get("asked", ""),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from provision.model.busy import BUSY
 from provision.model.platforms import NO_GPU
 
 if TYPE_CHECKING:
@@ -46,6 +47,15 @@ class Target:
     """Shut the box down after so many idle minutes; 0: never."""
     lifetime_hours: int = 0
     """Shut the box down so many hours after its boot; 0: never."""
+    busy: Mapping[str, float] = dataclasses.field(default_factory=lambda: BUSY)
+    """What counts as use, in place of or beside `BUSY`."""
+    busy_probe: str = ""
+    """A command of the user's own that says whether the box is in use: exit code 0 is yes, 1 is no."""
+    before_stop: str = ""
+    """A command of the user's own that runs before the box stops by itself."""
+
+    spot: bool = False
+    """Whether EC2 may take the box: then it watches for the notice of that."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Target:

@@ -62,6 +62,10 @@ class Context:
             raise BadInput(problems, hint=f"there are: {', '.join(host.name for host in hosts)}")
         return [host for host in hosts if not words or {host.name, host.address} & set(words)]
 
+    def look_again(self) -> None:
+        """Have the hosts read anew: the stack has others, or the same at other addresses."""
+        vars(self).pop("hosts", None)
+
     def one_host(self) -> Host:
         """Return the only host. Raises `BadInput` where there are several."""
         if len(self.hosts) != 1:

@@ -69,6 +69,7 @@ class SetUp:
                 raise BadInput(wrong, hint=f"allowed: {', '.join(steps)}")
             for name, path in self.uploads.items():
                 _send(session, name, path, out)
+            session.watch_for_notice()
             events = session.apply(bundle, fresh=self.fresh)
             if self.json:
                 progress.echo(events, host, out)

@@ -175,6 +175,11 @@ class Session:
         """Return what the machine is."""
         return self.answer({"verb": Verb.FACTS}, answers.Facts)
 
+    def watch_for_notice(self) -> None:
+        """Have a spot box watch for EC2's notice that it takes the box; nothing where the host is none."""
+        if self._target.spot:
+            self.answer({"verb": Verb.WATCH}, answers.Done)
+
     def plan(self, bundle: Bundle) -> answers.Plan:
         """Return what a setup would find."""
         return self.answer({"verb": Verb.PLAN, "digest": bundle.digest, "bundle": ""}, answers.Plan, bundle)
@@ -238,10 +243,8 @@ class Session:
             time.sleep(1)
             try:
                 _ = self.connection
-            except whereabouts.NotRunning:
-                raise
-            except Unreachable:
-                if time.monotonic() > deadline:
+            except Unreachable as error:
+                if isinstance(error, whereabouts.NotRunning) or time.monotonic() > deadline:
                     raise
             else:
                 return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ NAMESPACE = "gpurig"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StackSettings:
-    """What is set, as text, by whole key ("gpurig:recipe", "aws:region")."""
+    """What is set, as text, by whole key ("gpurig:hosts", "aws:region")."""
 
     values: Mapping[str, str]
     missing: str = ""
@@ -103,15 +104,29 @@ def _finished(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def names() -> tuple[str, str]:
+    """Return the names of the project and of the selected stack. Raises `GpurigError` where Pulumi tells none."""
+    stack = output_of("stack", "--show-name").rpartition("/")[2]
+    file = project_folder() / "Pulumi.yaml"
+    found = re.search(r"^name:[ \t]*(\S+)", file.read_text(encoding="utf-8") if file.exists() else "", re.MULTILINE)
+    if not (stack and found):
+        raise GpurigError("Pulumi does not name its stack", hint="in the project's folder: pulumi stack select NAME")
+    return found[1].strip("\"'"), stack
+
+
+def leaves_snapshot(volume_id: str) -> bool:
+    """Tell whether Pulumi, by the state it has, takes a snapshot of a volume when it destroys it."""
+    state = json.loads(output_of("stack", "export") or "{}").get("deployment", {})
+    rows = [row for row in state.get("resources") or () if row.get("id") == volume_id]
+    return any((row.get("inputs") or {}).get("finalSnapshot") is True for row in rows)
+
+
 class Kept:
     """The stack's own file, as it was: `pulumi config set` writes it, and `restore` puts it back to the byte."""
 
     def __init__(self) -> None:
         """Read it. Raises `GpurigError` where Pulumi does not name the stack."""
-        name = output_of("stack", "--show-name")
-        if not name:
-            raise GpurigError("Pulumi does not name its stack", hint="pulumi stack select NAME")
-        self._file: Path = project_folder() / f"Pulumi.{name.rpartition('/')[2]}.yaml"
+        self._file: Path = project_folder() / f"Pulumi.{names()[1]}.yaml"
         self._before = self._file.read_bytes() if self._file.exists() else None
 
     def restore(self) -> None:

@@ -73,8 +73,7 @@ def found(deployment: Mapping[str, Any]) -> Found:
             box = by_urn.get(_box_of(operation["resource"], resources))
             if box:
                 box.cut_off = True
-    rows = [(box, box.row()) for box in boxes]
-    hosts = [Host.from_document(row) for _, row in rows if row]
+    hosts = [Host.from_document(row, stack=box.stack) for box in boxes if (row := box.row())]
     return Found(hosts=hosts, left_out=[line for box in boxes for line in box.left_out()])
 
 
@@ -108,6 +107,12 @@ class _Box:
             problem = f'the stack\'s state describes "{name}" in version {version}; this gpurig reads version {VERSION}'
             raise BadInput([problem], hint="`pulumi up` brings it up to date; look at `pulumi preview` first")
         return cls(urn=row["urn"], document=document)
+
+    @property
+    def stack(self) -> str:
+        """Project and stack, as its URN has them: urn:pulumi:STACK::PROJECT::TYPE::NAME."""
+        stack, project = self.urn.removeprefix("urn:pulumi:").split("::")[:2]
+        return f"{project}.{stack}"
 
     def place(self) -> list[str | int]:
         """Return by what boxes are sorted: box-2 before box-10."""

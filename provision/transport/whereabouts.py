@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from provision.aws import instances
 from provision.model.errors import GpurigError, Unreachable
-from provision.transport import host_keys
+from provision.transport import host_keys, ssh_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 # Several hosts are found at once, in one file.
 _LOCK = threading.Lock()
 ANSWER_SECONDS = 15
-_AGAIN = "`pulumi up --refresh` makes another one, with the same job volume"
+_AGAIN = (
+    "`pulumi up --refresh` makes another one, with the same job volume\n"
+    "`fab resume` does that, and goes on with what was cut off"
+)
 _ITSELF = "Client.InstanceInitiatedShutdown"
 
 
@@ -52,6 +55,7 @@ def remember(host: Host, address: str) -> None:
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
         part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         part.replace(path)
+        ssh_config.follow(host, address)
 
 
 def look_up(host: Host, tell: Callable[[str], None]) -> Host:

@@ -33,6 +33,14 @@ def check_name(name: str) -> None:
         raise BadInput([f'"{name}": {rule}'])
 
 
+def _check(command: str, name: str) -> None:
+    """Raise `BadInput` for what cannot be started."""
+    if name:
+        check_name(name)
+    if not command.strip():
+        raise BadInput(["there is no command to run"], hint="fab run -- python train.py --epochs 3")
+
+
 class Runs:
     """The runs of one host."""
 
@@ -51,21 +59,19 @@ class Runs:
         env: Mapping[str, str] = NO_ENV,
         beside: str = "",
         asked: str = "",
+        resume: str | None = "",
     ) -> Run:
         """Start a shell command that goes on by itself, as the account; returns at once.
 
         `name`: made from the command where not given. `recipe`: whose environment it gets. `folder`: where it runs, a
         path on the host or the name of a synced folder; where not given the synced folder `beside`, if there is one,
-        else the run's own. `env`: exported last. `asked`: shown in place of the command. Raises `BadInput` where the
-        name is taken, the recipe is not installed or the folder is not there.
+        else the run's own. `env`: exported last. `asked`: shown in place of the command. `resume`: the command that
+        goes on with it after its box was lost ("": the same; None: nothing does). Raises `BadInput` where the name is
+        taken, the recipe is not installed or the folder is not there.
         """
-        if name:
-            check_name(name)
-        if not command.strip():
-            raise BadInput(["there is no command to run"], hint="fab run -- python train.py --epochs 3")
+        _check(command, name)
         from provision.bundle.render import activation  # noqa: PLC0415 - to list or follow runs takes no rendering
 
-        exports = activation(recipe, self.target or Target()) if recipe else []
         return self._start(
             {
                 "verb": Verb.START,
@@ -74,13 +80,25 @@ class Runs:
                 "recipe": recipe,
                 "folder": folder,
                 "beside": beside,
-                "exports": exports,
+                "exports": activation(recipe, self.target or Target()) if recipe else [],
                 "env": dict(env),
                 "asked": asked,
+                "resume": resume or "",
+                "once": resume is None,
             }
         )
 
+    def resume(self, name: str) -> Run:
+        """Start a run again that was cut off by the end of its box; one that goes on, or has ended, stays as it is.
+
+        Raises `BadInput` where its recipe or its folder is not on the box.
+        """
+        check_name(name)
+        self.session.watch_for_notice()
+        return self._run({"verb": Verb.RESUME, "name": name})
+
     def _start(self, request: Start) -> Run:
+        self.session.watch_for_notice()
         try:
             return self._run(request)
         except Dropped as error:
@@ -113,9 +131,10 @@ class Runs:
         run = self._read(name, show, lines, follow=True)
         if run is None:
             raise GpurigError(f"{self.session.host} did not say how {name} ended")
-        if run.state == RunState.LOST:
-            hint = f"its log is there: fab logs {name}"
-            raise RunInterrupted(f"{name} on {self.session.host} was lost: {run.why}", hint=hint)
+        if run.state in (RunState.LOST, RunState.INTERRUPTED):
+            again = "\nit goes on once its box is up, or the next one: fab resume" if run.resumable else ""
+            hint = f"its log is there: fab logs {name}{again}"
+            raise RunInterrupted(f"{name} on {self.session.host} was {run.state}: {run.why}", hint=hint)
         return run
 
     def log(self, name: str, *, lines: int = 0) -> list[str]:
@@ -127,7 +146,7 @@ class Runs:
     def _read(self, name: str, show: Callable[[str], object], lines: int, *, follow: bool) -> Run | None:
         """Show a log; returns the run where it has ended."""
         check_name(name)
-        position = -1
+        position, noticed = -1, 0.0
 
         def attempt() -> Iterator[Event]:
             nonlocal position
@@ -144,6 +163,9 @@ class Runs:
         for event in self.session.bridged(attempt):
             if event["event"] == Kind.LOG:
                 show(event["line"])
+            elif event["event"] == Kind.SAID and event["at"] > noticed:  # not again, after a dropped connection
+                noticed = event["at"]
+                self.session.tell(f"{self.session.host}: {event['text']}")
             elif event["event"] == Kind.ENDED:
                 return Run.from_row(event)
         return None

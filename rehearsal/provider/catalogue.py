@@ -13,6 +13,7 @@ from rehearsal.provider import (
     ec2_network,
     ec2_routes,
     ec2_rules,
+    ec2_tag,
     iam,
     scheduler,
 )
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from rehearsal.provider.model import Kind
 
-_EC2 = (ec2_network, ec2_routes, ec2_access, ec2_rules, ec2_compute, ebs)
+_EC2 = (ec2_network, ec2_routes, ec2_access, ec2_rules, ec2_tag, ec2_compute, ebs)
 
 KINDS: Mapping[str, Kind] = {
     token: kind for module in (*_EC2, iam, budgets, scheduler, cloudwatch) for token, kind in module.KINDS.items()

@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 import yaml
 
-from provision.agent.paths import MACHINE_HOME
+from provision.agent.paths import GUARD_PROGRAM, MACHINE_HOME
 from provision.bundle import program
-from provision.bundle.cloud_init import BOOT, LIMIT, cloud_config, user_data
+from provision.bundle.cloud_init import LIMIT, cloud_config, user_data
 from provision.bundle.render import render
 from provision.bundle.step import Bundle
 from provision.model.errors import BadInput
 from provision.model.target import Target
 from tests.kit.host import Lab
+from tests.kit.user_data import opened, unpack
 from tests.kit.wait import until
 
 HOME = str(MACHINE_HOME)
@@ -36,27 +37,38 @@ def bundle(lab: Lab) -> Bundle:
     return lab.bundle("base")
 
 
-def documents(bundle: Bundle) -> Any:
-    return yaml.safe_load(gzip.decompress(user_data(bundle)))
+def packed(bundle: Bundle) -> list[Any]:
+    return opened(gzip.decompress(user_data(bundle)).decode("ascii"))
 
 
-def write_files(lab: Lab, document: Any) -> None:
-    """Do what cloud-init does first, on a host of the lab."""
-    for file in document["write_files"]:
-        path = Path(file["path"].replace(HOME, str(lab.home)))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(file["content"], encoding="utf-8")
+def start(lab: Lab, bundle: Bundle) -> None:
+    """Do what cloud-init does in the end, on a host of the lab."""
+    (line,) = yaml.safe_load(cloud_config(bundle))["runcmd"]
+    subprocess.run(["/bin/sh", "-c", line.replace(HOME, str(lab.home))], env=lab.env, check=True)
 
 
-def test_it_holds_the_bundle_to_the_byte(bundle: Bundle) -> None:
-    text = gzip.decompress(user_data(bundle)).decode("ascii")
-    assert text.startswith("#cloud-config\n")
-    document = documents(bundle)
-    assert document.keys() == {"bootcmd", "write_files", "runcmd"}
-    files = {file["path"]: file["content"] for file in document["write_files"]}
-    assert files.pop(f"{HOME}/bundle.json").encode() == bundle.to_bytes()
-    assert files == {f"{BOOT}/{path}": text.rstrip("\n") for path, text in program.boot_files().items()}
-    assert {file["permissions"] for file in document["write_files"]} == {"0600"}
+def test_it_holds_the_bundle_to_the_byte(lab: Lab, bundle: Bundle) -> None:
+    assert cloud_config(bundle).startswith("#cloud-config\n")
+    assert yaml.safe_load(cloud_config(bundle)).keys() == {"bootcmd", "runcmd"}
+    unpack(packed(bundle), lab.home / "root", lab.home)
+    file, boot = lab.home / "bundle.json", lab.home / "agent/boot"
+    assert file.read_bytes() == bundle.to_bytes()
+    written = {path for path in boot.rglob("*") if path.is_file()}
+    texts = {str(path.relative_to(boot)): path.read_text(encoding="utf-8") for path in written}
+    assert texts == program.boot_files()
+    assert {path.stat().st_mode & 0o777 for path in {file, *written}} == {0o600}
+
+
+def test_the_guard_is_on_before_all_else_and_keeps_nothing_back(tmp_path: Path) -> None:
+    home, root = tmp_path / "home", tmp_path / "root"
+    content = f"#!/bin/sh\nls {home} >{tmp_path}/there 2>&1\necho $* >{tmp_path}/asked\nexit 1\n"
+    file = {"path": GUARD_PROGRAM, "mode": "0755", "content": content}
+    fake = {"name": "base", "files": [file]}
+    code, forget, modules, _ = packed(render(["base"], Target()))
+    unpack([code, forget, modules, {"steps": [fake]}], root, home)
+    assert (tmp_path / "asked").read_text() == "arm\n"
+    assert "No such file" in (tmp_path / "there").read_text()
+    assert (home / "bundle.json").exists()
 
 
 def test_bytes_are_the_same_and_have_no_clock(bundle: Bundle) -> None:
@@ -76,11 +88,9 @@ def test_more_than_ec2_takes_is_refused_with_a_way_out(lab: Lab) -> None:
 
 def test_its_one_line_starts_the_run(lab: Lab) -> None:
     lab.recipe("base")
-    document = documents(lab.bundle("base"))
-    write_files(lab, document)
-    (line,) = document["runcmd"]
-    line = line.replace(HOME, str(lab.home))
-    subprocess.run(["/bin/sh", "-c", line], env=lab.env, check=True)
+    bundle = lab.bundle("base")
+    unpack(packed(bundle), lab.home, lab.home)
+    start(lab, bundle)
     until((lab.home / "ready.json").exists)
     assert lab.runs("base") == 1
 
@@ -88,12 +98,10 @@ def test_its_one_line_starts_the_run(lab: Lab) -> None:
 def test_its_one_line_does_not_disturb_a_client_that_was_faster(lab: Lab) -> None:
     lab.recipe("base", body="while [ ! -e gate ]; do sleep 0.02; done")
     bundle = lab.bundle("base")
-    document = documents(bundle)
-    (line,) = document["runcmd"]
-    write_files(lab, {"write_files": document["write_files"][1:]})
+    unpack(packed(bundle), lab.home, lab.home)
     with lab.client("apply", bundle) as client:
         started = client.until("started")
-        subprocess.run(["/bin/sh", "-c", line.replace(HOME, str(lab.home))], env=lab.env, check=True)
+        start(lab, bundle)
         assert lab.json("pending.json")["run"] == started["run"]
         lab.open("gate")
         assert client.rest()[-1]["event"] == "ready"
@@ -123,7 +131,7 @@ def test_what_keeps_builds_stays_out_of_it(lab: Lab) -> None:
     lab.recipe("base")
     lab.recipe("tool", 'needs = ["base"]')
     bundle = lab.bundle("tool")
-    booted = json.loads(documents(bundle)["write_files"][0]["content"])
+    booted = packed(bundle)[-1]
     assert "kept" in json.loads(bundle.to_bytes())
     assert "kept" not in booted
     assert booted["digest"] != bundle.digest

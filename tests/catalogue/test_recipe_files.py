@@ -103,7 +103,10 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ('files."/a" = { template = 1 }', '"files./a.template" has to be a string'),
         ('files."/a" = { template = "install.sh.j2", mode = 644 }', '"files./a.mode" has to be an octal mode'),
         ('files."/a" = { template = "install.sh.j2", mode = "rw" }', '"files./a.mode" has to be an octal mode'),
-        ('files."/a" = { template = "install.sh.j2", owner = "x" }', 'unknown key "files./a.owner"; allowed: mode'),
+        (
+            'files."/a" = { template = "install.sh.j2", owner = "x" }',
+            'unknown key "files./a.owner"; allowed: lean, mode',
+        ),
         ('files."/a" = { mode = "0644" }', '"files./a.template" is missing'),
         ('files."a" = { template = "install.sh.j2" }', '"files.a" has to be an absolute path'),
         ('folders = "x"', '"folders" has to be a table'),
@@ -203,4 +206,4 @@ def test_the_page_names_every_key_and_no_other() -> None:
     named = set(
         re.findall(r"`\[?([a-z_]+)[\].`]", " ".join(row.split("|")[1] for row in table.splitlines()[2:] if row))
     )
-    assert named - {"template", "mode", "folder"} == schema().keys()
+    assert named - {"template", "mode", "lean", "folder"} == schema().keys()

@@ -139,6 +139,14 @@ def test_a_host_that_does_not_answer_and_one_that_did_nothing_are_said() -> None
     assert "not known" in page.all(_class="unknown")[0].text
 
 
+def test_that_and_why_a_box_stopped_by_itself_is_said() -> None:
+    page = page_of(journal_of(stops=[(60, "nobody has used it for 30 min"), (4000, "its lifetime is <over>")]))
+    last, first = [line.text for line in page.all("p", _class="stop")]
+    assert last.endswith("it powered itself off: its lifetime is <over>")
+    assert first.startswith("2027-01-15 08:01")
+    assert first.endswith("nobody has used it for 30 min")
+
+
 def edges(element: Element) -> tuple[float, float]:
     """Return left and right edge of what is drawn, in percent."""
     left, width = (float(re.search(rf"{key}:([\d.]+)%", element.attributes["style"])[1]) for key in ("left", "width"))  # type: ignore[index]

@@ -38,6 +38,8 @@ def journal_of(
     now: float = 5000,
     alive: str = "",
     logs: Sequence[Any] = (),
+    stops: Sequence[tuple[float, str]] = (),
+    notices: Sequence[Any] = (),
 ) -> Journal:
     """Return the journal of a host that told this."""
     rows = [[NOON + begin, NOON + end] for begin, end in boots]
@@ -45,9 +47,11 @@ def journal_of(
         "event": "journal",
         "now": NOON + now,
         "boots": rows,
+        "stops": [{"at": NOON + at, "text": why} for at, why in stops],
         "events": list(events),
         "alive": alive,
-        "runs": [{"asked": "", "recipe": "", "folder": "", **row} for row in runs],
+        "runs": [{"asked": "", "recipe": "", "folder": "", "resumable": False, **row} for row in runs],
+        "notices": list(notices),
     }
     tails: Any = [
         {"event": "tail", "kind": kind, "name": name, "lines": lines, "whole": True, "size": 9, "why": ""}

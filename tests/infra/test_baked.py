@@ -71,7 +71,14 @@ def test_the_box_is_made_of_the_newest_image_that_fits() -> None:
     assert run(BAKED, aws=AwsWithImages(images=images)).only("Instance").inputs["ami"] == "ami-new"
 
 
-@pytest.mark.parametrize("limits", [{"idleStopMinutes": "5"}, {"maxHours": "3"}, {"jobVolumeGib": "7"}])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"idleStopMinutes": "5", "busy": '{"run": 1}', "busyProbe": "exit 1", "beforeStop": "~/save.sh"},
+        {"maxHours": "3"},
+        {"jobVolumeGib": "7"},
+    ],
+)
 def test_what_each_box_gets_anew_makes_no_image_stale(limits: dict[str, str]) -> None:
     config = {**BAKED, **{f"gpurig:{key}": value for key, value in limits.items()}}
     assert run(config, aws=AwsWithImages(images=(image("ami-1", 1),))).only("Instance").inputs["ami"] == "ami-1"

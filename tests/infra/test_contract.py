@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from provision.catalogue.catalogue import Catalogue
+from provision.model.busy import BUSY
 from provision.model.host import Host
 from provision.model.platforms import price_table
 from rehearsal.standins.repositories import REPOSITORIES
@@ -38,6 +39,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "gpurig:mountPoint": "/data",
         "gpurig:idleStopMinutes": "45",
         "gpurig:maxHours": "12",
+        "gpurig:spot": "true",
     })  # fmt: skip
     (host,) = box.hosts()
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
@@ -57,9 +59,22 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "licences": LICENCES.split(","),
         "idle_stop_minutes": 45,
         "lifetime_hours": 12,
+        "busy": BUSY,
+        "busy_probe": "",
+        "before_stop": "",
+        "spot": True,
         "allow": [],
         "ui_port": 5000,
     }
+
+
+def test_what_counts_as_use_travels_with_what_the_user_says_of_it() -> None:
+    own = {"busy": '{"terminal": 60, "run": "2"}', "busyProbe": "pgrep -x my-server", "beforeStop": "~/save.sh"}
+    box = run({**GOOD, **{f"gpurig:{key}": value for key, value in own.items()}})
+    target = Host.from_document(box.outputs["gpurig"]["hosts"][0]).target
+    assert target
+    assert target.busy == {**BUSY, "terminal": 60, "run": 2}
+    assert (target.busy_probe, target.before_stop) == ("pgrep -x my-server", "~/save.sh")
 
 
 def test_the_document_says_all_that_it_promises() -> None:

@@ -83,15 +83,15 @@ def host_row(**changes: Any) -> dict[str, Any]:
     }
 
 
-def outputs(*rows: dict[str, Any]) -> str:
+def outputs(*rows: dict[str, Any], project: str = "gpurig", stack: str = "dev") -> str:
     """Return the state of a stack with these hosts, as `pulumi stack export` prints it."""
-    resources = [resource for row in rows for resource in _resources(row)]
+    resources = [resource for row in rows for resource in _resources(row, f"urn:pulumi:{stack}::{project}::")]
     return json.dumps({"version": 3, "deployment": {"resources": resources}})
 
 
-def _resources(row: dict[str, Any]) -> list[dict[str, Any]]:
+def _resources(row: dict[str, Any], prefix: str) -> list[dict[str, Any]]:
     """Return a box as the state has it: what the program said of it, and what AWS made."""
-    box, host = f"urn:box::{row['name']}", f"urn:host::{row['name']}"
+    box, host = f"{prefix}{BOX}::{row['name']}", f"{prefix}{BOX}$gpurig:infra:Host::{row['name']}"
     made = {"publicIp": row["address"], "instanceType": row["instanceType"], "availabilityZone": "us-east-1a"}
     resources: list[dict[str, Any]] = [
         {"urn": box, "type": BOX, "inputs": {"document": {"version": VERSION, "generation": 1, **row}}},

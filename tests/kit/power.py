@@ -29,11 +29,12 @@ class Box:
 class Rig:
     """A user's project with a stack of boxes, in a cloud that hands out addresses of the loopback network."""
 
-    def __init__(self, folder: Path, wired: Wired) -> None:
-        self.folder, self.wired, self.ec2 = folder, wired, wired.ec2
+    def __init__(self, folder: Path, wired: Wired, stack: str) -> None:
+        self.folder, self.wired, self.ec2, self.stack = folder, wired, wired.ec2, stack
         self.boxes: list[Box] = []
         self.key, self.home = user_key(folder), folder / "home"
         self.home.mkdir()
+        self.config = self.home / ".ssh" / "config"
         addresses = iter(f"127.8.0.{number}" for number in range(1, 200))
         wired.hypervisor.allocate_address = lambda: next(addresses)  # type: ignore[method-assign]
         wired.hypervisor.console = self._console  # type: ignore[method-assign]
@@ -63,7 +64,7 @@ class Rig:
         def started(_: str, address: str) -> None:
             self.answer(box, address)
 
-        self.wired.hypervisor.start = started  # type: ignore[method-assign,assignment]
+        self.wired.hypervisor.start = started  # type: ignore[method-assign, assignment]
 
     def idle(self, box: Box) -> None:
         """Have a box say that nothing goes on there."""
@@ -80,12 +81,11 @@ class Rig:
         self._doors[box.name].close()
         self.ec2.stop_instances(InstanceIds=[box.id])
 
-    def start(self, box: Box) -> str:
+    def start_past_fab(self, box: Box) -> str:
         """Start a box past fab, and return its new address, where it answers."""
+        self.answers_when_started(box)
         self.ec2.start_instances(InstanceIds=[box.id])
-        address = self.address(box)
-        self.answer(box, address)
-        return address
+        return self.address(box)
 
     def address(self, box: Box) -> str:
         """Return the address that EC2 says."""
@@ -98,7 +98,7 @@ class Rig:
             host_row(name=box.name, address=box.recorded, port=PORT, instanceId=box.id, user="root")
             for box in self.boxes
         ]
-        path = pulumi_that_says(self.folder, stdout=outputs(*rows))
+        path = pulumi_that_says(self.folder, stdout=outputs(*rows, project="gpurig", stack=self.stack))
         own = {"PATH": path, "GPURIG_SSH_KEY": str(self.key), "HOME": str(self.home), **self.wired.cloud.env}
         return clean_environment(**{**own, **more})
 
@@ -118,10 +118,10 @@ class Rig:
 
 
 @contextlib.contextmanager
-def rig(folder: Path) -> Iterator[Rig]:
+def rig(folder: Path, *, stack: str = "dev") -> Iterator[Rig]:
     """Serve a cloud for a user in a folder."""
     (folder / "cloud").mkdir()
     with serve(folder / "cloud") as wired:
-        made = Rig(folder, wired)
+        made = Rig(folder, wired, stack)
         yield made
         made.close()

@@ -24,6 +24,9 @@ FULL = Target(
     ui_port=8888,
     idle_stop_minutes=30,
     lifetime_hours=12,
+    busy={"run": 0.5},
+    busy_probe="exit 1",
+    before_stop="~/save.sh",
 )
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.ec2 import ec2_backends
 
@@ -27,6 +25,7 @@ from provision.storage.bake import Bakery
 from rehearsal.errors import RehearsalError
 from tests.kit.catalogue import shellcheck
 from tests.kit.cloud import Wired, run, serve
+from tests.kit.user_data import opened, unpack
 
 TARGET = Target(volume_id="vol-0123456789abcdef0", idle_stop_minutes=60, lifetime_hours=4)
 DISKS = [
@@ -171,27 +170,22 @@ def test_without_credentials_it_says_so(wired: Wired, monkeypatch: pytest.Monkey
         Bakery(host)
 
 
-def first_words(target: Target) -> list[str]:
-    """Return the command that the user-data of a box has cloud-init run before all else."""
-    (command,) = yaml.safe_load(cloud_config(render(["base"], target)))["bootcmd"]
-    assert command[:3] == ["cloud-init-per", "instance", "gpurig"]
-    return [str(word) for word in command[3:]]
-
-
 def test_the_volume_script_of_another_box_becomes_the_own_one(tmp_path: Path) -> None:
     def script(target: Target) -> str:
         (base,) = render(["base"], target).steps
         return next(file["content"] for file in base.files if file["path"] == VOLUME_SCRIPT)
 
-    there = tmp_path / "gpurig-volume"
+    there = Path(f"{tmp_path}{VOLUME_SCRIPT}")
+    there.parent.mkdir(parents=True)
     there.write_text(script(TARGET))
     mine = dataclasses.replace(TARGET, volume_id="vol-0fedcba9876543210")
-    shell, option, text, *arguments = first_words(mine)
-    (line,) = [line for line in text.splitlines() if VOLUME_SCRIPT in line]
-    subprocess.run([shell, option, line.replace(VOLUME_SCRIPT, str(there)), *arguments], check=True)
+    packed = opened(cloud_config(render(["base"], mine)))
+    steps = packed[-1]["steps"]
+    steps[0]["files"] = [file for file in steps[0]["files"] if file["path"] == VOLUME_SCRIPT]
+    unpack(packed, tmp_path, tmp_path / "home")
     assert there.read_text() == script(mine)
 
 
-def test_shellcheck_finds_nothing_in_the_first_words(tmp_path: Path) -> None:
-    _, _, text, *_ = first_words(TARGET)
-    assert shellcheck(tmp_path, {"own": f"#!/bin/sh\n{text}"}) == ""
+def test_shellcheck_finds_nothing_in_what_forgets_another_box(tmp_path: Path) -> None:
+    _, forget, *_ = opened(cloud_config(render(["base"], TARGET)))
+    assert shellcheck(tmp_path, {"own": f"#!/bin/sh\n{forget}"}) == ""

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from provision.catalogue.catalogue import Catalogue
 from provision.model.host import BOX
 from provision.tasks.target import gpu_model
 from tests.kit.fab import LICENCES, ROOT, fab, host_row, outputs, pulumi_that_says, refused, write_hosts
+from tests.kit.user_data import opened
 
 
 def test_every_recipe_has_its_task(tmp_path: Path) -> None:
@@ -40,8 +40,7 @@ def test_render_writes_user_data_that_holds_the_bundle(tmp_path: Path) -> None:
     fab(tmp_path, "render", "--recipe", "base", "--gpu", "none", code=0)
     text = gzip.decompress((tmp_path / "user-data.gz").read_bytes()).decode()
     assert text.startswith("#cloud-config\n")
-    file = yaml.safe_load(text)["write_files"][0]
-    assert [step["name"] for step in json.loads(file["content"])["steps"]] == ["base"]
+    assert [step["name"] for step in opened(text)[-1]["steps"]] == ["base"]
     fab(tmp_path, "render", "--recipe", "base", "--gpu", "none", "--text", "--out", "plain", code=0)
     assert (tmp_path / "plain").read_text() == text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,6 +186,45 @@ def test_how_a_run_ended_is_told_from_what_its_service_left(
     said: str, stopped: bool, ended: tuple[str, int | None]
 ) -> None:
     assert runs.ending(said, stopped=stopped)[:2] == ended
+
+
+@pytest.mark.parametrize(
+    ("said", "ended"),
+    [
+        ("success,exited,0,running", ("interrupted", 0)),
+        ("success,killed,TERM,running", ("interrupted", 143)),
+        ("signal,killed,KILL,stopping", ("interrupted", 137)),
+        ("oom-kill,killed,KILL,running", ("interrupted", 137)),
+        ("", ("interrupted", None)),
+    ],
+)
+def test_one_that_was_asked_to_end_is_interrupted_however_it_ended(said: str, ended: tuple[str, int | None]) -> None:
+    assert runs.ending(said, stopped=False, interrupted=True)[:2] == ended
+    assert runs.ending(said, stopped=True, interrupted=True)[0] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("end", "record", "resumable"),
+    [
+        ("success,killed,TERM,running", {"interrupted": 1.0}, True),
+        ("success,killed,TERM,running", {"interrupted": 1.0, "once": True}, False),
+        ("success,killed,TERM,running", {"interrupted": 1.0, "stopped": 2.0}, False),
+        ("success,exited,0,running", {"interrupted": 4e9}, False),  # it had ended before
+        ("success,exited,0,stopping", {}, True),
+        ("", {}, True),
+        ("", {"stopped": 2.0}, False),
+        ("success,exited,0,running", {}, False),
+        ("signal,killed,KILL,running", {}, False),
+        ("exit-code,exited,1,running", {}, False),
+    ],
+)
+def test_what_was_cut_off_by_the_end_of_its_box_may_go_on(
+    tmp_path: Path, end: str, record: dict[str, Any], resumable: bool
+) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"since": 0.0, **record}))
+    (tmp_path / "end").write_text(end)
+    (tmp_path / "log").touch()
+    assert runs.run_row(tmp_path, up=False)["resumable"] is resumable
 
 
 @pytest.mark.parametrize("lines", range(5))

@@ -48,7 +48,7 @@ def test_a_started_box_is_found_at_its_new_address_once_for_all(lab: Rig) -> Non
     box = lab.launch()
     lab.fab(*SSH)
     lab.stop(box)
-    address = lab.start(box)
+    address = lab.start_past_fab(box)
     assert address != box.recorded
     done = lab.fab(*SSH)
     assert done.stdout == "box did hello\n"
@@ -66,7 +66,7 @@ def test_the_pinned_key_goes_with_the_instance(lab: Rig) -> None:
     pinned = (lab.folder / ".gpurig" / "known_hosts").read_text()
     assert pinned.startswith(f"{box.id} ")
     lab.stop(box)
-    lab.start(box)
+    lab.start_past_fab(box)
     lab.wired.cloud.reset()
     assert lab.fab(*SSH).stdout == "box did hello\n"
     assert lab.wired.cloud.calls("GetConsoleOutput") == []
@@ -80,7 +80,7 @@ def test_an_address_that_another_instance_has_now_is_not_ours(lab: Rig) -> None:
     stranger = Server("stranger")
     with stranger.at(box.recorded):
         assert "is stopped" in lab.fab(*SSH, code=4).stderr
-        lab.start(box)
+        lab.start_past_fab(box)
         assert lab.fab(*SSH).stdout == "box did hello\n"
 
 

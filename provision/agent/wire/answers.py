@@ -2,8 +2,20 @@
 
 from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
-from provision.agent.wire.documents import DataSet, Disk, Guard, Mark, Pending, ReadyMark, RunRow
-from provision.agent.wire.setups import Failed, Ready, Reboot, Recorded
+from provision.agent.wire.documents import (
+    DataSet,
+    Disk,
+    Ending,
+    Gauge,
+    Going,
+    Guard,
+    Mark,
+    Pending,
+    ReadyMark,
+    RunRow,
+    Told,
+)
+from provision.agent.wire.setups import Failed, Notice, Ready, Reboot, Recorded
 from provision.agent.words import Kind, StepState
 
 
@@ -69,12 +81,20 @@ class Overview(State):
     """Whether the job volume is at its mount point."""
     datasets: List[DataSet]
     guard: Guard
+    ending: Optional[Ending]
+    """EC2's notice that it takes the box."""
 
 
 class Guarded(Guard):
     """What the guard sees."""
 
     event: Literal[Kind.GUARD]
+
+
+class Said(Told):
+    """What the box tells everybody while a run is followed."""
+
+    event: Literal[Kind.SAID]
 
 
 class Journal(TypedDict):
@@ -84,10 +104,13 @@ class Journal(TypedDict):
     now: float
     boots: List[List[float]]
     """First and last sign of life of each."""
+    stops: List[Told]
+    """When the box stopped by itself, and why."""
     events: List[Recorded]
     alive: str
     """The setup that goes on."""
     runs: List[RunRow]
+    notices: List[Notice]
 
 
 class Tail(TypedDict):
@@ -204,5 +227,27 @@ class Restored(TypedDict):
     aside: str
 
 
-_OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs]
-Answer = Union[_OfTheBox, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]
+class Sample(TypedDict):
+    """How busy the box was in the seconds before; rates are bytes per second."""
+
+    event: Literal[Kind.SAMPLE]
+    at: float
+    cpus: int
+    cpu: float
+    """Per cent of all of them."""
+    load: float
+    memory: Tuple[int, int]
+    """Bytes that are used, and all."""
+    gpus: List[Gauge]
+    gpu_problem: str
+    """Why nothing is known of the GPUs, "" where it is, or there are none."""
+    disks: List[Disk]
+    read: float
+    written: float
+    received: float
+    sent: float
+    runs: List[Going]
+
+
+_OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs, Sample]
+Answer = Union[_OfTheBox, Said, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]

@@ -102,6 +102,16 @@ class RunFile(_RunFile, total=False):
     """What the user typed, where the command is how gpurig does that: "fab dataset-get https://…"."""
     stopped: float
     """When `fab cancel` ended it."""
+    interrupted: float
+    """When it was asked to end because EC2 takes the box."""
+    resumed: List[float]
+    """When it was started again, each time."""
+    resume: str
+    """The command that goes on with it, where that is another one."""
+    once: bool
+    """Whether it must not be started again."""
+    installed: List[str]
+    """The recipes that were on the box when it was started."""
 
 
 class RunRow(RunFile):
@@ -114,6 +124,18 @@ class RunRow(RunFile):
     seconds: float
     path: str
     """Its own folder: run.json, script, log, results/."""
+    resumable: bool
+    """Whether it was cut off by the end of its box, and may be started again."""
+
+
+class Ending(TypedDict):
+    """EC2's notice that it takes the box. Moments are seconds of UTC."""
+
+    action: str
+    """terminate, stop or hibernate."""
+    ends: float
+    at: float
+    """When the box read it."""
 
 
 class _Part(TypedDict):
@@ -147,6 +169,27 @@ class Disk(TypedDict):
     total: int
 
 
+class Gauge(TypedDict):
+    """How busy a GPU is; None for what it does not tell, as one that is cut in parts (MIG) tells no use."""
+
+    index: str
+    name: str
+    use: Optional[float]
+    """Per cent."""
+    used: Optional[float]
+    total: Optional[float]
+    """MiB of its memory."""
+    celsius: Optional[float]
+    watts: Optional[float]
+
+
+class Going(TypedDict):
+    """A run that goes on; `since`: seconds of UTC."""
+
+    name: str
+    since: float
+
+
 class DataSet(TypedDict):
     """A data set on the job volume."""
 
@@ -175,6 +218,13 @@ class Guard(TypedDict):
     """When it stops whatever it does."""
     stops_at: Optional[float]
     """When it would stop if nothing changed; None where that is never."""
+
+
+class Told(TypedDict):
+    """What the box told everybody at a moment, or why it stopped then."""
+
+    at: float
+    text: str
 
 
 class Account(TypedDict):

@@ -41,7 +41,7 @@ class Follow(Place):
 class Question(TypedDict):
     """What needs no more words."""
 
-    verb: Literal[Verb.STATUS, Verb.FACTS, Verb.RUNS, Verb.VOLUME, Verb.SYNC]
+    verb: Literal[Verb.STATUS, Verb.FACTS, Verb.RUNS, Verb.VOLUME, Verb.SYNC, Verb.WATCH]
 
 
 class Overview(TypedDict):
@@ -83,6 +83,17 @@ class Start(TypedDict):
     """Environment whose values the shell expands, in this order."""
     env: Dict[str, str]
     asked: str
+    resume: str
+    """The command that goes on with it after its box was lost; "": the same."""
+    once: bool
+    """Never start it again."""
+
+
+class Resume(TypedDict):
+    """Start a run again that was cut off by the end of its box."""
+
+    verb: Literal[Verb.RESUME]
+    name: str
 
 
 class Stop(TypedDict):
@@ -173,10 +184,18 @@ class Restore(TypedDict):
     in_place: bool
 
 
+class Sample(TypedDict):
+    """Tell how busy the box is, every so many `seconds`, so many times (0: until the client goes)."""
+
+    verb: Literal[Verb.SAMPLE]
+    seconds: float
+    times: int
+
+
 Setup = Union[Apply, Plan, Follow]
 Request = Union[
     Union[Setup, Question, Overview, Journal, Start, Stop, Log, Files, Tree],
-    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard],
+    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard, Resume, Sample],
 ]
 
 

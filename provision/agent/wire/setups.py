@@ -144,6 +144,17 @@ class Lost(TypedDict):
     step: str
 
 
+class Notice(_Recorded):
+    """EC2 recommends to leave the box, is going to take it, or all has been let go of for that."""
+
+    event: Literal[Kind.NOTICE]
+    what: Literal["rebalance", "taken", "left"]
+    ends: float
+    """When EC2 takes the box, in seconds of UTC; 0 for a recommendation."""
+    why: str
+    """Of "left": what went wrong with it."""
+
+
 Recorded = Union[Start, StepEvent, Reboot, Ready, Failed]
 """What the journal holds, a line each."""
 Told = Union[Send, Prompt, Alive, Log, Refused, Started, Joined, Unchanged, Recorded, Lost]

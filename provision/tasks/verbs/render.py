@@ -24,7 +24,7 @@ _WAY_OUT = 'say what the box is: --gpu T4 (or "none")'
     options={
         "recipe": "what the box installs at its first boot",
         "out": "file to write",
-        "text": "write it uncompressed, to read it or where a console takes no binary file",
+        "text": "write it uncompressed, where a console takes no binary file",
         "gpu": 'GPU model of the box, or "none"; without it, the target of a known host counts',
         "image": f"image of the box; without it, that of the target, or {Target.image} beside --gpu",
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provision.model.errors import BadInput
 from provision.model.target import Target
 from provision.tasks.following import follow, leaving
 from provision.tasks.target import target_of
@@ -21,25 +22,39 @@ OPTIONS = {
     "name": "a name for the run; made from the command where not given",
     "with_": "recipe whose environment the command gets",
     "folder": "where it runs: a path on the host or a synced folder's name, instead of this folder's copy there",
+    "resume": "the command that `fab resume` goes on with after its box was lost, as shell text; else the same command",
+    "no_resume": "never start it again by `fab resume`",
     "detach": "start it and return",
 }
 
 
 @verb(options=OPTIONS, rest="command", short_options=False)
 def run(
-    c: Context, *, command: str = "", name: str = "", with_: str = "", folder: str = "", detach: bool = False
+    c: Context,
+    *,
+    command: str = "",
+    name: str = "",
+    with_: str = "",
+    folder: str = "",
+    resume: str = "",
+    no_resume: bool = False,
+    detach: bool = False,
 ) -> None:
     """Run a command on every host (fab run -- CMD ...); it goes on when you leave.
 
-    What it writes into the folder $GPURIG_RESULTS is what `fab fetch NAME` brings.
+    What it writes into the folder $GPURIG_RESULTS is what `fab fetch NAME` brings. `fab resume` starts it again after
+    its box was lost, with GPURIG_RESUMED=1.
     """
+    if resume and no_resume:
+        raise BadInput(["--resume and --no-resume: give one of them"])
     names: dict[str, str] = {}
+    again = None if no_resume else resume
 
     def start(session: Session, out: View) -> None:
         host = session.host
         target = target_of(host, session) if with_ else host.target or Target(user=host.user)
         runs = Runs(session, target)
-        started = runs.start(command, name=name, recipe=with_, folder=folder, beside=Path.cwd().name)
+        started = runs.start(command, name=name, recipe=with_, folder=folder, beside=Path.cwd().name, resume=again)
         names[host.name] = started.name
         out.tell(f"{started.name} runs on {session.host} in {started.folder}")
         if detach:

@@ -19,6 +19,7 @@ from provision.model.run import Run
 from provision.model.target import Target
 from provision.model.words import took
 from provision.storage.volumes import COMPLETED, JobVolume
+from provision.tasks.awake import shown
 from provision.tasks.target import cards
 from provision.tasks.verb import verb
 
@@ -126,6 +127,7 @@ def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
         "machine": [f"{answer['os']}, kernel {answer['kernel']}, {answer['memory_gib']:.0f} GiB of memory"],
         "state": list(_states(host, answer, catalogue)),
         "ceiling": end,
+        "awake": list(shown(answer["guard"], time.time())),
         "services": [f"{unit} is {state}" for unit, state in answer["services"].items()],
         "GPU": [*_gpus(answer), *_in_the_way(answer)],
         "disk": [
@@ -143,6 +145,8 @@ def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
 def _states(host: Host, answer: Overview, catalogue: Catalogue) -> Iterator[str]:
     """Say what is being set up or how that ended last, and whether what the host is for is there all the same."""
     last, now = answer["last"], answer["pending"]
+    if ending := answer["ending"]:
+        yield f"EC2 takes this spot box at {_day(ending['ends'])}; once it is gone: fab resume"
     ready = _ready_since(host, answer, catalogue)
     if ready:
         yield f"{host.recipe} is ready since {_day(ready)}"

@@ -23,6 +23,7 @@ MODULES = (
     "quotas",
     "scheduler",
     "spot_prices",
+    "metrics",
 )
 
 

@@ -66,6 +66,20 @@ def test_stacks_and_their_states_are_told_to_programs(lab: Lab) -> None:
     assert "no stack named 'none' found" in lab.run("stack", "export", "--stack", "none", code=6).text
 
 
+def test_all_settings_with_the_projects_own_and_the_stacks_name(lab: Lab) -> None:
+    lab.describe(DECLARED)
+    lab.run("config", "set", "need", "x")
+    lab.run("config", "set", "--path", "table.of", "y")
+    found = json.loads(lab.run("config", "--json").text)
+    assert found["proj:need"] == {"value": "x", "secret": False}
+    assert found["proj:count"] == {"value": "3", "secret": False}
+    assert found["proj:names"] == {"value": '["a","b"]', "objectValue": ["a", "b"], "secret": False}
+    assert found["proj:table"]["objectValue"] == {"of": "y"}
+    assert found["lab:region"]["value"] == "south"
+    assert "count" in lab.run("config").text
+    assert lab.run("stack", "--show-name").text == "dev\n"
+
+
 def test_a_stack_made_with_settings_that_were_there_keeps_them_and_their_passphrase(lab: Lab) -> None:
     lab.run("config", "set", "word", "swordfish")
     settings = (lab.project / "Pulumi.dev.yaml").read_bytes()
@@ -190,7 +204,7 @@ def test_what_pulumi_does_not_know(lab: Lab, words: list[str], message: str) -> 
     ("words", "message"),
     [
         (["import", "x"], "this stand-in engine does not do `pulumi import`; install the Pulumi CLI"),
-        (["stack", "export"], "does not do `pulumi stack export`"),
+        (["stack", "import"], "does not do `pulumi stack import`"),
         (["config", "cp"], "does not do `pulumi config cp`"),
         (["up", "--target", "x"], "unknown flag: --target"),
         (["config", "get"], "takes key, got 0"),
