@@ -58,12 +58,12 @@ def test_a_stopped_box_is_left_alone(stack: Stack) -> None:
     assert (after["InstanceId"], after["State"]["Name"]) == (before["InstanceId"], "stopped")
     assert after["BlockDeviceMappings"] == before["BlockDeviceMappings"]
     assert shown(stack)["address"] == ""
+    assert stack.pulumi("stack", "output", "ssh").strip() == "box is stopped: fab start"
     kept = stack.pulumi("config", "get", "gpurig:instanceType").strip()
     stack.pulumi("config", "set", "gpurig:instanceType", "g5.xlarge")
     said = stack.pulumi("preview")
     assert f"box: {before['InstanceId']} is stopped, and is started by the change of its type" in said
     stack.pulumi("config", "set", "gpurig:instanceType", kept)
-    assert stack.pulumi("stack", "output", "ssh").strip() == "box is stopped: fab start"
 
 
 def test_a_started_one_shows_its_address_again(stack: Stack) -> None:

@@ -96,3 +96,17 @@ def test_settings_that_are_only_comments_stay(lab: Lab) -> None:
     comments, salt, rest = file.read_text().partition("encryptionsalt: ")
     assert (comments, salt) == ("# an example\n# config:\n", "encryptionsalt: ")
     assert rest.endswith("\nconfig:\n  proj:size: '2'\n")
+
+
+def test_all_settings_with_the_projects_own_and_the_stacks_name(lab: Lab) -> None:
+    lab.describe(DECLARED)
+    lab.run("config", "set", "need", "x")
+    lab.run("config", "set", "--path", "table.of", "y")
+    found = json.loads(lab.run("config", "--json").text)
+    assert found["proj:need"] == {"value": "x", "secret": False}
+    assert found["proj:count"] == {"value": "3", "secret": False}
+    assert found["proj:names"] == {"value": '["a","b"]', "objectValue": ["a", "b"], "secret": False}
+    assert found["proj:table"]["objectValue"] == {"of": "y"}
+    assert found["lab:region"]["value"] == "south"
+    assert "count" in lab.run("config").text
+    assert lab.run("stack", "--show-name").text == "dev\n"
