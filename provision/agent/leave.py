@@ -89,7 +89,7 @@ def _interrupt(folder: Path, notice: Ending) -> str:
 def _up(units: List[str]) -> List[str]:
     """Return those of some services that are up, or on their way down."""
     words = run("systemctl", "is-active", *units).stdout.split() if units else []
-    return [unit for unit, word in zip(units, words) if word in UP]  # noqa: B905
+    return [unit for unit, word in zip(units, words) if word in UP]  # noqa: B905 - 3.10's `strict`
 
 
 def _until(over: Callable[[], bool], deadline: float) -> bool:
