@@ -10,6 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 help:
 	@echo "make rehearse              create, provision, use, destroy and restore a box on this machine; no account, no bill"
 	@echo "make rehearse SOURCES=upstream [GIT_MIRROR=URL]   the same with the real caffe and DIGITS (half an hour)"
+	@echo "make rehearse LIFE=1       a box's whole life: doctor, offers, up, a run, spot taken, resume, the ceiling, start, destroy"
 	@echo "make rehearse KEEP=1       leave the rehearsal cloud running at the end, and say how to use it"
 	@echo "make test                  linters, types, all tests"
 	@echo "make test-recipes          install the catalogue for real on boxes of this machine, and run its examples (up to an hour)"
@@ -23,7 +24,7 @@ setup:
 	@$(PYTHON) scripts/setup.py
 
 rehearse: setup
-	@SOURCES="$(SOURCES)" $(BIN)/python -m rehearsal story $(if $(KEEP),--keep)
+	@SOURCES="$(SOURCES)" $(BIN)/python -m rehearsal story $(if $(LIFE),--life) $(if $(KEEP),--keep)
 
 test: setup lint types unit
 

@@ -19,6 +19,7 @@ from rehearsal.errors import RehearsalError
 from rehearsal.locks import Held, locked
 from rehearsal.site import ROOT, STATE, open_site
 from rehearsal.story import job
+from rehearsal.story import life as whole_life
 from rehearsal.story.summary import summary
 
 if TYPE_CHECKING:
@@ -28,7 +29,19 @@ if TYPE_CHECKING:
 
 DISK_GIB = 14
 """What the root disk of a provisioned box takes (10), with the headroom that recipes ask for."""
-RUN = ("pulumi", "volumes", "snapshots", "images", "boxes", "calls.jsonl", "cloud.log", "job.sha256", "results")
+RUN = (
+    "pulumi",
+    "volumes",
+    "snapshots",
+    "images",
+    "boxes",
+    "calls.jsonl",
+    "cloud.log",
+    "job.sha256",
+    "results",
+    "project",
+    "home",
+)
 """What one run leaves in the state folder."""
 LASTING = (
     "bin",
@@ -51,6 +64,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m rehearsal", description=__doc__)
     parser.add_argument("verb", choices=("story", "clean"))
     parser.add_argument("--state", type=Path, default=STATE, help="folder of everything that the rehearsal writes")
+    parser.add_argument("--life", action="store_true", help="tell a box's whole life instead of the main job")
     parser.add_argument("--keep", action="store_true", help="leave the cloud running at the end")
     arguments = parser.parse_args()
     # Started in the background of a script, Ctrl-C is ignored here and in `fab tunnel`, which the story ends that way.
@@ -58,7 +72,7 @@ def main() -> int:
     try:
         if arguments.verb == "clean":
             return clean(arguments.state.resolve())
-        return story(arguments.state.resolve(), keep=arguments.keep)
+        return story(arguments.state.resolve(), life=arguments.life, keep=arguments.keep)
     except RehearsalError as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
@@ -68,12 +82,12 @@ def main() -> int:
         return 130
 
 
-def story(state: Path, *, keep: bool) -> int:
-    """Run the main job from a clean slate, and say at the end what was real and what stood in."""
+def story(state: Path, *, life: bool, keep: bool) -> int:
+    """Tell the main job, or a whole life, from a clean slate, and say at the end what was real and what stood in."""
     sources = wanted_sources()
     state.mkdir(parents=True, exist_ok=True)
     with _alone(state):
-        return _rehearse(state, sources, keep=keep)
+        return _rehearse(state, sources, life=life, keep=keep)
 
 
 def wanted_sources() -> str:
@@ -84,12 +98,14 @@ def wanted_sources() -> str:
     return sources
 
 
-def _rehearse(state: Path, sources: str, *, keep: bool) -> int:
+def _rehearse(state: Path, sources: str, *, life: bool, keep: bool) -> int:
     _remove(state, RUN)
     lack = why_not()
     if not lack and (free := shutil.disk_usage(state).free / 2**30) < DISK_GIB:
         way_out = "make room, or: .venv/bin/python -m rehearsal story --state FOLDER, on another disk"
         raise RehearsalError(f"a box with CUDA needs {DISK_GIB} GiB in {state}, and {free:.1f} are free; {way_out}")
+    if lack and life:
+        raise RehearsalError(f"a box's whole life needs boxes, and there are none on this machine: {lack}")
     if lack:
         print(f"no boxes on this machine, so nothing boots and nothing is provisioned: {lack}", flush=True)
         stack = STACKS[sources]
@@ -99,7 +115,7 @@ def _rehearse(state: Path, sources: str, *, keep: bool) -> int:
     site = open_site(state, stack=stack, boxes=not lack, sources=sources, tell=lambda line: print(line, flush=True))
     try:
         print(f"a rehearsal cloud on this machine: {site.cloud.endpoint}, state in {state}", flush=True)
-        done = job.tell(site, boxes=not lack)
+        done = whole_life.tell(site) if life else job.tell(site, boxes=not lack)
         print(summary(done, sources=sources, lack=lack))
     finally:
         if keep:
