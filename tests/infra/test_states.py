@@ -69,7 +69,7 @@ def test_a_stopped_box_is_left_alone(stack: Stack) -> None:
 def test_a_started_one_shows_its_address_again(stack: Stack) -> None:
     box = stack.box()
     stack.ec2.start_instances(InstanceIds=[box["InstanceId"]])
-    assert "is stopped" not in refreshed(stack)
+    assert "is stopped, and" not in refreshed(stack)
     assert shown(stack)["address"] == stack.box()["PublicIpAddress"]
 
 
