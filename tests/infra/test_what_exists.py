@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ def name_of(instance: dict[str, Any]) -> str:
 def exported(stack: Stack) -> list[Host]:
     """Return the hosts of the stack's output."""
     document = json.loads(stack.pulumi("stack", "output", "gpurig", "--json"))
-    return [Host.from_document(row) for row in document["hosts"]]
+    stack_name = f"{document['project']}.{document['stack']}"
+    return [dataclasses.replace(Host.from_document(row), stack=stack_name) for row in document["hosts"]]
 
 
 def test_what_was_made_is_there_and_what_was_not_is_named(tmp_path: Path) -> None:
