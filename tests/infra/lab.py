@@ -27,6 +27,7 @@ from pulumi.runtime.settings import SETTINGS
 
 from provision.model.host import Host
 from tests.infra.aws import REGION, Aws
+from tests.kit.user_data import opened
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "__main__.py"
@@ -106,8 +107,7 @@ class Run:
     def bundle(self, name: str = "box") -> dict[str, Any]:
         """Return the bundle that a box gets with its user-data."""
         packed = base64.b64decode(self.instance(name)["userDataBase64"])
-        (line,) = [line for line in gzip.decompress(packed).decode().splitlines() if line.startswith("    {")]
-        document: dict[str, Any] = json.loads(line)
+        document: dict[str, Any] = opened(gzip.decompress(packed).decode())[-1]
         return document
 
 
