@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,7 +38,9 @@ class Rig:
         self.key, self.home = user_key(folder), folder / "home"
         self.home.mkdir()
         self.config = self.home / ".ssh" / "config"
-        addresses = iter(f"127.8.0.{number}" for number in range(1, 200))
+        # Tests that run at the same time, each in a process of its own, have a network each.
+        network = f"127.{os.getpid() // 250 % 250 + 1}.{os.getpid() % 250 + 1}"
+        addresses = iter(f"{network}.{number}" for number in range(1, 250))
         wired.hypervisor.allocate_address = lambda: next(addresses)  # type: ignore[method-assign]
         wired.hypervisor.console = self._console  # type: ignore[method-assign]
         self._open = contextlib.ExitStack()
