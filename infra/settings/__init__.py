@@ -152,8 +152,7 @@ class Settings:
     before_stop: str = setting("beforeStop", checks.A_LINE, "", example="~/save.sh")
     """A command of your own that runs before the box stops by itself, for 10 minutes at most."""
     max_hours: int = setting("maxHours", checks.whole(0, 8760, "hours from 0 (no limit) to 8760 (a year)"), 0)
-    """Stop the box so many hours after each start, whatever it does, and terminate it if it is spot: its own timer
-    does, and AWS ten minutes later; 0 is never."""
+    """Stop (spot: terminate) the box so many hours after each start: its own timer, and AWS after it; 0 is never."""
     max_spend: float | None = setting(
         "maxSpend", checks.Check(checks.read_usd, "an amount in USD above 0"), None, example="50"
     )
@@ -212,10 +211,7 @@ class Settings:
         return images()[self.image_os or self.image]
 
     def target(self, volume_id: str = "", *, lifetime_hours: int | None = None) -> Target:
-        """Return what bundles for this box are rendered for.
-
-        `lifetime_hours`: what its own timer counts, where money may end it sooner than `max_hours`.
-        """
+        """Return what bundles for this box are rendered for; `lifetime_hours` where money may end it sooner."""
         model = gpus().get(self.machine.gpu)
         return Target(
             image=self.system.name,
