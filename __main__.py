@@ -28,7 +28,13 @@ def main() -> None:
         for host in settings.per_host()
     ]
     if settings.budget_monthly_usd is not None:
-        wanted = GuardrailsArgs(monthly_usd=settings.budget_monthly_usd, email=settings.budget_email)
+        wanted = GuardrailsArgs(
+            monthly_usd=settings.budget_monthly_usd,
+            email=settings.budget_email,
+            forecast=settings.budget_forecast,
+            stops=[box.host.instance.id for box in boxes] if settings.budget_action == "stop" else [],
+            cloud=cloud,
+        )
         Guardrails("guardrails", wanted, cloud.options)
 
     export_document(cloud, boxes)

@@ -14,7 +14,7 @@ from infra.ceiling import Ceiling, CeilingArgs, limit_of
 from infra.cloud import stack_tags
 from infra.described import host_document
 from infra.host import Host, HostArgs
-from infra.idle_alarm import IdleAlarm, IdleAlarmArgs, window
+from infra.idle_alarm import IdleAlarm, IdleAlarmArgs
 from infra.price import Price
 from infra.refusal import refusals
 from infra.storage import JobVolume, JobVolumeArgs
@@ -22,6 +22,7 @@ from infra.volumes import job_volume_tags
 from provision.bundle import cloud_init
 from provision.bundle.render import render
 from provision.model.host import BOX, VERSION
+from provision.model.idle_alarm import window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +64,8 @@ class Box(pulumi.ComponentResource):
         pulumi.log.info(f"{name}: {args.settings.machine.name}, {self.price}", self)
         if plan.new_content and args.settings.looks_for_volumes:
             pulumi.log.info(f"{name}: its job volume is {plan.new_content}", self)
+        if stopped := args.placement.stopped.get(name):
+            pulumi.log.info(f"{name}: {stopped}", self)
         for warning in plan.warnings:
             pulumi.log.warn(f"{name}: {warning}", self)
         self.host.instance.tags.apply(self._tell_waiting)

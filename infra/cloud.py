@@ -18,7 +18,7 @@ from provision.model.platforms import NO_GPU, InstanceType
 from provision.model.prices import PRICE_LIST_REGIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     Filters = Mapping[str, Sequence[str]]
     """Names of EC2's own filters, each with the values that will do."""
@@ -62,6 +62,8 @@ class Volume:
     id: str
     zone: str
     size_gib: int
+    source: str
+    """The snapshot that it was made from; "" for one that began blank."""
     tags: Mapping[str, str]
 
     def __str__(self) -> str:
@@ -99,8 +101,9 @@ class Cloud:
             region=self.region,
             profile=self.profile,
             default_tags=aws.ProviderDefaultTagsArgs(tags=stack_tags()),
-            # `fab` keeps the hours of a box in it; without this a refresh and an update would take it off again.
-            ignore_tags=aws.ProviderIgnoreTagsArgs(keys=[tags.UPTIME]),
+            # Set beside what the program declares of a resource; without this a refresh and an update would take
+            # them off again: `fab` keeps the hours of a box in the one, `infra.host` notes in the other.
+            ignore_tags=aws.ProviderIgnoreTagsArgs(keys=[tags.UPTIME, tags.ATTACHED]),
             max_retries=MAX_RETRIES,
         )
 
@@ -181,6 +184,13 @@ class Cloud:
         found = self.ask(aws.ebs.get_snapshot_ids, "snapshots", owners=["self"], filters=_filters(wanted))
         return list(found.ids)
 
+    def those_left(self, snapshots: Collection[str]) -> list[str]:
+        """Return those of the account's snapshots of these ids that are there, completed."""
+        wanted = {"status": ["completed"], "snapshot-id": sorted(snapshots)}
+        if not snapshots:
+            return []
+        return list(self.ask(aws.ebs.get_snapshot_ids, "snapshots", owners=["self"], filters=_filters(wanted)).ids)
+
     def snapshot(self, snapshot_id: str, wrong: str) -> Snapshot:
         """Return a snapshot. Raises `BadInput` that begins with `wrong` when there is none."""
         found = self.ask(aws.ebs.get_snapshot, wrong, snapshot_ids=[snapshot_id])
@@ -192,13 +202,36 @@ class Cloud:
         found = self.ask(aws.ebs.get_ebs_volumes, "volumes", filters=_filters(wanted))
         return [self._volume(volume_id) for volume_id in sorted(found.ids)]
 
+    def never_attached(self, volumes: Sequence[Volume]) -> list[Volume]:
+        """Return those of the volumes that are surely as they were made: attached to nothing, now or ever."""
+        noted = [volume.id for volume in volumes if volume.tags.get(tags.NOTED) == tags.AS_A_TAG]
+        if not noted:
+            return []
+        free = {volume.id for volume in self.volumes({"volume-id": noted, "status": ["available"]})}
+        # By a filter: what the provider ignores is in none of its answers.
+        used = {volume.id for volume in self.volumes({"volume-id": noted, "tag-key": [tags.ATTACHED]})}
+        return [volume for volume in volumes if volume.id in free - used]
+
     def _volume(self, volume_id: str) -> Volume:
         filters = _filters({"volume-id": [volume_id]})
         found = self.ask(aws.ebs.get_volume, f'volume "{volume_id}"', filters=filters)
-        return Volume(id=volume_id, zone=found.availability_zone, size_gib=found.size, tags=found.tags)
+        return Volume(
+            id=volume_id,
+            zone=found.availability_zone,
+            size_gib=found.size,
+            source=found.snapshot_id or "",
+            tags=found.tags,
+        )
 
     def instances(self, tags: Mapping[str, str]) -> list[str]:
         """Return the ids of the instances with these tags that are not terminated."""
-        filters = _filters(tagged(tags))
-        states = ["pending", "running", "stopping", "stopped", "shutting-down"]
+        return self._instances(tagged(tags), "pending", "running", "stopping", "stopped", "shutting-down")
+
+    def stopped(self, tags: Mapping[str, str], *, instance_type: str = "") -> list[str]:
+        """Return the ids of the instances with these tags, and of this type if one is given, that are stopped."""
+        wanted = {"instance-type": [instance_type]} if instance_type else {}
+        return self._instances({**tagged(tags), **wanted}, "stopping", "stopped")
+
+    def _instances(self, wanted: Filters, *states: str) -> list[str]:
+        filters = _filters(wanted)
         return list(self.ask(aws.ec2.get_instances, "instances", filters=filters, instance_state_names=states).ids)

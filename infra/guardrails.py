@@ -1,11 +1,18 @@
-"""What keeps the bill from growing unseen: what AWS itself watches. Idle stop and lifetime are the box's own."""
+"""What keeps the bill of the whole account from growing unseen: a budget of AWS's, that mails and may stop boxes."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws as aws
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from infra.cloud import Cloud
 
 THRESHOLDS = (80, 100)
 """Per cent of the monthly amount at which a mail goes out."""
@@ -17,6 +24,11 @@ class GuardrailsArgs:
 
     monthly_usd: float
     email: str
+    forecast: bool
+    """Mail also when the month is going to cost more."""
+    stops: Sequence[pulumi.Input[str]]
+    """The instances that AWS stops when the amount is spent."""
+    cloud: Cloud
 
 
 class Guardrails(pulumi.ComponentResource):
@@ -35,15 +47,80 @@ class Guardrails(pulumi.ComponentResource):
             limit_unit="USD",
             limit_amount=f"{args.monthly_usd:g}",
             notifications=[
-                aws.budgets.BudgetNotificationArgs(
-                    comparison_operator="GREATER_THAN",
-                    notification_type="ACTUAL",
-                    threshold=threshold,
-                    threshold_type="PERCENTAGE",
-                    subscriber_email_addresses=[args.email],
-                )
-                for threshold in THRESHOLDS
+                *(_mail("ACTUAL", threshold, args.email) for threshold in THRESHOLDS),
+                *([_mail("FORECASTED", 100, args.email)] if args.forecast else []),
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
+        if args.stops:
+            self._stop(name, args)
         self.register_outputs({"budget": self.budget.name})
+
+    def _stop(self, name: str, args: GuardrailsArgs) -> None:
+        """Have AWS stop the boxes once the amount is spent, by the runbook that Systems Manager has for it."""
+        parent = pulumi.ResourceOptions(parent=self)
+        role = aws.iam.Role(f"{name}-role", assume_role_policy=json.dumps(_trust(args.cloud)), opts=parent)
+        policy = aws.iam.RolePolicy(
+            f"{name}-policy",
+            role=role.name,
+            policy=pulumi.Output.all(*args.stops).apply(lambda ids: json.dumps(_policy(args.cloud, ids))),
+            opts=parent,
+        )
+        aws.budgets.BudgetAction(
+            f"{name}-stop",
+            budget_name=self.budget.name,
+            action_type="RUN_SSM_DOCUMENTS",
+            approval_model="AUTOMATIC",
+            notification_type="ACTUAL",
+            action_threshold=aws.budgets.BudgetActionActionThresholdArgs(
+                action_threshold_type="PERCENTAGE", action_threshold_value=100
+            ),
+            definition=aws.budgets.BudgetActionDefinitionArgs(
+                ssm_action_definition=aws.budgets.BudgetActionDefinitionSsmActionDefinitionArgs(
+                    action_sub_type="STOP_EC2_INSTANCES", instance_ids=list(args.stops), region=args.cloud.region
+                )
+            ),
+            execution_role_arn=role.arn,
+            subscribers=[aws.budgets.BudgetActionSubscriberArgs(subscription_type="EMAIL", address=args.email)],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+
+
+def _mail(kind: str, threshold: float, address: str) -> aws.budgets.BudgetNotificationArgs:
+    return aws.budgets.BudgetNotificationArgs(
+        comparison_operator="GREATER_THAN",
+        notification_type=kind,
+        threshold=threshold,
+        threshold_type="PERCENTAGE",
+        subscriber_email_addresses=[address],
+    )
+
+
+def _trust(cloud: Cloud) -> dict[str, Any]:
+    """Return who may take the role on: Budgets, for budgets of this account alone."""
+    budgets = f"arn:{cloud.partition}:budgets::{cloud.account}:budget/*"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "budgets.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": cloud.account}, "ArnLike": {"aws:SourceArn": budgets}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _policy(cloud: Cloud, instance_ids: Sequence[str]) -> dict[str, Any]:
+    """Return what the runbook needs to stop these boxes: AWS's own policy for it, less what is not about them."""
+    place = f"arn:{cloud.partition}:ec2:{cloud.region}:{cloud.account}:instance"
+    boxes = [f"{place}/{instance_id}" for instance_id in instance_ids]
+    systems = f"arn:{cloud.partition}:ssm:{cloud.region}"
+    runbook = [
+        f"{systems}:*:automation-definition/AWS-StopEC2Instance:*",
+        f"{systems}:*:document/AWS-StopEC2Instance",
+        f"{systems}:*:automation-execution/*",
+    ]
+    statements = [
+        {"Effect": "Allow", "Action": "ec2:StopInstances", "Resource": boxes},
+        {"Effect": "Allow", "Action": "ec2:DescribeInstanceStatus", "Resource": "*"},
+        {"Effect": "Allow", "Action": "ssm:StartAutomationExecution", "Resource": runbook},
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}

@@ -49,6 +49,15 @@ class Host(pulumi.ComponentResource):
     def __init__(self, name: str, args: HostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("gpurig:infra:Host", name, None, opts)
         self.instance = self._instance(name, args)
+        # First the note that the volume may hold jobs from now on, then the attachment that makes it so. It stays for
+        # good, whatever becomes of this stack: `Cloud.never_attached` takes a volume without it for one to throw away.
+        noted = aws.ec2.Tag(
+            f"{name}-jobs",
+            resource_id=args.volume_id,
+            key=tags.ATTACHED,
+            value="yes",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.instance], retain_on_delete=True),
+        )
         # A box in use cannot let go of a mounted volume: it is stopped first. A spot box cannot be stopped; it keeps
         # the volume until it is terminated, which unmounts it as well.
         aws.ec2.VolumeAttachment(
@@ -59,7 +68,7 @@ class Host(pulumi.ComponentResource):
             stop_instance_before_detaching=not args.spot,
             skip_destroy=args.spot,
             # A volume is attached to one instance at a time: off the old box first, then on the new one.
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[noted], delete_before_replace=True),
         )
         self.register_outputs({"instance_id": self.instance.id, "address": self.instance.public_ip})
 

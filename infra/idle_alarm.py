@@ -7,25 +7,10 @@ import dataclasses
 import pulumi
 import pulumi_aws as aws
 
-MARGIN = 360
-"""Minutes without work beyond `idleStopMinutes`: the box itself knows much better, and is waited for."""
+from provision.model.idle_alarm import DAY, LONG, SHORT
+
 QUIET_CORES = 0.2
 """A box is at work that keeps so many of its vCPUs busy. A process that feeds a GPU takes about one, also on 96."""
-SHORT, LONG = 5, 60
-"""Minutes of a period. EC2 measures every five; a window of more than a day needs periods of an hour at least."""
-DAY, WEEK = 1440, 10080
-"""Minutes: the longest windows of an alarm with short and with long periods (PutMetricAlarm, `Period`)."""
-
-
-def window(idle_stop_minutes: int) -> int:
-    """Return after how many minutes the alarm acts; 0: there is none, as the box never stops or an alarm cannot wait.
-
-    A window that is longer than a week is more than CloudWatch has: the box would be stopped before its own time.
-    """
-    wanted = idle_stop_minutes + MARGIN
-    period = SHORT if wanted <= DAY else LONG
-    rounded = -(-wanted // period) * period
-    return rounded if idle_stop_minutes and rounded <= WEEK else 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,7 +22,7 @@ class IdleAlarmArgs:
     instance_id: pulumi.Input[str]
     vcpus: int
     minutes: int
-    """How long it waits, as `window` says."""
+    """How long it waits, as `provision.model.idle_alarm.window` says."""
     spot: bool
     """It is terminated where another is stopped."""
 

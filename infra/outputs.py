@@ -29,17 +29,23 @@ def export_document(cloud: Cloud, boxes: Sequence[Box]) -> None:
 def export_summary(boxes: Sequence[Box]) -> None:
     """Export what a user looks for after `pulumi up`: of several boxes, each by its name."""
     addresses = {box.settings.host_name: box.host.instance.public_ip for box in boxes}
-    ssh_commands = {box.settings.host_name: _ssh(box) for box in boxes}
+    ssh_commands = {box.settings.host_name: _ssh(box, alone=len(boxes) == 1) for box in boxes}
     pulumi.export("address", _single_or_by_name(addresses))
     pulumi.export("ssh", _single_or_by_name(ssh_commands))
     pulumi.export("price", str(Price.total([box.price for box in boxes])))
     pulumi.export("nextStep", f"fab setup-{boxes[0].settings.recipe}")
 
 
-def _ssh(box: Box) -> pulumi.Output[str]:
-    tags = box.host.instance.tags
-    user = tags.apply(lambda found: (found or {}).get(USER, box.settings.system.user))
-    return pulumi.Output.concat("ssh ", user, "@", box.host.instance.public_ip)
+def _ssh(box: Box, *, alone: bool) -> pulumi.Output[str]:
+    """Return the command that logs in; of a box that is stopped, and has no address, what has to be done first."""
+    instance, name = box.host.instance, box.settings.host_name
+    start = f"{name} is stopped: fab start" + ("" if alone else f" --limit {name}")
+
+    def command(known: Sequence[Any]) -> str:
+        user = (known[0] or {}).get(USER, box.settings.system.user)
+        return f"ssh {user}@{known[1]}" if known[1] else start
+
+    return pulumi.Output.all(instance.tags, instance.public_ip).apply(command)
 
 
 def _single_or_by_name(

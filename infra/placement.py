@@ -9,6 +9,7 @@ from infra.ceiling import limit_of
 from infra.image import find_image
 from infra.price import Price
 from infra.prices import Prices
+from infra.stopped import stopped_boxes
 from infra.volume_plan import plan_job_volumes
 from provision.model.errors import BadInput
 
@@ -31,6 +32,8 @@ class Placement:
     """Where a subnet is needed: in the zone to use, another one of the region, and wherever a job volume is."""
     volume_plans: Mapping[str, VolumePlan]
     """What each box starts from, by its name."""
+    stopped: Mapping[str, str]
+    """A line for each box that is stopped, by its name."""
     prices: Prices
     """What the parts of a box cost there."""
 
@@ -49,6 +52,7 @@ class Placement:
             ami=find_image(cloud, settings),
             zones=(zone, other, *(plan.zone for plan in plans.values())),
             volume_plans=plans,
+            stopped=stopped_boxes(settings, cloud),
             prices=prices,
         )
 

@@ -65,11 +65,13 @@ class JobVolume(pulumi.ComponentResource):
             encrypted=True,
             snapshot_id=args.plan.snapshot,
             final_snapshot=args.on_destroy == "snapshot",
-            tags={tags.NAME: name, **args.tags, **({tags.FROM: args.plan.source} if args.plan.source else {})},
+            tags={tags.NAME: name, **args.tags, **args.plan.notes},
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Either of these would replace the volume, and with it all that is on it.
-                ignore_changes=["snapshotId", "availabilityZone"],
+                # Either of these would replace the volume, and with it all that is on it: where that is nothing, the
+                # zone may. The old one goes first, or each zone that is tried would leave one behind.
+                ignore_changes=["snapshotId"] if args.plan.spare else ["snapshotId", "availabilityZone"],
+                delete_before_replace=True if args.plan.spare else None,
                 retain_on_delete=args.on_destroy == "retain",
                 custom_timeouts=pulumi.CustomTimeouts(delete=_SNAPSHOT_TIME),
             ),

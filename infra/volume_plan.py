@@ -17,13 +17,13 @@ from infra.snapshots import (
     pending_warning,
     refuse_unfit_snapshot,
 )
-from infra.volumes import named_volumes, refuse_moves, refuse_to_shrink, tagged_volumes
-from provision.model.tags import FROM
+from infra.volumes import named_volumes, refuse_moves, refuse_to_shrink, spare_volumes, tagged_volumes
+from provision.model.tags import AS_A_TAG, FROM, NOTED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from infra.cloud import Cloud, Volume
+    from infra.cloud import Cloud, Snapshot, Volume
     from infra.settings import Settings
 
 
@@ -40,8 +40,10 @@ class VolumePlan:
     """What a new volume is made from; None: blank."""
     tagged: Sequence[Volume] = ()
     """Volumes that carry this box's tags: the stack's own, and those that nobody manages."""
-    source: str = ""
-    """The snapshot that the volume is made from, or was; "" where that is not known."""
+    spare: Volume | None = None
+    """A volume with this box's tags that was never attached, and gives way to a new one where that has another zone."""
+    notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Tags of the volume that say where it comes from: the snapshot, and that its first attachment will be noted."""
     warnings: Sequence[str] = ()
     """Jobs that a new volume would begin without, and how to have them."""
 
@@ -50,12 +52,15 @@ class VolumePlan:
         """What a volume that does not exist yet will hold; "" for one that does."""
         if self.named or self.tagged:
             return ""
+        if self.spare:
+            made = f"made anew, as {self.spare} was never attached and gives way"
+            return made if self.spare.zone != self.zone else ""
         return f"made from the snapshot {self.snapshot}" if self.snapshot else "new and blank"
 
     @property
     def blank(self) -> bool:
         """Whether it begins with nothing."""
-        return not (self.named or self.tagged or self.snapshot)
+        return not (self.named or self.tagged or self.spare or self.snapshot)
 
 
 def plan_job_volumes(settings: Settings, cloud: Cloud, zone: str, usable: Collection[str]) -> dict[str, VolumePlan]:
@@ -65,11 +70,13 @@ def plan_job_volumes(settings: Settings, cloud: Cloud, zone: str, usable: Collec
     cannot be used.
     """
     named, tagged = named_volumes(settings, cloud), tagged_volumes(settings, cloud)
+    spare = spare_volumes(cloud, tagged)
+    tagged = {host: [volume for volume in volumes if volume not in spare[host]] for host, volumes in tagged.items()}
     by_host = {box.host_name: tagged[box.host_name] for box in settings.per_host()}
     # Where there are two, it is not clear yet which one counts; `infra.storage` asks the user.
     single = {host: volumes[0] for host, volumes in by_host.items() if len(volumes) == 1 and host not in named}
     refuse_moves(settings, {**single, **named}, usable)
-    refuse_to_shrink(settings, single)
+    refuse_to_shrink(settings, {**{host: volumes[0] for host, volumes in spare.items() if volumes}, **single})
     plans = {}
     for host, volumes in by_host.items():
         if volume := named.get(host):
@@ -79,16 +86,40 @@ def plan_job_volumes(settings: Settings, cloud: Cloud, zone: str, usable: Collec
                 zone=volumes[0].zone,
                 size_gib=settings.job_volume_gib,
                 tagged=tuple(volumes),
-                source=volumes[0].tags.get(FROM, ""),
+                notes=_notes(volumes[0].tags),
             )
+        elif spare[host]:
+            plans[host] = _anew(settings, spare[host], zone, usable)
         else:
             plans[host] = _new(settings, cloud, host, zone)
     blank = [host for host, plan in plans.items() if plan.blank]
     if blank and settings.looks_for_volumes and settings.job_snapshot != NO_SNAPSHOT:
-        former = {host: volumes for host, volumes in tagged.items() if host not in by_host}
+        former = {host: volumes for host, volumes in tagged.items() if volumes and host not in by_host}
         warnings = former_host_warnings(cloud, blank, former, by_host)
         plans[blank[0]] = dataclasses.replace(plans[blank[0]], warnings=warnings)
     return plans
+
+
+def _notes(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that say where a volume comes from, as it has them: none is added to one that is there."""
+    return {key: tags[key] for key in (FROM, NOTED) if key in tags}
+
+
+def _anew(settings: Settings, spare: Sequence[Volume], zone: str, usable: Collection[str]) -> VolumePlan:
+    """Return the plan of a box whose volumes were never attached: one stays where it can, else it is made anew."""
+    here = next((volume for volume in spare if volume.zone == settings.zone), spare[0])
+    stays = here.zone in usable and not settings.zone
+    plan = VolumePlan(
+        zone=here.zone if stays else zone,
+        size_gib=settings.job_volume_gib,
+        snapshot=here.source or None,
+        spare=here,
+        notes=_notes(here.tags),
+    )
+    if settings.job_volume_on_destroy != "retain" or plan.zone == here.zone:
+        return plan
+    left = f"{here} holds nothing, and is left for you to delete (gpurig:jobVolumeOnDestroy is retain): "
+    return dataclasses.replace(plan, warnings=[f"{left}aws ec2 delete-volume --volume-id {here.id}"])
 
 
 def _new(settings: Settings, cloud: Cloud, host: str, zone: str) -> VolumePlan:
@@ -107,6 +138,11 @@ def _new(settings: Settings, cloud: Cloud, host: str, zone: str) -> VolumePlan:
         zone=zone,
         size_gib=settings.job_volume_gib,
         snapshot=snapshot.id if snapshot else None,
-        source=snapshot.id if snapshot and settings.looks_for_volumes else "",
+        # Where nobody looks, it is not known later either: the tags would change with the newest snapshot.
+        notes=_notes_of_new(snapshot) if settings.looks_for_volumes else {},
         warnings=warnings,
     )
+
+
+def _notes_of_new(snapshot: Snapshot | None) -> dict[str, str]:
+    return {NOTED: AS_A_TAG, **({FROM: snapshot.id} if snapshot else {})}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.cloud import stack_tags, tagged
-from infra.network import zone_hint
+from infra.settings import NEWEST
 from provision.model.errors import BadInput
 from provision.model.tags import HOST, JOBS, PROJECT, STACK, VOLUME
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from infra.cloud import Cloud, Volume
     from infra.settings import Settings
@@ -85,20 +85,49 @@ def tagged_volumes(settings: Settings, cloud: Cloud) -> dict[str, list[Volume]]:
     return found
 
 
+def spare_volumes(cloud: Cloud, tagged: Mapping[str, Sequence[Volume]]) -> dict[str, list[Volume]]:
+    """Return, by host, the volumes that can be made anew: never attached, and what they came from is there."""
+    never = cloud.never_attached([volume for volumes in tagged.values() for volume in volumes])
+    sources = {volume.source for volume in never if volume.source}
+    there = {"", *cloud.those_left(sources)}
+    return {
+        host: [volume for volume in volumes if volume in never and volume.source in there]
+        for host, volumes in tagged.items()
+    }
+
+
 def refuse_moves(settings: Settings, volumes: Mapping[str, Volume], usable: Collection[str]) -> None:
     """Raise `BadInput` where a volume is not in the zone that its box would be in; `usable` zones offer its type."""
-    problems = list(_moves(settings, volumes, usable))
-    if problems:
-        raise BadInput(problems, hint=zone_hint(next(iter(volumes.values())).zone))
-
-
-def _moves(settings: Settings, volumes: Mapping[str, Volume], usable: Collection[str]) -> Iterator[str]:
+    problems, hints = [], []
     for host, volume in volumes.items():
         stays = f'the job volume of "{host}", {volume}, cannot leave its zone'
         if settings.zone and volume.zone != settings.zone:
-            yield f'gpurig:zone: "{settings.zone}", and {stays}'
+            problems.append(f'gpurig:zone: "{settings.zone}", and {stays}')
+            hints.append(f"to stay there: pulumi config set gpurig:zone {volume.zone}")
         elif volume.zone not in usable:
-            yield f'gpurig:instanceType: "{settings.machine.name}" is not offered in {volume.zone}, and {stays}'
+            name = settings.machine.name
+            problems.append(f'gpurig:instanceType: "{name}" is not offered in {volume.zone}, and {stays}')
+            hints.append(f"to stay there: another gpurig:instanceType, one that {volume.zone} offers")
+    if problems:
+        raise BadInput(problems, hint="\n".join([*dict.fromkeys(hints), *_ways_to_move(settings)]))
+
+
+def _ways_to_move(settings: Settings) -> Iterator[str]:
+    """Yield how the jobs get to another zone, which only a snapshot does."""
+    if settings.job_volume:
+        yield (
+            "to move: fab volume-snapshot, pulumi destroy, pulumi config set gpurig:jobVolume new, pulumi up; the new "
+            "volume has what the snapshot has, and the one that you named stays as it is"
+        )
+    elif settings.job_volume_on_destroy == "snapshot":
+        yield "to move: pulumi destroy, then pulumi up; the job volume follows by its snapshot"
+    else:
+        yield (
+            "to move: take back what you changed; pulumi config set gpurig:jobVolumeOnDestroy snapshot, pulumi up; "
+            "change it again; pulumi destroy, then pulumi up; the job volume follows by its snapshot"
+        )
+    if settings.job_snapshot != NEWEST:
+        yield f"before the last pulumi up: pulumi config set gpurig:jobSnapshot {NEWEST}"
 
 
 def refuse_to_shrink(settings: Settings, volumes: Mapping[str, Volume]) -> None:

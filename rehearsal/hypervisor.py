@@ -105,6 +105,9 @@ class Hypervisor:
         """Return the console output so far."""
         raise NotImplementedError
 
+    def cpu_seconds(self, instance_id: str) -> float | None:
+        """Return the CPU time that a running box has used so far; None where nobody measures it."""
+
     def create_image(self, image_id: str, instance_id: str) -> None:
         """Keep a root disk's present bytes, of a box that runs or not: `launch` knows the image from then on."""
 

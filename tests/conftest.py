@@ -22,6 +22,7 @@ def pytest_configure() -> None:
 def no_client_of_another_test() -> None:
     """Have clients of AWS made anew: they keep the credentials and endpoint of the environment that made them."""
     clients._made.cache_clear()
+    clients._session.cache_clear()
     prices._price_list.cache_clear()
 
 

@@ -9,25 +9,13 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+from infra.settings import checks
 from infra.settings.ranges import AUTO, read_ranges, read_vpc_range, with_caller_address
-from infra.settings.setting import (
-    A_FOLDER,
-    A_LINE,
-    BUSY_FIGURES,
-    Check,
-    listed,
-    matching,
-    names,
-    read_mirrors,
-    read_table,
-    read_usd,
-    setting,
-    whole,
-)
+from infra.settings.setting import setting
 from provision.model.busy import BUSY
 from provision.model.platforms import BAKED, NO_GPU, gpus, images
 from provision.model.public_key import read_public_key
-from provision.model.target import MIRROR_KINDS, Target
+from provision.model.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,8 +29,7 @@ NO_SNAPSHOT = "none"
 NEW = "new"
 
 _NAME = r"[a-z][a-z0-9-]{0,30}"
-_RECIPE = matching(_NAME, "the name of a recipe (`fab recipes` lists them)")
-_SWITCH = Check(lambda text: {"true": True, "false": False}[text], "true or false")
+_RECIPE = checks.matching(_NAME, "the name of a recipe (`fab recipes` lists them)")
 _IMAGES, _IMAGE = ", ".join(images()), "|".join(map(re.escape, images()))
 
 
@@ -50,39 +37,43 @@ _IMAGES, _IMAGE = ", ".join(images()), "|".join(map(re.escape, images()))
 class Settings:
     """One box as its user wants it. A setting's docstring is its description in Pulumi.yaml and docs/settings.md."""
 
-    host_name: str = setting("hostName", matching(_NAME, "a name of a-z, 0-9 and -, 31 characters at most"), "box")
+    host_name: str = setting(
+        "hostName", checks.matching(_NAME, "a name of a-z, 0-9 and -, 31 characters at most"), "box"
+    )
     """Name of the box in `fab`, in tags and in resource names."""
-    hosts: int = setting("hosts", whole(1, 50, "a whole number of boxes from 1 to 50"), 1)
+    hosts: int = setting("hosts", checks.whole(1, 50, "a whole number of boxes from 1 to 50"), 1)
     """How many boxes, 1 to 50: box, box-2, box-3, … each with a job volume of its own."""
     recipe: str = setting("recipe", _RECIPE, "digits")
     """What the box is for; `fab setup` installs it, `pulumi preview` refuses it where it cannot work."""
     boot_recipe: str = setting("bootRecipe", _RECIPE, "base")
     """What cloud-init installs at the first boot; it has to fit into 16 KiB of user-data."""
     instance_type: str = setting(
-        "instanceType", matching(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "an EC2 instance type"), "g4dn.xlarge"
+        "instanceType", checks.matching(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "an EC2 instance type"), "g4dn.xlarge"
     )
     """EC2 instance type; one that gpurig does not know is looked up."""
-    gpu: str = setting("gpu", matching(f"auto|{NO_GPU}", f"auto or {NO_GPU}"), "auto")
+    gpu: str = setting("gpu", checks.matching(f"auto|{NO_GPU}", f"auto or {NO_GPU}"), "auto")
     """auto: the GPU of the instance type; none: a box without a GPU, or one whose GPU is not to be used."""
     image: str = setting(
         "image",
-        matching(rf"{_IMAGE}|{BAKED}|ami-[0-9a-f]{{8,17}}", f"{_IMAGES}, {BAKED}, or the id of an image (ami-…)"),
+        checks.matching(
+            rf"{_IMAGE}|{BAKED}|ami-[0-9a-f]{{8,17}}", f"{_IMAGES}, {BAKED}, or the id of an image (ami-…)"
+        ),
         "ubuntu-22.04",
     )
     """ubuntu-22.04, dlami-base-22.04, dlami-pytorch-24.04 or debian-12, always the newest; baked (by `fab bake`); or an
     id (ami-…)."""
-    image_os: str = setting("imageOs", matching(_IMAGE, f"one of {_IMAGES}"), "", example="ubuntu-22.04")
+    image_os: str = setting("imageOs", checks.matching(_IMAGE, f"one of {_IMAGES}"), "", example="ubuntu-22.04")
     """For baked or an image by its id, the image whose rules apply (account, recipes)."""
     ssh_public_key: str = setting(
         "sshPublicKey",
-        Check(str, "an ed25519 public key, or the path of its file"),
+        checks.Check(str, "an ed25519 public key, or the path of its file"),
         "~/.ssh/id_ed25519.pub",
         resolve=read_public_key,
     )
     """An ed25519 public key, or the path of its file."""
     allowed_cidrs: tuple[str, ...] = setting(
         "allowedCidrs",
-        Check(
+        checks.Check(
             read_ranges,
             f'"{AUTO}" or a list of IPv4 ranges like 203.0.113.7/32, without bits set beyond the prefix',
         ),
@@ -91,25 +82,27 @@ class Settings:
         resolve=with_caller_address,
     )
     """Who may connect: IPv4 ranges as a list; auto is your own address, looked up each time."""
-    allow_public: bool = setting("allowPublic", _SWITCH, default=False, example="false")
+    allow_public: bool = setting("allowPublic", checks.SWITCH, default=False, example="false")
     """Permit ranges broader than /8; DIGITS asks nobody for a password."""
-    vpc_cidr: str = setting("vpcCidr", Check(read_vpc_range, "an IPv4 range from /16 to /24"), "10.20.0.0/16")
+    vpc_cidr: str = setting("vpcCidr", checks.Check(read_vpc_range, "an IPv4 range from /16 to /24"), "10.20.0.0/16")
     """Address range of the VPC, /16 to /24."""
     zone: str = setting(
-        "zone", matching(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", "an availability zone"), "", example="us-east-1a"
+        "zone", checks.matching(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", "an availability zone"), "", example="us-east-1a"
     )
     """Availability zone; not set, the first one that offers the instance type."""
-    root_volume_gib: int = setting("rootVolumeGib", whole(8, 16384, "a whole number of GiB from 8 to 16384"), 100)
+    root_volume_gib: int = setting(
+        "rootVolumeGib", checks.whole(8, 16384, "a whole number of GiB from 8 to 16384"), 100
+    )
     """Size of the root volume; it goes with the box."""
-    job_volume_gib: int = setting("jobVolumeGib", whole(1, 16384, "a whole number of GiB from 1 to 16384"), 100)
+    job_volume_gib: int = setting("jobVolumeGib", checks.whole(1, 16384, "a whole number of GiB from 1 to 16384"), 100)
     """Size of the job volume; it may grow later, never shrink."""
     job_volume_on_destroy: str = setting(
-        "jobVolumeOnDestroy", matching("|".join(ON_DESTROY), " or ".join(ON_DESTROY)), "snapshot"
+        "jobVolumeOnDestroy", checks.matching("|".join(ON_DESTROY), " or ".join(ON_DESTROY)), "snapshot"
     )
     """What `pulumi destroy` does with the job volume: snapshot (and delete), retain or delete."""
     job_snapshot: str = setting(
         "jobSnapshot",
-        matching(
+        checks.matching(
             rf"{NEWEST}|{NO_SNAPSHOT}|snap-[0-9a-f]{{8,17}}",
             f"{NEWEST}, {NO_SNAPSHOT}, or the id of a snapshot (snap-…)",
         ),
@@ -118,57 +111,65 @@ class Settings:
     """What a new job volume is made from: newest (snapshot of this project, stack and box), none, or snap-…."""
     job_volume: tuple[str, ...] = setting(
         "jobVolume",
-        listed(r"vol-[0-9a-f]{8,17}", f"{NEW}, or the id of a volume (vol-…; several with commas)", alone=NEW),
+        checks.listed(r"vol-[0-9a-f]{8,17}", f"{NEW}, or the id of a volume (vol-…; several with commas)", alone=NEW),
         (),
         example="vol-0123456789abcdef0",
     )
     """Volumes to use instead of new ones (vol-…, with commas; each goes to the box of its tag gpurig:host): Pulumi
     attaches them, and never grows or deletes them; new: a new one whatever is there."""
-    mount_point: str = setting("mountPoint", A_FOLDER, "/jobs")
+    mount_point: str = setting("mountPoint", checks.A_FOLDER, "/jobs")
     """Where the box mounts the job volume."""
-    spot: bool = setting("spot", _SWITCH, default=False, example="true")
+    spot: bool = setting("spot", checks.SWITCH, default=False, example="true")
     """Spot instead of on-demand: cheaper, may be taken away at any time, cannot be stopped."""
     spot_max_price: float | None = setting(
-        "spotMaxPrice", Check(read_usd, "a price in USD per hour above 0"), None, example="0.30"
+        "spotMaxPrice", checks.Check(checks.read_usd, "a price in USD per hour above 0"), None, example="0.30"
     )
     """Most that a spot box may cost, USD per hour; not set, the on-demand price."""
-    spot_rebalance: str = setting("spotRebalance", matching("tell|leave", "tell or leave"), "tell")
+    spot_rebalance: str = setting("spotRebalance", checks.matching("tell|leave", "tell or leave"), "tell")
     """What a spot box does when EC2 says that it is likelier to be taken: tell; or leave, and `fab resume` goes on."""
-    generation: int = setting("generation", whole(1, 10**6, "a whole number from 1"), 1)
+    generation: int = setting("generation", checks.whole(1, 10**6, "a whole number from 1"), 1)
     """Another number makes a new box from the newest image and recipes; the job volume moves over."""
     budget_monthly_usd: float | None = setting(
-        "budgetMonthlyUsd", Check(read_usd, "an amount in USD above 0"), None, example="100"
+        "budgetMonthlyUsd", checks.Check(checks.read_usd, "an amount in USD above 0"), None, example="100"
     )
     """Monthly cost of the whole account, in USD, at which AWS sends a mail (at 80 % and at 100 %)."""
     budget_email: str = setting(
-        "budgetEmail", matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"), "", example="me@example.com"
+        "budgetEmail", checks.matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"), "", example="me@example.com"
     )
     """Where that mail goes."""
+    budget_forecast: bool = setting("budgetForecast", checks.SWITCH, default=False, example="true")
+    """Mail also when AWS forecasts that the month will cost more; it needs five weeks of an account's past to do so."""
+    budget_action: str = setting("budgetAction", checks.matching("none|stop", "none or stop"), "none", example="stop")
+    """stop: AWS stops the stack's boxes when the whole account has cost the monthly amount; some hours late."""
     idle_stop_minutes: int = setting(
-        "idleStopMinutes", whole(0, 10080, "minutes from 0 (never) to 10080 (a week)"), 120
+        "idleStopMinutes", checks.whole(0, 10080, "minutes from 0 (never) to 10080 (a week)"), 120
     )
     """Shut the box down after so many minutes without work and without a user; 0 is never."""
-    busy: Mapping[str, float] = setting("busy", BUSY_FIGURES, {}, example="--path gpurig:busy.terminal 60")
+    busy: Mapping[str, float] = setting("busy", checks.BUSY_FIGURES, {}, example="--path gpurig:busy.terminal 60")
     """What counts as work and as a user, figure: number, where it is to be another one than docs/idle.md has."""
-    busy_probe: str = setting("busyProbe", A_LINE, "", example="pgrep -x my-server")
+    busy_probe: str = setting("busyProbe", checks.A_LINE, "", example="pgrep -x my-server")
     """A command of your own, asked every minute: exit code 0 means in use, 1 idle; any other, and none, in use too."""
-    before_stop: str = setting("beforeStop", A_LINE, "", example="~/save.sh")
+    before_stop: str = setting("beforeStop", checks.A_LINE, "", example="~/save.sh")
     """A command of your own that runs before the box stops by itself, for 10 minutes at most."""
-    max_hours: int = setting("maxHours", whole(0, 8760, "hours from 0 (no limit) to 8760 (a year)"), 0)
+    max_hours: int = setting("maxHours", checks.whole(0, 8760, "hours from 0 (no limit) to 8760 (a year)"), 0)
     """Stop the box so many hours after each start, whatever it does, and terminate it if it is spot: its own timer
     does, and AWS ten minutes later; 0 is never."""
-    max_spend: float | None = setting("maxSpend", Check(read_usd, "an amount in USD above 0"), None, example="50")
+    max_spend: float | None = setting(
+        "maxSpend", checks.Check(checks.read_usd, "an amount in USD above 0"), None, example="50"
+    )
     """Stop a box for good once it has cost so much, in USD, in all the hours that it ran; each box by itself."""
     sources: Mapping[str, str] = setting(
         "sources",
-        Check(read_table, "an object of recipe: source"),
+        checks.Check(checks.read_table, "an object of recipe: source"),
         {},
         example="--path gpurig:sources.cuda distribution",
     )
     """Where to take a recipe from, recipe: source, where it has several (`fab recipes` lists them)."""
     s3_buckets: tuple[str, ...] = setting(
         "s3Buckets",
-        listed(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a list of names of S3 buckets, or names with commas between them"),
+        checks.listed(
+            r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a list of names of S3 buckets, or names with commas between them"
+        ),
         (),
         example="my-datasets",
     )
@@ -176,20 +177,16 @@ class Settings:
     of AWS."""
     mirrors: Mapping[str, Mapping[str, str]] = setting(
         "mirrors",
-        Check(
-            read_mirrors,
-            f"an object of kind ({', '.join(MIRROR_KINDS)}): {{prefix: replacement}}, without passwords "
-            "(user-data is no place for them)",
-        ),
+        checks.MIRRORS,
         {},
         example="""--path 'gpurig:mirrors.git["https://github.com/"]' https://git.example.com/""",
     )
     """What stands in for outside addresses, kind (git, apt, pip, conda, download, oci): {prefix: replacement}."""
-    unpinned: tuple[str, ...] = setting("unpinned", names("recipes"), (), example="caffe")
+    unpinned: tuple[str, ...] = setting("unpinned", checks.names("recipes"), (), example="caffe")
     """Recipes, as a list or with commas, whose git mirror may hold another commit than the pinned one; for stand-ins
     only."""
     accept_licences: tuple[str, ...] = setting(
-        "acceptLicences", names("licences"), (), example="nvidia-cuda,nvidia-cudnn"
+        "acceptLicences", checks.names("licences"), (), example="nvidia-cuda,nvidia-cudnn"
     )
     """Licences, as a list or with commas, that you have read and accepted, by the names that `pulumi preview` asks
     for."""

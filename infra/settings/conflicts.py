@@ -80,6 +80,14 @@ def _spot(settings: Settings) -> list[str]:
 
 
 def _budget(settings: Settings) -> list[str]:
+    if settings.budget_monthly_usd is None:
+        extras = {"budgetForecast": settings.budget_forecast, "budgetAction": settings.budget_action != "none"}
+        alone = [f"gpurig:{key}: has no effect without gpurig:budgetMonthlyUsd" for key, on in extras.items() if on]
+    else:
+        alone = []
+        if settings.budget_action != "none" and settings.spot:
+            wrong = "AWS cannot stop a spot box, and a budget can do nothing else to it"
+            alone = [f"gpurig:budgetAction: {wrong}: set gpurig:maxSpend, which terminates it"]
     if (settings.budget_monthly_usd is None) == (not settings.budget_email):
-        return []
-    return ["gpurig:budgetMonthlyUsd and gpurig:budgetEmail: set both, or neither"]
+        return alone
+    return ["gpurig:budgetMonthlyUsd and gpurig:budgetEmail: set both, or neither", *alone]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from infra.settings.setting import read_names
+from infra.settings.checks import read_names
 from provision.model.caller import caller_address
 from provision.model.target import BROADEST
 

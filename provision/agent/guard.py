@@ -44,7 +44,7 @@ def guard(request: requests.Guard, _account: Account) -> None:
     if not _there() and (awake or lifetime):
         raise Refused(
             "this box has no guard: nothing stops it when it is idle, or after a time",
-            "a box of the stack has one with idleStopMinutes or maxLifetimeHours, and from then on: fab setup-base",
+            "a box of the stack has one with idleStopMinutes or maxHours, and from then on: fab setup-base",
         )
     if awake:
         _need_future(awake)

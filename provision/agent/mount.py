@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,9 @@ from provision.agent.paths import VOLUME_UNIT
 from provision.agent.reply import Refused
 
 if TYPE_CHECKING:
-    from typing import Optional
+    from typing import List, Optional
 
-    from provision.agent.wire.documents import Account
+    from provision.agent.wire.documents import Account, Disk
 
 
 def device_of(volume_id: str) -> Optional[Path]:
@@ -49,3 +50,11 @@ def need_mounted(account: Account) -> None:
         way = "a box that has just been made: `fab setup-base` waits for it; else on the host: "
         way += f"systemctl restart {VOLUME_UNIT}, and what its service says: systemctl status {VOLUME_UNIT}"
         raise Refused(f"the job volume is not mounted at {account['mount_point']}", way)
+
+
+def disks(account: Account) -> List[Disk]:
+    """Return free and whole bytes of the root file system, and of the one at the mount point where it is another."""
+    places = [Path("/"), Path(account["mount_point"])]
+    found = {place.stat().st_dev: place for place in reversed(places) if place.is_dir()}
+    usages = {place: shutil.disk_usage(place) for place in places if place in found.values()}
+    return [{"path": str(place), "free": usage.free, "total": usage.total} for place, usage in usages.items()]

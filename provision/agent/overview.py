@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from provision.agent.accounts import open_plain
 from provision.agent.events import events_after, notices
 from provision.agent.facts import state
 from provision.agent.guard import STOPS, guard_of_box, rows_of
-from provision.agent.mount import is_mounted
+from provision.agent.mount import disks, is_mounted
 from provision.agent.notice import ending
 from provision.agent.paths import log_of
 from provision.agent.processes import output
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from provision.agent.wire import requests
     from provision.agent.wire.answers import Tail
-    from provision.agent.wire.documents import Account, DataSet, Disk
+    from provision.agent.wire.documents import Account, DataSet
 
 EVENTS = 5000
 """Events of provisioning that are told, the newest: some 200 installs of everything."""
@@ -57,7 +56,7 @@ def overview(request: requests.Overview, account: Account) -> None:
             "runs": [run for run in run_rows(folders(account)) if run["state"] == RunState.RUNNING],
             "services": services,
             "loads": _loads(),
-            "disks": _disks(account),
+            "disks": disks(account),
             "mounted": is_mounted(account["mount_point"], account["volume_id"]),
             "datasets": _datasets(account),
             "guard": guard_of_box(),
@@ -77,14 +76,6 @@ def _loads() -> List[List[str]]:
     """Return use in %, used and whole memory in MiB and temperature in °C of each GPU, as NVIDIA's driver says it."""
     rows = output("nvidia-smi", f"--query-gpu={USE}", "--format=csv,noheader,nounits").splitlines()
     return [[part.strip() for part in row.split(",")] for row in rows]
-
-
-def _disks(account: Account) -> List[Disk]:
-    """Return free and whole bytes of the root file system, and of the one at the mount point where it is another."""
-    places = [Path("/"), Path(account["mount_point"])]
-    found = {place.stat().st_dev: place for place in reversed(places) if place.is_dir()}
-    usages = {place: shutil.disk_usage(place) for place in places if place in found.values()}
-    return [{"path": str(place), "free": usage.free, "total": usage.total} for place, usage in usages.items()]
 
 
 def _datasets(account: Account) -> List[DataSet]:

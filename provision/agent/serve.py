@@ -36,6 +36,7 @@ ACCOUNT_VERBS = {
     **dict.fromkeys((Verb.ORDER, Verb.ARRIVED, Verb.BEGIN, Verb.FINISH), "datasets"),
     **dict.fromkeys((Verb.VOLUME, Verb.SYNC, Verb.GROW, Verb.RELEASE), "volume"),
     **dict.fromkeys((Verb.CHECK, Verb.RESTORE), "restore"),
+    Verb.SAMPLE: "sampler",
 }
 """The same, of what is done in an account's folders."""
 

@@ -34,3 +34,4 @@ class Verb(Word):
     WATCH = "watch"
     CHECK = "check"
     RESTORE = "restore"
+    SAMPLE = "sample"

@@ -55,6 +55,7 @@ class Kind(Word):
     COPYING = "copying"
     RESTORED = "restored"
     NOTICE = "notice"
+    SAMPLE = "sample"
 
 
 ENDINGS = (Kind.READY, Kind.FAILED, Kind.REBOOT)

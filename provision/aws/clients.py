@@ -1,4 +1,4 @@
-"""AWS's clients: one per service, account and region, as making one takes a third of a second of work."""
+"""AWS's clients: one per service, account and region; the first of an account takes a third of a second of work."""
 
 from __future__ import annotations
 
@@ -36,14 +36,21 @@ def client(service: str, profile: str, region: str) -> Any:
 
 @functools.cache
 def _made(service: str, profile: str, region: str) -> Any:
-    # Not boto3, which is this and a tenth more to import; and here, as most commands need not pay for it.
-    import botocore.session  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415 - as below
 
     # Slows all threads down together where the account's calls per second run out: fifty hosts poll at once.
     config = Config(retries={"mode": "adaptive", "max_attempts": 5})
-    session = botocore.session.Session(profile=profile or None)
-    return session.create_client(service, region_name=region or None, config=config)
+    return _session(profile).create_client(service, region_name=region or None, config=config)
+
+
+@functools.cache
+def _session(profile: str) -> Any:
+    # Not boto3, which is this and a tenth more to import; and here, as most commands need not pay for it.
+    import botocore.session  # noqa: PLC0415
+
+    # One for all clients of an account: it reads what each service is like once, and a client for every region of AWS
+    # then takes no longer than two would that have a session each.
+    return botocore.session.Session(profile=profile or None)
 
 
 def client_of(host: Host, service: str = "ec2") -> Any:

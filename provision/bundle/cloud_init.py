@@ -90,7 +90,8 @@ def _payload(bundle: Bundle) -> str:
         ) from error
     document = [_UNPACK, _FORGET, program.boot_files(), json.loads(bundle.to_bytes())]
     packed = re.sub(r"\\(.)", lambda pair: _BYTES.get(pair[1], pair[0]), json.dumps(document, separators=(",", ":")))
-    filters = [{"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "pb": 0}]  # it is text: no words of 4 bytes
+    # It is text, without words of 4 bytes; and the box need not reserve 64 MiB to unpack it.
+    filters = [{"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "pb": 0, "dict_size": 2**20}]
     return base64.b64encode(lzma.compress(packed.encode(), lzma.FORMAT_ALONE, filters=filters)).decode()
 
 

@@ -10,10 +10,15 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Self
 
+from provision.aws import holdings, uptime
+from provision.aws.clients import aws_errors, client_of, now_of, tag_pairs
 from provision.model import tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from provision.aws.instances import Instance
+    from provision.model.host import Host
 
 VALUE_LIMIT = 256
 """Characters of a tag's value (docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html, restrictions)."""
@@ -106,12 +111,16 @@ class Ledger:
         A day is its number since 1970-01-01. What is in `older`, and what nobody knows, is in none; the rest as in
         `hours`.
         """
-        spans = [(float(run.began), float(run.began + (run.seconds or 0))) for run in self.runs]
-        spans += self._last(now, launched)
         return {
-            day: sum(max(0.0, min(end, (day + 1) * DAY) - max(begin, day * DAY)) for begin, end in spans)
+            day: self.within(now, launched, since=day * DAY, until=(day + 1) * DAY)
             for day in range(int(since) // DAY, int(until) // DAY + 1)
         }
+
+    def within(self, now: float, launched: float | None, *, since: float, until: float) -> float:
+        """Return the seconds that it ran between two moments, as in `by_day`."""
+        spans = [(float(run.began), float(run.began + (run.seconds or 0))) for run in self.runs]
+        spans += self._last(now, launched)
+        return sum(max(0.0, min(end, until) - max(begin, since)) for begin, end in spans)
 
     def _last(self, now: float, launched: float | None) -> list[tuple[float, float]]:
         """Return the run that is not in the ledger yet, if there is one."""
@@ -141,6 +150,23 @@ class Ledger:
 
     def _has(self, launched: float) -> bool:
         return any(run.began == int(launched) for run in self.runs)
+
+
+def note(host: Host, instance: Instance) -> Ledger:
+    """Write down when a stopped instance of a host ran last, before it is started and EC2 forgets; return the ledger.
+
+    Again and again is no harm. Raises `GpurigError` where AWS does not take the tag.
+    """
+    account = client_of(host)
+    with aws_errors(f"cannot note how long {instance.id} of {host} ran"):
+        answer = account.describe_instances(InstanceIds=[instance.id])
+        thing = holdings.instance(answer["Reservations"][0]["Instances"][0], host.region)
+        now, stopped = now_of(answer), instance.stopped
+        if stopped is None:
+            stopped = uptime.stopped_at(host.profile, host.region, instance.id, launched=instance.launched, now=now)
+        ledger = Ledger.read(thing.tags).with_run(instance.launched, stopped, now, thing.first)
+        account.create_tags(Resources=[instance.id], Tags=tag_pairs({tags.UPTIME: str(ledger)}))
+    return ledger
 
 
 def _base36(number: int) -> str:

@@ -10,7 +10,7 @@ from provision.agent.verbs import Verb
 from provision.agent.wire.answers import Overview
 from provision.aws import instances, prices
 from provision.aws.clients import aws_errors, client_of
-from provision.life import ceiling
+from provision.life import ceiling, ledger
 from provision.model.errors import BadInput, GpurigError, Unreachable
 from provision.transport import whereabouts
 from provision.transport.session import Session
@@ -110,6 +110,11 @@ def start(host: Host, config: Any, out: View) -> Host:
 
 def _switch_on(host: Host, instance: Instance, out: View) -> Instance:
     """Start a stopped instance, and see to what counts its hours: the one place where a box of `fab` begins to cost."""
+    try:
+        ledger.note(host, instance)
+        instance = instances.find(host)  # with what was noted: the hours that are paid for already
+    except GpurigError as error:
+        out.tell(f"fab cost will not know how long {host.name} ran until now: {error.what}")
     out.now("starting")
     # Before the start, so that it never runs without an end; and refused here where its money is spent.
     until = ceiling.arm(host, instance)

@@ -48,7 +48,9 @@ class Stack:
     boxes: Mapping[str, str]
     """Instances that are not terminated → their state."""
     volumes: Mapping[str, str]
-    """Job volumes → their zone."""
+    """Job volumes that may hold jobs → their zone."""
+    spare: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Those that were never attached, as a try without capacity leaves them → their zone: Pulumi makes them anew."""
 
     @classmethod
     def look(cls, wish: Wish) -> Stack:
@@ -62,12 +64,14 @@ class Stack:
             groups = [group for page in pages for group in page["Reservations"]]
             pages = ec2.get_paginator("describe_volumes").paginate(Filters=filters)
             disks = [row for page in pages for row in page["Volumes"] if tags_of(row).get(tags.VOLUME) == tags.JOBS]
+            spare = _spare(ec2, disks)
         rows = [row for group in groups for row in group["Instances"]]
         return cls(
             project=project,
             name=name,
             boxes={row["InstanceId"]: row["State"]["Name"] for row in rows if row["State"]["Name"] in _ALIVE},
-            volumes={row["VolumeId"]: row["AvailabilityZone"] for row in disks},
+            volumes={row["VolumeId"]: row["AvailabilityZone"] for row in disks if row["VolumeId"] not in spare},
+            spare={row["VolumeId"]: row["AvailabilityZone"] for row in disks if row["VolumeId"] in spare},
         )
 
     def refuse_boxes(self) -> None:
@@ -81,6 +85,23 @@ class Stack:
             "one elsewhere, without what is on its root disk: pulumi destroy (the jobs stay, as a snapshot); fab up"
         )
         raise BadInput([f"the stack {self.name} has a box already: {there}"], hint=hint)
+
+
+def _spare(ec2: Any, disks: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the ids of volumes that hold nothing of their own, by the rules of `infra.volumes`."""
+    unused = {
+        row["VolumeId"]: row.get("SnapshotId") or ""
+        for row in disks
+        if row["State"] == "available"
+        and tags_of(row).get(tags.NOTED) == tags.AS_A_TAG
+        and tags.ATTACHED not in tags_of(row)
+    }
+    sources = sorted({*unused.values()} - {""})
+    # One whose snapshot is gone is the only one that has its jobs.
+    filters = [{"Name": "snapshot-id", "Values": sources}]
+    found = ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"] if sources else []
+    there = {"", *(row["SnapshotId"] for row in found)}
+    return {volume for volume, source in unused.items() if source in there}
 
 
 def why_it_stays(settings: StackSettings, stack: Stack) -> str:
@@ -169,22 +190,17 @@ def take(offer: Offer, ceiling: float | None, stack: Stack, tell: Callable[[str]
     if stack.volumes and {*stack.volumes.values()} != {offer.zone}:
         there = ", ".join(f"{volume} in {zone}" for volume, zone in stack.volumes.items())
         tell(f"the jobs follow to {offer.zone} by a snapshot: pulumi destroy leaves one of {there}")
-        if stack_settings.run("destroy", "--yes"):
+        if stack_settings.run("destroy", "--yes", "--skip-preview"):
             raise GpurigError(
                 "`pulumi destroy` did not get to its end", hint="what it said is above; then fab up again"
             )
     stack_settings.change(wanted(offer, ceiling))
     lines: list[str] = []
-    if stack_settings.run("up", "--yes", "--refresh", heard=lines.append) == 0:
+    # A box that was taken away is still in Pulumi's state: the refresh says so, and it is made again.
+    if stack_settings.run("up", "--yes", "--skip-preview", "--refresh", heard=lines.append) == 0:
         return []
     codes = refusals(lines)
     if not is_capacity(codes):
         said = f" ({', '.join(codes)})" if codes else ""
         raise GpurigError(f"`pulumi up` failed, and not for want of capacity{said}", hint="what it said is above")
     return codes
-
-
-def leftovers(wish: Wish) -> dict[str, Any]:
-    """Return what is there after nothing was had, which costs until the next try or a destroy. Raises `GpurigError`."""
-    stack = Stack.look(wish)
-    return {"volumes": dict(stack.volumes), "boxes": dict(stack.boxes)}

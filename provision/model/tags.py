@@ -17,6 +17,15 @@ VOLUME = "gpurig:volume"
 JOBS = "jobs"
 TEMPORARY = "restore"
 """There for a restore only."""
+NOTED = "gpurig:attachments"
+"""Of a job volume, from its creation on: its first attachment is noted in `ATTACHED`. Value: `AS_A_TAG`."""
+AS_A_TAG = "noted"
+ATTACHED = "gpurig:attached"
+"""Of a job volume: it may hold jobs, for it was attached, or is about to be: the tag is there first, and for good.
+
+Where `NOTED` is and this is not, there is nothing on it but what it was made from. Nothing else says so: the volumes of
+older versions, and those that were made by hand, have neither.
+"""
 FROM = "gpurig:from"
 """Of a job volume and its snapshots: the snapshot that the volume was made from."""
 

@@ -130,7 +130,8 @@ def load(tell: Callable[[str], None]) -> list[Host]:
         return from_file(path)
     found = stack.find()
     if not found.hosts:
-        raise NoHosts("\n".join(["the Pulumi stack has no hosts", *found.left_out]), hint="`pulumi up` creates one")
+        hint = "\n".join(found.left_out) or "`pulumi up` creates one"
+        raise NoHosts("the Pulumi stack has no hosts", hint=hint)
     for line in found.left_out:
         tell(line)
     return found.hosts

@@ -120,6 +120,10 @@ class Box:
             cgroups.kill(self._place.machine)
             self._down.wait(0.2)
 
+    def cpu_seconds(self) -> float | None:
+        """Return the CPU time of all that runs in the box and did, in seconds; None where the kernel does not count."""
+        return cgroups.cpu_seconds(self._place.machine)
+
     def frozen(self) -> AbstractContextManager[None]:
         """Have nothing in the box run, and nothing of its files change, meanwhile."""
         return cgroups.frozen(self._place.machine)

@@ -164,6 +164,9 @@ class Boxes(Hypervisor):
     def console(self, instance_id: str) -> str:
         return self._instance(instance_id).box.console.read_bytes().decode(errors="replace").replace("\r\n", "\n")
 
+    def cpu_seconds(self, instance_id: str) -> float | None:
+        return self._instance(instance_id).box.cpu_seconds()
+
     def create_image(self, image_id: str, instance_id: str) -> None:
         instance = self._instance(instance_id)
         with instance.box.frozen():

@@ -50,7 +50,7 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
     time = clock.start(lambda: wiring.serving(machines))
     for source in repairs.sources():
         time.ask(source)
-    controls = {"interrupt": interruptions.interrupt}
+    controls = {"interrupt": interruptions.interrupt, **repairs.controls()}
     front = Front(aws, CallLog(state / "calls.jsonl"), time, caller=caller, controls=controls)
     inside.serve(front)
     return front

@@ -148,6 +148,17 @@ class Cloud:
         body = {"instance_id": instance_id, "rebalance": rebalance, "seconds": seconds, "cause": cause}
         self._control("POST", "interrupt", body)
 
+    def load(self, instance_id: str, percent: float) -> None:
+        """Say how busy the vCPUs are of an instance without a box, per cent of all; they are wholly busy until then.
+
+        Those of a box are measured. Raises `RehearsalError` where there is no such instance.
+        """
+        self._control("POST", "load", {"instance_id": instance_id, "percent": percent})
+
+    def spend(self, usd: float, forecast: float | None = None) -> None:
+        """Have the account's month have cost so much, and be going to cost `forecast`: what budgets do then is done."""
+        self._control("POST", "spend", {"usd": usd, "forecast": forecast})
+
     def reset(self) -> None:
         """Forget faults, calls and kept answers; what was created stays."""
         self._control("POST", "reset")

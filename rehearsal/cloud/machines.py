@@ -6,6 +6,7 @@ import base64
 import contextlib
 import copy
 import threading
+import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,12 @@ CONSOLE_CHARACTERS = 64 * 1024
 """How much of its end EC2 keeps of a console."""
 
 
+MEASURE_SECONDS = 0.5
+"""How long a box is watched for how busy it is now."""
+PRESENT_SECONDS = 10.0
+"""How long that holds: a moved clock takes it for all the time that it leaves out."""
+
+
 class Machines:
     """The boxes of one cloud; what switches one instance on or off never overlaps.
 
@@ -47,6 +54,8 @@ class Machines:
         self._rules_lock = threading.Lock()
         self._copies: dict[str, threading.Thread] = {}
         """What keeps, or has kept, the bytes of each image made here."""
+        self._cores: dict[str, tuple[float, float]] = {}
+        """How many CPUs each box kept busy when it was watched last, and when that was."""
         self._busy: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
     def run_instances(self, proceed: Callable[[], Any], response: Any) -> Any:
@@ -181,6 +190,22 @@ class Machines:
             code = "Client.InstanceInitiatedShutdown"
             instance.state_reason = StateReason(f"{code}: Instance initiated shutdown", code)
             instance._reason = "User initiated"  # noqa: SLF001 - EC2 gives no time here: cloud-custodian #6924
+
+    def cores_busy(self, instance_id: str) -> float | None:
+        """Return how many CPUs a box keeps busy at present; None where its machine room does not measure that."""
+        when, cores = self._cores.get(instance_id, (0.0, 0.0))
+        if when and time.monotonic() - when < PRESENT_SECONDS:
+            return cores
+        before, began = self._hypervisor.cpu_seconds(instance_id), time.monotonic()
+        if before is None:
+            return None
+        time.sleep(MEASURE_SECONDS)
+        after = self._hypervisor.cpu_seconds(instance_id)
+        if after is None:
+            return None
+        cores = (after - before) / (time.monotonic() - began)
+        self._cores[instance_id] = time.monotonic(), cores
+        return cores
 
     def console(self, _: Callable[[], Any], response: Any) -> Any:
         """Return the end of what a box printed; nothing once it is gone."""

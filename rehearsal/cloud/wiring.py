@@ -36,6 +36,12 @@ def serving(machines: Machines) -> Iterator[None]:
         _serving.reset(token)
 
 
+def cores_busy(instance_id: str) -> float | None:
+    """Return how many CPUs the box of an instance keeps busy at present; None for an instance without a box."""
+    machines = _serving.get()
+    return machines.cores_busy(instance_id) if machines else None
+
+
 # Launches, new disks and changes of rules are taken from the request, which alone knows all about them. The rest is
 # taken where moto changes its records: behind every refusal and dry run, and also where one call brings about another,
 # as the end of an instance deletes its volumes.

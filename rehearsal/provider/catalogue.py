@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rehearsal.provider import (
+    budget_actions,
     budgets,
     cloudwatch,
     ebs,
@@ -13,6 +14,7 @@ from rehearsal.provider import (
     ec2_network,
     ec2_routes,
     ec2_rules,
+    ec2_tag,
     iam,
     scheduler,
 )
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
     from rehearsal.provider.model import Kind
 
-_EC2 = (ec2_network, ec2_routes, ec2_access, ec2_rules, ec2_compute, ebs)
+_EC2 = (ec2_network, ec2_routes, ec2_access, ec2_rules, ec2_tag, ec2_compute, ebs)
 
-KINDS: Mapping[str, Kind] = {
-    token: kind for module in (*_EC2, iam, budgets, scheduler, cloudwatch) for token, kind in module.KINDS.items()
-}
+_OTHERS = (iam, budgets, budget_actions, scheduler, cloudwatch)
+
+KINDS: Mapping[str, Kind] = {token: kind for module in (*_EC2, *_OTHERS) for token, kind in module.KINDS.items()}

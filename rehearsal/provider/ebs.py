@@ -117,7 +117,7 @@ KINDS = {
             "type": Field(computed=True, on_change=_modify),
             "encrypted": Field(type=bool, computed=True, on_change=Fate.REPLACE),
             "snapshotId": Field(computed=True, on_change=Fate.REPLACE),
-            "finalSnapshot": Field(type=bool, on_change=Fate.RECORD),
+            "finalSnapshot": Field(type=bool, default=False, on_change=Fate.RECORD),
         },
         settle=_VOLUME.settle,
         delete=_delete_volume,

@@ -88,7 +88,8 @@ KINDS = {
     "aws:ec2/vpc:Vpc": _VPC.kind(
         {
             "cidrBlock": Field(required=True, on_change=Fate.REPLACE, why_not=cidr(longest=28, shortest=16)),
-            **dict.fromkeys(_DNS, Field(type=bool, computed=True, on_change=_set_dns)),
+            "enableDnsSupport": Field(type=bool, default=True, on_change=_set_dns),
+            "enableDnsHostnames": Field(type=bool, computed=True, on_change=_set_dns),
         },
         settle=_settle_vpc,
         read=_read_vpc,
@@ -98,7 +99,7 @@ KINDS = {
             "vpcId": Field(required=True, on_change=Fate.REPLACE),
             "cidrBlock": Field(required=True, on_change=Fate.REPLACE, why_not=cidr(longest=28, shortest=16)),
             "availabilityZone": Field(computed=True, on_change=Fate.REPLACE),
-            "mapPublicIpOnLaunch": Field(type=bool, computed=True, on_change=_set_public_addresses),
+            "mapPublicIpOnLaunch": Field(type=bool, default=False, on_change=_set_public_addresses),
         },
         settle=_settle_subnet,
     ),

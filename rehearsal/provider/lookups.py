@@ -83,7 +83,7 @@ def _volumes(aws: Aws, args: Values) -> Values:
 def _volume(aws: Aws, args: Values) -> Values:
     volume = _only(aws.listed("ec2", "DescribeVolumes", "Volumes", Filters=_filters(args)))
     return {
-        **answer(volume, "availabilityZone", "size"),
+        **answer(volume, "availabilityZone", "size", "snapshotId"),
         "id": volume["VolumeId"],
         "tags": mapping(volume.get("Tags"), aws),
     }

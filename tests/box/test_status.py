@@ -12,9 +12,6 @@ import pytest
 
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
-from provision.bundle import render as bundle
-from provision.catalogue.catalogue import Catalogue
-from provision.model.target import Target
 from provision.transport.session import Session
 from tests.kit.box import Machine, nvidia_smi, quiet, run
 from tests.kit.fab import fab_ends
@@ -107,14 +104,10 @@ def test_systemd_that_reads_its_files_again_forgets_no_run(machine: Machine) -> 
     assert "night for" not in fab("status")
 
 
-def test_an_active_run_is_use_to_the_guard(machine: Machine) -> None:
-    guard = bundle._render(Catalogue().recipes["base"].folder / "guard.sh.j2", target=Target(idle_stop_minutes=1))
-    [asked] = [line.strip() for line in guard.splitlines() if "is-active" in line]
-    look = f"{asked} echo in use; else echo idle; fi"
-    fab("run", "--detach", "--name", "busy", "--", "sleep", "1000")
-    assert run(machine, look) == "in use\n"
-    fab("cancel", "busy")
-    assert run(machine, look) == "idle\n"
+def test_a_box_without_a_guard_says_so_and_cannot_be_held(machine: Machine) -> None:
+    assert screen()["awake"] == ["it stops neither when it is idle nor after a time"]
+    assert "has no guard" in fab_ends(2, "keep-awake", "2h").stderr
+    assert run(machine, "ls /var/lib/gpurig/awake || true") == ""
 
 
 def test_a_client_is_told_what_is_installed(machine: Machine) -> None:

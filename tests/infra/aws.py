@@ -11,6 +11,7 @@ import grpc
 from pulumi.runtime import mocks
 
 from provision.model.platforms import instance_types, price_table
+from provision.model.tags import ATTACHED, UPTIME
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -48,13 +49,17 @@ class AwsVolume:
     tags: dict[str, str] = dataclasses.field(default_factory=lambda: dict(OWN_TAGS))
     holder: str = ""
     """The instance that it is attached to."""
+    source: str = ""
+    """The snapshot that it was made from."""
 
     def matches(self, filters: dict[str, list[str]]) -> bool:
         """Say whether EC2's filters let it through."""
         facts = {f"tag:{key}": value for key, value in self.tags.items()}
         facts |= {"volume-id": self.id, "status": "in-use" if self.holder else "available"}
         facts |= {"attachment.instance-id": self.holder}
-        return all(facts.get(name) in values for name, values in filters.items())
+        if "tag-key" in filters and not self.tags.keys() & set(filters["tag-key"]):
+            return False
+        return all(facts.get(name) in values for name, values in filters.items() if name != "tag-key")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,7 +73,11 @@ class AwsSnapshot:
 
     def matches(self, filters: dict[str, list[str]]) -> bool:
         """Say whether EC2's filters let it through."""
-        facts = {"status": self.state, **{f"tag:{key}": value for key, value in self.tags.items()}}
+        facts = {
+            "status": self.state,
+            "snapshot-id": self.id,
+            **{f"tag:{key}": value for key, value in self.tags.items()},
+        }
         return all(facts.get(name) in values for name, values in filters.items())
 
 
@@ -84,7 +93,7 @@ class Aws(mocks.Mocks):
     volumes: tuple[AwsVolume, ...] = ()
     """What there is beside the volumes that the program declares."""
     instances: tuple[str, ...] = ()
-    """Of every host."""
+    """Of every host; they run."""
     launched: float | None = dataclasses.field(default_factory=time.time)
     """When each instance was started, seconds of UTC; None: EC2 knows no instance."""
     volume_zone: str = ""
@@ -172,10 +181,12 @@ class Aws(mocks.Mocks):
     def _getVolume(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         ((wanted,),) = (part["values"] for part in args["filters"])
         (volume,) = (volume for volume in self.volumes if volume.id == wanted)
-        return {"availabilityZone": volume.zone, "size": volume.gib, "tags": volume.tags}
+        seen = {key: value for key, value in volume.tags.items() if key not in (UPTIME, ATTACHED)}  # ignore_tags
+        facts = {"availabilityZone": volume.zone, "size": volume.gib, "snapshotId": volume.source}
+        return {**facts, "tags": seen}
 
-    def _getInstances(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"ids": list(self.instances)}
+    def _getInstances(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"ids": list(self.instances) if "running" in args["instanceStateNames"] else []}
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Make up an id and the outputs; of a volume that is only read, say what it is."""

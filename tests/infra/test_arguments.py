@@ -5,6 +5,7 @@ An argument that replaces its resource and reads differently in some state of it
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 ARGUMENTS = yaml.safe_load(Path(__file__).with_name("arguments.yaml").read_text(encoding="utf-8"))
 STATE_DEPENDENT = {"associatePublicIpAddress"}
 """Arguments of an instance that replace it and read differently while it is stopped: no program may set them."""
-EVERYTHING = {
+SPOT = {
     "gpurig:spot": "true",
     "gpurig:spotMaxPrice": "0.5",
+    "gpurig:maxHours": "5",
     "gpurig:budgetMonthlyUsd": "50",
     "gpurig:budgetEmail": "me@example.com",
 }
@@ -49,13 +51,17 @@ def _field(token: str, path: str) -> Field:
 def declared() -> dict[str, set[str]]:
     """What the program sets of each type that it declares, with all that its settings can add."""
     found: dict[str, set[str]] = {}
-    for settings in ({}, EVERYTHING):
+    for settings in ({}, SPOT):
         done = run({**GOOD, **settings}, aws=Aws(snapshots=(AwsSnapshot(id="snap-newest"),)))
         for resource in done.declared:
             if resource.type in KINDS:
                 paths = _paths(resource.inputs, KINDS[resource.type].fields)
                 found.setdefault(resource.type, set()).update(paths)
     return found
+
+
+def test_every_type_that_the_program_declares_is_in_the_table(declared: dict[str, set[str]]) -> None:
+    assert declared.keys() == ARGUMENTS.keys()
 
 
 @pytest.mark.parametrize("token", ARGUMENTS)
@@ -67,6 +73,18 @@ def test_every_argument_that_the_program_sets_is_in_the_table(declared: dict[str
 def test_the_stand_in_replaces_where_the_provider_does(token: str) -> None:
     replacing = {path for path, words in ARGUMENTS[token].items() if words.startswith("replaces")}
     assert {path for path in ARGUMENTS[token] if _field(token, path).on_change is Fate.REPLACE} == replacing
+
+
+@pytest.mark.parametrize("token", ARGUMENTS)
+def test_the_stand_in_fills_in_what_the_provider_does(token: str) -> None:
+    words = {path: re.search(r"default ([^;,]+)", text) for path, text in ARGUMENTS[token].items() if "." not in path}
+    defaults = {path: yaml.safe_load(found[1]) for path, found in words.items() if found}
+    fields = {path: _field(token, path) for path in words}
+    # What must be given here needs no default: the stand-in takes no program that is silent on it.
+    silent = {path: field for path, field in fields.items() if not field.required}
+    assert {path: field.default for path, field in silent.items() if field.default is not None} == {
+        path: default for path, default in defaults.items() if path in silent
+    }
 
 
 def test_nothing_is_set_that_reads_otherwise_while_a_box_is_stopped(declared: dict[str, set[str]]) -> None:

@@ -11,6 +11,7 @@ from tests.infra.lab import GOOD, refused, run
 
 KEPT = AwsVolume(id="vol-0123456789abcdef0")
 NAMED = {"gpurig:jobVolume": KEPT.id}
+NOTED = {"gpurig:attachments": "noted"}
 SNAPSHOT = AwsSnapshot(id="snap-0123456789abcdef0")
 PENDING = AwsSnapshot(id="snap-0123456789abcdef1", state="pending")
 
@@ -44,7 +45,8 @@ def test_a_named_volume_may_be_attached_to_its_own_box_already() -> None:
     aws = Aws(volumes=(dataclasses.replace(KEPT, holder="i-box"),), instances=("i-box",))
     found = run({**GOOD, **NAMED}, aws=aws)
     assert found.only("VolumeAttachment").inputs["volumeId"] == KEPT.id
-    (asked,) = [call.args for call in found.asked if "getInstances" in call.token]
+    questions = [call.args for call in found.asked if "getInstances" in call.token]
+    (asked,) = [question for question in questions if "running" in question["instanceStateNames"]]
     assert {part["name"]: part["values"] for part in asked["filters"]} == {
         "tag:gpurig:project": ["gpurig"],
         "tag:gpurig:stack": ["test"],
@@ -110,7 +112,7 @@ def test_a_volume_and_so_its_snapshots_say_what_it_was_made_from() -> None:
     made = run(GOOD, aws=Aws(snapshots=snapshots)).only("Volume").inputs
     assert made["snapshotId"] == made["tags"]["gpurig:from"] == SNAPSHOT.id
     # Later, with a newer snapshot of its own, what it was made from is what its tag says.
-    there = AwsVolume(id="vol-box-jobs", tags={**OWN_TAGS, "gpurig:from": "snap-earlier"})
+    there = AwsVolume(id="vol-box-jobs", tags={**OWN_TAGS, **NOTED, "gpurig:from": "snap-earlier"}, holder="i-box")
     assert run(GOOD, aws=Aws(volumes=(there,), snapshots=snapshots)).only("Volume").inputs["tags"] == {
         **made["tags"],
         "gpurig:from": "snap-earlier",

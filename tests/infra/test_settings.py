@@ -43,6 +43,7 @@ def test_a_documented_default_is_the_programs_own(name: str) -> None:
 def test_the_example_in_a_refusal_is_itself_accepted(name: str) -> None:
     # What `pulumi config set --path …` makes of an empty object.
     by_path = {
+        "busy": '{"terminal": 60}',
         "sources": '{"cuda": "distribution"}',
         "mirrors": '{"git": {"https://github.com/": "https://g.example/"}}',
     }

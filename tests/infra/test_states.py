@@ -53,16 +53,23 @@ def test_a_stopped_box_is_left_alone(stack: Stack) -> None:
     stack.ec2.stop_instances(InstanceIds=[before["InstanceId"]])
     for said in (refreshed(stack), stack.pulumi("preview", "--expect-no-changes")):
         assert "replace" not in said
+        assert f"box: {before['InstanceId']} is stopped, and stays so: fab start" in said
     after = stack.box()
     assert (after["InstanceId"], after["State"]["Name"]) == (before["InstanceId"], "stopped")
     assert after["BlockDeviceMappings"] == before["BlockDeviceMappings"]
     assert shown(stack)["address"] == ""
+    assert stack.pulumi("stack", "output", "ssh").strip() == "box is stopped: fab start"
+    kept = stack.pulumi("config", "get", "gpurig:instanceType").strip()
+    stack.pulumi("config", "set", "gpurig:instanceType", "g5.xlarge")
+    said = stack.pulumi("preview")
+    assert f"box: {before['InstanceId']} is stopped, and is started by the change of its type" in said
+    stack.pulumi("config", "set", "gpurig:instanceType", kept)
 
 
 def test_a_started_one_shows_its_address_again(stack: Stack) -> None:
     box = stack.box()
     stack.ec2.start_instances(InstanceIds=[box["InstanceId"]])
-    refreshed(stack)
+    assert "is stopped" not in refreshed(stack)
     assert shown(stack)["address"] == stack.box()["PublicIpAddress"]
 
 

@@ -32,6 +32,8 @@ class Rig:
     def __init__(self, folder: Path, wired: Wired, stack: str) -> None:
         self.folder, self.wired, self.ec2, self.stack = folder, wired, wired.ec2, stack
         self.boxes: list[Box] = []
+        self.recorded: dict[str, Any] = {}
+        """What the stack says of every box beside its address, id and user."""
         self.key, self.home = user_key(folder), folder / "home"
         self.home.mkdir()
         self.config = self.home / ".ssh" / "config"
@@ -95,7 +97,11 @@ class Rig:
     def env(self, **more: str) -> dict[str, str]:
         """Return the user's environment, and have `pulumi` tell the outputs as they are recorded."""
         rows = [
-            host_row(name=box.name, address=box.recorded, port=PORT, instanceId=box.id, user="root")
+            host_row(
+                **{**self.recorded, "name": box.name, "address": box.recorded, "port": PORT},
+                instanceId=box.id,
+                user="root",
+            )
             for box in self.boxes
         ]
         path = pulumi_that_says(self.folder, stdout=outputs(*rows, project="gpurig", stack=self.stack))

@@ -39,6 +39,7 @@ class _Door(paramiko.ServerInterface):
 
     def _answer(self, channel: paramiko.Channel, command: bytes) -> None:
         channel.sendall(self.server.says or f"{self.server.name} did {command.decode()}\n".encode())
+        self.server.answered += 1
         channel.send_exit_status(0)
         channel.close()
 
@@ -51,6 +52,8 @@ class Server:
         self.key = paramiko.ECDSAKey.generate()
         self.says = b""
         """What answers each command, in place of its name."""
+        self.answered = 0
+        """How many commands were answered."""
 
     @property
     def console(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from provision.life.ledger import Ledger
 from tests.kit.cloud import show
 from tests.kit.fab import FAB
 from tests.kit.power import Box, Rig, rig
@@ -44,6 +45,21 @@ def test_a_stop_says_what_goes_on_costing_and_a_start_where_the_box_is_and_what_
     asked = lab.asked()
     lab.fab("ssh", "--command", "hello")
     assert lab.asked() == asked, "the new address is known"
+
+
+def test_a_start_writes_down_how_long_the_box_ran_before_and_is_not_kept_by_a_refusal_of_that(lab: Rig) -> None:
+    box = lab.launch()
+    lab.wired.cloud.advance(5 * 3600)
+    lab.ec2.stop_instances(InstanceIds=[box.id])
+    lab.answers_when_started(box)
+    lab.fab("start")
+    tags = {tag["Key"]: tag["Value"] for tag in show(lab.ec2, box.id)["Tags"]}
+    assert Ledger.read(tags).hours(0, None) == pytest.approx(5, abs=0.05)
+    lab.ec2.stop_instances(InstanceIds=[box.id])
+    lab.wired.cloud.fault("CreateTags", code="UnauthorizedOperation", status=403, times=9)
+    done = lab.fab("start")
+    assert "fab cost will not know how long box ran until now" in done.stderr
+    assert state(lab, box) == "running"
 
 
 def test_a_word_after_stop_stops_nothing_and_names_fab_cancel(lab: Rig) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from provision.life import up as life
 from provision.life.offers import Offer
+from provision.life.wish import Wish
+from provision.model.errors import GpurigError
 from provision.model.platforms import instance_types
 from provision.model.prices import from_table
+from provision.tasks.verbs import up
 from provision.transport.settings import StackSettings
 from tests.infra.stack import SETTINGS, Stack, open_stack
+from tests.kit.fab import FAB
+from tests.kit.wait import until
 
 NO_ROOM = "We currently do not have sufficient g4dn.xlarge capacity in the Availability Zone you requested"
 
@@ -31,44 +40,88 @@ def settings_of(stack: Stack) -> bytes:
 @pytest.mark.slow
 def test_until_one_has_capacity_and_otherwise_nothing_is_changed(tmp_path: Path) -> None:
     with open_stack(tmp_path) as stack:
-        cloud = stack.cloud
         for name, value in {**SETTINGS, "jobVolumeGib": "1"}.items():
             stack.pulumi("config", "set", f"gpurig:{name}", value)
         before = settings_of(stack)
-
         planned = at(stack, "--plan")
         assert "1. g4dn.xlarge in us-east-1a at $0.526 an hour\n2. g4dn.xlarge in us-east-1b" in planned
         assert "above the ceiling of $0.526, asked before each: g4dn.2xlarge in us-east-1a" in planned
-        assert cloud.calls("CreateVpc") == []
-
-        # What is not for want of capacity ends it, as it is.
-        cloud.fault("RunInstances", code="UnauthorizedOperation", message="you may not")
-        said = at(stack, code=1)
-        assert "`pulumi up` failed, and not for want of capacity (UnauthorizedOperation)" in said
+        assert stack.cloud.calls("CreateVpc") == []
+        assert "130" in stop(stack)
         assert settings_of(stack) == before
-
-        # A quota that is less than AWS said: none of its class is tried again, and nobody is asked here.
-        cloud.fault("RunInstances", code="VcpuLimitExceeded", message="your current vCPU limit of 0 allows")
-        said = at(stack, code=1)
-        assert said.count("trying ") == 1
-        assert "not to be had: g4dn.xlarge in us-east-1a at $0.526 an hour (VcpuLimitExceeded)" in said
-        assert "nothing under the ceiling has capacity; the next is g4dn.2xlarge" in said
-        assert "there still is vol-" in said
+        assert stack.boxes() == []
+        nothing_had(stack)
         assert settings_of(stack) == before
+        made_in_the_next_zone(stack)
+        followed_by_a_snapshot(stack)
 
-        # No room in the first zone: the volume that is there by now follows to the second.
-        (first,) = stack.job_volumes()
-        cloud.fault("RunInstances", code="InsufficientInstanceCapacity", message=NO_ROOM)
-        said = at(stack)
-        assert "trying g4dn.xlarge in us-east-1a" in said
-        assert "trying g4dn.xlarge in us-east-1b" in said
-        assert "the box is made: g4dn.xlarge in us-east-1b at $0.526 an hour (price list of rehearsal" in said
-        box, (volume,) = stack.box(), stack.job_volumes()
-        assert box["Placement"]["AvailabilityZone"] == volume["AvailabilityZone"] == "us-east-1b"
-        assert volume["VolumeId"] != first["VolumeId"]
-        assert stack.pulumi("config", "get", "gpurig:zone").strip() == "us-east-1b"
 
-        assert "the stack life has a box already" in at(stack, code=2)
+def nothing_had(stack: Stack) -> None:
+    """Meet refusals that end it: another one than for want of capacity, and a quota that is less than AWS said."""
+    stack.cloud.fault("RunInstances", code="UnauthorizedOperation", message="you may not")
+    said = at(stack, code=1)
+    assert "`pulumi up` failed, and not for want of capacity (UnauthorizedOperation)" in said
+    stack.cloud.fault("RunInstances", code="VcpuLimitExceeded", message="your current vCPU limit of 0 allows")
+    said = at(stack, code=1)
+    assert said.count("trying ") == 1, "none of its class is tried again, and nobody can be asked here"
+    assert "not to be had: g4dn.xlarge in us-east-1a at $0.526 an hour (VcpuLimitExceeded)" in said
+    assert "nothing under the ceiling has capacity; the next is g4dn.2xlarge" in said
+    assert "there still is vol-" in said
+
+
+def made_in_the_next_zone(stack: Stack) -> None:
+    """Find no room in the first zone: the volume there was never attached, and is made anew in the second."""
+    (first,) = stack.job_volumes()
+    stack.cloud.fault("RunInstances", code="InsufficientInstanceCapacity", message=NO_ROOM)
+    said = at(stack)
+    assert "trying g4dn.xlarge in us-east-1a" in said
+    assert "trying g4dn.xlarge in us-east-1b" in said
+    assert "the box is made: g4dn.xlarge in us-east-1b at $0.526 an hour (price list of rehearsal" in said
+    box, (volume,) = stack.box(), stack.job_volumes()
+    assert box["Placement"]["AvailabilityZone"] == volume["AvailabilityZone"] == "us-east-1b"
+    assert volume["VolumeId"] != first["VolumeId"]
+    assert "by a snapshot" not in said
+    assert stack.pulumi("config", "get", "gpurig:zone").strip() == "us-east-1b"
+    assert "the stack life has a box already" in at(stack, code=2)
+
+
+def followed_by_a_snapshot(stack: Stack) -> None:
+    """Lose the box as spot is lost, and find no room where its volume is: the jobs follow to another zone."""
+    (volume,) = stack.job_volumes()
+    stack.ec2.terminate_instances(InstanceIds=[stack.box()["InstanceId"]])
+    stack.cloud.fault("RunInstances", code="InsufficientInstanceCapacity", message=NO_ROOM)
+    said = at(stack)
+    assert "trying g4dn.xlarge in us-east-1b" in said, "where the volume is goes first"
+    assert f"the jobs follow to us-east-1a by a snapshot: pulumi destroy leaves one of {volume['VolumeId']}" in said
+    assert "the box is made: g4dn.xlarge in us-east-1a" in said
+    (moved,) = stack.job_volumes()
+    sources = {one["SnapshotId"]: one["VolumeId"] for one in stack.snapshots()}
+    assert (moved["AvailabilityZone"], sources[moved["SnapshotId"]]) == ("us-east-1a", volume["VolumeId"])
+
+
+def stop(stack: Stack) -> str:
+    """Press Ctrl-C while `pulumi up` makes the network; returns the exit code and what was said."""
+    command = [*FAB, "up"]
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(
+        command, cwd=stack.folder, env=stack.env, text=True, start_new_session=True, **pipes
+    ) as running:
+        until(lambda: stack.cloud.calls("CreateVpc"), 100)
+        os.killpg(running.pid, signal.SIGINT)
+        said = running.communicate(timeout=100)[0]
+    return f"{running.returncode} {said}"
+
+
+def test_some_of_several_boxes_are_not_traded_for_another_offer(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = life.Stack(project="p", name="s", boxes={"i-1": "running"}, volumes={"vol-1": "us-east-1a"})
+    monkeypatch.setattr(life.Stack, "look", lambda _: there)
+    monkeypatch.setattr(life, "take", lambda *_: ["InsufficientInstanceCapacity"])
+    left = [offer("g4dn.xlarge", "us-east-1b", 0.5)]
+    attempts = life.Attempts([offer("g4dn.xlarge", "us-east-1a", 0.5), *left])
+    wish = Wish(profile="", region="us-east-1", recipe="base", hosts=2)
+    with pytest.raises(GpurigError, match=r"1 of 2 boxes are there, the others were refused \(Insuff"):
+        up._first(attempts, wish)
+    assert attempts.left == left
 
 
 def test_awss_codes_are_found_in_what_pulumi_prints() -> None:

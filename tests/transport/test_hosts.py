@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.server
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -222,3 +223,16 @@ def test_credentials_that_are_not_there_are_asked_for_by_profile(tmp_path: Path)
     path = pulumi_that_says(tmp_path, stdout=outputs(host_row()))
     env["AWS_EC2_METADATA_DISABLED"] = "true"
     assert "$AWS_PROFILE" in refused(tmp_path, "status", code=5, PATH=path, **env)
+
+
+def test_a_box_that_a_killed_update_was_making_is_named(tmp_path: Path) -> None:
+    document = json.loads(outputs(host_row(), host_row(name="box-2")))
+    resources = document["deployment"]["resources"]
+    (lost,) = [row for row in resources if row["urn"] == "urn:host::box-2-g1"]
+    resources.remove(lost)
+    document["deployment"]["pending_operations"] = [{"type": "creating", "resource": lost}]
+    path = pulumi_that_says(tmp_path, stdout=json.dumps(document))
+    said = fab(tmp_path, "render", "base", PATH=path, code=0).stderr
+    assert said.startswith("box-2: a `pulumi up` was killed while EC2 made it")
+    for way in ("`fab orphans`", "`pulumi refresh --clear-pending-creates`"):
+        assert way in said

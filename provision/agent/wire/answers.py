@@ -2,7 +2,18 @@
 
 from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
-from provision.agent.wire.documents import DataSet, Disk, Ending, Guard, Mark, Pending, ReadyMark, RunRow, Told
+from provision.agent.wire.documents import (
+    DataSet,
+    Disk,
+    Ending,
+    Guard,
+    Mark,
+    Pending,
+    ReadyMark,
+    RunRow,
+    Told,
+)
+from provision.agent.wire.samples import Sample
 from provision.agent.wire.setups import Failed, Notice, Ready, Reboot, Recorded
 from provision.agent.words import Kind, StepState
 
@@ -215,5 +226,5 @@ class Restored(TypedDict):
     aside: str
 
 
-_OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs]
+_OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs, Sample]
 Answer = Union[_OfTheBox, Said, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]

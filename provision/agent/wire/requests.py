@@ -191,10 +191,18 @@ class Restore(TypedDict):
     in_place: bool
 
 
+class Sample(TypedDict):
+    """Tell how busy the box is, every so many `seconds`, so many times (0: until the client goes)."""
+
+    verb: Literal[Verb.SAMPLE]
+    seconds: float
+    times: int
+
+
 Setup = Union[Apply, Plan, Follow]
 Request = Union[
     Union[Setup, Question, Overview, Journal, Start, Stop, Log, Files, Tree],
-    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard, Resume, Watch],
+    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard, Resume, Watch, Sample],
 ]
 
 

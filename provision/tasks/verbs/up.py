@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from provision.life.up import Attempts, Stack
     from provision.life.wish import Wish
     from provision.tasks.context import Context
+    from provision.transport.settings import Kept
 
-STOPPED = "stopped, and the settings are as they were; `pulumi up` or `pulumi destroy` goes on from what is there"
+STOPPED = "stopped; `pulumi up` or `pulumi destroy` goes on from what is there, and so does the same command"
 OPTIONS = {
     "max_price": "the most that an hour of the instance may cost, USD (default: the stack's type on demand)",
     "spot": "as spot; without it, as the stack is set",
@@ -55,9 +56,23 @@ def up(c: Context, *, max_price: str = "", spot: bool = False, plan: bool = Fals
     try:
         made = _first(life.Attempts(under), wish) or _dearer(life.Attempts(dearer), wish)
     except BaseException:
-        kept.restore()
+        _put_back(kept, wish)
         raise
     _tell_made(made, wish)
+
+
+def _put_back(kept: Kept, wish: Wish) -> None:
+    """Put the settings back as they were, unless a box is there by now: they say what it is."""
+    from provision.life import up as life  # noqa: PLC0415 - as above
+
+    try:
+        boxes = life.Stack.look(wish).boxes
+    except GpurigError:
+        boxes = {}
+    if boxes:
+        tell(f"the settings stay, as {', '.join(boxes)} was made by them: pulumi up goes on, pulumi destroy ends it")
+    else:
+        kept.restore()
 
 
 def _price_of_the_type(wish: Wish) -> float:
@@ -119,10 +134,16 @@ def _try(offer: Offer, attempts: Attempts, wish: Wish) -> bool:
 
     tell(f"trying {offer}")
     codes = life.take(offer, wish.max_price, life.Stack.look(wish), tell)
-    if codes:
-        attempts.refused(offer, codes)
-        tell(f"not to be had: {offer} ({', '.join(codes)})")
-    return not codes
+    if not codes:
+        return True
+    if boxes := life.Stack.look(wish).boxes:
+        # Of several hosts: another offer would change, stop or replace those that are there.
+        there = f"{len(boxes)} of {wish.hosts} boxes are there, the others were refused ({', '.join(codes)})"
+        hint = "pulumi up tries again for the others; pulumi config set gpurig:hosts settles for these; pulumi destroy"
+        raise GpurigError(f"{offer}: {there}", hint=hint)
+    attempts.refused(offer, codes)
+    tell(f"not to be had: {offer} ({', '.join(codes)})")
+    return False
 
 
 def _left(wish: Wish, hint: str) -> str:
@@ -133,7 +154,7 @@ def _left(wish: Wish, hint: str) -> str:
         stack = life.Stack.look(wish)
     except GpurigError as error:
         return f"{hint}\nwhat the tries left is not known: {error.what}"
-    there = [*stack.boxes, *(f"{volume} in {zone}" for volume, zone in stack.volumes.items())]
+    there = [*stack.boxes, *(f"{id_} in {zone}" for id_, zone in {**stack.volumes, **stack.spare}.items())]
     kept = f"\nthe settings are as they were; there still is {', '.join(there)}: pulumi destroy, or the next fab up"
     return hint + (kept if there else "\nthe settings are as they were")
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.model.errors import BadInput, GpurigError
-from provision.model.project import project_folder
 from provision.storage.volumes import JobVolume
 from provision.tasks.output import tell
 from provision.tasks.verb import verb
+from provision.transport.settings import output_of, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,9 +85,9 @@ def _refuse_other_changes() -> None:
     """Raise `BadInput` where `pulumi up` would do more than change job volumes in place: a box may be in use."""
     tell("asking `pulumi preview` what would change")
     try:
-        steps = json.loads(_output_of("preview", "--json")).get("steps", ())
+        steps = json.loads(output_of("preview", "--json")).get("steps", ())
     except ValueError:  # also of "", where it failed
-        _pulumi("preview")  # which says why, where the user sees it
+        run("preview")  # which says why, where the user sees it
         hint = "once the reason, above, is gone, the same command again"
         raise GpurigError("`pulumi preview` does not tell what would change: nothing was enlarged", hint=hint) from None
     if others := _others(steps):
@@ -128,51 +127,16 @@ def _set_back(volumes: Sequence[JobVolume], before: str) -> None:
     if grown:
         tell(f"{KEY} stays: {', '.join(volume.id for volume in grown)} grew; the same command goes on with the others")
         return
-    if _pulumi(*way.split()[1:]) == 0:
+    if run(*way.split()[1:]) == 0:
         tell(f"{KEY} is as it was: {before or 'not set'}")
 
 
 def _setting(key: str) -> str:
     """Return a setting of the selected stack as text, "" where it is not set."""
-    return _output_of("config", "get", key)
-
-
-def _output_of(*words: str) -> str:
-    """Return what `pulumi` prints; "" where it fails."""
-    with _started(*words, output=subprocess.PIPE) as process:
-        output = process.communicate()[0].strip()
-    return output if process.returncode == 0 else ""
+    return output_of("config", "get", key)
 
 
 def _do(*words: str, wrong: str) -> None:
     """Run `pulumi` for the user. Raises `GpurigError` that says what went `wrong` where it fails."""
-    if _pulumi(*words):
+    if run(*words):
         raise GpurigError(wrong, hint="what `pulumi` said is above")
-
-
-def _pulumi(*words: str) -> int:
-    """Run `pulumi` for the selected stack, where it can ask the user; returns its exit code.
-
-    Ctrl-C reaches `pulumi` as well, which then ends in its own time: killed in the middle of an update, it would lose
-    sight of what it has made. `KeyboardInterrupt` comes after it.
-    """
-    stopped = False
-    with _started(*words) as process:
-        while process.returncode is None:
-            try:
-                process.wait()
-            except KeyboardInterrupt:
-                stopped = True
-    if stopped:
-        raise KeyboardInterrupt
-    return process.returncode
-
-
-def _started(*words: str, output: int | None = None) -> subprocess.Popen[str]:
-    """Start `pulumi`; what it prints goes to the user or to `output`. Raises `GpurigError` where there is none."""
-    try:
-        return subprocess.Popen(["pulumi", *words], cwd=project_folder(), text=True, stdout=output, stderr=output)
-    except FileNotFoundError as error:
-        raise GpurigError(
-            "no `pulumi` on PATH", hint="install the Pulumi CLI: the volumes belong to its stack"
-        ) from error

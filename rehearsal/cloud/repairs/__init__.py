@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 
 MODULES = (
+    "alarms",
     "catalogue",
     "images",
     "budgets",
+    "budget_actions",
     "volumes",
     "instances",
     "launch",
@@ -23,6 +25,7 @@ MODULES = (
     "quotas",
     "scheduler",
     "spot_prices",
+    "metrics",
 )
 
 
@@ -35,6 +38,13 @@ def apply() -> None:
 
 def sources() -> list[Callable[[], Iterable[Due]]]:
     """Return what knows of things that are due at a moment of the cloud's clock."""
-    from rehearsal.cloud.repairs import scheduler  # noqa: PLC0415 - importing it changes moto, as `apply` does
+    from rehearsal.cloud.repairs import alarms, scheduler  # noqa: PLC0415 - importing them changes moto, as `apply` does
 
-    return [scheduler.due]
+    return [scheduler.due, alarms.due]
+
+
+def controls() -> dict[str, Callable[..., dict[str, Any]]]:
+    """Return what a rehearsal may have happen in the account, by the name of the control."""
+    from rehearsal.cloud.repairs import alarms, budget_actions  # noqa: PLC0415 - as above
+
+    return {"load": alarms.set_load, "spend": budget_actions.spend}

@@ -144,7 +144,7 @@ class Guard:
             with contextlib.suppress(OSError):
                 minutes = (self.now - terminal.stat().st_atime) / 60
                 if minutes < self.settings["busy"]["terminal"]:
-                    yield f"somebody typed {minutes:.0f} min ago"
+                    yield f"a terminal was used {minutes:.0f} min ago"
         for process in PROC.glob("[0-9]*"):
             session = SESSION.fullmatch(read(process / "cmdline").partition("\0")[0])
             if session and self.over("connection", process.name, total(r"rchar: (\d+)", process / "io"), 1e3):

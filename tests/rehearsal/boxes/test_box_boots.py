@@ -44,6 +44,15 @@ def test_console_shows_the_host_keys_that_ssh_then_meets(machine: Machine) -> No
     assert "ssh-ed25519" in for_client
 
 
+def test_what_it_computes_is_counted_from_outside(machine: Machine, room: Boxes) -> None:
+    before = room.cpu_seconds(machine.instance_id)
+    assert before is not None, "this kernel counts no CPU time of a group"
+    machine.run("python3 -c 'import time\nwhile time.process_time() < 1.5: pass'")
+    after = room.cpu_seconds(machine.instance_id)
+    assert after is not None
+    assert after - before >= 1.5
+
+
 def test_apt_reaches_its_archive(machine: Machine) -> None:
     machine.run("sudo apt-get update -qq && sudo apt-get install -qq --download-only hello >/dev/null")
     assert "hello_" in machine.run("ls /var/cache/apt/archives")

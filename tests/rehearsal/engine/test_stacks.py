@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 from tests.rehearsal.engine.lab import standin_only
 
@@ -84,81 +83,6 @@ def test_the_project_is_found_from_a_folder_below_or_by_flag(lab: Lab) -> None:
     assert "no Pulumi.yaml project file found" in lab.run("-C", str(lab.home), "preview", code=1).text
 
 
-def test_configuration_reaches_the_program_with_defaults_and_types(lab: Lab) -> None:
-    lab.describe(DECLARED)
-    lab.program(
-        "c = pulumi.Config()\n"
-        "pulumi.export('all', [c.require('need'), c.require_int('count'), c.require_bool('flag'), "
-        "c.require_object('names'), pulumi.Config('other').require('plain'), c.get_object('deep')])\n"
-        "pulumi.export('region', echo()['region'])\n"
-    )
-    assert "missing configuration value 'need'" in lab.preview(code=1).text
-    lab.run("config", "set", "need", "5")
-    lab.run("config", "set", "count", "x")
-    assert "configuration key 'count' must be of type 'integer'" in lab.preview(code=1).text
-    lab.run("config", "set", "count", "7")
-    lab.run("config", "set", "--path", "deep.list[0]", "true")
-    lab.run("config", "set", "--path", "deep.list[1]", "12")
-    lab.run("config", "set", "--path", 'deep["a.b"]', "w")
-    lab.up()
-    outputs = json.loads(lab.run("stack", "output", "--json").text)
-    assert outputs == {"all": ["5", 7, True, ["a", "b"], "hello", {"list": [True, 12], "a.b": "w"}], "region": "south"}
-
-
-def test_config_get_set_and_rm(lab: Lab) -> None:
-    lab.describe(DECLARED)
-    assert lab.run("config", "get", "count").text.strip() == "3"
-    lab.run("config", "set", "count", "4")
-    lab.run("config", "set", "aws:region", "us-east-1")
-    lab.run("config", "set", "negative", "--", "-5")
-    lab.run("config", "set", "--path", "deep.a", "1")
-    lab.run("config", "set", "--path", "deep.b", "2")
-    settings = yaml.safe_load((lab.project / "Pulumi.dev.yaml").read_text())
-    assert settings["config"] == {
-        "proj:count": "4",
-        "aws:region": "us-east-1",
-        "proj:negative": "-5",
-        "proj:deep": {"a": 1, "b": 2},
-    }
-    lab.run("config", "rm", "count")
-    assert lab.run("config", "get", "count").text.strip() == "3"
-    assert "configuration key 'nothing' not found for stack 'dev'" in lab.run("config", "get", "nothing", code=1).text
-    assert lab.run("config", "get", "names").text.strip() == '["a","b"]'
-    assert lab.run("config", "get", "deep").text.strip() == '{"a":1,"b":2}'
-
-
-@standin_only
-def test_comments_and_order_of_the_settings_survive(lab: Lab) -> None:
-    file = lab.project / "Pulumi.dev.yaml"
-    salt = file.read_text()
-    file.write_text(
-        f"# above\n{salt}config:\n  # first\n  proj:first: 0\n  # the size\n  proj:size: 1 # small\n  # the rest\n"
-        "  proj:list: [1, 2]\n  proj:names:\n    - a\n    - b # the last\n\n  # deep\n  proj:deep:\n    a: 1 # inner\n"
-        "  # then\n  proj:text: |\n    one\n    two\n\n# below\n"
-    )
-    for words in ("size 2", "text three", "new 4", "names a,b", "--path deep.b x", "--path deep.c[0] true"):
-        lab.run("config", "set", *words.split())
-    for key in ("list", "first", "nothing"):
-        lab.run("config", "rm", key)
-    assert file.read_text() == (
-        f"# above\n{salt}config:\n  # first\n  # the size\n  proj:size: '2' # small\n  # the rest\n"
-        "  proj:names: a,b\n\n  # deep\n  proj:deep:\n    a: 1 # inner\n    b: x\n    c:\n      - true\n"
-        "  # then\n  proj:text: |-\n    three\n  proj:new: '4'\n# below\n"
-    )
-
-
-@standin_only
-def test_settings_that_are_only_comments_stay(lab: Lab) -> None:
-    file = lab.project / "Pulumi.dev.yaml"
-    lab.run("stack", "rm", "--yes")
-    file.write_text("# an example\n# config:\n")
-    lab.run("stack", "select", "dev", "--create")
-    lab.run("config", "set", "size", "2")
-    comments, salt, rest = file.read_text().partition("encryptionsalt: ")
-    assert (comments, salt) == ("# an example\n# config:\n", "encryptionsalt: ")
-    assert rest.endswith("\nconfig:\n  proj:size: '2'\n")
-
-
 def test_outputs_as_text_and_as_json(lab: Lab) -> None:
     assert "No output values currently in this stack" in lab.run("stack", "output").text
     lab.up("pulumi.export('word', 'ä')\npulumi.export('deep', {'b': [1, 2.5, None], 'a': True})")
@@ -190,7 +114,7 @@ def test_what_pulumi_does_not_know(lab: Lab, words: list[str], message: str) -> 
     ("words", "message"),
     [
         (["import", "x"], "this stand-in engine does not do `pulumi import`; install the Pulumi CLI"),
-        (["stack", "export"], "does not do `pulumi stack export`"),
+        (["stack", "import"], "does not do `pulumi stack import`"),
         (["config", "cp"], "does not do `pulumi config cp`"),
         (["up", "--target", "x"], "unknown flag: --target"),
         (["config", "get"], "takes key, got 0"),

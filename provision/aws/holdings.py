@@ -1,0 +1,243 @@
+"""What an account has with the project's tags, in one region: everything that gpurig makes, whoever knows of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from provision.aws.clients import aws_errors, client, now_of, tags_of
+from provision.model.errors import GpurigError
+from provision.model.tags import HOST, PROJECT, STACK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    Row = Mapping[str, Any]
+
+WORKERS = 8
+_AUTO_NAMED = re.compile(r".+-[0-9a-f]{7}")
+"""What Pulumi's automatic names end with: of all roles of an account, only these are asked for their tags."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Thing:
+    """Something that the account has."""
+
+    kind: str
+    """instance, volume, snapshot, image, vpc, …: EC2's own words, with hyphens."""
+    id: str
+    region: str
+    tags: Mapping[str, str] = dataclasses.field(repr=False)
+    row: Row = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    """As AWS describes it."""
+
+    @property
+    def stack(self) -> str:
+        """The stack that it is of, by its tag."""
+        return self.tags.get(STACK, "")
+
+    @property
+    def host(self) -> str:
+        """The box that it is of, "" where it is of none."""
+        return self.tags.get(HOST, "")
+
+    @property
+    def state(self) -> str:
+        """As EC2 calls it; "" for what has none."""
+        state = self.row.get("State", "")
+        return str(state.get("Name", "") if isinstance(state, dict) else state)
+
+    @property
+    def gib(self) -> int:
+        """Of a volume, its size; of a snapshot, that of its volume; of an image, what its snapshots have together."""
+        if self.kind == "image":
+            return sum(disk.get("Ebs", {}).get("VolumeSize", 0) for disk in self.row.get("BlockDeviceMappings", ()))
+        return int(self.row.get("Size") or self.row.get("VolumeSize") or 0)
+
+    @property
+    def made(self) -> float | None:
+        """When it was made, seconds of UTC; None where AWS does not say."""
+        when = self.row.get("CreateTime") or self.row.get("StartTime")
+        if self.kind == "image" and self.row.get("CreationDate"):
+            when = dt.datetime.fromisoformat(self.row["CreationDate"])
+        return None if when is None else float(when.timestamp())
+
+    @property
+    def started(self) -> float:
+        """Of an instance: when it was started last, seconds of UTC."""
+        return float(self.row["LaunchTime"].timestamp())
+
+    @property
+    def first(self) -> float | None:
+        """Of an instance: when it was made, as its root disk's attachment says; None where EC2 does not."""
+        root = [
+            disk
+            for disk in self.row.get("BlockDeviceMappings", ())
+            if disk.get("DeviceName") == self.row.get("RootDeviceName")
+        ]
+        return next(
+            (float(disk["Ebs"]["AttachTime"].timestamp()) for disk in root if "AttachTime" in disk.get("Ebs", {})), None
+        )
+
+    @property
+    def snapshots(self) -> frozenset[str]:
+        """Of an image: the snapshots of its disks."""
+        mapped = [disk.get("Ebs", {}) for disk in self.row.get("BlockDeviceMappings", ())]
+        return frozenset(disk["SnapshotId"] for disk in mapped if disk.get("SnapshotId"))
+
+    @property
+    def attached_to(self) -> str:
+        """Of a volume: the instance that has it; "" where none has."""
+        return next((one["InstanceId"] for one in self.row.get("Attachments", ()) if "InstanceId" in one), "")
+
+    @property
+    def disks(self) -> frozenset[str]:
+        """Of an instance: the volumes that EC2 deletes with it."""
+        mapped = [disk.get("Ebs", {}) for disk in self.row.get("BlockDeviceMappings", ())]
+        return frozenset(disk["VolumeId"] for disk in mapped if disk.get("DeleteOnTermination"))
+
+    def __str__(self) -> str:
+        """Return it as messages name it."""
+        return f"{self.kind} {self.id}"
+
+
+class _Kind(NamedTuple):
+    operation: str
+    key: str
+    id: str
+
+
+_EC2 = {
+    "instance": _Kind("describe_instances", "Reservations", "InstanceId"),
+    "volume": _Kind("describe_volumes", "Volumes", "VolumeId"),
+    "snapshot": _Kind("describe_snapshots", "Snapshots", "SnapshotId"),
+    "image": _Kind("describe_images", "Images", "ImageId"),
+    "vpc-endpoint": _Kind("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
+    "security-group": _Kind("describe_security_groups", "SecurityGroups", "GroupId"),
+    "internet-gateway": _Kind("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+    "subnet": _Kind("describe_subnets", "Subnets", "SubnetId"),
+    "route-table": _Kind("describe_route_tables", "RouteTables", "RouteTableId"),
+    "vpc": _Kind("describe_vpcs", "Vpcs", "VpcId"),
+    "key-pair": _Kind("describe_key_pairs", "KeyPairs", "KeyPairId"),
+}
+_OWNERS: dict[str, dict[str, list[str]]] = {"snapshot": {"OwnerIds": ["self"]}, "image": {"Owners": ["self"]}}
+_GONE = ("terminated", "shutting-down", "deleted", "deregistered")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Holdings:
+    """What one account and region has."""
+
+    profile: str
+    region: str
+    now: float
+    """When AWS answered, by its clock, seconds of UTC."""
+    things: list[Thing]
+    """EC2 forgets a terminated instance after about an hour; until then it is here."""
+
+
+def in_region(profile: str, region: str, project: str) -> Holdings:
+    """Ask for all that EC2 has with the project's tag. Raises `GpurigError` where it gives no answer."""
+    wrong = f"cannot ask EC2 in {region or 'the region of your environment'} what it has of {project}"
+    with aws_errors(wrong):
+        account = client("ec2", profile, region)
+        now = now_of(account.describe_regions(RegionNames=[region]))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        found = [pool.submit(_of_kind, account, kind, region, project, wrong) for kind in _EC2]
+        return Holdings(
+            profile=profile, region=region, now=now, things=[thing for part in found for thing in part.result()]
+        )
+
+
+def _of_kind(account: Any, kind: str, region: str, project: str, wrong: str) -> list[Thing]:
+    asked = _EC2[kind]
+    wanted = {"Filters": [{"Name": f"tag:{PROJECT}", "Values": [project]}], **_OWNERS.get(kind, {})}
+    with aws_errors(wrong):
+        if account.can_paginate(asked.operation):
+            pages = list(account.get_paginator(asked.operation).paginate(**wanted))
+        else:
+            pages = [getattr(account, asked.operation)(**wanted)]
+    rows = [row for page in pages for row in page[asked.key]]
+    if kind == "instance":
+        rows = [instance for row in rows for instance in row["Instances"]]
+    return [Thing(kind=kind, id=row[asked.id], region=region, tags=tags_of(row), row=row) for row in rows]
+
+
+def instance(row: Row, region: str) -> Thing:
+    """Return an instance as a region describes it."""
+    return Thing(kind="instance", id=row["InstanceId"], region=region, tags=tags_of(row), row=row)
+
+
+def is_gone(thing: Thing) -> bool:
+    """Tell whether EC2 shows only what was."""
+    return thing.state in _GONE
+
+
+def of_iam(profile: str, region: str, project: str) -> list[Thing]:
+    """Return the instance profiles and roles with the project's tag; they are of no region ("").
+
+    Raises `GpurigError` where the account does not let its user look.
+    """
+    with aws_errors(f"cannot ask IAM what it has of {project}"):
+        account = client("iam", profile, region)
+        return [
+            *_named(account, "instance-profile", "InstanceProfile", project),
+            *_named(account, "role", "Role", project),
+        ]
+
+
+def _named(account: Any, kind: str, word: str, project: str) -> Iterator[Thing]:
+    noun = kind.replace("-", "_")
+    for page in account.get_paginator(f"list_{noun}s").paginate():
+        for row in page[f"{word}s"]:
+            name = row[f"{word}Name"]
+            if _AUTO_NAMED.fullmatch(name):
+                # A list has no tags.
+                carried = tags_of(getattr(account, f"get_{noun}")(**{f"{word}Name": name})[word])
+                if carried.get(PROJECT) == project:
+                    yield Thing(kind=kind, id=name, region="", tags=carried, row=row)
+
+
+def elsewhere(profile: str, region: str, project: str) -> list[Thing]:
+    """Return what the other services of a region have with the project's tag, as the Tagging API tells: ids are ARNs.
+
+    It also tells of EC2, a while later than EC2 itself. Raises `GpurigError` where it gives no answer.
+    """
+    wanted = {"TagFilters": [{"Key": PROJECT, "Values": [project]}]}
+    with aws_errors(f"cannot ask the Tagging API of {region} what there is of {project}"):
+        account = client("resourcegroupstaggingapi", profile, region)
+        pages = list(account.get_paginator("get_resources").paginate(**wanted))
+    rows = [row for page in pages for row in page["ResourceTagMappingList"]]
+    return [
+        Thing(kind=_kind_of(row["ResourceARN"]), id=row["ResourceARN"], region=region, tags=tags_of(row))
+        for row in rows
+    ]
+
+
+def _kind_of(arn: str) -> str:
+    """Return "ec2 instance" or "cloudwatch alarm" of an ARN."""
+    service, _, rest = arn.split(":", 2)[2].partition(":")
+    return f"{service} {re.split('[:/]', rest.split(':', 2)[-1], maxsplit=1)[0]}"
+
+
+def regions_with_some(profile: str, home: str, project: str) -> tuple[list[str], dict[str, str]]:
+    """Return the regions of the account that have something with the project's tag, and why others do not answer.
+
+    Raises `GpurigError` where the account does not say which regions it has.
+    """
+    with aws_errors("cannot ask EC2 for the regions of the account"):
+        regions = [row["RegionName"] for row in client("ec2", profile, home).describe_regions()["Regions"]]
+
+    def some(region: str) -> bool | str:
+        try:
+            return bool(elsewhere(profile, region, project))
+        except GpurigError as error:
+            return error.what
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        answers = dict(zip(regions, pool.map(some, regions), strict=True))
+    refused = {region: answer for region, answer in answers.items() if isinstance(answer, str)}
+    return [region for region, answer in answers.items() if answer is True], refused

@@ -1,0 +1,118 @@
+"""The states of the project's Pulumi stacks, as far as they can be read here: what they own, and what was cut off."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any, Self
+
+from provision.model.errors import BadInput, NoHosts
+from provision.model.project import project_folder
+from provision.transport import stack as stack_state
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provision.model.limit import Limit
+
+_PROVIDER = "pulumi:providers:aws"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class State:
+    """What the state of one stack says."""
+
+    stack: str
+    current: bool = False
+    """Whether it is the selected one."""
+    owned: frozenset[str] = frozenset()
+    """The ids of all that is in it, in AWS's words; with those that still wait for their deletion."""
+    places: frozenset[tuple[str, str]] = frozenset()
+    """Profile and region that it has things in."""
+    cut_off: tuple[str, ...] = ()
+    """The types of what an update that was killed was making ("aws:ec2/instance:Instance")."""
+    limits: Mapping[str, Limit] = dataclasses.field(default_factory=dict)
+    """How long its boxes may run, by the id of the instance."""
+    problem: str = ""
+    """Why it cannot be read; "" where it can."""
+
+    @classmethod
+    def of(cls, stack: str, deployment: Mapping[str, Any], *, current: bool = False) -> Self:
+        """Read the deployment of `pulumi stack export`."""
+        resources = deployment.get("resources") or ()
+        providers = [row.get("inputs") or {} for row in resources if row["type"] == _PROVIDER]
+        pending = deployment.get("pending_operations") or ()
+        return cls(
+            stack=stack,
+            current=current,
+            owned=frozenset(_ids(resources)),
+            places=frozenset((row.get("profile") or "", row["region"]) for row in providers if row.get("region")),
+            cut_off=tuple(row["resource"]["type"] for row in pending if row["type"] == "creating"),
+            limits=_limits(deployment),
+        )
+
+
+def _limits(deployment: Mapping[str, Any]) -> dict[str, Limit]:
+    try:
+        hosts = stack_state.found(deployment).hosts
+    except BadInput:  # of another version of gpurig: what it owns is told all the same
+        return {}
+    return {host.instance_id: host.limit for host in hosts}
+
+
+def _ids(resources: Any) -> list[str]:
+    """Return the ids of resources, and of what has another one beside it: a key pair's, and the ARN of what has one."""
+    found = []
+    for row in resources:
+        outputs = row.get("outputs") or {}
+        found += [row.get("id"), outputs.get("keyPairId"), outputs.get("arn")]
+    return [one for one in found if isinstance(one, str)]
+
+
+def project_name() -> str:
+    """Return the project's name, by which its things are tagged. Raises `NoHosts` where there is no project."""
+    path = project_folder() / "Pulumi.yaml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        hint = "run fab in the project's folder: what is whose is told by the stacks of a project"
+        raise NoHosts(f"{path}: {error.strerror}", hint=hint) from error
+    found = re.search(r"""^name:\s*["']?([^\s"'#]+)""", text, re.MULTILINE)
+    if not found:
+        raise NoHosts(f"{path} has no name", hint="name: gpurig")
+    return found[1]
+
+
+def states() -> list[State]:
+    """Return the states of all stacks of the project that the backend knows, also of those that cannot be read.
+
+    Raises `NoHosts` where Pulumi does not even say which stacks there are.
+    """
+    try:
+        answer = _pulumi("ls", "--json")
+    except FileNotFoundError as error:
+        hint = "install the Pulumi CLI: its stacks tell what is whose"
+        raise NoHosts("no `pulumi` on PATH", hint=hint) from error
+    if answer.returncode:
+        said = answer.stderr.strip() or answer.stdout.strip()
+        raise NoHosts(f"Pulumi does not say which stacks there are: {said}", hint="pulumi login, pulumi stack ls")
+    return [_state(row["name"], current=row["current"]) for row in json.loads(answer.stdout)]
+
+
+def _state(name: str, *, current: bool) -> State:
+    answer = _pulumi("export", "--stack", name)
+    bare = name.rpartition("/")[2]
+    if answer.returncode:
+        return State(stack=bare, current=current, problem=answer.stderr.strip() or answer.stdout.strip())
+    try:
+        return State.of(bare, json.loads(answer.stdout)["deployment"], current=current)
+    except (ValueError, LookupError, TypeError) as error:
+        return State(stack=bare, current=current, problem=f"its state has another form: {error!r}")
+
+
+def _pulumi(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run `pulumi stack …`, which needs no passphrase for this: secrets stay encrypted."""
+    command = ["pulumi", "stack", *words, "--non-interactive"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
