@@ -66,6 +66,7 @@ def test_what_went_down_with_its_box_goes_on_once(machine: Machine, project: Pat
     run(machine, "rm -r /home/ubuntu/gone")
     assert {row["resumable"] for row in ps(project).values() if row["name"] != "once"} == {True}
     assert "unwanted on box" in fab(project, "cancel", "unwanted")
+    assert "to go on: fab resume" in fab(project, "ps")
 
     said = fab(project, "resume", "--plan")
     assert "same (lost: " in said

@@ -35,7 +35,8 @@ def ps(c: Context) -> None:
             print(json.dumps({"host": host.name, **dataclasses.asdict(run)}))
     elif rows:
         _print(rows, several=len(c.hosts) > 1)
-    if cut_off := [run.name for _, run in rows if run.resumable]:
+    cut_off = [run.name for _, run in rows if run.resumable]
+    if cut_off and not c.json:
         tell(f"cut off with its box: {', '.join(cut_off)}; to go on: fab resume; not to: fab cancel NAME")
     if idle := [str(host) for host in c.hosts if found.get(host.name) == []]:
         tell(f"no runs on {', '.join(idle)}; fab run -- CMD starts one")
