@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ORDER = (
     *("instance", "volume", "image", "snapshot", "vpc-endpoint", "security-group", "internet-gateway", "subnet"),
-    *("route-table", "vpc", "key-pair", "instance-profile", "role", "cloudwatch alarm"),
+    *("route-table", "vpc", "key-pair", "instance-profile", "role", "cloudwatch alarm", "schedule"),
 )
 """An instance holds its volume and its network; a network holds what is in it; the VPC goes last of it."""
 LOOK = 2.0
@@ -167,6 +167,10 @@ class Remover:
     def _cloudwatch_alarm(self, thing: Thing) -> None:
         name = thing.id.partition(":alarm:")[2]
         client("cloudwatch", self.profile, thing.region).delete_alarms(AlarmNames=[name])
+
+    def _schedule(self, thing: Thing) -> None:
+        group, _, name = thing.id.partition("/")
+        client("scheduler", self.profile, thing.region).delete_schedule(GroupName=group, Name=name)
 
     def _role(self, thing: Thing) -> None:
         iam = self._iam()
