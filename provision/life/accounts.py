@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from provision.aws import holdings
+from provision.aws import holdings, tagged
 from provision.life import orphans, states
 from provision.life.rates import ALARM_MONTH, Rates
 from provision.model.errors import GpurigError, NoHosts
@@ -92,7 +92,7 @@ def survey(gone: Collection[str] = ()) -> Survey:
     regions, not_looked_at = regions_of(place, known)
     here = [holdings.in_region(place.profile, region, place.project) for region in regions]
     things = [thing for part in here for thing in part.things]
-    things += _beside_ec2(place, set(regions) - not_looked_at.keys(), not_looked_at)
+    things += _beside_ec2(place, set(regions) - not_looked_at.keys(), things, not_looked_at)
     rates = {region: Rates(profile=place.profile, region=region) for region in regions}
     found = orphans.sort(things, known, now=here[0].now, gone=gone)
     return Survey(
@@ -118,14 +118,20 @@ def regions_of(place: Place, known: Sequence[State]) -> tuple[list[str], dict[st
     }
     regions = {region for state in known for profile, region in state.places if profile == place.profile}
     try:
-        more, refused = holdings.regions_with_some(place.profile, place.home, place.project)
+        more, refused = tagged.regions_with_some(place.profile, place.home, place.project)
     except GpurigError as error:
         more, refused = [], {"other regions": error.what}
     return sorted({place.home, *regions, *more}), {**not_looked_at, **refused}
 
 
-def _beside_ec2(place: Place, regions: Iterable[str], not_looked_at: dict[str, str]) -> list[Thing]:
-    """Return what IAM and other services have; who may not look there is told so, and sees the rest."""
+def _beside_ec2(
+    place: Place, regions: Iterable[str], things: Sequence[Thing], not_looked_at: dict[str, str]
+) -> list[Thing]:
+    """Return what IAM and other services have; who may not look there is told so, and sees the rest.
+
+    `things`: of EC2.
+    """
+    instances = [thing for thing in things if thing.kind == "instance"]
     found: list[Thing] = []
     try:
         found += holdings.of_iam(place.profile, place.home, place.project)
@@ -133,12 +139,13 @@ def _beside_ec2(place: Place, regions: Iterable[str], not_looked_at: dict[str, s
         not_looked_at["IAM"] = error.what
     for region in sorted(regions):
         try:
-            tagged = holdings.elsewhere(place.profile, region, place.project)
+            others = tagged.elsewhere(place.profile, region, place.project)
+            found += tagged.schedules(place.profile, region, instances)
         except GpurigError as error:
             not_looked_at[f"other services in {region}"] = error.what
         else:
             # EC2 and IAM themselves have told of theirs, and sooner.
-            found += [thing for thing in tagged if not thing.kind.startswith(("ec2 ", "iam "))]
+            found += [thing for thing in others if not thing.kind.startswith(("ec2 ", "iam "))]
     return found
 
 

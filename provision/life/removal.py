@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ORDER = (
     *("instance", "volume", "image", "snapshot", "vpc-endpoint", "security-group", "internet-gateway", "subnet"),
-    *("route-table", "vpc", "key-pair", "instance-profile", "role"),
+    *("route-table", "vpc", "key-pair", "instance-profile", "role", "cloudwatch alarm", "schedule"),
 )
 """An instance holds its volume and its network; a network holds what is in it; the VPC goes last of it."""
 LOOK = 2.0
@@ -56,7 +56,7 @@ class Remover:
         return refused
 
     def _remove(self, thing: Thing) -> None:
-        act: Callable[[Thing], None] = getattr(self, f"_{thing.kind.replace('-', '_')}")
+        act: Callable[[Thing], None] = getattr(self, f"_{thing.kind.replace('-', '_').replace(' ', '_')}")
         deadline = time.monotonic() + PATIENCE
         while not self._removed(act, thing, last=time.monotonic() > deadline):
             time.sleep(LOOK)
@@ -163,6 +163,14 @@ class Remover:
         for role in found["Roles"]:
             iam.remove_role_from_instance_profile(InstanceProfileName=thing.id, RoleName=role["RoleName"])
         iam.delete_instance_profile(InstanceProfileName=thing.id)
+
+    def _cloudwatch_alarm(self, thing: Thing) -> None:
+        name = thing.id.partition(":alarm:")[2]
+        client("cloudwatch", self.profile, thing.region).delete_alarms(AlarmNames=[name])
+
+    def _schedule(self, thing: Thing) -> None:
+        group, _, name = thing.id.partition("/")
+        client("scheduler", self.profile, thing.region).delete_schedule(GroupName=group, Name=name)
 
     def _role(self, thing: Thing) -> None:
         iam = self._iam()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.account.lab import Account, specifications
@@ -183,3 +184,31 @@ def test_a_blank_volume_of_a_killed_update_is_an_orphan(account: Account) -> Non
     assert standings(account) == {volume: "kept"}
     account.knows({"dev": deployment(making="aws:ebs/volume:Volume")})
     assert standings(account) == {volume: "orphan"}
+
+
+def test_the_schedules_and_alarms_of_an_orphan_go_with_it(account: Account) -> None:
+    box, mine = account.box(), account.box()
+    scheduler, watch = account.wired.cloud.client("scheduler"), account.wired.cloud.client("cloudwatch")
+    service = {"Service": "scheduler.amazonaws.com"}
+    trust = json.dumps({"Statement": [{"Effect": "Allow", "Principal": service, "Action": "sts:AssumeRole"}]})
+    role = account.wired.cloud.client("iam").create_role(RoleName="ends", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    for one in (box, mine):
+        scheduler.create_schedule(
+            Name=f"gpurig-stop-{one}-1a2b3c4",
+            ScheduleExpression="at(2030-01-01T00:00:00)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": "arn:aws:scheduler:::aws-sdk:ec2:stopInstances", "RoleArn": role},
+        )
+    watch.put_metric_alarm(
+        AlarmName="box-idle",
+        EvaluationPeriods=1,
+        ComparisonOperator="LessThanThreshold",
+        Tags=specifications("alarm", stack="dev")[0]["Tags"],
+    )
+    account.knows({"dev": deployment(mine, f"default/gpurig-stop-{mine}-1a2b3c4")})
+    kinds = {one["kind"]: one["standing"] for one in account.told("orphans")["things"]}
+    assert kinds == {"instance": "orphan", "schedule": "orphan", "cloudwatch alarm": "orphan"}
+    account.fab("orphans", "--remove", "--yes")
+    assert [one["Name"] for one in scheduler.list_schedules()["Schedules"]] == [f"gpurig-stop-{mine}-1a2b3c4"]
+    assert watch.describe_alarms()["MetricAlarms"] == []
+    assert account.state_of(mine) == "running"

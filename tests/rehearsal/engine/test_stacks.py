@@ -48,23 +48,6 @@ def test_stacks_are_made_selected_listed_and_removed(empty_lab: Lab) -> None:
     assert len(lab.run("stack", "ls").text.splitlines()) == 1
 
 
-def test_stacks_and_their_states_are_told_to_programs(lab: Lab) -> None:
-    lab.run("stack", "init", "other")
-    lab.run("stack", "select", "dev")
-    lab.up("Thing('a', size=2)")
-    dev, other = json.loads(lab.run("stack", "ls", "--json").text)
-    assert (dev["name"], dev["current"], dev["resourceCount"]) == ("dev", True, len(lab.latest["resources"]))
-    assert dev["lastUpdate"].endswith("Z")
-    assert (other["name"], other["current"], other["resourceCount"]) == ("other", False, 0)
-    exported = json.loads(lab.run("stack", "export").text)
-    assert exported["version"] == 3
-    assert exported["deployment"]["resources"] == lab.latest["resources"]
-    # Neither an empty state nor a lost passphrase is in the way.
-    empty = json.loads(lab.run("stack", "export", "--stack", "other", PULUMI_CONFIG_PASSPHRASE=None).text)
-    assert empty["deployment"].get("resources") in (None, [])
-    assert "no stack named 'none' found" in lab.run("stack", "export", "--stack", "none", code=6).text
-
-
 def test_a_stack_made_with_settings_that_were_there_keeps_them_and_their_passphrase(lab: Lab) -> None:
     lab.run("config", "set", "word", "swordfish")
     settings = (lab.project / "Pulumi.dev.yaml").read_bytes()
