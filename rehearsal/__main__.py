@@ -116,7 +116,7 @@ def _rehearse(state: Path, sources: str, *, life: bool, keep: bool) -> int:
     try:
         print(f"a rehearsal cloud on this machine: {site.cloud.endpoint}, state in {state}", flush=True)
         done = whole_life.tell(site) if life else job.tell(site, boxes=not lack)
-        print(summary(done, sources=sources, lack=lack))
+        print(summary(done, sources=sources, life=life, lack=lack))
     finally:
         if keep:
             print(_how_to_use(site))

@@ -20,7 +20,11 @@ STEPS = 60
 """Steps of the training, some a second: it outlasts the box that it begins on."""
 MOST_USD = 0.60
 """What a box may cost an hour: the type that the stack names, on demand, and a little."""
-MAX_HOURS = 8
+MAX_HOURS = 4
+"""Less than the seven hours after which AWS stops a box for its idle CPUs, by this stack's settings."""
+AFTER = 1800
+"""Seconds by which AWS's end, and then its snapshot of the volume, come after the box's own timer, and some more."""
+SCHEDULER = "scheduler.amazonaws.com"
 NOTICE_SECONDS = 20
 """EC2 gives two minutes; nobody has to wait that long here."""
 PATIENCE = 180
@@ -96,13 +100,15 @@ def _resumed(story: Story) -> None:
         story.do("pulumi", "config", "set", "gpurig:spot", "false")
         story.do("pulumi", "config", "rm", "gpurig:spotMaxPrice")
         # Where the volume is EC2 has no room now: the jobs follow to another zone, by a snapshot.
-        story.site.cloud.fault("RunInstances", code="InsufficientInstanceCapacity", message="no room in this zone")
+        story.site.cloud.fault(
+            "RunInstances", code="InsufficientInstanceCapacity", message="no room in this zone", times=2
+        )
         story.do("fab", "resume", "--detach")
     with story.chapter("fetch: every step was made once, by two boxes"):
         _until("the run ends", lambda: _steps(story) >= STEPS)
         results = story.site.state / "results"
         story.do("fab", "fetch", "train", "--into", str(results))
-        steps = (results / "train" / "steps.txt").read_text(encoding="utf-8").split()
+        steps = (results / "steps.txt").read_text(encoding="utf-8").split()
         if steps != [str(number + 1) for number in range(STEPS)]:
             raise RehearsalError(f"the results should have the steps 1 to {STEPS}, once each, and have {len(steps)}")
 
@@ -111,8 +117,19 @@ def _ceiling(story: Story) -> None:
     """Let the clock pass the ceiling: AWS stops the box, whatever it or the laptop does; then start it again."""
     cloud, instance = story.site.cloud, story.host()["instanceId"]
     with story.chapter(f"the ceiling: AWS stops the box after {MAX_HOURS} h"):
-        cloud.advance(MAX_HOURS * 3600)
+        cloud.advance(MAX_HOURS * 3600 + AFTER)
         _until("the box is stopped", lambda: _state(story, instance) == "stopped")
+        by = [
+            call["by"]
+            for call in cloud.calls()
+            if call["action"] in ("StopInstances", "CreateSnapshot") and "by" in call
+        ]
+        if by != [SCHEDULER] * 2:
+            raise RehearsalError(f"AWS's schedules should have stopped the box and kept its volume; it was {by}")
+        print(
+            "  AWS's schedules stopped it and took a snapshot of its volume; nothing of the box or laptop did",
+            flush=True,
+        )
         story.do("fab", "cost")
     with story.chapter("start: the same box at another address, with a ceiling of its own again"):
         story.do("fab", "start")

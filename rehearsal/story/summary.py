@@ -9,12 +9,17 @@ if TYPE_CHECKING:
     from rehearsal.story.telling import Story
 
 
-def summary(story: Story, *, sources: str, lack: str | None) -> str:
+def summary(story: Story, *, sources: str, life: bool, lack: str | None) -> str:
     """Return the summary as text."""
     width = max(len(title) for title, _ in story.chapters)
     rows = [f"  {title:<{width}}  {seconds:7.1f} s" for title, seconds in story.chapters]
     rows.append(f"  {'all of it':<{width}}  {sum(seconds for _, seconds in story.chapters):7.1f} s")
-    parts = _parts(story, sources) if not lack else _parts_without_boxes(story, lack)
+    if lack:
+        parts = _parts_without_boxes(story, lack)
+    elif life:
+        parts = [*_cloud_parts(story), *_box_parts(), *_life_parts()]
+    else:
+        parts = [*_cloud_parts(story), *_box_parts(), *_job_parts(story, sources)]
     names = max(len(name) for name, _, _ in parts)
     lines = [f"  {name:<{names}}  {kind:<8}  {what}" for name, kind, what in parts]
     return "\n".join(["", "What was done", *rows, "", "What was real, and what stood in", *lines])
@@ -38,7 +43,37 @@ def _cloud_parts(story: Story) -> list[tuple[str, str, str]]:
     ]
 
 
-def _parts(story: Story, sources: str) -> list[tuple[str, str, str]]:
+def _box_parts() -> list[tuple[str, str, str]]:
+    return [
+        ("the machine", "stand-in", "a systemd container on this kernel, not a virtual machine; no NVMe, no GPU"),
+        ("cloud-init, systemd, sshd", "real", "the distribution's, booted from the instance's own user-data"),
+        ("EBS volume, snapshot", "stand-in", "a file behind a loop device, and its copy"),
+        ("security group", "stand-in", "nftables rules outside the box"),
+    ]
+
+
+def _life_parts() -> list[tuple[str, str, str]]:
+    return [
+        (
+            "prices, quotas, capacity",
+            "stand-in",
+            "the project's own table times a factor; no room where the story says so",
+        ),
+        (
+            "EC2's notice to a spot box",
+            "stand-in",
+            "in the box's own instance metadata, with seconds in place of two minutes",
+        ),
+        (
+            "the end of the ceiling",
+            "stand-in",
+            "the cloud's clock was moved; schedule, role and stop are its own doing",
+        ),
+        ("the training", "stand-in", "a loop that counts, saves itself when asked to end, and goes on from there"),
+    ]
+
+
+def _job_parts(story: Story, sources: str) -> list[tuple[str, str, str]]:
     upstream = sources == "upstream"
     code = "real" if upstream else "stand-in"
     from_where = (
@@ -47,11 +82,6 @@ def _parts(story: Story, sources: str) -> list[tuple[str, str, str]]:
         else "small projects of gpurig's own, through the real install scripts; what trains is a softmax regression"
     )
     return [
-        *_cloud_parts(story),
-        ("the machine", "stand-in", "a systemd container on this kernel, not a virtual machine; no NVMe, no GPU"),
-        ("cloud-init, systemd, sshd", "real", "the distribution's, booted from the instance's own user-data"),
-        ("EBS volume, snapshot", "stand-in", "a file behind a loop device, and its copy"),
-        ("security group", "stand-in", "nftables rules outside the box"),
         ("NVIDIA driver, GPU", "left out", "the stack says gpu: none; CUDA is compiled against, never run"),
         ("CUDA", "real", "NVIDIA's 11.8" if upstream else f"the toolkit of {story.system} in place of NVIDIA's 11.8"),
         ("cuDNN", "real", "NVIDIA's package" if upstream else "NVIDIA's wheel in place of its package"),

@@ -95,7 +95,7 @@ def _print(survey: Survey) -> None:
     for standing, rows in by_standing(survey.found).items():
         if rows:
             _table(TITLES[standing], rows)
-    if not survey.found:
+    if not by_standing(survey.found)[Standing.ORPHAN]:
         print(f"nothing of {survey.project} is without an owner in {', '.join(survey.regions)}")
     for line in _remarks(survey):
         tell(line)

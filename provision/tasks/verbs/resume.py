@@ -37,8 +37,8 @@ STOPPED = "stopped; the same command goes on from here, and starts nothing twice
 def resume(c: Context, *, name: list[str] | None = None, plan: bool = False, detach: bool = False) -> None:
     """Bring the next box where one is gone, and start what was cut off again (fab resume [NAME ...]).
 
-    A run goes on under its own name, with its log and results, with GPURIG_RESUMED=1, and by the command of
-    `fab run --resume` where it has one.
+    A run goes on under its own name, with its log and results, with GPURIG_RESUMED=1, and by the command that
+    its --resume named where it has one.
     """
     away = next_box.away(c.hosts)
     for one in away:
