@@ -43,7 +43,7 @@ test-recipes: setup
 	$(BIN)/pytest -n 2 --dist loadfile -m installs tests/installs
 
 test-life: setup
-	$(BIN)/pytest -n 2 --dist loadfile -m life tests/life
+	$(BIN)/pytest -n 2 --dist loadfile -m life
 
 bench: setup
 	@$(BIN)/python -m bench

@@ -47,5 +47,7 @@ def _found(cloud: Cloud) -> dict[str, list[Any]]:
         "key pairs": ec2.describe_key_pairs()["KeyPairs"],
         "roles": iam.list_roles()["Roles"],
         "instance profiles": iam.list_instance_profiles()["InstanceProfiles"],
+        "schedules": cloud.client("scheduler").list_schedules()["Schedules"],
+        "alarms": cloud.client("cloudwatch").describe_alarms()["MetricAlarms"],
         "budgets": cloud.client("budgets").describe_budgets(AccountId=account)["Budgets"],
     }

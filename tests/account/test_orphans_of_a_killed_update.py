@@ -15,6 +15,8 @@ from tests.infra.stack import SETTINGS, Stack, open_stack
 from tests.kit.fab import FAB
 from tests.kit.wait import until
 
+pytestmark = pytest.mark.life
+
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:

@@ -45,6 +45,7 @@ def test_a_stop_shows_its_time_and_no_address_and_a_start_is_a_new_launch(wired:
     assert (stopped.state, stopped.address, stopped.reason) == ("stopped", "", "Client.UserInitiatedShutdown")
     assert stopped.stopped is not None
     assert stopped.stopped >= int(stopped.launched) == int(first.launched)
+    wired.cloud.advance(60)
     started = instances.start(host)
     assert (started.state, started.stopped) == ("running", None)
     assert started.launched > first.launched

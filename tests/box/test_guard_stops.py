@@ -31,6 +31,8 @@ TARGET = Target(
 )
 LATER = """
 import json
+
+pytestmark = pytest.mark.life
 path = "/run/gpurig-guard/seen.json"
 seen = json.load(open(path))
 seen["used"] -= 60 * MINUTES

@@ -21,6 +21,8 @@ from provision.transport.stack import found
 from tests.infra.stack import SETTINGS, Stack, open_stack
 from tests.kit.cloud import as_user
 
+pytestmark = pytest.mark.life
+
 HOUR = 3600
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from provision.model.tags import UPTIME
 from tests.infra.stack import SETTINGS, open_stack
+
+pytestmark = pytest.mark.life
 
 
 def test_a_refresh_and_an_update_leave_the_hours_of_a_box_alone(tmp_path: Path) -> None:

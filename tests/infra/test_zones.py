@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.infra.stack import SETTINGS, Stack, open_stack
+
+pytestmark = pytest.mark.life
 
 
 def no_capacity(stack: Stack) -> str:

@@ -1,4 +1,4 @@
-"""A box's whole life as `make rehearse LIFE=1` tells it, by the commands that a user types; nothing is left after it."""
+"""A box's whole life as `make rehearse LIFE=1` tells it, by the commands that a user types, and nothing left after."""
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ def settings_of(stack: Stack) -> bytes:
 
 
 @pytest.mark.slow
+@pytest.mark.life
 def test_until_one_has_capacity_and_otherwise_nothing_is_changed(tmp_path: Path) -> None:
     with open_stack(tmp_path) as stack:
         for name, value in {**SETTINGS, "jobVolumeGib": "1"}.items():

@@ -213,6 +213,7 @@ class Guard:
         why = read(RUN / "why") or "its lifetime is over"
         append(HOME / "stops.jsonl", text=why)
         tell(f"this box powers off now: {why}")
+        time.sleep(2)  # `fab logs --follow` looks now and then, and its connection goes with the box
         if self.settings["before_stop"]:
             code = self.as_user(self.settings["before_stop"], self.settings["before_stop_minutes"] * 60, shown=True)
             print("beforeStop took too long" if code is None else f"beforeStop: exit code {code}")
