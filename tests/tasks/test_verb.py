@@ -39,7 +39,7 @@ def poke(c: Context, code: str, *, names: list[str] | None = None) -> None:
 def test_a_verb_that_says_nothing_of_failures_ends_the_program_all_the_same(
     monkeypatch: pytest.MonkeyPatch, how: str, code: int
 ) -> None:
-    monkeypatch.setattr(inventory, "load", lambda: [Host(name="a", address="192.0.2.7")])
+    monkeypatch.setattr(inventory, "load", lambda _tell: [Host(name="a", address="192.0.2.7")])
     shared = {"json": False, "source": None, "accept": None, "limit": "a"}
     with pytest.raises(Exit) as ended:
         poke(FabricContext(), code=how, names=["x"], **shared)
