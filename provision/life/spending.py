@@ -56,7 +56,7 @@ def spending() -> Spending:
     known = states.states()
     selected = next((state for state in known if state.current), None)
     if selected is None:
-        raise NoHosts("no stack is selected", hint=f"pulumi stack select; there are: {_names(known)}")
+        raise NoHosts("no stack is selected", hint=f"pulumi stack select NAME --create; there are: {_names(known)}")
     place = Place.of(known)
     regions, not_looked_at = accounts.regions_of(place, [selected])
     held = [holdings.in_region(place.profile, region, place.project) for region in regions]

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
+import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
 import fabric
@@ -114,5 +117,9 @@ class Verb(fabric.Task):  # type: ignore[misc] # fabric has no types
             raise Exit(f"error: {error}", error.exit_code) from error
         except KeyboardInterrupt:
             raise Exit(self.declared.stopped, 130) from None
+        except BrokenPipeError:
+            # Whoever read this wants no more (`| head`); Python would say so once again when it closes its output.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit(code=128 + signal.SIGPIPE) from None
         if context.exit_codes:
             raise Exit(code=context.exit_codes[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.engine import lock
@@ -58,7 +59,7 @@ def stack_ls(args: Arguments) -> None:
     """`pulumi stack ls`."""
     project = Project.find(args.folder)
     backend = Backend.of(project)
-    selected = backend.selected()
+    selected = os.environ.get("PULUMI_STACK") or backend.selected()
     states = {name: read_latest(backend.state_file(name)) for name in backend.stacks()}
     if args.json:
         print(

@@ -70,7 +70,8 @@ def _table(found: Spending) -> None:
     table = Table(box=SIMPLE, title=f"{found.stack}, USD", title_justify="left")
     for head in ("what", "id", "box", "region", "state", "since", "hours", "spent", "7 days", "an hour now", ""):
         numbers = head in ("hours", "spent", "7 days", "an hour now")
-        table.add_column(head, justify="right" if numbers else "left", no_wrap=bool(head))
+        # On a narrow terminal words and ids break; money never does.
+        table.add_column(head, justify="right" if numbers else "left", no_wrap=numbers, overflow="fold")
     for row in found.rows:
         table.add_row(*map(Text, _cells(row)))
     hour = sum(row.hour or 0.0 for row in found.rows)

@@ -104,7 +104,8 @@ def _table(rows: list[Offer]) -> Table:
     table = tables.Table(box=SIMPLE, pad_edge=False)
     for head in ("type", "zone", "GPU", "vCPU", "GiB", "on demand", "spot", "spot, 7 days", "in the way"):
         left = head in ("type", "zone", "GPU", "in the way")
-        table.add_column(head, no_wrap=head in ("type", "zone"), justify="left" if left else "right")
+        # On a narrow terminal words break; prices never do.
+        table.add_column(head, no_wrap=not left, overflow="fold", justify="left" if left else "right")
     for offer in rows:
         kind, spot = offer.kind, offer.spot_price
         cards = f"{kind.gpus} x {kind.gpu}, {offer.gpu_memory_gib} GiB" if offer.gpu_memory_gib else "none"

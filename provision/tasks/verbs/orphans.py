@@ -120,7 +120,8 @@ def _table(title: str, rows: Sequence[Priced]) -> None:
 
     table = Table(box=SIMPLE, title=title, title_justify="left")
     for head in ("what", "id", "stack", "box", "region", "a month", "why"):
-        table.add_column(head, justify="right" if head == "a month" else "left", no_wrap=head != "why")
+        money = head == "a month"
+        table.add_column(head, justify="right" if money else "left", no_wrap=money, overflow="fold")
     for one in rows:
         thing = one.thing
         cells = (thing.kind, thing.id, thing.stack, thing.host, thing.region or "everywhere", _month(one), one.why)

@@ -119,7 +119,8 @@ def _volume(host: Host) -> Volume:
 def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
     """Return the lines about one host."""
     answer, volume, end = told
-    price = f", ${host.price_per_hour:.2f}/h" if host.price_per_hour is not None else ""
+    most = "at most " if host.target and host.target.spot else ""
+    price = f", {most}${host.price_per_hour:.2f}/h" if host.price_per_hour is not None else ""
     installed = sorted(answer["marks"].items(), key=lambda item: item[1]["at"])
     width = max((len(_versioned(name, mark)) for name, mark in installed), default=0)
     groups = {

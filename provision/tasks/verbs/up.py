@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,8 @@ def _dearer(attempts: Attempts, wish: Wish) -> Offer:
     """Try offers above the ceiling, each after asking. Raises `GpurigError` where none was had."""
     while offer := attempts.next():
         if not sys.stdin.isatty():
-            hint = f"--max-price {offer.usd:.3f} allows it; `fab offers` shows all, later may do as well"
+            enough = math.ceil((offer.usd or 0.0) * 1000) / 1000  # rounded down, it would be a little too little
+            hint = f"--max-price {enough:.3f} allows it; `fab offers` shows all, later may do as well"
             raise GpurigError(f"nothing under the ceiling has capacity; the next is {offer}", hint=_left(wish, hint))
         if not _agreed(offer, wish):
             raise GpurigError(

@@ -16,6 +16,8 @@ def test_stacks_and_their_states_are_told_to_programs(lab: Lab) -> None:
     dev, other = json.loads(lab.run("stack", "ls", "--json").text)
     assert (dev["name"], dev["current"], dev["resourceCount"]) == ("dev", True, len(lab.latest["resources"]))
     assert dev["lastUpdate"].endswith("Z")
+    told = json.loads(lab.run("stack", "ls", "--json", PULUMI_STACK="other").text)
+    assert [one["current"] for one in told] == [False, True], "as for every other verb"
     assert (other["name"], other["current"], other["resourceCount"]) == ("other", False, 0)
     exported = json.loads(lab.run("stack", "export").text)
     assert exported["version"] == 3
