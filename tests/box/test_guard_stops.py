@@ -20,6 +20,8 @@ from tests.kit.box import Machine, booted, quiet, run
 from tests.kit.fab import FAB, fab_ends
 from tests.kit.wait import until
 
+pytestmark = pytest.mark.life
+
 TARGET = Target(
     idle_stop_minutes=90,
     lifetime_hours=5,
@@ -31,8 +33,6 @@ TARGET = Target(
 )
 LATER = """
 import json
-
-pytestmark = pytest.mark.life
 path = "/run/gpurig-guard/seen.json"
 seen = json.load(open(path))
 seen["used"] -= 60 * MINUTES
