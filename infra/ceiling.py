@@ -12,7 +12,7 @@ import pulumi_aws as aws
 
 from provision.model.ceiling import SNAPSHOT_AFTER, at, schedule_name
 from provision.model.errors import BadInput
-from provision.model.limit import Limit
+from provision.model.limit import LEAST, Limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from infra.cloud import Cloud
     from infra.price import Price
     from infra.settings import Settings
-
-LEAST = 1800
-"""Seconds that a box has left that was up for longer already when its limit was set: time to read of it."""
 
 
 def limit_of(settings: Settings, price: Price) -> Limit:
@@ -137,8 +134,9 @@ class Ceiling(pulumi.ComponentResource):
             self._schedule(shot, instance_id, role_arn, policy)
 
     def _schedule(self, shot: _Shot, instance_id: str, role_arn: str, policy: pulumi.Resource) -> None:
-        # With the type: a change of that starts the box again, past `fab`. With the limit: another one counts now.
-        tail = f"{self._args.instance_type}-{int((self._args.limit.seconds() or 0) // 60)}m"
+        # With the type: a change of that starts the box again, past `fab`. With the limit: another one counts now. As
+        # it was set, not in hours that the money is enough for: a price that moves would undo what `fab` has moved.
+        tail = f"{self._args.instance_type}-{self._args.limit.settings}"
         aws.scheduler.Schedule(
             f"{self._name}-{shot.kind}-{instance_id}-{tail}",
             name=schedule_name(shot.kind, instance_id, tail),

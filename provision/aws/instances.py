@@ -56,6 +56,8 @@ class Instance:
     reason: str
     """Why it is in this state, EC2's code: Client.InstanceInitiatedShutdown, Server.SpotInstanceTermination; or ""."""
     spot: bool
+    first: float | None
+    """When it was made, in seconds of UTC, as its root disk's attachment says; None where EC2 does not."""
     volumes: tuple[str, ...]
     """The ids of the EBS volumes that are attached."""
     tags: Mapping[str, str]
@@ -64,6 +66,8 @@ class Instance:
     def from_aws(cls, row: Mapping[str, Any]) -> Self:
         """Read what EC2 says of an instance."""
         state = row["State"]["Name"]
+        disks = {one.get("DeviceName"): one["Ebs"] for one in row.get("BlockDeviceMappings", ()) if "Ebs" in one}
+        attached = disks.get(row.get("RootDeviceName"), {}).get("AttachTime")
         return cls(
             id=row["InstanceId"],
             state=state,
@@ -74,7 +78,8 @@ class Instance:
             stopped=None if state in (PENDING, RUNNING) else _time_in(row.get("StateTransitionReason") or ""),
             reason=(row.get("StateReason") or {}).get("Code") or "",
             spot=row.get("InstanceLifecycle") == "spot",
-            volumes=tuple(one["Ebs"]["VolumeId"] for one in row.get("BlockDeviceMappings", ()) if "Ebs" in one),
+            first=attached.timestamp() if attached else None,
+            volumes=tuple(disk["VolumeId"] for disk in disks.values()),
             tags=tags_of(row),
         )
 

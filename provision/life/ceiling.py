@@ -14,7 +14,8 @@ from provision.aws.clients import aws_errors, client_of, now_of
 from provision.life.ledger import Ledger
 from provision.model.ceiling import SNAPSHOT_AFTER, at, moment_of, schedule_prefix
 from provision.model.errors import BadInput, GpurigError
-from provision.model.words import took
+from provision.model.limit import LEAST
+from provision.model.words import counted, took
 
 if TYPE_CHECKING:
     from provision.aws.instances import Instance
@@ -83,8 +84,9 @@ def lines(host: Host) -> list[str]:
 def arm(host: Host, instance: Instance) -> float | None:
     """Give a box that is started now its end, counted from now; return when AWS stops it, None for no limit.
 
-    Called before the start, so that there is no moment without an end; hours of before count as the instance's ledger
-    has them. Raises `BadInput` where the money is spent, and `GpurigError` where AWS has no schedule to move.
+    Called before the start, so that there is no moment without an end; hours of before count as `hours` has them. That
+    of a box which runs counts from its launch, and leaves it `LEAST`. Raises `BadInput` where the money of a stopped
+    one is spent, and `GpurigError` where AWS has no schedule to move.
     """
     if host.limit.seconds() is None:
         return None
@@ -93,12 +95,28 @@ def arm(host: Host, instance: Instance) -> float | None:
         hint = "pulumi up makes it"
         raise GpurigError(f"AWS has no schedule that stops {instance.id} of {host} ({host.limit})", hint=hint)
     now = now_of(schedules[0])
-    ran = hours(instance, now)
-    left = host.limit.seconds(ran) or 0
-    if left <= 0:
-        raise BadInput([_spent(host, ran)], hint="pulumi config set gpurig:maxSpend MORE, then pulumi up")
-    _move(host, schedules, now + left)
-    return now + left
+    up = instance.state in (instances.PENDING, instances.RUNNING)
+    began = instance.launched if up else now
+    ran = hours(host, instance, began)
+    until = began + (host.limit.seconds(ran) or 0)
+    if up:
+        until = max(until, now + LEAST)
+    elif until <= now:
+        hint = "pulumi config set gpurig:maxSpend MORE, then pulumi up"
+        raise BadInput([_spent(host, ran)], hint="\n".join(filter(None, [doubt(host, instance), hint])))
+    _move(host, schedules, until)
+    return until
+
+
+def arm_running(host: Host, instance: Instance) -> float | None:
+    """Give a box that runs, and that AWS would not end, its end as `arm` does; None where it has one, or no limit.
+
+    Such a one was started past `fab`. Raises `GpurigError` as `arm`.
+    """
+    if host.limit.seconds() is None:
+        return None
+    found = read(host)
+    return None if found and found.ahead else arm(host, instance)
 
 
 def extend(host: Host, seconds: float) -> float:
@@ -114,11 +132,28 @@ def extend(host: Host, seconds: float) -> float:
     return until
 
 
-def hours(instance: Instance, now: float) -> float:
-    """Return how many hours an instance ran in all until `now`, as far as anybody knows."""
+def hours(host: Host, instance: Instance, now: float) -> float:
+    """Return how many hours a host's instance ran in all until `now`, for the money: what is not known at its most.
+
+    A run of which nobody says when it stopped counts as long as it can have been, and no longer than the limit lets one
+    be. Runs that nobody wrote down are not in it: see `doubt`.
+    """
+    longest = host.limit.seconds() or now
     over = instance.state in (instances.STOPPED, instances.STOPPING)
-    end = (instance.stopped or instance.launched) if over else now
-    return Ledger.read(instance.tags).hours(end, instance.launched)
+    end = (instance.stopped or min(now, instance.launched + longest)) if over else now
+    return Ledger.read(instance.tags).hours_at_most(end, instance.launched, longest)
+
+
+def doubt(host: Host, instance: Instance) -> str:
+    """Return what is not known of the hours that `gpurig:maxSpend` counts, as a sentence; "" where all of it is."""
+    ledger = Ledger.read(instance.tags)
+    lost = ledger.lost + ledger.missed(instance.launched, instance.first)
+    most = ledger.gaps - ledger.lost
+    if host.limit.usd is None or not (lost or most):
+        return ""
+    said = [f"with {counted(most, 'run')} of unknown length as long as can be"] if most else []
+    said += [f"without {counted(lost, 'run')} or more whose length nobody knows"] if lost else []
+    return f"the money of {host.name} is reckoned {', and '.join(said)}"
 
 
 def cost(host: Host, ran: float, seconds: float) -> float | None:

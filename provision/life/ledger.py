@@ -105,6 +105,15 @@ class Ledger:
         before = self.older + sum(run.seconds or 0 for run in self.runs)
         return (before + sum(end - begin for begin, end in self._last(now, launched))) / 3600
 
+    def hours_at_most(self, now: float, launched: float | None, longest: float) -> float:
+        """Return the hours as `hours` does, but each listed run of unknown length at its most; `lost` is not in it.
+
+        That is until the next one began, or the ledger was written; `longest`: what no run was longer than, seconds.
+        """
+        ends = [*(run.began for run in self.runs[1:]), self.noted]
+        spans = [end - run.began for run, end in zip(self.runs, ends, strict=False) if run.seconds is None]
+        return self.hours(now, launched) + sum(min(max(0.0, span), longest) for span in spans) / 3600
+
     def by_day(self, now: float, launched: float | None, *, since: float, until: float) -> dict[int, float]:
         """Return the seconds that it ran on each day (UTC) from `since` to `until`, as far as the runs are listed.
 

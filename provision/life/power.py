@@ -10,14 +10,13 @@ from provision.agent.verbs import Verb
 from provision.agent.wire.answers import Overview
 from provision.aws import instances, prices
 from provision.aws.clients import aws_errors, client_of
-from provision.life import ceiling, ledger
+from provision.life import ceiling, guard, ledger
 from provision.model.errors import BadInput, GpurigError, Unreachable
+from provision.model.limit import GRACE, HOUR
 from provision.transport import whereabouts
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from provision.aws.instances import Instance
     from provision.model.host import Host
     from provision.model.prices import Quote
@@ -27,6 +26,8 @@ SSH_SECONDS = 300
 """How long to wait for the sshd of a box that EC2 has started: a GPU instance takes up to two minutes."""
 LOOK = 2.0
 """Seconds between two tries."""
+SLACK = GRACE / 2
+"""Seconds by which a box's own timer may miss its moment before AWS's end: a start takes that long."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,8 @@ def stop(host: Host, instance: Instance, out: View) -> None:
 def start(host: Host, config: Any, out: View) -> Host:
     """Start a stopped box, wait for its SSH, and return it at its new address. One that runs is left as it is.
 
+    But for its end: where a limit is set and AWS would not end it, as after a start past `fab`, it gets one.
+
     Raises `NotRunning` for one that is gone, `GpurigError` where AWS has no machine to spare or SSH does not come.
     """
     instance = instances.find(host)
@@ -96,20 +99,27 @@ def start(host: Host, config: Any, out: View) -> Host:
         instance = instances.wait(host, instances.STOPPED)
     ran = instance.state == instances.RUNNING
     if instance.state == instances.STOPPED:
-        instance = _switch_on(host, instance, out)
-    elif instance.state == instances.PENDING:
-        instance = instances.wait(host, instances.RUNNING)
+        instance, until = _switch_on(host, instance, out)
+    else:
+        until = _end_of_running(host, instance, out)
+        instance = instance if ran else instances.wait(host, instances.RUNNING)
     if instance.address:
         whereabouts.remember(host, instance.address)
     out.now("waiting for its SSH")
-    found = _wait_for_ssh(host, config, out.tell)
+    with Session(host, config, tell=out.tell) as session:
+        found = _wait_for_ssh(session)
+        if until is not None:
+            _set_its_timer(session, instance, until, out)
     now = "ran already" if ran else "runs"
     out.line(f"{host.name} ({instance.id}) {now} at {found.address}, and SSH answers; {_hour(host, instance)}")
     return found
 
 
-def _switch_on(host: Host, instance: Instance, out: View) -> Instance:
-    """Start a stopped instance, and see to what counts its hours: the one place where a box of `fab` begins to cost."""
+def _switch_on(host: Host, instance: Instance, out: View) -> tuple[Instance, float | None]:
+    """Start a stopped instance, and see to what counts its hours: the one place where a box of `fab` begins to cost.
+
+    Returns it as it runs, and when AWS ends it.
+    """
     try:
         ledger.note(host, instance)
         instance = instances.find(host)  # with what was noted: the hours that are paid for already
@@ -125,26 +135,58 @@ def _switch_on(host: Host, instance: Instance, out: View) -> Instance:
         hint = "try again in some minutes; or fab up, which looks for one in other zones, and of other types"
         raise GpurigError(message, hint=hint) from error
     if until is not None:
-        out.line(f"{host.name}: AWS ends it {ceiling.day(until)}; fab extend 4h moves that")
-    return started
+        _say_end(host, instance, until, out)
+    return started, until
 
 
-def _wait_for_ssh(host: Host, config: Any, tell: Callable[[str], None]) -> Host:
+def _end_of_running(host: Host, instance: Instance, out: View) -> float | None:
+    """Give a box that runs its end at AWS where it has none; return when that is, None where nothing was changed."""
+    try:
+        until = ceiling.arm_running(host, instance)
+    except GpurigError as error:
+        out.tell(f"{host.name} runs, and AWS may never end it: {error}")
+        return None
+    if until is not None:
+        out.line(f"{host.name} ran without an end at AWS, as after a start past fab")
+        _say_end(host, instance, until, out)
+    return until
+
+
+def _say_end(host: Host, instance: Instance, until: float, out: View) -> None:
+    out.line(f"{host.name}: AWS ends it {ceiling.day(until)}; fab extend 4h moves that")
+    if doubt := ceiling.doubt(host, instance):
+        out.tell(doubt)
+
+
+def _set_its_timer(session: Session, instance: Instance, until: float, out: View) -> None:
+    """Have the box stop itself before AWS does, where its own timer, which counts from the boot, comes later."""
+    host = session.host
+    if instance.launched + host.limit.box_hours * HOUR <= until - GRACE + SLACK:
+        return
+    try:
+        guard.set_lifetime(session, until - GRACE)
+    except GpurigError as error:
+        out.tell(f"{host.name}: AWS ends it without a warning and without beforeStop: {error.what}")
+    else:
+        out.line(f"{host.name}: it stops itself {GRACE // 60} minutes before, its runs first")
+
+
+def _wait_for_ssh(session: Session) -> Host:
     """Return a host as soon as it lets us in, its key pinned. Raises `GpurigError` where it does not in time."""
     deadline = time.monotonic() + SSH_SECONDS
-    with Session(host, config, tell=tell) as session:
-        while True:
-            try:
-                _ = session.connection
-            except whereabouts.NotRunning:
+    while True:
+        try:
+            _ = session.connection
+        except whereabouts.NotRunning:
+            raise
+        except Unreachable as error:
+            if "refuses user" in error.what or time.monotonic() > deadline:
+                hint = f"it runs, and is paid for: fab stop --limit {session.host.name} stops it"
+                error.hint = f"{hint}\n{error.hint}"
                 raise
-            except Unreachable as error:
-                if "refuses user" in error.what or time.monotonic() > deadline:
-                    error.hint = f"it runs, and is paid for: fab stop --limit {host.name} stops it\n{error.hint}"
-                    raise
-                time.sleep(LOOK)
-            else:
-                return session.host
+            time.sleep(LOOK)
+        else:
+            return session.host
 
 
 def _disks(host: Host, instance: Instance) -> str:

@@ -6,11 +6,12 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from provision.aws import holdings, uptime
-from provision.life import accounts, states
+from provision.life import accounts, ceiling, states
 from provision.life.accounts import Place
 from provision.life.cost import Reckoning, Total
 from provision.life.rates import Rates
-from provision.model.errors import NoHosts
+from provision.model.errors import GpurigError, NoHosts
+from provision.model.host import Host
 from provision.model.prices import HOURS_A_MONTH
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Ceiling:
     usd: float | None
     """Of `gpurig:maxSpend`, after all its hours at the price that the ceiling counts by; None: no such ceiling."""
     hours: float | None
-    """Of `gpurig:maxHours`, since its last start; None: no such ceiling, or it does not run."""
+    """Until AWS ends it, as `fab status` says it; None: it does not run, or AWS has no end for it ahead."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,17 +63,17 @@ def spending() -> Spending:
     held = [holdings.in_region(place.profile, region, place.project) for region in regions]
     rates = {region: Rates(profile=place.profile, region=region) for region in regions}
     rows = [row for part in held for row in _reckoning(part, rates[part.region]).rows(selected.stack)]
-    things = {thing.id: thing for part in held for thing in part.things}
     now = max(part.now for part in held)
+    ceilings, not_told = _ceilings(rows, selected.limits, place.profile)
     return Spending(
         stack=selected.stack,
         regions=tuple(regions),
         now=now,
         rows=rows,
         total=Total.of(rows, now, hours_a_month=HOURS_A_MONTH),
-        ceilings=_ceilings(rows, selected.limits, things, now),
+        ceilings=ceilings,
         sources=tuple(dict.fromkeys(row.source for row in rows if row.source)),
-        not_looked_at=not_looked_at,
+        not_looked_at={**not_looked_at, **not_told},
     )
 
 
@@ -87,22 +88,26 @@ def _reckoning(held: holdings.Holdings, rates: Rates) -> Reckoning:
     return Reckoning(held=held, rates=rates, stopped_at=stopped_at)
 
 
-def _ceilings(
-    rows: Sequence[Row], limits: Mapping[str, Limit], things: Mapping[str, Thing], now: float
-) -> list[Ceiling]:
-    """Return what the stack's ceiling leaves each box that is still there; none where no ceiling is set."""
-    found = []
+def _ceilings(rows: Sequence[Row], limits: Mapping[str, Limit], profile: str) -> tuple[list[Ceiling], dict[str, str]]:
+    """Return what the stack's ceiling leaves each box that is still there, and of which boxes AWS does not say it."""
+    found, not_told = [], {}
     for row in rows:
         limit = limits.get(row.id)
         if row.what != "instance" or limit is None or limit.seconds() is None:
             continue
-        running, up = row.state in accounts.RUNNING, (now - things[row.id].started) / 3600
+        end = None
+        if row.state in accounts.RUNNING:
+            box = Host(name=row.host, address="", instance_id=row.id, region=row.region, profile=profile)
+            try:
+                end = ceiling.read(box)
+            except GpurigError as error:
+                not_told[f"the end of {row.host} ({row.id})"] = error.what
         found.append(
             Ceiling(
                 host=row.host,
                 id=row.id,
                 usd=None if limit.usd is None else limit.usd - row.hours * (limit.usd_per_hour or 0.0),
-                hours=limit.hours - up if limit.hours and running else None,
+                hours=(end.until - end.asked) / 3600 if end and end.ahead else None,
             )
         )
-    return found
+    return found, not_told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import hashlib
 import re
 import time
 
@@ -18,8 +19,12 @@ def schedule_prefix(kind: str, instance_id: str) -> str:
 
 
 def schedule_name(kind: str, instance_id: str, tail: str) -> str:
-    """Return the name of a schedule."""
-    return f"{schedule_prefix(kind, instance_id)}{tail}"[:NAME_LIMIT]
+    """Return the name of a schedule; where it is too long, its end is a digest, so that no two tails share it."""
+    name = f"{schedule_prefix(kind, instance_id)}{tail}"
+    if len(name) <= NAME_LIMIT:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: NAME_LIMIT - len(digest) - 1]}-{digest}"
 
 
 def at(moment: float) -> str:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 HOUR = 3600
 GRACE = 600
 """Seconds by which the box's own timer is before AWS: a box that stops itself ends its runs and says why."""
+LEAST = 1800
+"""Seconds that a box has left that was up for longer already when its end was set: time to read of it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,12 @@ class Limit:
         if (paid := self.paid_hours) is not None:
             ends.append((paid - ran) * HOUR)
         return min(ends, default=None)
+
+    @property
+    def settings(self) -> str:
+        """The settings as they were typed, for a name: "12h", "50usd", "12h-50usd"."""
+        hours = [f"{self.hours}h"] if self.hours else []
+        return "-".join([*hours, *([] if self.usd is None else [f"{self.usd:.15g}usd"])])
 
     @property
     def paid_hours(self) -> float | None:

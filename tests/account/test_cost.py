@@ -9,9 +9,12 @@ import pytest
 
 from provision.aws import instances
 from provision.life import ledger
+from provision.model.ceiling import schedule_name
 from provision.model.host import Host
-from tests.account.lab import Account, specifications
+from rehearsal.cloud import clock
+from tests.account.lab import HOUR, Account, specifications
 from tests.kit.fab import host_row, outputs
+from tests.kit.schedules import role, schedule
 from tests.kit.states import deployment
 
 
@@ -153,12 +156,25 @@ def test_what_the_ceiling_leaves(account: Account) -> None:
     limit = {"hours": 12, "usd": 40, "usdPerHour": 0.55}
     state = json.loads(outputs(host_row(instanceId=box, limit=limit)))["deployment"]
     account.knows({"dev": {"resources": [*deployment()["resources"], *state["resources"]]}})
+    stop = schedule(role(account.wired), "stopInstances", {"InstanceIds": [box]}, clock.now() + 12 * HOUR)
+    scheduler = account.wired.cloud.client("scheduler")
+    scheduler.create_schedule(**{**stop, "Name": schedule_name("stop", box, "g4dn.xlarge-12h")})
     account.advance(10)
     found = account.told("cost")
     (left,) = found["ceilings"]
     assert left["hours"] == pytest.approx(2, abs=0.02)
     assert left["usd"] == pytest.approx(40 - 10 * 0.55, abs=0.02)
     assert f"the ceiling leaves box ({box}) $" in account.fab("cost")
+    # Later than `gpurig:maxHours`, as after `fab extend 4h`.
+    moved = schedule(stop["Target"]["RoleArn"], "stopInstances", {"InstanceIds": [box]}, clock.now() + 6 * HOUR)
+    scheduler.update_schedule(**{**moved, "Name": schedule_name("stop", box, "g4dn.xlarge-12h")})
+    account.advance(3)
+    assert account.told("cost")["ceilings"][0]["hours"] == pytest.approx(3, abs=0.02)
+    assert "and 3.0 hours until AWS ends it" in account.fab("cost")
+    account.wired.cloud.fault("GET /schedules", code="AccessDeniedException", status=403, times=99)
+    found = account.told("cost")
+    assert found["ceilings"][0]["hours"] is None
+    assert "cannot ask AWS for the ceiling" in found["not_looked_at"][f"the end of box ({box})"]
 
 
 def test_without_a_stack_or_an_account_it_says_so(account: Account) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
 import pytest
 
-from provision.model.ceiling import moment_of
+from provision.model.ceiling import moment_of, schedule_name
+from provision.model.limit import Limit
 from tests.infra.aws import OWN_TAGS, Aws
 from tests.infra.lab import GOOD, Declared, Run, refused, run
 
@@ -123,6 +125,23 @@ def test_another_instance_type_or_limit_or_instance_has_schedules_of_its_own() -
     stops = [schedules(box)["stopInstances"] for box in runs]
     assert len({stop.name for stop in stops}) == len({stop.inputs["name"] for stop in stops}) == 4
     assert all(stop.inputs["name"].startswith("gpurig-stop-i-box-g") for stop in stops)
+
+
+def test_a_schedule_goes_with_the_settings_and_not_with_a_price_that_moves() -> None:
+    # A larger root disk costs more an hour, as another price list does: the money is enough for less.
+    runs = [ended(maxSpend="50"), ended(maxSpend="50", rootVolumeGib="500")]
+    hours = [box.outputs["gpurig"]["hosts"][0]["limit"]["usdPerHour"] for box in runs]
+    assert hours[0] < hours[1]
+    stops = [schedules(box)["stopInstances"] for box in runs]
+    assert len({stop.name for stop in stops}) == len({stop.inputs["name"] for stop in stops}) == 1
+    assert stops[0].inputs["name"] == "gpurig-stop-i-box-g1-g4dn.xlarge-50usd"
+
+
+def test_the_names_of_schedules_fit_and_differ_for_the_longest_type_and_limit() -> None:
+    tails = [f"u7inh-32tb.480xlarge-{Limit(hours=8760, usd=usd).settings}" for usd in (12345.67, 12345.68, None)]
+    names = {schedule_name(kind, "i-0123456789abcdef0", tail) for tail in tails for kind in ("stop", "snapshot")}
+    assert len(names) == 6
+    assert all(re.fullmatch(r"[0-9a-zA-Z._-]{1,64}", name) for name in names)
 
 
 def test_money_is_a_limit_too_and_the_sooner_one_counts() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class _Door(paramiko.ServerInterface):
 
     def _answer(self, channel: paramiko.Channel, command: bytes) -> None:
         channel.sendall(self.server.says or f"{self.server.name} did {command.decode()}\n".encode())
+        if b'"send"' in self.server.says:
+            self.server.asked.append(zlib.decompress(channel.makefile("rb").read()).decode())
         self.server.answered += 1
         channel.send_exit_status(0)
         channel.close()
@@ -52,6 +55,8 @@ class Server:
         self.key = paramiko.ECDSAKey.generate()
         self.says = b""
         """What answers each command, in place of its name."""
+        self.asked: list[str] = []
+        """What was sent where `says` wants it, as a box's program does."""
         self.answered = 0
         """How many commands were answered."""
 

@@ -44,6 +44,7 @@ sleep 0.05
 "$PYTHON" -IS guard "$@" >journal 2>&1 || code=$?
 cp -p /run/gpurig-guard/* run/
 cp -p /var/lib/gpurig/* home/
+cp -p /run/systemd/system/gpurig-lifetime.timer.d/* run/ 2>&- || true
 kill %1
 exit "${code:-0}"
 """

@@ -202,24 +202,6 @@ def test_terminals_and_followers_are_told_once_that_it_is_about_to_stop(box: Box
     assert not box.stopped
 
 
-def test_the_end_of_its_lifetime_is_told_and_left_to_its_timer(box: Box) -> None:
-    box = with_settings(box, idle_stop_minutes=0, lifetime_hours=5)
-    box.has("run/lifetime", f"{time.time() + 500:.0f}\n")
-    for _ in range(2):
-        seen = box.looks()
-    assert seen["lifetime_until"] == pytest.approx(time.time() + 500, abs=30)
-    (line,) = box.text("said").splitlines()
-    assert "powers off in 8 min" in line
-    assert "its lifetime" in line
-    assert not box.stopped
-
-
-def test_a_lifetime_counts_from_the_start_of_the_first_process(box: Box) -> None:
-    assert with_settings(box, lifetime_hours=5).looks()["lifetime_until"] == pytest.approx(
-        time.time() + 5 * 3600, abs=30
-    )
-
-
 def test_the_last_words_say_why_and_run_what_the_user_wants(box: Box) -> None:
     box = with_settings(box, before_stop="echo saved by $(id -un); exit 4")
     box.has("run/why", "nobody has used it for 30 min")

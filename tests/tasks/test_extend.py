@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def limited(lab: Rig, **limit: Any) -> Box:
     box.server.says = f"{json.dumps(told)}\n".encode()
     arn = role(lab.wired, allow("ec2:StopInstances", "*"))
     end, stop = clock.now() + 12 * HOUR, ("stopInstances", {"InstanceIds": [box.id]})
-    made = {**schedule(arn, *stop, end), "Name": schedule_name("stop", box.id, "g5.xlarge-730m")}
+    made = {**schedule(arn, *stop, end), "Name": schedule_name("stop", box.id, "g5.xlarge-12h")}
     lab.wired.cloud.client("scheduler").create_schedule(**made, Description="kept", ActionAfterCompletion="NONE")
     return box
 
@@ -114,6 +115,103 @@ def test_a_box_whose_money_is_spent_is_not_started(lab: Rig) -> None:
     assert "$6 of box" in said
     assert "are spent: it ran 12.0 h at $0.500 an hour" in said
     assert show(lab.ec2, box.id)["State"]["Name"] == "stopped"
+
+
+def started_past_fab(lab: Rig, after: float) -> Box:
+    """Launch a box that AWS ended, and that somebody started in the console; it is up for so many hours."""
+    box = limited(lab)
+    lab.wired.cloud.advance(13 * HOUR)
+    assert show(lab.ec2, box.id)["State"]["Name"] == "stopped"
+    lab.start_past_fab(box)
+    lab.wired.cloud.advance(after * HOUR)
+    return box
+
+
+@pytest.mark.parametrize(("after", "left"), [(2, 10 + 1 / 6), (20, 0.5)])
+def test_a_start_gives_a_box_that_was_started_past_fab_its_end_counted_from_its_launch(
+    lab: Rig, after: float, left: float
+) -> None:
+    started_past_fab(lab, after)
+    assert "fab start sets a new one" in lab.fab("extend", "4h", code=2).stderr
+    done = lab.fab("start")
+    assert "ran without an end at AWS" in done.stdout
+    assert "AWS ends it" in done.stdout
+    assert ahead(lab) == pytest.approx(left, abs=0.05)
+    assert "reckoned" not in done.stderr  # of hours alone
+    assert "AWS ends it" not in lab.fab("start").stdout
+    assert ahead(lab) == pytest.approx(left, abs=0.05)
+    lab.fab("extend", "4h")
+    assert ahead(lab) == pytest.approx(left + 4, abs=0.05)
+
+
+def test_a_box_that_runs_and_gets_no_end_is_told_of_and_reached_all_the_same(lab: Rig) -> None:
+    started_past_fab(lab, 1)
+    scheduler = lab.wired.cloud.client("scheduler")
+    scheduler.delete_schedule(Name=scheduler.list_schedules()["Schedules"][0]["Name"])
+    done = lab.fab("start")
+    assert "box runs, and AWS may never end it: AWS has no schedule" in done.stderr
+    assert "pulumi up makes it" in done.stderr
+    assert "ran already" in done.stdout
+
+
+def switched_itself_off(lab: Rig, after: float, *, off: float, **limit: Any) -> Box:
+    """Launch a box that switches itself off after so many hours, and is off for so many; nobody says when it was."""
+    box = limited(lab, hours=0, **limit)
+    lab.wired.cloud.advance(after * HOUR)
+    lab.wired.hypervisor.tell_power_off(box.id)
+    lab.wired.cloud.advance(off * HOUR)
+    lab.wired.cloud.fault("GetMetricStatistics", code="AccessDenied", status=403, times=99)
+    lab.answers_when_started(box)
+    return box
+
+
+def test_a_run_whose_length_nobody_knows_counts_at_its_most_for_the_money(lab: Rig) -> None:
+    switched_itself_off(lab, 2, off=3, usd=6)
+    done = lab.fab("start")
+    assert ahead(lab) == pytest.approx(12 - 5, abs=0.1)
+    assert "with 1 run of unknown length as long as can be" in done.stderr
+
+
+def test_money_that_may_be_spent_is_refused_and_says_what_nobody_knows(lab: Rig) -> None:
+    switched_itself_off(lab, 2, off=300, usd=6)
+    said = lab.fab("start", code=2).stderr
+    assert "are spent: it ran 12.0 h" in said
+    assert "with 1 run of unknown length as long as can be" in said
+
+
+def test_a_run_that_nobody_wrote_down_is_said_to_be_missing_from_the_money(lab: Rig) -> None:
+    box = limited(lab, hours=0, usd=60)
+    lab.wired.cloud.advance(HOUR)
+    lab.stop(box)
+    lab.start_past_fab(box)
+    lab.wired.cloud.advance(13 * HOUR)
+    lab.answers_when_started(box)
+    done = lab.fab("start")
+    assert "without 1 run or more whose length nobody knows" in done.stderr
+
+
+def test_a_box_whose_money_is_partly_spent_is_told_to_stop_before_aws_stops_it(lab: Rig) -> None:
+    box = limited(lab, hours=0, usd=6)
+    lab.wired.cloud.advance(4 * HOUR)
+    lab.stop(box)
+    box.server.says = b'{"event": "send", "agent": false}\n' + box.server.says
+    lab.answers_when_started(box)
+    done = lab.fab("start")
+    assert ahead(lab) == pytest.approx(8, abs=0.1)
+    assert "it stops itself 10 minutes before, its runs first" in done.stdout
+    (moment,) = re.findall(r'"lifetime_until": ?([\d.]+)', "".join(box.server.asked))
+    assert float(moment) == pytest.approx(clock.now() + 8 * HOUR - 600, abs=120)
+
+
+def test_a_box_without_a_guard_is_started_and_warned_of(lab: Rig) -> None:
+    box = limited(lab, hours=0, usd=6)
+    lab.wired.cloud.advance(4 * HOUR)
+    lab.stop(box)
+    box.server.says = b"no answer\n"
+    lab.answers_when_started(box)
+    done = lab.fab("start")
+    assert "AWS ends it without a warning and without beforeStop" in done.stderr
+    assert "SSH answers" in done.stdout
 
 
 def test_a_limit_without_a_schedule_is_told(lab: Rig) -> None:

@@ -54,7 +54,7 @@ def _lines(found: Spending) -> Iterator[str]:
     for one in found.ceilings:
         left = [
             *([f"{_usd(one.usd)} of gpurig:maxSpend"] if one.usd is not None else []),
-            *([f"{one.hours:.1f} hours of gpurig:maxHours"] if one.hours is not None else []),
+            *([f"{one.hours:.1f} hours until AWS ends it"] if one.hours is not None else []),
         ]
         if left:
             yield f"the ceiling leaves {one.host} ({one.id}) {' and '.join(left)}"

@@ -47,7 +47,7 @@ def _price(session: Session, seconds: float, *, beyond: bool) -> str:
     now = ceiling.read(host)
     if now is None or limit.usd_per_hour is None:
         return ""
-    ran = ceiling.hours(instances.find(host), now.asked)
+    ran = ceiling.hours(host, instances.find(host), now.asked)
     left = max(0.0, now.until - now.asked)
     total = ceiling.cost(host, ran, left + seconds) or 0.0
     if limit.usd is not None and total > limit.usd and not beyond:

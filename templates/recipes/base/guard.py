@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 RUN = Path("/run/gpurig-guard")
 HOME = Path("/var/lib/gpurig")
 PROC = Path("/proc")
+DROP_IN = Path("/run/systemd/system/gpurig-lifetime.timer.d/until.conf")
 WARNINGS = 2, 10
 """Minutes before an end at which terminals, and those who follow a log, are told of it."""
 SESSION = re.compile(r"sshd(-session)?: [^ @\[]+(@notty)?")
@@ -220,7 +221,15 @@ class Guard:
 
     def arm(self) -> None:
         """Switch on what the settings want, and off what they do not."""
-        lifetime = self.settings["lifetime_hours"]
+        lifetime, end = self.settings["lifetime_hours"], self.lifetime_end()
+        if lifetime and end and end < self.now:
+            # The timer would elapse at once; AWS leaves such a box half an hour.
+            end = int(self.now) + 1200
+            until = time.strftime("%F %T UTC", time.gmtime(end))
+            DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+            DROP_IN.write_text(f"[Timer]\nOnStartupSec=\nOnCalendar={until}\n")
+            (RUN / "lifetime").write_text(str(end))
+            tell(f"this box powers off {until}: its lifetime is over; for more: fab extend 4h")
         timers = {"gpurig-lifetime.timer": lifetime, "gpurig-guard.timer": lifetime or self.settings["idle_minutes"]}
         ask("systemctl", "daemon-reload")
         for timer, wanted in timers.items():
