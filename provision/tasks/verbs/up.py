@@ -133,10 +133,16 @@ def _try(offer: Offer, attempts: Attempts, wish: Wish) -> bool:
     from provision.life import up as life  # noqa: PLC0415 - as above
 
     tell(f"trying {offer}")
-    codes = life.take(offer, wish.max_price, life.Stack.look(wish), tell)
+    codes = life.take(offer, wish, life.Stack.look(wish), tell)
+    boxes = life.Stack.look(wish).boxes
+    if not codes and len(boxes) < wish.hosts:
+        hint = "fab doctor and pulumi refresh show more; then fab up again"
+        raise GpurigError(
+            f"`pulumi up` says that all is made, and EC2 has {len(boxes)} of {wish.hosts} boxes", hint=hint
+        )
     if not codes:
         return True
-    if boxes := life.Stack.look(wish).boxes:
+    if boxes:
         # Of several hosts: another offer would change, stop or replace those that are there.
         there = f"{len(boxes)} of {wish.hosts} boxes are there, the others were refused ({', '.join(codes)})"
         hint = "pulumi up tries again for the others; pulumi config set gpurig:hosts settles for these; pulumi destroy"
