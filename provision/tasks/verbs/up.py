@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ def up(c: Context, *, max_price: str = "", spot: bool = False, plan: bool = Fals
     from provision.life import up as life  # noqa: PLC0415 - it brings botocore's half second
     from provision.life.offers import Market  # noqa: PLC0415
     from provision.life.wish import Wish  # noqa: PLC0415
-    from provision.transport import settings  # noqa: PLC0415
+    from provision.transport import inventory, settings  # noqa: PLC0415
 
     found = settings.required()
     wish = Wish.of(found, spot=spot)
@@ -58,6 +59,8 @@ def up(c: Context, *, max_price: str = "", spot: bool = False, plan: bool = Fals
     except BaseException:
         _put_back(kept, wish)
         raise
+    with contextlib.suppress(GpurigError):  # the box is made, whatever is to be said of others
+        inventory.load(tell)  # and what is below ~/.ssh names it
     _tell_made(made, wish)
 
 
