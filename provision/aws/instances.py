@@ -13,7 +13,7 @@ from provision.aws.clients import aws_errors, client_of, error_code, tags_of
 from provision.model.errors import BadInput, GpurigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from provision.model.host import Host
 
@@ -161,4 +161,25 @@ def wait(host: Host, state: str) -> Instance:
         if time.monotonic() > deadline:
             hint = f"EC2 goes on with it; see: aws ec2 describe-instances --instance-ids {instance.id}"
             raise GpurigError(f"{instance.id} of {host} is still {instance.state} after {PATIENCE} s", hint=hint)
+        time.sleep(LOOK)
+
+
+def wait_until_ended(profile: str, region: str, ids: Collection[str]) -> None:
+    """Wait until none of some instances is shutting down: then they hold no volume, and Pulumi sees that they are gone.
+
+    Those that EC2 knows no more have ended. Raises `GpurigError` where one is late, or the account gives no answer.
+    """
+    deadline = time.monotonic() + PATIENCE
+    # A filter, not `InstanceIds`: what EC2 has forgotten is an error there.
+    wanted = {"instance-id": sorted(ids), "instance-state-name": [SHUTTING_DOWN]}
+    filters = [{"Name": name, "Values": values} for name, values in wanted.items()]
+    while ids:
+        with aws_errors(f"cannot ask EC2 whether {', '.join(sorted(ids))} are gone"):
+            found = clients.client("ec2", profile, region).describe_instances(Filters=filters)["Reservations"]
+        if not found:
+            return
+        left = ", ".join(sorted(row["InstanceId"] for group in found for row in group["Instances"]))
+        if time.monotonic() > deadline:
+            hint = "EC2 goes on with it; then the same command again"
+            raise GpurigError(f"still shutting down after {PATIENCE} s: {left}", hint=hint)
         time.sleep(LOOK)

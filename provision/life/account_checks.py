@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from provision.aws import machines, quotas
-from provision.aws.clients import aws_errors, client, is_expired
+from provision.aws.clients import aws_errors, client, error_code, is_expired
 from provision.life.doctor import error, ok, warning
 from provision.model.errors import GpurigError
 from provision.model.platforms import BAKED, images, instance_types
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 SKEW_S = 60
 """How far off a clock may be without a word; AWS refuses requests whose time is more than five minutes off."""
 REFUSED_S = 300
+_NO_RIGHT = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+"""AWS's codes for a right that the credentials lack: of most services, of those with JSON, of EC2."""
+
+
+def _not_told(wrong: GpurigError, rights: str) -> Finding:
+    """Return that the credentials may not ask what `pulumi up` does without. Raises `wrong` where that is not it."""
+    if error_code(wrong) not in _NO_RIGHT:
+        raise wrong
+    return warning(wrong.what, f"pulumi up may work all the same; this check needs {rights}")
 
 
 class Account:
@@ -65,8 +74,11 @@ class Account:
     def region(self) -> Finding:
         """Check that the region is one that the account may use."""
         wish = self._wish
-        with aws_errors(f"{wish.region} does not answer"):
-            rows = client("ec2", wish.profile, wish.region).describe_regions(AllRegions=True)["Regions"]
+        try:
+            with aws_errors(f"{wish.region} does not answer"):
+                rows = client("ec2", wish.profile, wish.region).describe_regions(AllRegions=True)["Regions"]
+        except GpurigError as wrong:
+            return _not_told(wrong, "ec2:DescribeRegions")
         state = {row["RegionName"]: row.get("OptInStatus", "") for row in rows}.get(wish.region)
         if state == "not-opted-in":
             return error(
@@ -85,7 +97,10 @@ class Account:
             return warning(
                 f"which quota {wish.instance_type} counts for is not known here", "AWS console, Service Quotas, EC2"
             )
-        quota, needed = quotas.of(wish.profile, wish.region, code), kind.vcpus * wish.hosts
+        try:
+            quota, needed = quotas.of(wish.profile, wish.region, code), kind.vcpus * wish.hosts
+        except GpurigError as wrong:
+            return _not_told(wrong, "servicequotas:GetServiceQuota, GetAWSDefaultServiceQuota, ec2:DescribeInstances")
         said = f"{quota.left} of {quota.vcpus} vCPUs are left {how} for {wish.instance_type}, which needs {needed}"
         mend = f"ask for more: {quota.link} ({quota.name}); it may take days"
         if quota.left >= needed:

@@ -105,15 +105,19 @@ def key(found: StackSettings) -> Finding:
 
 def address(found: StackSettings) -> Finding:
     """Check how the world sees this machine, who else may come from there, and whether the settings let it in."""
+    ranges = [cidr for cidr in found.names("allowedCidrs") if cidr != "auto"]
+    if wrong := [cidr for cidr in ranges if not _is_range(cidr)]:
+        allowed = "it has to be auto, or IPv4 ranges without bits set beyond the prefix"
+        mend = "pulumi config set gpurig:allowedCidrs 203.0.113.7/32, with your own address, or 203.0.113.0/24"
+        return error(f"gpurig:allowedCidrs: {', '.join(wrong)}: {allowed}", mend)
     try:
         own, *others = [caller.caller_address(url) for url in caller.services()]
-    except ValueError as wrong:
+    except ValueError as unknown:
         mend = "IPv6 alone will not do: a box has an IPv4 address. pulumi config set gpurig:allowedCidrs 203.0.113.7/32"
-        return error(str(wrong), mend)
+        return error(str(unknown), mend)
     mend = "pulumi config set gpurig:allowedCidrs …, with the range that you come from; after a move: pulumi up"
     if any(other != own for other in others):
         return warning(f"you are {own} for one service and {', '.join(others)} for another: your address changes", mend)
-    ranges = [cidr for cidr in found.names("allowedCidrs") if cidr != "auto"]
     if ranges and len(ranges) == len(found.names("allowedCidrs")):
         mine = ipaddress.IPv4Network(own)
         if not any(mine.subnet_of(ipaddress.IPv4Network(cidr)) for cidr in ranges):
@@ -121,6 +125,14 @@ def address(found: StackSettings) -> Finding:
     if shared := _shared():
         return warning(f"{own}, and {shared}", mend)
     return ok(own)
+
+
+def _is_range(text: str) -> bool:
+    try:
+        ipaddress.IPv4Network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _shared() -> str:

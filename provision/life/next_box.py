@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import TYPE_CHECKING
 
 from provision.aws import instances
@@ -57,7 +56,8 @@ def bring(gone: Sequence[Host], tell: Callable[[str], None]) -> list[str]:
     went wrong.
     """
     for host in gone:
-        _wait_until_ended(host)
+        # Until then it holds its volume, and Pulumi takes it for one that is there.
+        instances.wait_until_ended(host.profile, host.region, [host.instance_id])
     prices = ", ".join(f"{host.name}{_price(host)}" for host in gone)
     tell(f"bringing the next box for {prices}: pulumi {' '.join(UP)}")
     lines: list[str] = []
@@ -72,18 +72,3 @@ def bring(gone: Sequence[Host], tell: Callable[[str], None]) -> list[str]:
 
 def _price(host: Host) -> str:
     return "" if host.price_per_hour is None else f" (${host.price_per_hour:.2f}/h on demand)"
-
-
-def _wait_until_ended(host: Host) -> None:
-    """Wait until an instance that shuts down holds its volume no more."""
-    deadline = time.monotonic() + instances.PATIENCE
-    while True:
-        try:
-            state = instances.find(host).state
-        except NoInstance:
-            return
-        if state != instances.SHUTTING_DOWN:
-            return
-        if time.monotonic() > deadline:
-            raise GpurigError(f"{host.instance_id} of {host} is still shutting down after {instances.PATIENCE} s")
-        time.sleep(instances.LOOK)

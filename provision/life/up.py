@@ -9,14 +9,14 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
-from provision.aws import quotas
+from provision.aws import instances, quotas
 from provision.aws.clients import aws_errors, client, tags_of
 from provision.model import tags
 from provision.model.errors import BadInput, GpurigError
 from provision.transport import settings as stack_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from provision.life.offers import Offer
     from provision.life.wish import Wish
@@ -46,11 +46,13 @@ class Stack:
     project: str
     name: str
     boxes: Mapping[str, str]
-    """Instances that are not terminated → their state."""
+    """Instances that are there, or will be again → their state."""
     volumes: Mapping[str, str]
     """Job volumes that may hold jobs → their zone."""
     spare: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Those that were never attached, as a try without capacity leaves them → their zone: Pulumi makes them anew."""
+    ending: Collection[str] = ()
+    """Instances that are shutting down: they hold their volumes, and Pulumi takes them for boxes that are there."""
 
     @classmethod
     def look(cls, wish: Wish) -> Stack:
@@ -65,11 +67,12 @@ class Stack:
             pages = ec2.get_paginator("describe_volumes").paginate(Filters=filters)
             disks = [row for page in pages for row in page["Volumes"] if tags_of(row).get(tags.VOLUME) == tags.JOBS]
             spare = _spare(ec2, disks)
-        rows = [row for group in groups for row in group["Instances"]]
+        states = {row["InstanceId"]: row["State"]["Name"] for group in groups for row in group["Instances"]}
         return cls(
             project=project,
             name=name,
-            boxes={row["InstanceId"]: row["State"]["Name"] for row in rows if row["State"]["Name"] in _ALIVE},
+            boxes={box: state for box, state in states.items() if state in _ALIVE},
+            ending=[box for box, state in states.items() if state == instances.SHUTTING_DOWN],
             volumes={row["VolumeId"]: row["AvailabilityZone"] for row in disks if row["VolumeId"] not in spare},
             spare={row["VolumeId"]: row["AvailabilityZone"] for row in disks if row["VolumeId"] in spare},
         )
@@ -182,11 +185,15 @@ def wanted(offer: Offer, ceiling: float | None) -> dict[str, str]:
     return found
 
 
-def take(offer: Offer, ceiling: float | None, stack: Stack, tell: Callable[[str], None]) -> list[str]:
+def take(offer: Offer, wish: Wish, stack: Stack, tell: Callable[[str], None]) -> list[str]:
     """Have Pulumi make what an offer says; returns AWS's codes where it was refused for capacity, [] where it is made.
 
-    Volumes in another zone follow by a snapshot: `pulumi destroy` first. Raises `GpurigError` for what else went wrong.
+    Boxes that go are waited for. Volumes in another zone follow by a snapshot: `pulumi destroy` first. Raises
+    `GpurigError` for what else went wrong.
     """
+    if stack.ending:
+        tell(f"waiting until {', '.join(stack.ending)}, which is shutting down, is gone")
+        instances.wait_until_ended(wish.profile, wish.region, stack.ending)
     if stack.volumes and {*stack.volumes.values()} != {offer.zone}:
         there = ", ".join(f"{volume} in {zone}" for volume, zone in stack.volumes.items())
         tell(f"the jobs follow to {offer.zone} by a snapshot: pulumi destroy leaves one of {there}")
@@ -194,7 +201,7 @@ def take(offer: Offer, ceiling: float | None, stack: Stack, tell: Callable[[str]
             raise GpurigError(
                 "`pulumi destroy` did not get to its end", hint="what it said is above; then fab up again"
             )
-    stack_settings.change(wanted(offer, ceiling))
+    stack_settings.change(wanted(offer, wish.max_price))
     lines: list[str] = []
     # A box that was taken away is still in Pulumi's state: the refresh says so, and it is made again.
     if stack_settings.run("up", "--yes", "--skip-preview", "--refresh", heard=lines.append) == 0:

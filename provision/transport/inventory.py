@@ -16,7 +16,7 @@ from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.project import HOSTS_FILE, project_folder
 from provision.model.schema import ANY, STRING, STRINGS, mismatches
 from provision.model.target import BROADEST, MIRROR_KINDS, Target
-from provision.transport import stack
+from provision.transport import ssh_config, stack, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,7 +124,8 @@ def load(tell: Callable[[str], None]) -> list[Host]:
     """Return the hosts to work on when none was named on the command line.
 
     That is the hosts file named by $GPURIG_HOSTS, else the project's `hosts.toml`, else the Pulumi stack. `tell` hears
-    of boxes of the stack that should be there and are not. Raises `BadInput` and `NoHosts`.
+    of boxes of the stack that should be there and are not. The stack's file below ~/.ssh follows. Raises `BadInput` and
+    `NoHosts`.
     """
     if path := _hosts_file():
         return from_file(path)
@@ -134,6 +135,8 @@ def load(tell: Callable[[str], None]) -> list[Host]:
         raise NoHosts("the Pulumi stack has no hosts", hint=hint)
     for line in found.left_out:
         tell(line)
+    for host in map(whereabouts.known, found.hosts):
+        ssh_config.follow(host, host.address, asked=False)
     return found.hosts
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput, GpurigError
 from provision.model.project import project_folder
@@ -40,14 +40,15 @@ class StackSettings:
         return self.get(key) == "true"
 
     def names(self, key: str) -> tuple[str, ...]:
-        """Return a list, or names with commas between them."""
+        """Return a list, or names with commas between them. Raises `BadInput` for broken JSON."""
         text = self.get(key)
-        found = json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",")]
+        found = _loaded(key, text, list) if text.startswith("[") else [part.strip() for part in text.split(",")]
         return tuple(filter(None, found))
 
     def table(self, key: str) -> dict[str, str]:
-        """Return an object of texts."""
-        found: dict[str, str] = json.loads(self.get(key, "{}"))
+        """Return an object of texts. Raises `BadInput` where it is none."""
+        text = self.get(key, "{}")
+        found: dict[str, str] = _loaded(key, text, dict)
         return found
 
     @property
@@ -59,6 +60,20 @@ class StackSettings:
     def region(self) -> str:
         """The region, as the AWS provider reads it: the stack's, else the environment's, else ""."""
         return self.values.get("aws:region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "")
+
+
+def _loaded(key: str, text: str, kind: type[dict[str, str] | list[str]]) -> Any:
+    """Return a list or an object whose values are texts. Raises `BadInput` for anything else."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    values = found.values() if isinstance(found, dict) else found or []
+    if isinstance(found, kind) and all(isinstance(value, str) for value in values):
+        return found
+    shape = "a JSON object of texts" if kind is dict else "a JSON list of texts, or names with commas between them"
+    ways = f"pulumi config rm {NAMESPACE}:{key} takes it out; docs/settings.md has an example"
+    raise BadInput([f"{NAMESPACE}:{key}: {text!r} has to be {shape}"], hint=ways)
 
 
 def read() -> StackSettings:

@@ -83,7 +83,7 @@ def _entry(host: Host, pins: Path, identity: str, *, short: bool) -> str:
     names = f"{host.name} {long_name(host)}" if short else long_name(host)
     key = [f"IdentityFile {_quoted(Path(identity).expanduser().resolve())}", "IdentitiesOnly yes"] if identity else []
     lines = [
-        f"HostName {host.address or f'{host.name}-{NOWHERE}'}",
+        f"HostName {_place(host, host.address)}",
         f"HostKeyAlias {host.instance_id}",
         f"User {host.user}",
         f"Port {host.port}",
@@ -98,22 +98,36 @@ def _entry(host: Host, pins: Path, identity: str, *, short: bool) -> str:
     return f"Host {names}\n" + "".join(f"    {line}\n" for line in lines)
 
 
+def _place(host: Host, address: str) -> str:
+    return address or f"{host.name}-{NOWHERE}"
+
+
 def _quoted(path: Path) -> str:
     """Return a path as ssh_config takes it: a percent sign begins a token there."""
     return '"' + str(path).replace("%", "%%") + '"'
 
 
-def follow(host: Host, address: str) -> None:
-    """Have the stack's file, where there is one, say a host's new address. What cannot be written stays as it is."""
+def follow(host: Host, address: str, *, asked: bool = True) -> None:
+    """Have the stack's file, where there is one, say where a host is, and which instance it is by now.
+
+    `asked`: EC2 said so; what a state records does not count for an instance that was found stopped. What cannot be
+    written stays as it is.
+    """
     if not host.stack:
         return
-    path = file_of(host.stack)
+
+    def now(entry: re.Match[str]) -> str:
+        if not asked and entry["id"] == host.instance_id and entry["place"].endswith(NOWHERE):
+            return entry[0]
+        return f"{entry['name']}{_place(host, address)}{entry['key']}{host.instance_id}"
+
+    path, name = file_of(host.stack), re.escape(long_name(host))
+    entry = rf"^(?P<name>Host (?:\S+ )?{name}\n +HostName )(?P<place>.*)(?P<key>\n +HostKeyAlias )(?P<id>.*)$"
     with contextlib.suppress(OSError, ValueError):
         old = path.read_text(encoding="utf-8")
         if _maker(path) != str(project_folder().resolve()):
             return
-        alias = re.escape(host.instance_id)
-        new = re.sub(rf"^( +HostName ).*(\n +HostKeyAlias {alias})$", rf"\g<1>{address}\g<2>", old, flags=re.MULTILINE)
+        new = re.sub(entry, now, old, flags=re.MULTILINE)
         if new != old:
             _put(path, new)
 

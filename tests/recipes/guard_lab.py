@@ -24,7 +24,8 @@ PROGRAMS = {
     "nvidia-smi": """case "$*" in
       *compute-apps*) printf %s "$GPU_PIDS" ;;
       *) printf '%s\\n' $GPU ;;
-    esac""",
+    esac
+    exit ${GPU_CODE:-0}""",
 }
 # Its own processes, network, /run, terminals, control groups and state; the rest is this machine's. `SESSION`: what a
 # process calls itself, whose number stands for PID in what was seen before.

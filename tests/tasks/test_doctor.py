@@ -15,6 +15,8 @@ from provision.life import doctor
 from provision.life.account_checks import Account
 from provision.life.machine_checks import interfaces_in
 from provision.life.wish import Wish
+from provision.model.errors import BadInput
+from provision.transport.settings import StackSettings
 from rehearsal.cloud.handle import Cloud
 from tests.infra.lab import PUBLIC_KEY
 from tests.kit.fab import fab
@@ -155,6 +157,43 @@ def test_an_address_that_changes_or_is_not_let_in(laptop: Laptop, seen_as: str) 
     laptop.settings({**GOOD, "gpurig:allowedCidrs": "198.51.100.0/24"})
     other = laptop.doctor(code=0)["address"]
     assert other["text"] == f"gpurig:allowedCidrs lets in 198.51.100.0/24, and you are {OWN}/32"
+
+
+@pytest.mark.parametrize("cidrs", ["203.0.113.7/24", "::/0", "me", '["auto", "203.0.113.7/24"]', "[broken"])
+def test_ranges_that_are_none_are_an_error_with_its_mend(laptop: Laptop, cidrs: str) -> None:
+    laptop.settings({**GOOD, "gpurig:allowedCidrs": cidrs})
+    found = laptop.doctor(code=1)["address"]
+    assert found["state"] == "error"
+    assert found["text"].startswith("gpurig:allowedCidrs: ")
+    assert "gpurig:allowedCidrs" in found["mend"]
+
+
+@pytest.mark.parametrize("verb", ["doctor", "offers"])
+@pytest.mark.parametrize("sources", ["foo", "[]", '{"caffe": 3}'])
+def test_sources_that_are_none_are_named(laptop: Laptop, verb: str, sources: str) -> None:
+    laptop.settings({**GOOD, "gpurig:sources": sources})
+    said = fab(laptop.folder, verb, code=2, **laptop.env).stderr
+    assert f"gpurig:sources: {sources!r} has to be a JSON object of texts" in said
+    assert "pulumi config rm gpurig:sources" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("text", ["[vol-1", '["vol-1", 3]'])
+def test_a_list_that_is_none_is_named(text: str) -> None:
+    with pytest.raises(BadInput, match=r"gpurig:jobVolume: .* has to be a JSON list of texts") as refused:
+        StackSettings(values={"gpurig:jobVolume": text}).names("jobVolume")
+    assert "pulumi config rm gpurig:jobVolume" in refused.value.hint
+
+
+def test_a_right_that_pulumi_up_does_not_need_is_no_error(laptop: Laptop) -> None:
+    laptop.cloud.fault("GetServiceQuota", code="AccessDeniedException", message="you may not", times=9)
+    laptop.cloud.fault("DescribeRegions", code="UnauthorizedOperation", message="you may not", times=9)
+    found = laptop.doctor(code=0)
+    for name, right in {"quota on demand": "servicequotas:GetServiceQuota", "region": "ec2:DescribeRegions"}.items():
+        assert (found[name]["state"], right in found[name]["mend"]) == ("warning", True)
+    # Without this one, the program finds no image.
+    laptop.cloud.fault("GetParameter", code="AccessDeniedException", message="you may not", times=9)
+    assert laptop.doctor(code=1)["image"]["state"] == "error"
 
 
 def test_interfaces_as_two_programs_tell_them() -> None:

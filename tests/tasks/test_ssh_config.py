@@ -134,6 +134,28 @@ def test_a_start_and_a_look_up_keep_it_true_and_a_stopped_box_says_so(lab: Rig) 
     assert means(lab, "box")["hostname"] == third
 
 
+def test_the_next_box_takes_the_place_of_the_one_before_and_no_others(lab: Rig) -> None:
+    first, second = lab.launch(), lab.launch("box-2")
+    lab.fab("ssh-config", "--yes")
+    lab.boxes.remove(first)
+    lab.ec2.terminate_instances(InstanceIds=[first.id])
+    anew = lab.launch()
+    assert (anew.id, anew.recorded) != (first.id, first.recorded)
+    lab.fab("ssh", "--limit", "box", "--command", "hello")
+    for name, box in {"box": anew, "box.gpurig.dev": anew, "box-2": second}.items():
+        found = means(lab, name)
+        assert (found["hostname"], found["hostkeyalias"]) == (box.recorded, box.id)
+    assert ssh(lab, "box", "hello") == "box did hello\n"
+
+
+def test_what_a_state_records_does_not_count_for_a_box_that_was_found_stopped(lab: Rig) -> None:
+    box = lab.launch()
+    lab.stop(box)
+    lab.fab("ssh-config", "--yes")
+    lab.fab("ssh", "--command", "hello", code=4)
+    assert means(lab, "box")["hostname"] == "box-is-stopped-see-fab-start.invalid"
+
+
 def test_two_stacks_have_a_file_each_and_two_projects_of_one_name_do_not_overwrite_each_other(
     lab: Rig, tmp_path: Path
 ) -> None:

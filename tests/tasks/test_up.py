@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from provision.aws import clients, instances
 from provision.life import up as life
 from provision.life.offers import Offer
 from provision.life.wish import Wish
@@ -17,6 +19,7 @@ from provision.model.errors import GpurigError
 from provision.model.platforms import instance_types
 from provision.model.prices import from_table
 from provision.tasks.verbs import up
+from provision.transport import settings
 from provision.transport.settings import StackSettings
 from tests.infra.stack import SETTINGS, Stack, open_stack
 from tests.kit.fab import FAB
@@ -125,6 +128,50 @@ def test_some_of_several_boxes_are_not_traded_for_another_offer(monkeypatch: pyt
     assert attempts.left == left
 
 
+class Going:
+    """An EC2 that says so many times more that the stack's instance is shutting down."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def describe_instances(self, Filters: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - EC2's name
+        self.left -= 1
+        state = "shutting-down" if self.left >= 0 else "terminated"
+        asked = next((row["Values"] for row in Filters if row["Name"] == "instance-state-name"), [state])
+        row = {"InstanceId": "i-1", "State": {"Name": state}}
+        return {"Reservations": [{"Instances": [row]}] if state in asked else []}
+
+    def get_paginator(self, name: str) -> Any:
+        def pages(Filters: list[dict[str, Any]]) -> list[dict[str, Any]]:  # noqa: N803 - EC2's name
+            return [self.describe_instances(Filters) if name == "describe_instances" else {"Volumes": []}]
+
+        return SimpleNamespace(paginate=pages)
+
+
+def test_pulumi_makes_nothing_before_a_box_that_goes_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    ec2, ran = Going(3), []
+    monkeypatch.setattr(life, "client", lambda *_: ec2)
+    monkeypatch.setattr(clients, "client", lambda *_: ec2)
+    monkeypatch.setattr(instances, "LOOK", 0)
+    monkeypatch.setattr(settings, "names", lambda: ("p", "s"))
+    monkeypatch.setattr(settings, "change", lambda _: None)
+    monkeypatch.setattr(settings, "run", lambda *_, **__: ran.append(ec2.left) or 0)
+    wish = Wish(profile="", region="us-east-1", recipe="base")
+    stack, said = life.Stack.look(wish), list[str]()
+    stack.refuse_boxes()
+    assert life.take(offer("g4dn.xlarge", "us-east-1a", 0.5), wish, stack, said.append) == []
+    assert ran == [-1], "EC2 had said that it is gone"
+    assert said == ["waiting until i-1, which is shutting down, is gone"]
+
+
+def test_what_ec2_does_not_have_is_not_told_as_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(life.Stack, "look", lambda _: life.Stack(project="p", name="s", boxes={}, volumes={}))
+    monkeypatch.setattr(life, "take", lambda *_: [])
+    wish = Wish(profile="", region="us-east-1", recipe="base")
+    with pytest.raises(GpurigError, match="EC2 has 0 of 1 boxes"):
+        up._first(life.Attempts([offer("g4dn.xlarge", "us-east-1a", 0.5)]), wish)
+
+
 def test_awss_codes_are_found_in_what_pulumi_prints() -> None:
     lines = [
         "  aws:ec2:Instance (box-g1):",
@@ -168,10 +215,10 @@ def test_where_the_volume_is_goes_first_and_where_it_cannot_move_alone() -> None
     ],
 )
 def test_a_volume_that_would_lose_its_jobs_does_not_move(values: dict[str, str], said: str) -> None:
-    settings = StackSettings(values={f"gpurig:{key}": value for key, value in values.items()})
+    found = StackSettings(values={f"gpurig:{key}": value for key, value in values.items()})
     held = life.Stack(project="p", name="s", boxes={}, volumes={"vol-1": "us-east-1b"})
-    assert said in life.why_it_stays(settings, held)
-    assert life.why_it_stays(settings, life.Stack(project="p", name="s", boxes={}, volumes={})) == ""
+    assert said in life.why_it_stays(found, held)
+    assert life.why_it_stays(found, life.Stack(project="p", name="s", boxes={}, volumes={})) == ""
 
 
 def test_as_spot_aws_itself_holds_the_ceiling() -> None:

@@ -49,7 +49,7 @@ def ssh_config(c: Context, *, remove: bool = False, yes: bool = False) -> None:
         if host.name in taken:
             tell(f'your ~/.ssh/config has an entry "{host.name}" of its own, which stays: this one is {name}')
         print(f"ssh {name}: {host.user}@{host.address or '(no address: it is stopped; fab start)'}")
-    tell(f"written to {path}; fab start keeps it true")
+    tell(f"written to {path}; fab start, up and resume keep it true")
     _include(yes=yes)
 
 

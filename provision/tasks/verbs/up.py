@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import sys
@@ -33,7 +34,7 @@ def up(c: Context, *, max_price: str = "", spot: bool = False, plan: bool = Fals
     from provision.life import up as life  # noqa: PLC0415 - it brings botocore's half second
     from provision.life.offers import Market  # noqa: PLC0415
     from provision.life.wish import Wish  # noqa: PLC0415
-    from provision.transport import settings  # noqa: PLC0415
+    from provision.transport import inventory, settings  # noqa: PLC0415
 
     found = settings.required()
     wish = Wish.of(found, spot=spot)
@@ -59,6 +60,8 @@ def up(c: Context, *, max_price: str = "", spot: bool = False, plan: bool = Fals
     except BaseException:
         _put_back(kept, wish)
         raise
+    with contextlib.suppress(GpurigError):  # the box is made, whatever is to be said of others
+        inventory.load(tell)  # and what is below ~/.ssh names it
     _tell_made(made, wish)
 
 
@@ -135,10 +138,16 @@ def _try(offer: Offer, attempts: Attempts, wish: Wish) -> bool:
     from provision.life import up as life  # noqa: PLC0415 - as above
 
     tell(f"trying {offer}")
-    codes = life.take(offer, wish.max_price, life.Stack.look(wish), tell)
+    codes = life.take(offer, wish, life.Stack.look(wish), tell)
+    boxes = life.Stack.look(wish).boxes
+    if not codes and len(boxes) < wish.hosts:
+        hint = "fab doctor and pulumi refresh show more; then fab up again"
+        raise GpurigError(
+            f"`pulumi up` says that all is made, and EC2 has {len(boxes)} of {wish.hosts} boxes", hint=hint
+        )
     if not codes:
         return True
-    if boxes := life.Stack.look(wish).boxes:
+    if boxes:
         # Of several hosts: another offer would change, stop or replace those that are there.
         there = f"{len(boxes)} of {wish.hosts} boxes are there, the others were refused ({', '.join(codes)})"
         hint = "pulumi up tries again for the others; pulumi config set gpurig:hosts settles for these; pulumi destroy"

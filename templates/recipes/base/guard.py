@@ -154,12 +154,14 @@ class Guard:
     def gpus(self) -> Iterator[str]:
         """Yield what the GPUs do. One that does not tell its use (MIG) is as busy as the processes that have one.
 
-        Where the driver does not answer at all nothing is said: what computes shows by its CPU.
+        Where the driver does not answer, or fails, nothing is said: what computes shows by its CPU.
         """
         # One that hangs there is enough.
         if ask("pgrep", "--runstates=D", "--exact", "nvidia-smi")[0] == 0:
             return
-        uses = ask("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")[1].split()
+        code, said = ask("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
+        # What is wrong with the driver, it says in the same place.
+        uses = [] if code else said.split()
         for use in uses:
             if use.isdecimal() and int(use) >= self.settings["busy"]["gpu"]:
                 yield f"a GPU is {use} % busy"
