@@ -43,6 +43,7 @@ mount --bind groups /sys/fs/cgroup
 [ ! -e run/seen.json ] || sed -i "s/PID/$!/" /run/gpurig-guard/seen.json
 sleep 0.05
 "$PYTHON" -IS guard "$@" >journal 2>&1 || code=$?
+rm -f run/*
 cp -p /run/gpurig-guard/* run/
 cp -p /var/lib/gpurig/* home/
 cp -p /run/systemd/system/gpurig-lifetime.timer.d/* run/ 2>&- || true

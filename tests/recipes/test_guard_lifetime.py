@@ -48,9 +48,8 @@ def test_a_box_that_is_up_for_longer_than_a_new_lifetime_is_told_and_has_twenty_
     with_lifetime(box, -1).does("arm")
     until = float(box.text("run/lifetime"))
     assert until == pytest.approx(time.time() + 20 * 60, abs=60)
-    calendar = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until))
-    assert box.text("run/until.conf") == f"[Timer]\nOnStartupSec=\nOnCalendar={calendar}\n"
-    assert f"powers off {calendar}: its lifetime is over; for more: fab extend 4h" in box.text("said")
+    assert box.text("run/until.conf") == "[Timer]\nOnStartupSec=\nOnActiveSec=20min\n"
+    assert "powers off in 20 min: its lifetime is over" in box.text("said")
     did = box.text("did").splitlines()
     assert did.index("daemon-reload") < did.index("restart gpurig-lifetime.timer")
     # Once only: a second setup gives no more.
@@ -58,3 +57,11 @@ def test_a_box_that_is_up_for_longer_than_a_new_lifetime_is_told_and_has_twenty_
     (box.folder / "run/until.conf").unlink()
     with_lifetime(box, 1).does("arm")
     assert not box.text("run/until.conf")
+
+
+@pytest.mark.parametrize(("hours", "keeps"), [(5, True), (9, False), (0, False)])
+def test_an_end_that_was_asked_for_gives_way_to_settings_with_a_later_one(box: Box, hours: int, *, keeps: bool) -> None:
+    asked = f"{time.time() + 8 * 3600:.0f}"
+    box.has("run/lifetime", asked)
+    with_lifetime(box, hours).does("arm")
+    assert box.text("run/lifetime") == (asked if keeps else "")

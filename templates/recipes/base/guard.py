@@ -173,12 +173,15 @@ class Guard:
             if code or not f"0{''.join(said.split())}".isdecimal():
                 yield "a GPU does not tell whether it is in use"
 
+    def own_end(self) -> float:
+        """Return when the lifetime of the settings is over, counted from the start of this system's first process."""
+        # Not from the kernel's: in a container that is older.
+        booted = self.now - self.clock + ticks("1", 19) / os.sysconf("SC_CLK_TCK")
+        return booted + self.settings["lifetime_hours"] * 3600
+
     def lifetime_end(self) -> float | None:
         """Return when the lifetime is over: what it was set to in this boot, or so long after the boot."""
-        hours: float = self.settings["lifetime_hours"]
-        # The boot of this system's first process: in a container the kernel is older.
-        booted = self.now - self.clock + ticks("1", 19) / os.sysconf("SC_CLK_TCK")
-        return load(RUN / "lifetime", 0) or (booted + hours * 3600 if hours else None)
+        return load(RUN / "lifetime", 0) or (self.own_end() if self.settings["lifetime_hours"] else None)
 
     def warn(self, end: float, key: str, why: str) -> None:
         """Tell once, at each of WARNINGS, that the box stops at `end`; `key`: what that end is known by."""
@@ -193,7 +196,7 @@ class Guard:
         """Look once, leave what was seen, and have the box stopped where its time is up."""
         lifetime, minutes = self.lifetime_end(), self.settings["idle_minutes"]
         if lifetime:
-            self.warn(lifetime, f"{lifetime / 100:.0f}", "its lifetime is over; for more: fab extend 4h")
+            self.warn(lifetime, f"{lifetime / 100:.0f}", "its lifetime is over")
         busy = list(dict.fromkeys(self.busy()))
         used = self.clock if busy else self.seen.get("used", self.clock)
         since = self.now - self.clock + used
@@ -223,20 +226,24 @@ class Guard:
 
     def arm(self) -> None:
         """Switch on what the settings want, and off what they do not."""
-        lifetime, end = self.settings["lifetime_hours"], self.lifetime_end()
-        if lifetime and end and end < self.now:
+        lifetime, once = self.settings["lifetime_hours"], RUN / "lifetime"
+        end = self.own_end()
+        # An end that was asked for in this boot gives way to settings that have a later one, or none.
+        if not lifetime or end > load(once, 0):
+            DROP_IN.unlink(missing_ok=True)
+            once.unlink(missing_ok=True)
+        end = load(once, end)
+        if lifetime and end < self.now:
             # The timer would elapse at once; AWS leaves such a box half an hour.
-            end = int(self.now) + 1200
-            until = time.strftime("%F %T UTC", time.gmtime(end))
             DROP_IN.parent.mkdir(parents=True, exist_ok=True)
-            DROP_IN.write_text(f"[Timer]\nOnStartupSec=\nOnCalendar={until}\n")
-            (RUN / "lifetime").write_text(str(end))
-            tell(f"this box powers off {until}: its lifetime is over; for more: fab extend 4h")
+            DROP_IN.write_text("[Timer]\nOnStartupSec=\nOnActiveSec=20min\n")
+            once.write_text(str(int(self.now) + 1200))
+            tell("this box powers off in 20 min: its lifetime is over")
         timers = {"gpurig-lifetime.timer": lifetime, "gpurig-guard.timer": lifetime or self.settings["idle_minutes"]}
         ask("systemctl", "daemon-reload")
         for timer, wanted in timers.items():
-            ask("systemctl", "enable" if wanted else "disable", timer)
-            ask("systemctl", "restart" if wanted else "stop", timer)
+            for word in ("enable", "restart") if wanted else ("disable", "stop"):
+                ask("systemctl", word, timer)
 
 
 if __name__ == "__main__":
