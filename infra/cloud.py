@@ -15,7 +15,7 @@ import pulumi_aws as aws
 from provision.model import tags
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, InstanceType
-from provision.model.prices import PRICE_LIST_REGIONS
+from provision.model.prices import PRICE_LIST_REGIONS, PRICES_PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -124,7 +124,8 @@ class Cloud:
     def _pricing(self) -> aws.Provider:
         if self.region in PRICE_LIST_REGIONS:
             return self.provider
-        return aws.Provider("aws-prices", region=PRICE_LIST_REGIONS[0], profile=self.profile, max_retries=MAX_RETRIES)
+        region = PRICE_LIST_REGIONS[0]
+        return aws.Provider(PRICES_PROVIDER, region=region, profile=self.profile, max_retries=MAX_RETRIES)
 
     def instance_type(self, name: str) -> InstanceType:
         """Return a type that the table does not know, as EC2 describes it. Raises `BadInput` if EC2 has none."""

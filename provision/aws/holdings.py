@@ -21,6 +21,10 @@ _AUTO_NAMED = re.compile(r".+-[0-9a-f]{7}")
 """What Pulumi's automatic names end with: of all roles of an account, only these are asked for their tags."""
 
 
+_MADE = ("CreateTime", "StartTime", "CreationTimestamp", "CreateDate")
+"""What EC2 and IAM call the time at which a thing was made. Networks have none."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Thing:
     """Something that the account has."""
@@ -59,7 +63,9 @@ class Thing:
     @property
     def made(self) -> float | None:
         """When it was made, seconds of UTC; None where AWS does not say."""
-        when = self.row.get("CreateTime") or self.row.get("StartTime")
+        if self.kind == "instance":
+            return self.started if self.first is None else self.first
+        when = next((self.row[key] for key in _MADE if self.row.get(key)), None)
         if self.kind == "image" and self.row.get("CreationDate"):
             when = dt.datetime.fromisoformat(self.row["CreationDate"])
         return None if when is None else float(when.timestamp())

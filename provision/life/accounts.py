@@ -15,7 +15,7 @@ from provision.transport import settings
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from provision.aws.holdings import Thing
+    from provision.aws.holdings import Holdings, Thing
     from provision.life.orphans import Found
     from provision.life.states import State
     from provision.model.prices import Quote
@@ -32,6 +32,8 @@ class Priced:
     thing: Thing
     standing: orphans.Standing
     why: str
+    sure: bool
+    """As in `orphans.Found`."""
     month: float | None
     """USD; None: nobody says what it costs."""
 
@@ -87,14 +89,17 @@ class Place:
 
 def survey(gone: Collection[str] = ()) -> Survey:
     """Look at the whole account; `gone`: stacks that have no state any more. Raises `GpurigError`."""
-    known = states.states()
-    place = Place.of(known)
-    regions, not_looked_at = regions_of(place, known)
-    here = [holdings.in_region(place.profile, region, place.project) for region in regions]
+    before = states.states()
+    place = Place.of(before)
+    wanted, not_looked_at = regions_of(place, before)
+    here = held_in(place, wanted, not_looked_at)
+    regions = [part.region for part in here]
     things = [thing for part in here for thing in part.things]
     things += _beside_ec2(place, set(regions) - not_looked_at.keys(), things, not_looked_at)
     rates = {region: Rates(profile=place.profile, region=region) for region in regions}
-    found = orphans.sort(things, known, now=here[0].now, gone=gone)
+    # Again, and after AWS: what an update made and wrote down in the meantime is in them.
+    known = states.states()
+    found = orphans.sort(things, known, now=max(part.now for part in here), gone=gone)
     return Survey(
         project=place.project,
         profile=place.profile,
@@ -124,6 +129,23 @@ def regions_of(place: Place, known: Sequence[State]) -> tuple[list[str], dict[st
     return sorted({place.home, *regions, *more}), {**not_looked_at, **refused}
 
 
+def held_in(place: Place, regions: Sequence[str], not_looked_at: dict[str, str]) -> list[Holdings]:
+    """Return what EC2 has in regions; one that refuses is written into `not_looked_at`, with why.
+
+    Raises `GpurigError` where all of them refuse.
+    """
+    found, refused = [], []
+    for region in regions:
+        try:
+            found.append(holdings.in_region(place.profile, region, place.project))
+        except GpurigError as error:
+            refused.append(error)
+            not_looked_at[region] = error.what
+    if not found:
+        raise refused[0]
+    return found
+
+
 def _beside_ec2(
     place: Place, regions: Iterable[str], things: Sequence[Thing], not_looked_at: dict[str, str]
 ) -> list[Thing]:
@@ -151,7 +173,7 @@ def _beside_ec2(
 
 def _priced(found: Found, things: Sequence[Thing], rates: Rates | None) -> Priced:
     month = 0.0 if rates is None else month_of(found.thing, things, rates)
-    return Priced(thing=found.thing, standing=found.standing, why=found.why, month=month)
+    return Priced(thing=found.thing, standing=found.standing, why=found.why, sure=found.sure, month=month)
 
 
 def month_of(thing: Thing, things: Iterable[Thing], rates: Rates) -> float | None:

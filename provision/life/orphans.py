@@ -10,7 +10,7 @@ import enum
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from provision.aws.holdings import is_gone
-from provision.model.tags import FROM, IMAGE, JOBS, RECIPE, TEMPORARY, VOLUME
+from provision.model.tags import AS_A_TAG, ATTACHED, FROM, IMAGE, JOBS, NOTED, RECIPE, TEMPORARY, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from provision.life.states import State
 
 FRESH = 900
-"""Seconds for which a temporary volume may be one that a restore is just about to attach."""
+"""Seconds for which a thing may be one that an update is making, or a restore is about to attach."""
 COMPLETED = "completed"
+AVAILABLE = "available"
+_ON_THE_WAY = ("pending", "transient")
 COPIED = "vol-ffffffff"
 """The volume that EC2 names for every copy of a snapshot, whichever it was."""
 
@@ -30,12 +32,14 @@ class Standing(enum.StrEnum):
 
     ORPHAN = "orphan"
     """Its stack's state is here and does not have it."""
+    NEW = "new"
+    """One that would be an orphan, but was made just now: an update may be going on that has not written it down."""
     SPARE = "spare"
     """A snapshot or an image that a newer one has taken the place of; `--spare` removes it."""
     KEPT = "kept"
     """Kept on purpose."""
     UNKNOWN = "unknown"
-    """Of a stack whose state cannot be read here: another person's, another backend's, or lost."""
+    """Perhaps another person's: of a stack whose state cannot be read here, or of one that has our stack's name."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,8 @@ class Found:
     thing: Thing
     standing: Standing
     why: str
+    sure: bool
+    """Whether more than its tags says whose it is: an update of ours that was killed, or the user (`gone`)."""
 
 
 def sort(things: Sequence[Thing], states: Sequence[State], *, now: float, gone: Collection[str] = ()) -> list[Found]:
@@ -57,11 +63,18 @@ def sort(things: Sequence[Thing], states: Sequence[State], *, now: float, gone: 
 
 class _Sorting:
     def __init__(self, things: Sequence[Thing], states: Sequence[State], now: float, gone: Collection[str]) -> None:
-        self.things = [thing for thing in things if not is_gone(thing)]
+        # What still shuts down holds its volume and its network: who has begun to remove it goes on with it.
+        self.things = [thing for thing in things if not is_gone(thing) or thing.state == "shutting-down"]
         self.now, self.gone = now, gone
         self.states = {state.stack: state for state in states}
         self.owned = frozenset[str]().union(*(state.owned for state in states))
         self.instances = {thing.id: thing for thing in self.things if thing.kind == "instance"}
+        self.foreign = {
+            one.stack: one
+            for one in self.instances.values()
+            if one.stack not in gone and one.row.get("KeyName") not in self.owned and not self._owned(one)
+        }
+        """By stack: an instance that only has our stack's name, and was not made with a key pair of ours."""
         self.disks = frozenset[str]().union(*(instance.disks for instance in self.instances.values()))
         images = [thing for thing in self.things if thing.kind == "image"]
         self.in_images = frozenset[str]().union(*(image.snapshots for image in images))
@@ -71,7 +84,8 @@ class _Sorting:
             if self._owned(thing) or self._belongs(thing):
                 continue
             standing, why = self._standing(thing)
-            yield Found(thing=thing, standing=standing, why=why)
+            sure = thing.stack in self.gone or self._making(thing)
+            yield Found(thing=thing, standing=standing, why=why, sure=sure)
 
     def _owned(self, thing: Thing) -> bool:
         # Of a key pair the state has the name, of what has an ARN perhaps what that ends with.
@@ -93,6 +107,23 @@ class _Sorting:
         unreadable = self._unreadable(thing.stack)
         if unreadable:
             return Standing.UNKNOWN, unreadable
+        holder = self._holder(thing)
+        if holder is not None:
+            standing, why = self._standing(holder)
+            of_it = "which is an orphan too" if standing is Standing.ORPHAN else why
+            return standing, f"it goes with {holder.id}: {of_it}"
+        foreign = self.foreign.get(thing.stack)
+        # An instance made with our key pair is ours, whoever else has a stack of this name.
+        if foreign and (thing.kind != "instance" or thing.row.get("KeyName") not in self.owned):
+            why = f"the key pair of {foreign.id} is in no state: a stack of this name in another backend may own it"
+            return Standing.UNKNOWN, why
+        standing, why = self._of_kind(thing)
+        age = self._age(thing)
+        if standing is Standing.ORPHAN and age < FRESH:
+            return Standing.NEW, f"made {max(0, int(age // 60))} min ago: perhaps an update is going on"
+        return standing, why
+
+    def _of_kind(self, thing: Thing) -> tuple[Standing, str]:
         if thing.kind == "snapshot":
             return self._snapshot(thing)
         if thing.kind == "image":
@@ -101,37 +132,60 @@ class _Sorting:
             return self._volume(thing)
         return Standing.ORPHAN, self._cut_off(thing)
 
+    def _holder(self, thing: Thing) -> Thing | None:
+        """Return the instance that a thing stands as: of what is attached to one, or ends one, and is not owned."""
+        named = thing.attached_to
+        if thing.kind == "schedule":
+            named = next((name for name in self.instances if f"-{name}-" in thing.id), "")
+        holder = self.instances.get(named)
+        return None if holder is None or self._owned(holder) else holder
+
+    def _age(self, thing: Thing) -> float:
+        """Return the seconds that a thing is there, at least.
+
+        A network has no time of its own: one that an update has just made is no older than the stack's state. Of a
+        state that is lost there is no update.
+        """
+        state = self.states.get(thing.stack)
+        if state is None or state.problem:
+            return FRESH
+        made = state.written if thing.made is None else thing.made
+        return FRESH if made is None else self.now - made
+
     def _unreadable(self, stack: str) -> str:
+        state = self.states.get(stack)
+        if state is not None and state.updating:
+            return f'an update of "{stack}" is going on'
         if stack in self.gone:
             return ""
-        state = self.states.get(stack)
         if state is None:
             return f'no state of a stack "{stack}" is here'
         return f'the state of "{stack}" cannot be read: {state.problem}' if state.problem else ""
 
-    def _cut_off(self, thing: Thing) -> str:
+    def _making(self, thing: Thing) -> bool:
+        """Tell whether an update that was killed was making something of a thing's kind."""
         state = self.states.get(thing.stack)
-        if state is None:
+        making = {kind.rpartition(":")[2].lower() for kind in (state.cut_off if state else ())}
+        return thing.kind.rpartition(" ")[2].replace("-", "") in making
+
+    def _cut_off(self, thing: Thing) -> str:
+        if thing.stack not in self.states:
             return f'the stack "{thing.stack}" is gone'
-        making = {kind.rpartition(":")[2].lower() for kind in state.cut_off}
-        if thing.kind.rpartition(" ")[2].replace("-", "") in making:
+        if self._making(thing):
             return f'an update of "{thing.stack}" was killed while it made this'
         return f'the state of "{thing.stack}" does not have it'
 
     def _volume(self, thing: Thing) -> tuple[Standing, str]:
-        what = thing.tags.get(VOLUME, "")
         if thing.attached_to:
-            if thing.attached_to in self.instances:
-                return Standing.ORPHAN, f"it is attached to {thing.attached_to}, which is an orphan too"
             return Standing.KEPT, f"it is attached to {thing.attached_to}"
-        if what == TEMPORARY:
+        if thing.tags.get(VOLUME) == TEMPORARY:
             if self.now - (thing.made or 0) < FRESH:
                 return Standing.KEPT, "a restore may be about to use it"
             return Standing.ORPHAN, "a restore that was cut off has left it"
-        cut_off = self._cut_off(thing)
-        if what == JOBS and "killed" not in cut_off:
-            return Standing.KEPT, f'jobs of "{thing.host}"; attached to nothing, and paid for all the same'
-        return Standing.ORPHAN, cut_off
+        if thing.tags.get(NOTED) == AS_A_TAG and ATTACHED not in thing.tags and self._making(thing):
+            return Standing.ORPHAN, self._cut_off(thing)
+        what = f'jobs of "{thing.host}"' if thing.tags.get(VOLUME) == JOBS else "nobody knows what is on it"
+        return Standing.KEPT, f"{what}; attached to nothing, and paid for all the same"
 
     def _snapshot(self, thing: Thing) -> tuple[Standing, str]:
         if IMAGE in thing.tags:
@@ -167,10 +221,16 @@ class _Sorting:
     def _image(self, thing: Thing) -> tuple[Standing, str]:
         if any(instance.row.get("ImageId") == thing.id for instance in self.instances.values()):
             return Standing.KEPT, "an instance was made from it"
+        if thing.state != AVAILABLE:
+            if thing.state in _ON_THE_WAY:
+                return Standing.KEPT, "EC2 is making it"
+            return Standing.SPARE, f"nothing starts from it: it is {thing.state}"
         same = [
             other
             for other in self.things
-            if other.kind == "image" and (other.stack, other.tags.get(RECIPE)) == (thing.stack, thing.tags.get(RECIPE))
+            if other.kind == "image"
+            and (other.stack, other.tags.get(RECIPE)) == (thing.stack, thing.tags.get(RECIPE))
+            and other.state == AVAILABLE
         ]
         if thing.id == max(same, key=lambda other: str(other.row.get("CreationDate", ""))).id:
             return Standing.KEPT, f"the newest of {thing.tags.get(RECIPE, 'its recipe')}: `gpurig:image baked` takes it"

@@ -20,11 +20,16 @@ ORDER = (
 )
 """An instance holds its volume and its network; a network holds what is in it; the VPC goes last of it."""
 LOOK = 2.0
-PATIENCE = 300
-"""Seconds to wait for AWS to let go of what a thing that is gone still holds: its network interface, its profile."""
+PATIENCE = 600
+"""Seconds to wait for AWS: for the end of an instance, which takes minutes for one with GPUs, and for it to let go of
+what a thing that is gone still holds: its network interface, its profile."""
 _BUSY = ("DependencyViolation", "DeleteConflict", "VolumeInUse", "InvalidGroup.InUse", "IncorrectState")
 DESCRIPTION = "fab orphans: the last of this volume"
 _IDENTITY = (NAME, PROJECT, STACK, HOST, VOLUME, FROM)
+
+
+class StillGoing(GpurigError):
+    """AWS is at it, and takes longer than anybody waits for here."""
 
 
 class Remover:
@@ -41,10 +46,16 @@ class Remover:
         Stopped at any point, the same call with what is left goes on.
         """
         refused: dict[str, str] = {}
+        busy: dict[str, Thing] = {}
         for thing in sorted((one for one in things if one.kind in ORDER), key=lambda one: ORDER.index(one.kind)):
             try:
+                if thing.stack in busy:
+                    raise StillGoing(f"it waits for {busy[thing.stack]}")
                 self._remove(thing)
             except GpurigError as error:
+                if isinstance(error, StillGoing):
+                    # What is left of the stack may hang on it, and would be waited for as long, each for itself.
+                    busy.setdefault(thing.stack, thing)
                 refused[thing.id] = error.what
                 self.tell(f"{thing} is still there: {error.what}")
             else:
@@ -85,11 +96,11 @@ class Remover:
         ec2 = self._ec2(thing)
         ec2.terminate_instances(InstanceIds=[thing.id])
         self.tell(f"{thing} is shutting down")
-        ec2.get_waiter("instance_terminated").wait(InstanceIds=[thing.id], WaiterConfig={"Delay": LOOK})
+        _wait(ec2, "instance_terminated", f"{thing} is still shutting down", InstanceIds=[thing.id])
 
     def _volume(self, thing: Thing) -> None:
         ec2 = self._ec2(thing)
-        ec2.get_waiter("volume_available").wait(VolumeIds=[thing.id], WaiterConfig={"Delay": LOOK})
+        _wait(ec2, "volume_available", f"{thing} is still being detached", VolumeIds=[thing.id])
         if self.snapshot:
             self._last_snapshot(ec2, thing)
         ec2.delete_volume(VolumeId=thing.id)
@@ -177,3 +188,16 @@ class Remover:
         for name in iam.list_role_policies(RoleName=thing.id)["PolicyNames"]:
             iam.delete_role_policy(RoleName=thing.id, PolicyName=name)
         iam.delete_role(RoleName=thing.id)
+
+
+def _wait(ec2: Any, waiter: str, late: str, **which: Any) -> None:
+    """Wait for `PATIENCE` seconds. Raises `StillGoing`, which begins with `late`, where AWS takes longer."""
+    from botocore.exceptions import WaiterError  # noqa: PLC0415 - fab starts without it
+
+    attempts = max(1, int(PATIENCE / LOOK))
+    try:
+        ec2.get_waiter(waiter).wait(**which, WaiterConfig={"Delay": LOOK, "MaxAttempts": attempts})
+    except WaiterError as error:
+        if "Max attempts" not in error.kwargs["reason"]:
+            raise
+        raise StillGoing(f"{late} after {PATIENCE:g} s: the same command goes on") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from provision.aws import holdings, uptime
+from provision.aws import uptime
 from provision.life import accounts, ceiling, states
 from provision.life.accounts import Place
 from provision.life.cost import Reckoning, Total
@@ -17,7 +17,7 @@ from provision.model.prices import HOURS_A_MONTH
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from provision.aws.holdings import Thing
+    from provision.aws.holdings import Holdings, Thing
     from provision.life.cost import Row
     from provision.life.states import State
     from provision.model.limit import Limit
@@ -59,8 +59,9 @@ def spending() -> Spending:
     if selected is None:
         raise NoHosts("no stack is selected", hint=f"pulumi stack select NAME --create; there are: {_names(known)}")
     place = Place.of(known)
-    regions, not_looked_at = accounts.regions_of(place, [selected])
-    held = [holdings.in_region(place.profile, region, place.project) for region in regions]
+    wanted, not_looked_at = accounts.regions_of(place, [selected])
+    held = accounts.held_in(place, wanted, not_looked_at)
+    regions = [part.region for part in held]
     rates = {region: Rates(profile=place.profile, region=region) for region in regions}
     rows = [row for part in held for row in _reckoning(part, rates[part.region]).rows(selected.stack)]
     now = max(part.now for part in held)
@@ -81,7 +82,7 @@ def _names(known: Sequence[State]) -> str:
     return ", ".join(state.stack for state in known) or "none"
 
 
-def _reckoning(held: holdings.Holdings, rates: Rates) -> Reckoning:
+def _reckoning(held: Holdings, rates: Rates) -> Reckoning:
     def stopped_at(thing: Thing, launched: float) -> float | None:
         return uptime.stopped_at(held.profile, held.region, thing.id, launched=launched, now=held.now)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import re
 import subprocess
 from typing import TYPE_CHECKING, Any, Self
 
 from provision.model.errors import BadInput, NoHosts
+from provision.model.prices import PRICES_PROVIDER
 from provision.model.project import project_folder
 from provision.transport import stack as stack_state
 
@@ -33,16 +35,20 @@ class State:
     """Profile and region that it has things in."""
     cut_off: tuple[str, ...] = ()
     """The types of what an update that was killed was making ("aws:ec2/instance:Instance")."""
+    written: float | None = None
+    """When it was last written, by the clock of who did; seconds of UTC. None where it does not say."""
+    updating: bool = False
+    """Whether an update goes on, as Pulumi's service tells; other backends never do."""
     limits: Mapping[str, Limit] = dataclasses.field(default_factory=dict)
     """How long its boxes may run, by the id of the instance."""
     problem: str = ""
     """Why it cannot be read; "" where it can."""
 
     @classmethod
-    def of(cls, stack: str, deployment: Mapping[str, Any], *, current: bool = False) -> Self:
+    def of(cls, stack: str, deployment: Mapping[str, Any], *, current: bool = False, updating: bool = False) -> Self:
         """Read the deployment of `pulumi stack export`."""
         resources = deployment.get("resources") or ()
-        providers = [row.get("inputs") or {} for row in resources if row["type"] == _PROVIDER]
+        providers = [row.get("inputs") or {} for row in resources if _is_home(row)]
         pending = deployment.get("pending_operations") or ()
         return cls(
             stack=stack,
@@ -50,8 +56,21 @@ class State:
             owned=frozenset(_ids(resources)),
             places=frozenset((row.get("profile") or "", row["region"]) for row in providers if row.get("region")),
             cut_off=tuple(row["resource"]["type"] for row in pending if row["type"] == "creating"),
+            written=_written(deployment),
+            updating=updating,
             limits=_limits(deployment),
         )
+
+
+def _is_home(row: Mapping[str, Any]) -> bool:
+    """Tell whether a resource is a provider that things are made by."""
+    name = str(row["urn"]).rpartition("::")[2]
+    return row["type"] == _PROVIDER and name != PRICES_PROVIDER
+
+
+def _written(deployment: Mapping[str, Any]) -> float | None:
+    said = (deployment.get("manifest") or {}).get("time")
+    return dt.datetime.fromisoformat(said).timestamp() if said else None
 
 
 def _limits(deployment: Mapping[str, Any]) -> dict[str, Limit]:
@@ -98,16 +117,19 @@ def states() -> list[State]:
     if answer.returncode:
         said = answer.stderr.strip() or answer.stdout.strip()
         raise NoHosts(f"Pulumi does not say which stacks there are: {said}", hint="pulumi login, pulumi stack ls")
-    return [_state(row["name"], current=row["current"]) for row in json.loads(answer.stdout)]
+    return [
+        _state(row["name"], current=row["current"], updating=row.get("updateInProgress", False))
+        for row in json.loads(answer.stdout)
+    ]
 
 
-def _state(name: str, *, current: bool) -> State:
+def _state(name: str, *, current: bool, updating: bool) -> State:
     answer = _pulumi("export", "--stack", name)
     bare = name.rpartition("/")[2]
     if answer.returncode:
         return State(stack=bare, current=current, problem=answer.stderr.strip() or answer.stdout.strip())
     try:
-        return State.of(bare, json.loads(answer.stdout)["deployment"], current=current)
+        return State.of(bare, json.loads(answer.stdout)["deployment"], current=current, updating=updating)
     except (ValueError, LookupError, TypeError) as error:
         return State(stack=bare, current=current, problem=f"its state has another form: {error!r}")
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PRICE_LIST_REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
 """Where AWS answers for the prices of all regions (botocore's endpoints of `api.pricing`); the first is asked."""
+PRICES_PROVIDER = "aws-prices"
+"""The name of a stack's provider that only asks for prices: nothing is made where it looks."""
 SPOT_PRODUCTS = ("Linux/UNIX", "Linux/UNIX (Amazon VPC)")
 """What EC2 calls a Linux box in its spot prices: which of them depends on the age of the account."""
 HOURS_A_MONTH = 730

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.account.lab import Account
+from tests.account.lab import KEY, Account
 from tests.kit.cloud import as_user, serve
 
 
@@ -18,5 +18,6 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
     with serve(tmp_path) as wired:
         as_user(wired.cloud, monkeypatch)
         made = Account(wired, tmp_path / "project")
+        made.ec2.create_key_pair(KeyName=KEY)
         made.knows()
         yield made

@@ -14,6 +14,10 @@ from tests.kit.states import deployment, pulumi_with
 
 DISK = [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 50, "VolumeType": "gp3", "DeleteOnTermination": True}}]
 HOUR = 3600.0
+KEY = "box-key-0000000"
+"""The key pair of the stack "dev"."""
+INSTANCE = "aws:ec2/instance:Instance"
+"""As the engine calls what an update that was killed was making."""
 
 
 @dataclasses.dataclass
@@ -28,9 +32,9 @@ class Account:
     def ec2(self) -> Any:
         return self.wired.ec2
 
-    def knows(self, states: Mapping[str, Any] | None = None) -> None:
-        """Have `pulumi` know stacks: "dev" with nothing in it where none are given."""
-        self.path = pulumi_with(self.folder, {"dev": deployment()} if states is None else states)
+    def knows(self, states: Mapping[str, Any] | None = None, *, updating: str = "") -> None:
+        """Have `pulumi` know stacks: "dev" with nothing but its key pair where none are given."""
+        self.path = pulumi_with(self.folder, {"dev": deployment(KEY)} if states is None else states, updating=updating)
 
     def advance(self, hours: float) -> None:
         self.wired.cloud.advance(hours * HOUR)
@@ -50,16 +54,18 @@ class Account:
     def box(self, *, stack: str = "dev", host: str = "box", kind: str = "g4dn.xlarge", **more: Any) -> str:
         """Launch an instance as `pulumi up` does, with a root disk of 50 GiB."""
         tags = specifications("instance", stack=stack, host=host) + specifications("volume", stack=stack)
-        wanted = {"InstanceType": kind, "BlockDeviceMappings": DISK, "TagSpecifications": tags, **more}
+        wanted = {"InstanceType": kind, "BlockDeviceMappings": DISK, "KeyName": KEY, "TagSpecifications": tags, **more}
         made = self.ec2.run_instances(ImageId=UBUNTU, MinCount=1, MaxCount=1, **wanted)
         name: str = made["Instances"][0]["InstanceId"]
         return name
 
-    def volume(self, *, stack: str = "dev", what: str = "jobs", gib: int = 100, **more: Any) -> str:
+    def volume(
+        self, *, stack: str = "dev", what: str = "jobs", gib: int = 100, tags: Mapping[str, str] | None = None
+    ) -> str:
         """Make a volume of a box."""
-        tags = specifications("volume", stack=stack, host="box", volume=what)
+        carried = specifications("volume", stack=stack, host="box", volume=what, **(tags or {}))
         made = self.ec2.create_volume(
-            AvailabilityZone="us-east-1a", Size=gib, VolumeType="gp3", TagSpecifications=tags, **more
+            AvailabilityZone="us-east-1a", Size=gib, VolumeType="gp3", TagSpecifications=carried
         )
         name: str = made["VolumeId"]
         return name
@@ -90,3 +96,36 @@ def specifications(kind: str, *, stack: str, **more: str) -> list[dict[str, Any]
     tags = {"gpurig:project": "gpurig", "gpurig:stack": stack, "gpurig:managed-by": "pulumi"}
     tags |= {f"gpurig:{key}": value for key, value in more.items()}
     return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+
+
+def standings(account: Account, *words: str) -> dict[str, str]:
+    """Return how `fab orphans` finds things to stand, by id."""
+    return {one["id"]: one["standing"] for one in account.told("orphans", *words)["things"]}
+
+
+def network(account: Account, stack: str) -> dict[str, str]:
+    """Make a network as `pulumi up` does; return ids by kind."""
+    ec2 = account.ec2
+
+    def tags(kind: str) -> list[dict[str, Any]]:
+        return specifications(kind, stack=stack)
+
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=tags("vpc"))["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(
+        VpcId=vpc, CidrBlock="10.9.1.0/24", AvailabilityZone="us-east-1a", TagSpecifications=tags("subnet")
+    )["Subnet"]["SubnetId"]
+    gateway = ec2.create_internet_gateway(TagSpecifications=tags("internet-gateway"))["InternetGateway"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway["InternetGatewayId"], VpcId=vpc)
+    table = ec2.create_route_table(VpcId=vpc, TagSpecifications=tags("route-table"))["RouteTable"]["RouteTableId"]
+    group = ec2.create_security_group(
+        GroupName="box-group", Description="box", VpcId=vpc, TagSpecifications=tags("security-group")
+    )["GroupId"]
+    key = ec2.create_key_pair(KeyName="box-key-1a2b3c4", TagSpecifications=tags("key-pair"))["KeyPairId"]
+    return {
+        "vpc": vpc,
+        "subnet": subnet,
+        "internet-gateway": gateway["InternetGatewayId"],
+        "route-table": table,
+        "security-group": group,
+        "key-pair": key,
+    }

@@ -133,6 +133,30 @@ def test_a_second_region_is_not_forgotten(account: Account, monkeypatch: pytest.
     assert "not looked at: eu-west-1:" in account.fab("cost")
 
 
+def test_one_region_that_refuses_is_named_and_ends_nothing(account: Account) -> None:
+    box = account.box()
+    other = {"urn": "urn:pulumi:dev::gpurig::pulumi:providers:aws::west", "type": "pulumi:providers:aws"}
+    state = deployment(box)
+    state["resources"].append({**other, "inputs": {"region": "eu-west-1"}})
+    account.knows({"dev": state})
+    west = {"RegionName": "eu-west-1"}
+    for verb in ("cost", "orphans"):
+        account.wired.cloud.fault("DescribeRegions", code="UnauthorizedOperation", status=403, times=1000, match=west)
+        found = account.told(verb)
+        assert found["regions"] == ["us-east-1"]
+        assert "UnauthorizedOperation" in found["not_looked_at"]["eu-west-1"]
+        assert "not looked at: eu-west-1: " in account.fab(verb)
+
+
+def test_the_provider_that_asks_for_prices_is_nobodys_home(account: Account) -> None:
+    state = deployment(region="eu-west-1")
+    prices = {"urn": "urn:pulumi:dev::gpurig::pulumi:providers:aws::aws-prices", "type": "pulumi:providers:aws"}
+    state["resources"].insert(0, {**prices, "inputs": {"region": "us-east-1"}})
+    account.knows({"dev": state})
+    assert account.told("orphans")["home"] == "eu-west-1"
+    assert account.told("cost")["regions"] == ["eu-west-1"]
+
+
 def test_a_terminated_box_is_counted_while_ec2_shows_it(account: Account) -> None:
     box = account.box()
     account.advance(3)

@@ -67,6 +67,9 @@ def test_what_a_killed_update_left_is_found_and_removed_and_destroy_then_passes(
         AvailabilityZone="us-east-1a", Size=9, TagSpecifications=[{"ResourceType": "volume", "Tags": tags}]
     )["VolumeId"]
 
+    # For a while another update may be making it; nothing of it is removed before.
+    assert things(stack)[box["InstanceId"]]["standing"] == "new"
+    stack.cloud.advance(1200)
     found = things(stack)
     assert {name: row["standing"] for name, row in found.items()} == {box["InstanceId"]: "orphan", theirs: "unknown"}
     assert "was killed while it made this" in found[box["InstanceId"]]["why"]

@@ -26,15 +26,20 @@ def deployment(*ids: str, making: str = "", region: str = REGION) -> dict[str, A
     return {"resources": [provider, *things], "pending_operations": pending}
 
 
-def pulumi_with(folder: Path, states: Mapping[str, Any]) -> str:
+def pulumi_with(folder: Path, states: Mapping[str, Any], *, updating: str = "") -> str:
     """Make a folder a project whose stacks have these states, the first selected; None: one that cannot be read.
+
+    `updating`: the stack of which Pulumi's service says that an update goes on.
 
     Returns a PATH with its `pulumi`; called again, it has other states.
     """
     for old in folder.glob("*.state.json"):
         old.unlink()
     (folder / "Pulumi.yaml").write_text("name: gpurig\nruntime: python\n")
-    rows = [{"name": name, "current": number == 0} for number, name in enumerate(states)]
+    rows = [
+        {"name": name, "current": number == 0, "updateInProgress": name == updating}
+        for number, name in enumerate(states)
+    ]
     (folder / "stacks.json").write_text(json.dumps(rows))
     for name, state in states.items():
         if state is not None:

@@ -29,9 +29,10 @@ OPTIONS = {
 }
 TITLES = {
     Standing.ORPHAN: "orphans: no stack owns them",
+    Standing.NEW: "new: orphans, if no update is going on; not removed before they are 15 minutes old",
     Standing.SPARE: "spare: newer ones have taken their place (--spare removes them, too)",
     Standing.KEPT: "kept on purpose: never removed here",
-    Standing.UNKNOWN: "not to be told: of stacks whose state is not here, another person's perhaps; never removed here",
+    Standing.UNKNOWN: "not to be told: another person's perhaps; never removed here, unless --gone says whose they are",
 }
 STOPPED = "stopped; what is removed is removed, and the same command goes on with the rest"
 
@@ -61,7 +62,28 @@ def orphans(
             tell("to be rid of the orphans: fab orphans --remove")
         return
     if goes and _agreed(goes, yes=yes):
-        _remove(survey, goes, snapshot=not without_snapshot, as_json=c.json)
+        left = _unsure(goes) if yes else {}
+        _remove(survey, goes, left, snapshot=not without_snapshot, as_json=c.json)
+
+
+def _unsure(goes: Sequence[Priced]) -> dict[str, str]:
+    """Return what is not removed where nobody is asked, by id, with why: what runs and may be another person's.
+
+    What else there is of its stack stays with it: its network, say.
+    """
+    running = {
+        one.thing.stack: one.thing
+        for one in goes
+        if one.thing.kind == "instance" and one.thing.state in ("pending", "running") and not one.sure
+    }
+    return {
+        one.thing.id: (
+            f"{running[one.thing.stack]} runs, and no update was killed while it made one: without --yes you are asked,"
+            f" --gone {one.thing.stack} says that it is yours"
+        )
+        for one in goes
+        if one.thing.stack in running and one.standing is Standing.ORPHAN
+    }
 
 
 def _agreed(goes: Sequence[Priced], *, yes: bool) -> bool:
@@ -75,19 +97,21 @@ def _agreed(goes: Sequence[Priced], *, yes: bool) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _remove(survey: Survey, goes: Sequence[Priced], *, snapshot: bool, as_json: bool) -> None:
-    """Remove what goes. Raises `GpurigError` where AWS refused some of it."""
+def _remove(survey: Survey, goes: Sequence[Priced], left: Mapping[str, str], *, snapshot: bool, as_json: bool) -> None:
+    """Remove what goes but for what is left. Raises `GpurigError` where some of it is still there."""
     say = tell if as_json else print
     remover = Remover(survey.profile, survey.home, say, snapshot=snapshot)
-    refused = remover.remove([one.thing for one in goes])
+    refused = {**left, **remover.remove([one.thing for one in goes if one.thing.id not in left])}
     saved = _sum([one for one in goes if one.thing.id not in refused])
-    say(f"{len(goes) - len(refused)} removed, {_dollars(saved)} a month less; {len(refused)} refused")
+    say(f"{len(goes) - len(refused)} removed, {_dollars(saved)} a month less; {len(refused)} still there")
     if as_json:
         removed = [one.thing.id for one in goes if one.thing.id not in refused]
         print(json.dumps({"removed": removed, "refused": refused}))
     if refused:
         lines = [f"{name}: {why}" for name, why in refused.items()]
-        raise GpurigError("\n".join(["not all of it is gone:", *lines]), hint="the same command tries again")
+        raise GpurigError(
+            "\n".join(["not all of it is gone:", *lines]), hint="what AWS refused, the same command tries again"
+        )
     tell("where an update was cut off: pulumi cancel, then pulumi refresh --clear-pending-creates")
 
 
@@ -95,7 +119,7 @@ def _print(survey: Survey) -> None:
     for standing, rows in by_standing(survey.found).items():
         if rows:
             _table(TITLES[standing], rows)
-    if not by_standing(survey.found)[Standing.ORPHAN]:
+    if not any(by_standing(survey.found)[standing] for standing in (Standing.ORPHAN, Standing.NEW)):
         print(f"nothing of {survey.project} is without an owner in {', '.join(survey.regions)}")
     for line in _remarks(survey):
         tell(line)
@@ -111,6 +135,8 @@ def _remarks(survey: Survey) -> Iterator[str]:
             "a stack of the same name in another backend looks just like this: where somebody else works in this "
             "account, see that none of it is theirs"
         )
+    if by_standing(survey.found)[Standing.NEW]:
+        yield "only Pulumi's service tells of an update that is going on; with another backend, age has to do"
 
 
 def _table(title: str, rows: Sequence[Priced]) -> None:
