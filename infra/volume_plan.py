@@ -18,6 +18,7 @@ from infra.snapshots import (
     refuse_unfit_snapshot,
 )
 from infra.volumes import named_volumes, refuse_moves, refuse_to_shrink, spare_volumes, tagged_volumes
+from provision.model.errors import BadInput
 from provision.model.tags import AS_A_TAG, FROM, NOTED
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def plan_job_volumes(settings: Settings, cloud: Cloud, zone: str, usable: Collec
                 notes=_notes(volumes[0].tags),
             )
         elif spare[host]:
+            _refuse_another_snapshot(settings, host, spare[host])
             plans[host] = _anew(settings, spare[host], zone, usable)
         else:
             plans[host] = _new(settings, cloud, host, zone)
@@ -103,6 +105,18 @@ def plan_job_volumes(settings: Settings, cloud: Cloud, zone: str, usable: Collec
 def _notes(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the tags that say where a volume comes from, as it has them: none is added to one that is there."""
     return {key: tags[key] for key in (FROM, NOTED) if key in tags}
+
+
+def _refuse_another_snapshot(settings: Settings, host: str, spare: Sequence[Volume]) -> None:
+    """Raise `BadInput` where a snapshot is named, and the volume that would be attached is not made from it."""
+    wanted = settings.job_snapshot
+    others = [volume for volume in spare if volume.source != wanted]
+    if wanted in (NEWEST, NO_SNAPSHOT) or not others:
+        return
+    made = f"was made from {others[0].source}" if others[0].source else "is blank"
+    problem = f'gpurig:jobSnapshot: "{wanted}", and the job volume of "{host}", {others[0]}, {made}'
+    hint = "it was never attached: pulumi destroy takes it away, then pulumi up makes it from the snapshot"
+    raise BadInput([problem], hint=f"{hint}\nto go on with it: pulumi config rm gpurig:jobSnapshot")
 
 
 def _anew(settings: Settings, spare: Sequence[Volume], zone: str, usable: Collection[str]) -> VolumePlan:

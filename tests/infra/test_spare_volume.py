@@ -45,6 +45,19 @@ def test_it_is_made_from_what_it_was_made_from() -> None:
     assert "cannot leave its zone" in refused(ELSEWHERE, aws=Aws(volumes=(spare,), snapshots=(newer,)))
 
 
+@pytest.mark.parametrize(("source", "made"), [("", "is blank"), ("snap-0123456789abcdef9", "was made from snap-")])
+def test_it_is_not_taken_for_another_snapshot_that_is_named(source: str, made: str) -> None:
+    newer = AwsSnapshot(id="snap-0123456789abcdef9")
+    spare = dataclasses.replace(SPARE, source=source)
+    named = {"gpurig:jobSnapshot": SNAPSHOT.id}
+    message = refused(named, aws=Aws(volumes=(spare,), snapshots=(newer, SNAPSHOT)))
+    assert f'gpurig:jobSnapshot: "{SNAPSHOT.id}", and the job volume of "box", {SPARE.id}' in message
+    assert made in message
+    assert "pulumi destroy takes it away" in message
+    its_own = dataclasses.replace(SPARE, source=SNAPSHOT.id, tags={**SPARE.tags, "gpurig:from": SNAPSHOT.id})
+    run({**GOOD, **named}, aws=Aws(volumes=(its_own,), snapshots=(newer, SNAPSHOT))).only("Volume")
+
+
 @pytest.mark.parametrize(
     "volume",
     [

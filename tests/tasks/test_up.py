@@ -149,13 +149,18 @@ class Going:
 
 
 def test_pulumi_makes_nothing_before_a_box_that_goes_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    ec2, ran = Going(3), []
+    ec2, ran = Going(3), list[int]()
+
+    def pulumi(*_: str, **__: Any) -> int:
+        ran.append(ec2.left)
+        return 0
+
     monkeypatch.setattr(life, "client", lambda *_: ec2)
     monkeypatch.setattr(clients, "client", lambda *_: ec2)
     monkeypatch.setattr(instances, "LOOK", 0)
     monkeypatch.setattr(settings, "names", lambda: ("p", "s"))
     monkeypatch.setattr(settings, "change", lambda _: None)
-    monkeypatch.setattr(settings, "run", lambda *_, **__: ran.append(ec2.left) or 0)
+    monkeypatch.setattr(settings, "run", pulumi)
     wish = Wish(profile="", region="us-east-1", recipe="base")
     stack, said = life.Stack.look(wish), list[str]()
     stack.refuse_boxes()

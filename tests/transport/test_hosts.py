@@ -228,7 +228,7 @@ def test_credentials_that_are_not_there_are_asked_for_by_profile(tmp_path: Path)
 def test_a_box_that_a_killed_update_was_making_is_named(tmp_path: Path) -> None:
     document = json.loads(outputs(host_row(), host_row(name="box-2")))
     resources = document["deployment"]["resources"]
-    (lost,) = [row for row in resources if row["urn"] == "urn:host::box-2-g1"]
+    (lost,) = [row for row in resources if row["urn"].endswith("::box-2-g1")]
     resources.remove(lost)
     document["deployment"]["pending_operations"] = [{"type": "creating", "resource": lost}]
     path = pulumi_that_says(tmp_path, stdout=json.dumps(document))

@@ -218,7 +218,7 @@ class Guard:
         """Do the last things before the box powers off: systemd does that whatever becomes of this."""
         why = read(RUN / "why") or "its lifetime is over"
         append(HOME / "stops.jsonl", text=why)
-        tell(f"this box powers off now: {why}")
+        tell(f"this box powers off: {why}")
         time.sleep(2)  # `fab logs --follow` looks now and then, and its connection goes with the box
         if self.settings["before_stop"]:
             code = self.as_user(self.settings["before_stop"], self.settings["before_stop_minutes"] * 60, shown=True)
@@ -232,10 +232,9 @@ class Guard:
         if not lifetime or end > load(once, 0):
             DROP_IN.unlink(missing_ok=True)
             once.unlink(missing_ok=True)
-        end = load(once, end)
-        if lifetime and end < self.now:
+        if lifetime and end < self.now and not once.exists():
             # The timer would elapse at once; AWS leaves such a box half an hour.
-            DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+            os.makedirs(DROP_IN.parent, exist_ok=True)  # noqa: PTH103 - shorter, and user-data is full
             DROP_IN.write_text("[Timer]\nOnStartupSec=\nOnActiveSec=20min\n")
             once.write_text(str(int(self.now) + 1200))
             tell("this box powers off in 20 min: its lifetime is over")
