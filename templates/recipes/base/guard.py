@@ -174,10 +174,10 @@ class Guard:
                 yield "a GPU does not tell whether it is in use"
 
     def own_end(self) -> float:
-        """Return when the lifetime of the settings is over, counted from the start of this system's first process."""
-        # Not from the kernel's: in a container that is older.
-        booted = self.now - self.clock + ticks("1", 19) / os.sysconf("SC_CLK_TCK")
-        return booted + self.settings["lifetime_hours"] * 3600
+        """Return when the settings' lifetime is over, from the first process on: in a container the kernel is older."""
+        return (
+            self.now - self.clock + ticks("1", 19) / os.sysconf("SC_CLK_TCK") + self.settings["lifetime_hours"] * 3600
+        )
 
     def lifetime_end(self) -> float | None:
         """Return when the lifetime is over: what it was set to in this boot, or so long after the boot."""
@@ -225,24 +225,20 @@ class Guard:
             print("beforeStop took too long" if code is None else f"beforeStop: exit code {code}")
 
     def arm(self) -> None:
-        """Switch on what the settings want, and off what they do not."""
-        lifetime, once = self.settings["lifetime_hours"], RUN / "lifetime"
-        end = self.own_end()
-        # An end that was asked for in this boot gives way to settings that have a later one, or none.
+        """Switch on what the settings want, and off what they do not; an end set for this boot yields to a later one."""
+        lifetime, once, end = self.settings["lifetime_hours"], RUN / "lifetime", self.own_end()
         if not lifetime or end > load(once, 0):
             DROP_IN.unlink(missing_ok=True)
             once.unlink(missing_ok=True)
         if lifetime and end < self.now and not once.exists():
-            # The timer would elapse at once; AWS leaves such a box half an hour.
             os.makedirs(DROP_IN.parent, exist_ok=True)  # noqa: PTH103 - shorter, and user-data is full
             DROP_IN.write_text("[Timer]\nOnStartupSec=\nOnActiveSec=20min\n")
             once.write_text(str(int(self.now) + 1200))
             tell("this box powers off in 20 min: its lifetime is over")
-        timers = {"gpurig-lifetime.timer": lifetime, "gpurig-guard.timer": lifetime or self.settings["idle_minutes"]}
         ask("systemctl", "daemon-reload")
-        for timer, wanted in timers.items():
+        for timer, wanted in ("lifetime", lifetime), ("guard", lifetime or self.settings["idle_minutes"]):
             for word in ("enable", "restart") if wanted else ("disable", "stop"):
-                ask("systemctl", word, timer)
+                ask("systemctl", word, f"gpurig-{timer}.timer")
 
 
 if __name__ == "__main__":
