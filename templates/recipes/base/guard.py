@@ -225,7 +225,7 @@ class Guard:
             print("beforeStop took too long" if code is None else f"beforeStop: exit code {code}")
 
     def arm(self) -> None:
-        """Switch on what the settings want, and off what they do not; an end set for this boot yields to a later one."""
+        """Switch on what the settings want, and off what they do not; an end set in this boot yields to a later one."""
         lifetime, once, end = self.settings["lifetime_hours"], RUN / "lifetime", self.own_end()
         if not lifetime or end > load(once, 0):
             DROP_IN.unlink(missing_ok=True)
