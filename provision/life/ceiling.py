@@ -16,6 +16,7 @@ from provision.model.ceiling import SNAPSHOT_AFTER, at, moment_of, schedule_pref
 from provision.model.errors import BadInput, GpurigError
 from provision.model.limit import LEAST
 from provision.model.words import counted, took
+from provision.transport import whereabouts
 
 if TYPE_CHECKING:
     from provision.aws.instances import Instance
@@ -120,13 +121,19 @@ def arm_running(host: Host, instance: Instance) -> float | None:
 
 
 def extend(host: Host, seconds: float) -> float:
-    """Have AWS end a box later by so many seconds; return when. Raises `BadInput` where there is no end to move."""
+    """Have AWS end a box later by so many seconds; return when.
+
+    Raises `BadInput` where there is no end to move, and `NotRunning` for a box that does not run.
+    """
     ceiling = read(host)
     if ceiling is None:
         hint = "pulumi config set gpurig:maxHours 12, then pulumi up"
         raise BadInput([f"{host} has no ceiling: AWS lets it run as long as it likes"], hint=hint)
     if not ceiling.ahead:
         raise BadInput([f"the ceiling of {host} is over since {day(ceiling.until)}"], hint="fab start sets a new one")
+    instance = instances.find(host)
+    if instance.state not in (instances.PENDING, instances.RUNNING):
+        raise whereabouts.off(host, instance)  # its next start has an end of its own
     until = ceiling.until + seconds
     _move(host, _schedules(host, STOP), until)
     return until

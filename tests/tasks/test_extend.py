@@ -95,6 +95,14 @@ def test_an_end_that_is_over_is_not_moved(lab: Rig) -> None:
     assert "is over since" in lab.fab("extend", "4h", code=2).stderr
 
 
+def test_the_end_of_a_box_that_does_not_run_is_not_moved(lab: Rig) -> None:
+    limited(lab)
+    before = ahead(lab)
+    lab.ec2.stop_instances(InstanceIds=[lab.boxes[0].id])
+    assert "to start it: fab start" in lab.fab("extend", "4h", code=4).stderr
+    assert ahead(lab) == pytest.approx(before, abs=0.1)
+
+
 def test_a_start_sets_the_end_anew_before_the_box_costs_anything(lab: Rig) -> None:
     box = limited(lab)
     lab.wired.cloud.advance(13 * HOUR)
