@@ -77,7 +77,8 @@ def main() -> int:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        left = "; the rehearsal cloud is still on: make clean" if Cloud.find(arguments.state.resolve()) else ""
+        state = arguments.state.resolve()
+        left = f"; the rehearsal cloud is still on: {_clean(state)}" if Cloud.find(state) else ""
         print(f"\nstopped by Ctrl-C{left}", file=sys.stderr)
         return 130
 
@@ -164,8 +165,7 @@ def _alone(state: Path) -> Iterator[None]:
 
 def _check_owner(state: Path, owner: int, path: Path) -> None:
     if os.geteuid() not in (0, owner):
-        way_out = "make clean" if state == STATE else f".venv/bin/python -m rehearsal clean --state {state}"
-        raise RehearsalError(f"{path} belongs to {'root' if owner == 0 else f'user {owner}'}: sudo {way_out}")
+        raise RehearsalError(f"{path} belongs to {'root' if owner == 0 else f'user {owner}'}: sudo {_clean(state)}")
 
 
 def _remove(state: Path, names: tuple[str, ...]) -> None:
@@ -182,6 +182,11 @@ def _remove(state: Path, names: tuple[str, ...]) -> None:
             raise RehearsalError(f"{state / name} cannot be removed: {done.stderr.strip()}")
 
 
+def _clean(state: Path) -> str:
+    """Return the command that switches the cloud of a folder off."""
+    return "make clean" if state == STATE else f".venv/bin/python -m rehearsal clean --state {shlex.quote(str(state))}"
+
+
 def _how_to_use(site: Site) -> str:
     """Return what to type to go on in the rehearsal cloud by hand."""
     names = {**site.cloud.env, **site.settings}
@@ -193,7 +198,7 @@ def _how_to_use(site: Site) -> str:
         # In this order: to activate is to take back what an activated shell has done to PATH.
         f"  . {ROOT / '.venv' / 'bin' / 'activate'} && . {script}",
         "  pulumi up; fab setup-digits; fab tunnel; pulumi destroy",
-        "  make clean    # switches it off",
+        f"  {_clean(site.state)}    # switches it off",
     ]
     return "\n".join(lines)
 
