@@ -1,7 +1,7 @@
 """The service of a spot box that asks EC2 every few seconds whether it takes the box, and then lets go of all in time.
 
 It comes with the first run or setup that a client asks for, as a part of the client's program: user-data has no room
-for it. A recommendation to leave is told, and nothing else.
+for it. A recommendation to leave is told, and followed where the settings say so.
 """
 
 from __future__ import annotations

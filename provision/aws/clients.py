@@ -101,6 +101,16 @@ def error_code(error: BaseException) -> str:
     return str(getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", ""))
 
 
+def listed(account: Any, operation: str, key: str, **asked: Any) -> list[Any]:
+    """Return all that a client lists under `key`, page after page, of an operation in Python's spelling."""
+    return [row for page in account.get_paginator(operation).paginate(**asked) for row in page[key]]
+
+
+def tag_filters(tags: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return EC2's filters for what carries all these tags."""
+    return [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+
+
 def tags_of(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags of what EC2 describes."""
     return {tag["Key"]: tag["Value"] for tag in row.get("Tags", ())}

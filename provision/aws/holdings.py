@@ -8,7 +8,8 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from provision.aws.clients import aws_errors, client, now_of, tags_of
+from provision.aws.clients import aws_errors, client, listed, now_of, tag_filters, tags_of
+from provision.aws.instances import Instance
 from provision.model.tags import HOST, PROJECT, STACK
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 WORKERS = 8
 _AUTO_NAMED = re.compile(r".+-[0-9a-f]{7}")
 """What Pulumi's automatic names end with: of all roles of an account, only these are asked for their tags."""
-
-
 _MADE = ("CreateTime", "StartTime", "CreationTimestamp", "CreateDate")
 """What EC2 and IAM call the time at which a thing was made. Networks have none."""
 
@@ -64,28 +63,12 @@ class Thing:
     def made(self) -> float | None:
         """When it was made, seconds of UTC; None where AWS does not say."""
         if self.kind == "instance":
-            return self.started if self.first is None else self.first
+            known = Instance.from_aws(self.row)
+            return known.launched if known.first is None else known.first
         when = next((self.row[key] for key in _MADE if self.row.get(key)), None)
         if self.kind == "image" and self.row.get("CreationDate"):
             when = dt.datetime.fromisoformat(self.row["CreationDate"])
         return None if when is None else float(when.timestamp())
-
-    @property
-    def started(self) -> float:
-        """Of an instance: when it was started last, seconds of UTC."""
-        return float(self.row["LaunchTime"].timestamp())
-
-    @property
-    def first(self) -> float | None:
-        """Of an instance: when it was made, as its root disk's attachment says; None where EC2 does not."""
-        root = [
-            disk
-            for disk in self.row.get("BlockDeviceMappings", ())
-            if disk.get("DeviceName") == self.row.get("RootDeviceName")
-        ]
-        return next(
-            (float(disk["Ebs"]["AttachTime"].timestamp()) for disk in root if "AttachTime" in disk.get("Ebs", {})), None
-        )
 
     @property
     def snapshots(self) -> frozenset[str]:
@@ -159,21 +142,15 @@ def in_region(profile: str, region: str, project: str) -> Holdings:
 
 def _of_kind(account: Any, kind: str, region: str, project: str, wrong: str) -> list[Thing]:
     asked = _EC2[kind]
-    wanted = {"Filters": [{"Name": f"tag:{PROJECT}", "Values": [project]}], **_OWNERS.get(kind, {})}
+    wanted = {"Filters": tag_filters({PROJECT: project}), **_OWNERS.get(kind, {})}
     with aws_errors(wrong):
         if account.can_paginate(asked.operation):
-            pages = list(account.get_paginator(asked.operation).paginate(**wanted))
+            rows = listed(account, asked.operation, asked.key, **wanted)
         else:
-            pages = [getattr(account, asked.operation)(**wanted)]
-    rows = [row for page in pages for row in page[asked.key]]
+            rows = getattr(account, asked.operation)(**wanted)[asked.key]
     if kind == "instance":
         rows = [instance for row in rows for instance in row["Instances"]]
     return [Thing(kind=kind, id=row[asked.id], region=region, tags=tags_of(row), row=row) for row in rows]
-
-
-def instance(row: Row, region: str) -> Thing:
-    """Return an instance as a region describes it."""
-    return Thing(kind="instance", id=row["InstanceId"], region=region, tags=tags_of(row), row=row)
 
 
 def is_gone(thing: Thing) -> bool:
@@ -196,11 +173,10 @@ def of_iam(profile: str, region: str, project: str) -> list[Thing]:
 
 def _named(account: Any, kind: str, word: str, project: str) -> Iterator[Thing]:
     noun = kind.replace("-", "_")
-    for page in account.get_paginator(f"list_{noun}s").paginate():
-        for row in page[f"{word}s"]:
-            name = row[f"{word}Name"]
-            if _AUTO_NAMED.fullmatch(name):
-                # A list has no tags.
-                carried = tags_of(getattr(account, f"get_{noun}")(**{f"{word}Name": name})[word])
-                if carried.get(PROJECT) == project:
-                    yield Thing(kind=kind, id=name, region="", tags=carried, row=row)
+    for row in listed(account, f"list_{noun}s", f"{word}s"):
+        name = row[f"{word}Name"]
+        if _AUTO_NAMED.fullmatch(name):
+            # A list has no tags.
+            carried = tags_of(getattr(account, f"get_{noun}")(**{f"{word}Name": name})[word])
+            if carried.get(PROJECT) == project:
+                yield Thing(kind=kind, id=name, region="", tags=carried, row=row)

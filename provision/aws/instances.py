@@ -9,11 +9,11 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from provision.aws import clients
-from provision.aws.clients import aws_errors, client_of, error_code, tags_of
+from provision.aws.clients import aws_errors, client_of, error_code, listed, tags_of
 from provision.model.errors import BadInput, GpurigError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from provision.model.host import Host
 
@@ -112,16 +112,10 @@ def find(host: Host) -> Instance:
     return Instance.from_aws(found[0]["Instances"][0])
 
 
-def with_tags(profile: str, region: str, tags: Mapping[str, str]) -> list[Instance]:
-    """Return the instances of an account and region that have all these tags, in whatever state, the oldest first.
-
-    Raises `GpurigError` where the account gives no answer.
-    """
-    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
-    with aws_errors(f"cannot ask EC2 in {region or 'the region of your environment'} for its instances"):
-        pages = clients.client("ec2", profile, region).get_paginator("describe_instances").paginate(Filters=filters)
-        rows = [row for page in pages for group in page["Reservations"] for row in group["Instances"]]
-    return sorted((Instance.from_aws(row) for row in rows), key=lambda instance: (instance.launched, instance.id))
+def rows(ec2: Any, filters: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the instances that match filters, as EC2 describes them."""
+    groups = listed(ec2, "describe_instances", "Reservations", Filters=filters)
+    return [row for group in groups for row in group["Instances"]]
 
 
 def start(host: Host) -> Instance:

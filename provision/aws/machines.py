@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from provision.aws.clients import aws_errors, client
+from provision.aws.clients import aws_errors, client, listed
 from provision.model.platforms import NO_GPU, InstanceType, gpus
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ def with_known_gpus(profile: str, region: str) -> dict[str, InstanceType]:
     ]
     with aws_errors(f"EC2 does not describe the instance types of {region}"):
         ec2 = client("ec2", profile, region)
-        pages = ec2.get_paginator("describe_instance_types").paginate(Filters=filters)
-        found = [_read(row) for page in pages for row in page["InstanceTypes"]]
+        found = [_read(row) for row in listed(ec2, "describe_instance_types", "InstanceTypes", Filters=filters)]
     return {kind.name: kind for kind in found if kind.gpu in gpus() and kind.gpus}
 
 
@@ -53,10 +52,8 @@ def zones_with(profile: str, region: str, names: Iterable[str]) -> dict[str, lis
         states = [{"Name": "state", "Values": ["available"]}]
         zones = {row["ZoneName"] for row in ec2.describe_availability_zones(Filters=states)["AvailabilityZones"]}
         filters = [{"Name": "instance-type", "Values": wanted}]
-        pages = ec2.get_paginator("describe_instance_type_offerings").paginate(
-            LocationType="availability-zone", Filters=filters
-        )
-        rows = [row for page in pages for row in page["InstanceTypeOfferings"]]
+        where = {"LocationType": "availability-zone", "Filters": filters}
+        rows = listed(ec2, "describe_instance_type_offerings", "InstanceTypeOfferings", **where)
     for row in rows:
         zone = row["Location"]
         if zone in zones and re.fullmatch(f"{re.escape(region)}[a-z]", zone):

@@ -14,7 +14,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from provision.aws import spot_prices
-from provision.aws.clients import aws_errors, client
+from provision.aws.clients import aws_errors, client, listed
 from provision.model import prices
 from provision.model.errors import GpurigError
 from provision.model.platforms import price_table
@@ -119,8 +119,7 @@ def _price_list(profile: str, region: str) -> PriceList:
 
 def _asked(account: Any, question: Question) -> list[str]:
     filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in question.fields.items()]
-    pages = account.get_paginator("get_products").paginate(ServiceCode=question.service, Filters=filters)
-    return [text for page in pages for text in page["PriceList"]]
+    return listed(account, "get_products", "PriceList", ServiceCode=question.service, Filters=filters)
 
 
 class _Kept:

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from typing import Any
 
+from provision.aws import instances
 from provision.aws.clients import aws_errors, client
 from provision.model.platforms import instance_types
 
@@ -85,10 +86,8 @@ def _used(profile: str, region: str, code: str) -> int:
     states = ["pending", "running", "shutting-down"]
     with aws_errors(f"EC2 does not tell what runs in {region}"):
         ec2 = client("ec2", profile, region)
-        filters = [{"Name": "instance-state-name", "Values": states}]
-        pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)
-        rows = [row for page in pages for reservation in page["Reservations"] for row in reservation["Instances"]]
-    counted = [row for row in rows if _code_of_instance(row) == code]
+        found = instances.rows(ec2, [{"Name": "instance-state-name", "Values": states}])
+    counted = [row for row in found if _code_of_instance(row) == code]
     return sum(_vcpus(row) for row in counted)
 
 

@@ -8,7 +8,7 @@ import itertools
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
-from provision.aws.clients import aws_errors, client
+from provision.aws.clients import aws_errors, client, listed
 from provision.model.prices import SPOT_PRODUCTS
 
 if TYPE_CHECKING:
@@ -44,13 +44,15 @@ def history(profile: str, region: str, instance_types: Iterable[str], *, days: i
         return []
     with aws_errors(f"EC2 does not tell the spot prices of {region}"):
         ec2 = client("ec2", profile, region)
-        pages = ec2.get_paginator("describe_spot_price_history").paginate(
+        rows = listed(
+            ec2,
+            "describe_spot_price_history",
+            "SpotPriceHistory",
             InstanceTypes=names,
             ProductDescriptions=list(SPOT_PRODUCTS),
             # EC2 adds the last change before it, which is the price that held then.
             StartTime=dt.datetime.now(dt.UTC) - dt.timedelta(days=days),
         )
-        rows = [row for page in pages for row in page["SpotPriceHistory"]]
     rows.sort(key=_place)
     return [_price(list(group), ec2, days) for _, group in itertools.groupby(rows, _place)]
 

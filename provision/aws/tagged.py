@@ -6,7 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from provision.aws.clients import aws_errors, client, tags_of
+from provision.aws.clients import aws_errors, client, listed, tags_of
 from provision.aws.holdings import WORKERS, Thing
 from provision.model.errors import GpurigError
 from provision.model.tags import PROJECT
@@ -23,8 +23,7 @@ def elsewhere(profile: str, region: str, project: str) -> list[Thing]:
     wanted = {"TagFilters": [{"Key": PROJECT, "Values": [project]}]}
     with aws_errors(f"cannot ask the Tagging API of {region} what there is of {project}"):
         account = client("resourcegroupstaggingapi", profile, region)
-        pages = list(account.get_paginator("get_resources").paginate(**wanted))
-    rows = [row for page in pages for row in page["ResourceTagMappingList"]]
+        rows = listed(account, "get_resources", "ResourceTagMappingList", **wanted)
     return [
         Thing(kind=_kind_of(row["ResourceARN"]), id=row["ResourceARN"], region=region, tags=tags_of(row))
         for row in rows
@@ -38,8 +37,8 @@ def schedules(profile: str, region: str, instances: Sequence[Thing]) -> list[Thi
     """
     known = {one.id: one for one in instances}
     with aws_errors(f"cannot ask the scheduler of {region} for its schedules"):
-        pages = client("scheduler", profile, region).get_paginator("list_schedules").paginate(NamePrefix="gpurig-")
-        rows = [row for page in pages for row in page["Schedules"]]
+        account = client("scheduler", profile, region)
+        rows = listed(account, "list_schedules", "Schedules", NamePrefix="gpurig-")
     found = [(row, re.search(r"-(i-[0-9a-f]+)-", row["Name"])) for row in rows]
     return [
         Thing(kind="schedule", id=f"{row['GroupName']}/{row['Name']}", region=region, tags=known[match[1]].tags)

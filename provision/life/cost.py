@@ -85,7 +85,7 @@ class Reckoning:
         instance, ledger = Instance.from_aws(thing.row), Ledger.read(thing.tags)
         end, remark = self._end(thing, instance)
         launched = instance.launched if end is not None else None
-        missed = ledger.missed(instance.launched, thing.first)
+        missed = ledger.missed(instance.launched, instance.first)
         gaps = ledger.gaps + missed + (end is None)
         until = self.held.now if end is None else end
         hours = ledger.hours(until, launched)
@@ -98,7 +98,7 @@ class Reckoning:
             "host": thing.host,
             "region": thing.region,
             "state": instance.state,
-            "since": min([instance.launched, *(run.began for run in ledger.runs), *filter(None, [thing.first])]),
+            "since": min([instance.launched, *(run.began for run in ledger.runs), *filter(None, [instance.first])]),
             "hours": hours,
             "by_day": _dated(ledger.by_day(until, launched, since=begin, until=now)),
         }

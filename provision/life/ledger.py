@@ -10,8 +10,8 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Self
 
-from provision.aws import holdings, uptime
-from provision.aws.clients import aws_errors, client_of, now_of, tag_pairs
+from provision.aws import uptime
+from provision.aws.clients import aws_errors, client_of, now_of, tag_pairs, tags_of
 from provision.model import tags
 
 if TYPE_CHECKING:
@@ -169,11 +169,11 @@ def note(host: Host, instance: Instance) -> Ledger:
     account = client_of(host)
     with aws_errors(f"cannot note how long {instance.id} of {host} ran"):
         answer = account.describe_instances(InstanceIds=[instance.id])
-        thing = holdings.instance(answer["Reservations"][0]["Instances"][0], host.region)
+        carried = tags_of(answer["Reservations"][0]["Instances"][0])
         now, stopped = now_of(answer), instance.stopped
         if stopped is None:
             stopped = uptime.stopped_at(host.profile, host.region, instance.id, launched=instance.launched, now=now)
-        ledger = Ledger.read(thing.tags).with_run(instance.launched, stopped, now, thing.first)
+        ledger = Ledger.read(carried).with_run(instance.launched, stopped, now, instance.first)
         account.create_tags(Resources=[instance.id], Tags=tag_pairs({tags.UPTIME: str(ledger)}))
     return ledger
 

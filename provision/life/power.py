@@ -11,6 +11,7 @@ from provision.agent.wire.answers import Overview
 from provision.aws import instances, prices
 from provision.aws.clients import aws_errors, client_of
 from provision.life import ceiling, guard, ledger
+from provision.model import tags
 from provision.model.errors import BadInput, GpurigError, Unreachable
 from provision.model.limit import GRACE, HOUR
 from provision.transport import whereabouts
@@ -121,8 +122,9 @@ def _switch_on(host: Host, instance: Instance, out: View) -> tuple[Instance, flo
     Returns it as it runs, and when AWS ends it.
     """
     try:
-        ledger.note(host, instance)
-        instance = instances.find(host)  # with what was noted: the hours that are paid for already
+        # With what is noted: the hours that are paid for already.
+        noted = {tags.UPTIME: str(ledger.note(host, instance))}
+        instance = dataclasses.replace(instance, tags={**instance.tags, **noted})
     except GpurigError as error:
         out.tell(f"fab cost will not know how long {host.name} ran until now: {error.what}")
     out.now("starting")

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from provision.aws import instances, quotas
-from provision.aws.clients import aws_errors, client, tags_of
+from provision.aws.clients import aws_errors, client, listed, tag_filters, tags_of
 from provision.model import tags
 from provision.model.errors import BadInput, GpurigError
 from provision.transport import settings as stack_settings
@@ -59,15 +59,12 @@ class Stack:
         """Ask Pulumi for the stack's name and EC2 for what it has. Raises `GpurigError`."""
         project, name = stack_settings.names()
         wanted = {tags.PROJECT: project, tags.STACK: name}
-        filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in wanted.items()]
         with aws_errors(f"EC2 does not tell what the stack {name} has in {wish.region}"):
             ec2 = client("ec2", wish.profile, wish.region)
-            pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)
-            groups = [group for page in pages for group in page["Reservations"]]
-            pages = ec2.get_paginator("describe_volumes").paginate(Filters=filters)
-            disks = [row for page in pages for row in page["Volumes"] if tags_of(row).get(tags.VOLUME) == tags.JOBS]
+            boxes = instances.rows(ec2, tag_filters(wanted))
+            disks = listed(ec2, "describe_volumes", "Volumes", Filters=tag_filters({**wanted, tags.VOLUME: tags.JOBS}))
             spare = _spare(ec2, disks)
-        states = {row["InstanceId"]: row["State"]["Name"] for group in groups for row in group["Instances"]}
+        states = {row["InstanceId"]: row["State"]["Name"] for row in boxes}
         return cls(
             project=project,
             name=name,

@@ -6,7 +6,8 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from provision.aws.clients import aws_errors, client_of
+from provision.aws import instances
+from provision.aws.clients import aws_errors, client_of, tag_filters
 from provision.model.errors import BadInput, GpurigError
 from provision.model.tags import DIGEST, IMAGE, NAME, PROJECT, RECIPE, ROOT_GIB, STACK
 
@@ -86,9 +87,8 @@ class Bakery:
 
     def images(self) -> list[Image]:
         """Return the images of this stack and recipe, the newest first."""
-        filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in self.identity.items()]
         with aws_errors("cannot ask EC2 for the images of this stack"):
-            rows = self.ec2.describe_images(Owners=["self"], Filters=filters)["Images"]
+            rows = self.ec2.describe_images(Owners=["self"], Filters=tag_filters(self.identity))["Images"]
         return sorted(map(Image.from_aws, rows), key=lambda image: (image.at, image.id), reverse=True)
 
     def begin(self, digest: str) -> tuple[Image, int]:
@@ -178,6 +178,4 @@ class Bakery:
             {"Name": "instance-state-name", "Values": list(ALIVE)},
         ]
         with aws_errors("cannot ask EC2 which images are in use"):
-            pages = self.ec2.get_paginator("describe_instances").paginate(Filters=filters)
-            groups = [group for page in pages for group in page["Reservations"]]
-        return {instance["ImageId"] for group in groups for instance in group["Instances"]}
+            return {row["ImageId"] for row in instances.rows(self.ec2, filters)}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.words import Kind
-from provision.aws.clients import aws_errors, tag_pairs
+from provision.aws.clients import aws_errors, tag_filters, tag_pairs
 from provision.model.errors import BadInput, GpurigError
 from provision.model.tags import NAME, TEMPORARY, VOLUME
 from provision.storage.volumes import COMPLETED
@@ -58,7 +58,7 @@ def chosen(volume: JobVolume, name: str) -> Snapshot:
 def leftovers(volume: JobVolume) -> list[dict[str, Any]]:
     """Return what EC2 says of the temporary volumes of restores to a host, of those that go on too."""
     tags = {**volume.identity(), VOLUME: TEMPORARY}
-    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    filters = tag_filters(tags)
     with aws_errors(f"cannot ask EC2 about the volumes of {volume.host}"):
         found: list[dict[str, Any]] = volume.ec2.describe_volumes(Filters=filters)["Volumes"]
     return found

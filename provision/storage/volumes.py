@@ -6,7 +6,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from provision.aws.clients import aws_errors, client_of, tag_pairs, tags_of
+from provision.aws.clients import aws_errors, client_of, listed, tag_filters, tag_pairs, tags_of
 from provision.model.errors import BadInput, GpurigError
 from provision.model.tags import FROM, HOST, NAME, PROJECT, STACK, VOLUME
 
@@ -116,10 +116,9 @@ class JobVolume:
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots of this stack's host, the newest first; also those of volumes that it had before."""
-        filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in self.identity().items()]
+        wanted = {"OwnerIds": ["self"], "Filters": tag_filters(self.identity())}
         with aws_errors(f"cannot ask EC2 about the snapshots of {self.id}"):
-            pages = self.ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=filters)
-            found = [Snapshot.from_aws(row) for page in pages for row in page["Snapshots"]]
+            found = [Snapshot.from_aws(row) for row in listed(self.ec2, "describe_snapshots", "Snapshots", **wanted)]
         return sorted(found, key=lambda snapshot: snapshot.at, reverse=True)
 
     def snapshot(self, tell: Callable[[Snapshot], None]) -> Snapshot:

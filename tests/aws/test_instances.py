@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from provision.aws import instances
+from provision.aws.clients import tag_filters
 from provision.model.errors import BadInput, GpurigError
 from provision.model.host import Host
 from tests.kit.cloud import Wired, as_user, run, serve
@@ -106,7 +107,7 @@ def test_those_of_a_stack_are_found_by_their_tags(wired: Wired) -> None:
     ours = [tagged("dev"), tagged("dev")]
     tagged("other")
     wired.ec2.stop_instances(InstanceIds=ours[:1])
-    found = instances.with_tags("", "us-east-1", {"gpurig:stack": "dev"})
+    found = map(instances.Instance.from_aws, instances.rows(wired.ec2, tag_filters({"gpurig:stack": "dev"})))
     assert {(one.id, one.state) for one in found} == {(ours[0], "stopped"), (ours[1], "running")}
 
 

@@ -1,4 +1,4 @@
-"""Stacks, their settings, and a command line that says what it does not do."""
+"""Stacks, and a command line that says what it does not do."""
 
 from __future__ import annotations
 
@@ -11,16 +11,6 @@ from tests.rehearsal.engine.lab import standin_only
 
 if TYPE_CHECKING:
     from tests.rehearsal.engine.lab import Lab
-
-DECLARED = """
-config:
-  need: {type: string}
-  count: {type: integer, default: 3}
-  flag: {type: boolean, default: true}
-  names: {type: array, items: {type: string}, default: [a, b]}
-  other:plain: hello
-  lab:region: {value: south}
-"""
 
 
 def test_stacks_are_made_selected_listed_and_removed(empty_lab: Lab) -> None:
