@@ -10,6 +10,7 @@ from provision.life import orphans, states
 from provision.life.rates import ALARM_MONTH, Rates
 from provision.model.errors import GpurigError, NoHosts
 from provision.model.prices import HOURS_A_MONTH
+from provision.model.project import project_folder, project_name
 from provision.transport import settings
 
 if TYPE_CHECKING:
@@ -84,7 +85,11 @@ class Place:
                 hint = "pulumi config set aws:region us-east-1, or export AWS_REGION"
                 raise NoHosts("nothing says which region to look at", hint=hint)
             places = [(said.profile, said.region)]
-        return cls(project=states.project_name(), profile=places[0][0], home=places[0][1])
+        project = project_name()
+        if not project:
+            hint = "run fab in the project's folder: what is whose is told by the stacks of a project"
+            raise NoHosts(f"{project_folder() / 'Pulumi.yaml'} gives no project a name", hint=hint)
+        return cls(project=project, profile=places[0][0], home=places[0][1])
 
 
 def survey(gone: Collection[str] = ()) -> Survey:

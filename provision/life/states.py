@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-import re
-import subprocess
 from typing import TYPE_CHECKING, Any, Self
 
 from provision.model.errors import BadInput, NoHosts
 from provision.model.prices import PRICES_PROVIDER
-from provision.model.project import project_folder
 from provision.transport import stack as stack_state
+from provision.transport.pulumi_cli import finished, said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,33 +88,19 @@ def _ids(resources: Any) -> list[str]:
     return [one for one in found if isinstance(one, str)]
 
 
-def project_name() -> str:
-    """Return the project's name, by which its things are tagged. Raises `NoHosts` where there is no project."""
-    path = project_folder() / "Pulumi.yaml"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        hint = "run fab in the project's folder: what is whose is told by the stacks of a project"
-        raise NoHosts(f"{path}: {error.strerror}", hint=hint) from error
-    found = re.search(r"""^name:\s*["']?([^\s"'#]+)""", text, re.MULTILINE)
-    if not found:
-        raise NoHosts(f"{path} has no name", hint="name: gpurig")
-    return found[1]
-
-
 def states() -> list[State]:
     """Return the states of all stacks of the project that the backend knows, also of those that cannot be read.
 
     Raises `NoHosts` where Pulumi does not even say which stacks there are.
     """
     try:
-        answer = _pulumi("ls", "--json")
+        answer = finished("stack", "ls", "--json", "--non-interactive")
     except FileNotFoundError as error:
         hint = "install the Pulumi CLI: its stacks tell what is whose"
         raise NoHosts("no `pulumi` on PATH", hint=hint) from error
     if answer.returncode:
-        said = answer.stderr.strip() or answer.stdout.strip()
-        raise NoHosts(f"Pulumi does not say which stacks there are: {said}", hint="pulumi login, pulumi stack ls")
+        hint = "pulumi login, pulumi stack ls"
+        raise NoHosts(f"Pulumi does not say which stacks there are: {said(answer)}", hint=hint)
     return [
         _state(row["name"], current=row["current"], updating=row.get("updateInProgress", False))
         for row in json.loads(answer.stdout)
@@ -124,17 +108,11 @@ def states() -> list[State]:
 
 
 def _state(name: str, *, current: bool, updating: bool) -> State:
-    answer = _pulumi("export", "--stack", name)
+    answer = finished("stack", "export", "--stack", name, "--non-interactive")
     bare = name.rpartition("/")[2]
     if answer.returncode:
-        return State(stack=bare, current=current, problem=answer.stderr.strip() or answer.stdout.strip())
+        return State(stack=bare, current=current, problem=said(answer))
     try:
         return State.of(bare, json.loads(answer.stdout)["deployment"], current=current, updating=updating)
     except (ValueError, LookupError, TypeError) as error:
         return State(stack=bare, current=current, problem=f"its state has another form: {error!r}")
-
-
-def _pulumi(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run `pulumi stack …`, which needs no passphrase for this: secrets stay encrypted."""
-    command = ["pulumi", "stack", *words, "--non-interactive"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 HOSTS_FILE = "hosts.toml"
@@ -18,6 +19,14 @@ def project_folder() -> Path:
         if any((folder / name).is_file() for name in PROJECT_FILES):
             return Path(*[".."] * steps)
     return Path()
+
+
+def project_name() -> str:
+    """Return the name that the project's Pulumi.yaml gives, by which its things are tagged; "" where it gives none."""
+    file = project_folder() / "Pulumi.yaml"
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    found = re.search(r"""^name:[ \t]*["']?([^\s"'#]+)""", text, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def local_folder() -> Path:

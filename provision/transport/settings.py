@@ -1,4 +1,4 @@
-"""The settings of the selected Pulumi stack, and Pulumi run for the user: all that asks its CLI for them is here.
+"""The settings of the selected Pulumi stack, and Pulumi run for the user: all that changes something there is here.
 
 `fab` never sees Pulumi's modules. `pulumi config --json` has what the stack's file sets and what Pulumi.yaml gives by
 default; without a stack there are the environment and what the user types.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput, GpurigError
-from provision.model.project import project_folder
+from provision.model.project import project_folder, project_name
+from provision.transport.pulumi_cli import finished, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,12 +79,12 @@ def _loaded(key: str, text: str, kind: type[dict[str, str] | list[str]]) -> Any:
 def read() -> StackSettings:
     """Ask Pulumi for the settings of the selected stack; where there is no Pulumi or no stack there are none."""
     try:
-        answer = _finished("config", "--json", "--non-interactive")
+        answer = finished("config", "--json", "--non-interactive")
     except FileNotFoundError:
         return StackSettings(values={}, missing="there is no `pulumi` on PATH")
     if answer.returncode:
-        said = (answer.stderr.strip() or answer.stdout.strip()).removeprefix("error: ")
-        return StackSettings(values={}, missing=said.partition("\n")[0] or "`pulumi config` failed")
+        text = said(answer).removeprefix("error: ")
+        return StackSettings(values={}, missing=text.partition("\n")[0] or "`pulumi config` failed")
     rows = json.loads(answer.stdout)
     # Of a secret there is no value; none of what is asked for here is one.
     return StackSettings(values={key: row["value"] for key, row in rows.items() if row.get("value") is not None})
@@ -102,31 +102,19 @@ def required() -> StackSettings:
 def output_of(*words: str) -> str:
     """Return what `pulumi` prints; "" where it fails, or there is none."""
     try:
-        answer = _finished(*words)
+        answer = finished(*words)
     except FileNotFoundError:
         return ""
     return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
-def _finished(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["pulumi", *words],
-        cwd=project_folder(),
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-
-
 def names() -> tuple[str, str]:
     """Return the names of the project and of the selected stack. Raises `GpurigError` where Pulumi tells none."""
     stack = output_of("stack", "--show-name").rpartition("/")[2]
-    file = project_folder() / "Pulumi.yaml"
-    found = re.search(r"^name:[ \t]*(\S+)", file.read_text(encoding="utf-8") if file.exists() else "", re.MULTILINE)
-    if not (stack and found):
+    project = project_name()
+    if not (stack and project):
         raise GpurigError("Pulumi does not name its stack", hint="in the project's folder: pulumi stack select NAME")
-    return found[1].strip("\"'"), stack
+    return project, stack
 
 
 def leaves_snapshot(volume_id: str) -> bool:
@@ -156,7 +144,7 @@ def change(values: Mapping[str, str]) -> None:
     """Set settings of gpurig's namespace; empty text takes one out of the stack's file. Raises `GpurigError`."""
     for key, value in values.items():
         words = ("set", f"{NAMESPACE}:{key}", value) if value else ("rm", f"{NAMESPACE}:{key}")
-        answer = _finished("config", *words)
+        answer = finished("config", *words)
         if answer.returncode:
             raise GpurigError(f"`pulumi config {' '.join(words)}` failed: {answer.stderr.strip()}")
 

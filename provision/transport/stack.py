@@ -9,7 +9,6 @@ import dataclasses
 import json
 import re
 import shlex
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from provision.model.errors import BadInput, NoHosts
 from provision.model.host import BOX, VERSION, Host, row_of
 from provision.model.project import PROJECT_FILES, project_folder
 from provision.model.tags import GENERATION
+from provision.transport.pulumi_cli import finished, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     """As the state has it."""
 
 _INSTANCE, _VOLUME = "aws:ec2/instance:Instance", "aws:ebs/volume:Volume"
-_COMMAND = ("pulumi", "stack", "export", "--non-interactive")
-"""Needs no passphrase: secrets stay encrypted, and no host has any."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,17 +43,17 @@ def find() -> Found:
     Raises `NoHosts` when there is none, with what to do, and `BadInput` for a state that this gpurig cannot read.
     """
     try:
-        answer = subprocess.run(_COMMAND, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        # Needs no passphrase: secrets stay encrypted, and no host has any.
+        answer = finished("stack", "export", "--non-interactive")
     except FileNotFoundError as error:
         hint = "install the Pulumi CLI and run `pulumi up`, or name a machine: `fab -H user@host …`"
         raise NoHosts("no `pulumi` on PATH, and no host was given", hint=hint) from error
     if answer.returncode:
-        said = answer.stderr.strip() or answer.stdout.strip()
         hint = "run `pulumi up` first (`pulumi stack select` picks the stack), or name a machine: `fab -H user@host …`"
         if not any((project_folder() / name).is_file() for name in PROJECT_FILES):
             here = shlex.quote(str(Path.cwd()))
             hint += f"\n{here} is in no project of gpurig: run fab in the project's folder, as in: fab sync {here}"
-        raise NoHosts(f"the Pulumi stack gives no hosts: {said}", hint=hint)
+        raise NoHosts(f"the Pulumi stack gives no hosts: {said(answer)}", hint=hint)
     return found(json.loads(answer.stdout)["deployment"])
 
 

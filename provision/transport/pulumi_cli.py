@@ -1,0 +1,18 @@
+"""The Pulumi CLI, asked: it runs in the project's folder, says nothing to the user, and asks nothing."""
+
+from __future__ import annotations
+
+import subprocess
+
+from provision.model.project import project_folder
+
+
+def finished(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run `pulumi` to its end; what it printed is in the answer. Raises `FileNotFoundError` where there is none."""
+    command, folder = ["pulumi", *words], project_folder()
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+def said(answer: subprocess.CompletedProcess[str]) -> str:
+    """Return what a `pulumi` that failed had to say."""
+    return answer.stderr.strip() or answer.stdout.strip()
