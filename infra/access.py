@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
 
+from infra import policies
 from infra.network import ANYWHERE
 from infra.settings.ranges import too_broad
 from provision.model import tags
@@ -16,10 +16,6 @@ from provision.model import tags
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 # A box needs nothing from AWS but data sets in buckets that its user names: its volume's id, its limits and its recipes
 # come with its user-data, and it stops itself by shutting down. Even "describe my own volume" would be more, as EC2's
 # Describe calls know no single resource and would show the whole account. The refusal is explicit, so that a policy
@@ -28,7 +24,7 @@ _DENY_ALL = [{"Effect": "Deny", "Action": "*", "Resource": "*"}]
 _LIST, _READ = "s3:ListBucket", "s3:GetObject"
 
 
-def _policy(buckets: Sequence[str]) -> dict[str, object]:
+def _policy(buckets: Sequence[str]) -> str:
     """Return what a box may do: list and read these buckets; whatever else any policy allows is refused."""
     places = [f"arn:aws:s3:::{bucket}" for bucket in buckets]
     objects = [f"{place}/*" for place in places]
@@ -38,7 +34,7 @@ def _policy(buckets: Sequence[str]) -> dict[str, object]:
         {"Effect": "Deny", "NotAction": [_LIST, _READ], "Resource": "*"},
         {"Effect": "Deny", "Action": "*", "NotResource": [*places, *objects]},
     ]
-    return {"Version": "2012-10-17", "Statement": reading if buckets else _DENY_ALL}
+    return policies.policy(reading if buckets else _DENY_ALL)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,7 +100,6 @@ class Access(pulumi.ComponentResource):
         )
 
     def _profile(self, buckets: Sequence[str]) -> aws.iam.InstanceProfile:
-        role = aws.iam.Role(f"{self._name}-role", assume_role_policy=json.dumps(_TRUST), opts=self._options)
-        policy = json.dumps(_policy(buckets))
-        aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=policy, opts=self._options)
+        role = aws.iam.Role(f"{self._name}-role", assume_role_policy=policies.trust("ec2"), opts=self._options)
+        aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=_policy(buckets), opts=self._options)
         return aws.iam.InstanceProfile(f"{self._name}-profile", role=role.name, opts=self._options)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_aws as aws
 
+from infra import policies
 from provision.model.ceiling import SNAPSHOT_AFTER, at, schedule_name
 from provision.model.errors import BadInput
 from provision.model.limit import LEAST, Limit
@@ -71,12 +72,12 @@ class Ceiling(pulumi.ComponentResource):
         super().__init__("gpurig:infra:Ceiling", name, None, opts)
         self._name, self._args = name, args
         self._options = pulumi.ResourceOptions(parent=self)
-        self.role = aws.iam.Role(f"{name}-role", assume_role_policy=json.dumps(self._trust()), opts=self._options)
+        self.role = aws.iam.Role(f"{name}-role", assume_role_policy=self._trust(), opts=self._options)
         wanted = pulumi.Output.all(args.instance.id, args.volume_id)
         policy = aws.iam.RolePolicy(
             f"{name}-policy",
             role=self.role.name,
-            policy=wanted.apply(lambda ids: json.dumps(self._policy(ids[0], ids[1]))),
+            policy=wanted.apply(lambda ids: self._policy(ids[0], ids[1])),
             opts=self._options,
         )
         # A schedule goes with its very instance, which only the engine knows: a name that the next instance shared
@@ -86,19 +87,14 @@ class Ceiling(pulumi.ComponentResource):
         )
         self.register_outputs({"role": self.role.name})
 
-    def _trust(self) -> dict[str, Any]:
+    def _trust(self) -> str:
         """Return who may take the role on: Scheduler, for schedules of this account alone."""
         cloud = self._args.cloud
         groups = f"arn:{cloud.partition}:scheduler:{cloud.region}:{cloud.account}:schedule-group/default"
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "scheduler.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"aws:SourceAccount": cloud.account, "aws:SourceArn": groups}},
-        }
-        return {"Version": "2012-10-17", "Statement": [statement]}
+        condition = {"StringEquals": {"aws:SourceAccount": cloud.account, "aws:SourceArn": groups}}
+        return policies.trust("scheduler", condition)
 
-    def _policy(self, instance_id: str, volume_id: str) -> dict[str, Any]:
+    def _policy(self, instance_id: str, volume_id: str) -> str:
         """Return what the role may do: to this box, and to its volume."""
         cloud = self._args.cloud
         place = f"arn:{cloud.partition}:ec2:{cloud.region}"
@@ -116,7 +112,7 @@ class Ceiling(pulumi.ComponentResource):
                     "Condition": {"StringEquals": {"ec2:CreateAction": "CreateSnapshot"}},
                 },
             ]
-        return {"Version": "2012-10-17", "Statement": statements}
+        return policies.policy(statements)
 
     def _schedules(self, instance_id: str, volume_id: str, role_arn: str, policy: pulumi.Resource) -> None:
         args = self._args

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws as aws
+
+from infra import policies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,11 +60,11 @@ class Guardrails(pulumi.ComponentResource):
     def _stop(self, name: str, args: GuardrailsArgs) -> None:
         """Have AWS stop the boxes once the amount is spent, by the runbook that Systems Manager has for it."""
         parent = pulumi.ResourceOptions(parent=self)
-        role = aws.iam.Role(f"{name}-role", assume_role_policy=json.dumps(_trust(args.cloud)), opts=parent)
+        role = aws.iam.Role(f"{name}-role", assume_role_policy=_trust(args.cloud), opts=parent)
         policy = aws.iam.RolePolicy(
             f"{name}-policy",
             role=role.name,
-            policy=pulumi.Output.all(*args.stops).apply(lambda ids: json.dumps(_policy(args.cloud, ids))),
+            policy=pulumi.Output.all(*args.stops).apply(lambda ids: _policy(args.cloud, ids)),
             opts=parent,
         )
         aws.budgets.BudgetAction(
@@ -96,19 +97,14 @@ def _mail(kind: str, threshold: float, address: str) -> aws.budgets.BudgetNotifi
     )
 
 
-def _trust(cloud: Cloud) -> dict[str, Any]:
+def _trust(cloud: Cloud) -> str:
     """Return who may take the role on: Budgets, for budgets of this account alone."""
     budgets = f"arn:{cloud.partition}:budgets::{cloud.account}:budget/*"
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "budgets.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:SourceAccount": cloud.account}, "ArnLike": {"aws:SourceArn": budgets}},
-    }
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    condition = {"StringEquals": {"aws:SourceAccount": cloud.account}, "ArnLike": {"aws:SourceArn": budgets}}
+    return policies.trust("budgets", condition)
 
 
-def _policy(cloud: Cloud, instance_ids: Sequence[str]) -> dict[str, Any]:
+def _policy(cloud: Cloud, instance_ids: Sequence[str]) -> str:
     """Return what the runbook needs to stop these boxes: AWS's own policy for it, less what is not about them."""
     place = f"arn:{cloud.partition}:ec2:{cloud.region}:{cloud.account}:instance"
     boxes = [f"{place}/{instance_id}" for instance_id in instance_ids]
@@ -118,9 +114,9 @@ def _policy(cloud: Cloud, instance_ids: Sequence[str]) -> dict[str, Any]:
         f"{systems}:*:document/AWS-StopEC2Instance",
         f"{systems}:*:automation-execution/*",
     ]
-    statements = [
+    statements: list[dict[str, Any]] = [
         {"Effect": "Allow", "Action": "ec2:StopInstances", "Resource": boxes},
         {"Effect": "Allow", "Action": "ec2:DescribeInstanceStatus", "Resource": "*"},
         {"Effect": "Allow", "Action": "ssm:StartAutomationExecution", "Resource": runbook},
     ]
-    return {"Version": "2012-10-17", "Statement": statements}
+    return policies.policy(statements)

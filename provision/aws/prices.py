@@ -6,6 +6,7 @@ answered and the region: a stand-in's figures never come up for AWS's.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import threading
@@ -17,6 +18,7 @@ from provision.aws import spot_prices
 from provision.aws.clients import aws_errors, client, listed
 from provision.model import prices
 from provision.model.errors import GpurigError
+from provision.model.local_file import replace_text
 from provision.model.platforms import price_table
 from provision.model.prices import PRICE_LIST_REGIONS, Product, Quote
 from provision.model.project import local_folder
@@ -153,14 +155,9 @@ class _Kept:
 
 
 def _write(path: Path, rows: Mapping[str, Any]) -> None:
-    """Write a file whole: two commands at once may do so."""
-    part = path.with_suffix(f".{threading.get_native_id()}.part")
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(rows), encoding="utf-8")
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
+        replace_text(path, json.dumps(rows))
 
 
 def _key(question: Question) -> str:

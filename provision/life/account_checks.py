@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import email.utils
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
 from provision.aws import machines, quotas
-from provision.aws.clients import aws_errors, client, error_code, is_expired
+from provision.aws.clients import aws_errors, client, error_code, is_expired, now_of
 from provision.life.doctor import error, ok, warning
 from provision.model.errors import GpurigError
 from provision.model.platforms import BAKED, images, instance_types
@@ -57,9 +57,8 @@ class Account:
         return ok(f"{answer['Arn']}, account {answer['Account']}{named}")
 
     def _note_clock(self, answer: Mapping[str, Any]) -> None:
-        said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-        if said:
-            self.skew = time.time() - email.utils.parsedate_to_datetime(said).timestamp()
+        with contextlib.suppress(GpurigError, KeyError):  # no answer, or one without a time
+            self.skew = time.time() - now_of(answer)
 
     def clock(self) -> Finding:
         """Compare this machine's clock with AWS's."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from provision.aws import instances
 from provision.aws.instances import NoInstance
-from provision.life.up import is_capacity, refusals
+from provision.life.up import UP, is_capacity, update
 from provision.model.errors import GpurigError
-from provision.transport import settings, whereabouts
+from provision.transport import whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from provision.model.host import Host
 
 GONE = (instances.SHUTTING_DOWN, instances.TERMINATED)
-UP = ("up", "--yes", "--skip-preview", "--refresh")
-"""With a refresh: without one Pulumi does not look whether a box is still there."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,14 +58,11 @@ def bring(gone: Sequence[Host], tell: Callable[[str], None]) -> list[str]:
         instances.wait_until_ended(host.profile, host.region, [host.instance_id])
     prices = ", ".join(f"{host.name}{_price(host)}" for host in gone)
     tell(f"bringing the next box for {prices}: pulumi {' '.join(UP)}")
-    lines: list[str] = []
-    if settings.run(*UP, heard=lines.append) == 0:
-        return []
-    codes = refusals(lines)
-    if not is_capacity(codes):
+    failed, codes = update()
+    if failed and not is_capacity(codes):
         hint = "what it said is above; nothing was started again: once it works, the same command goes on"
         raise GpurigError("`pulumi up` failed, and the box is gone", hint=hint)
-    return codes
+    return codes if failed else []
 
 
 def _price(host: Host) -> str:

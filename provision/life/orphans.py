@@ -10,7 +10,8 @@ import enum
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from provision.aws.holdings import is_gone
-from provision.model.tags import AS_A_TAG, ATTACHED, FROM, IMAGE, JOBS, NOTED, RECIPE, TEMPORARY, VOLUME
+from provision.aws.snapshots import COMPLETED, Taken, only_copies
+from provision.model.tags import FROM, IMAGE, JOBS, RECIPE, TEMPORARY, VOLUME, was_never_attached
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,11 +21,8 @@ if TYPE_CHECKING:
 
 FRESH = 900
 """Seconds for which a thing may be one that an update is making, or a restore is about to attach."""
-COMPLETED = "completed"
 AVAILABLE = "available"
 _ON_THE_WAY = ("pending", "transient")
-COPIED = "vol-ffffffff"
-"""The volume that EC2 names for every copy of a snapshot, whichever it was."""
 
 
 class Standing(enum.StrEnum):
@@ -182,7 +180,7 @@ class _Sorting:
             if self.now - (thing.made or 0) < FRESH:
                 return Standing.KEPT, "a restore may be about to use it"
             return Standing.ORPHAN, "a restore that was cut off has left it"
-        if thing.tags.get(NOTED) == AS_A_TAG and ATTACHED not in thing.tags and self._making(thing):
+        if was_never_attached(thing.tags) and self._making(thing):
             return Standing.ORPHAN, self._cut_off(thing)
         what = f'jobs of "{thing.host}"' if thing.tags.get(VOLUME) == JOBS else "nobody knows what is on it"
         return Standing.KEPT, f"{what}; attached to nothing, and paid for all the same"
@@ -195,11 +193,11 @@ class _Sorting:
         family = self._completed(thing)
         if thing.id == family[0].id:
             return Standing.KEPT, f'the newest of "{thing.host}": the next `pulumi up` without a volume starts from it'
-        if any(other.tags.get(FROM) == thing.id for other in family):
-            return Standing.SPARE, f'a later volume of "{thing.host}" was made from it, and has a newer one'
         volume = thing.row.get("VolumeId")
-        newer = family[: [other.id for other in family].index(thing.id)]
-        if volume != COPIED and any(other.row.get("VolumeId") == volume for other in newer):
+        taken = [Taken(one.id, one.row.get("VolumeId", ""), one.tags.get(FROM, "")) for one in family]
+        if thing.id not in only_copies(taken):
+            if any(one.source == thing.id for one in taken):
+                return Standing.SPARE, f'a later volume of "{thing.host}" was made from it, and has a newer one'
             return Standing.SPARE, f'a newer one of "{thing.host}" is of the same volume'
         return Standing.KEPT, f"the last of {volume}, which no newer one stands for"
 

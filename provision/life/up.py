@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from provision.life.wish import Wish
     from provision.transport.settings import StackSettings
 
+UP = ("up", "--yes", "--skip-preview", "--refresh")
+"""With a refresh: a box that was taken away is still in Pulumi's state, and would not be made again."""
 _ERROR = re.compile(r"api error ([A-Za-z0-9.]+)")
 """How the provider quotes AWS's own code of a refusal."""
 NO_CAPACITY = (
@@ -92,9 +94,7 @@ def _spare(ec2: Any, disks: Iterable[Mapping[str, Any]]) -> set[str]:
     unused = {
         row["VolumeId"]: row.get("SnapshotId") or ""
         for row in disks
-        if row["State"] == "available"
-        and tags_of(row).get(tags.NOTED) == tags.AS_A_TAG
-        and tags.ATTACHED not in tags_of(row)
+        if row["State"] == "available" and tags.was_never_attached(tags_of(row))
     }
     sources = sorted({*unused.values()} - {""})
     # One whose snapshot is gone is the only one that has its jobs.
@@ -144,6 +144,12 @@ def ordered(offers: Iterable[Offer], stack: Stack, preferred: str, *, moves: boo
 def refusals(lines: Iterable[str]) -> list[str]:
     """Return AWS's codes of what it refused in the output of a `pulumi up`, each once, as they came."""
     return list(dict.fromkeys(code for line in lines for code in _ERROR.findall(line)))
+
+
+def update() -> tuple[int, list[str]]:
+    """Run `UP`; return its exit code, and AWS's codes of what it refused."""
+    lines: list[str] = []
+    return stack_settings.run(*UP, heard=lines.append), refusals(lines)
 
 
 def is_capacity(codes: Sequence[str]) -> bool:
@@ -199,12 +205,8 @@ def take(offer: Offer, wish: Wish, stack: Stack, tell: Callable[[str], None]) ->
                 "`pulumi destroy` did not get to its end", hint="what it said is above; then fab up again"
             )
     stack_settings.change(wanted(offer, wish.max_price))
-    lines: list[str] = []
-    # A box that was taken away is still in Pulumi's state: the refresh says so, and it is made again.
-    if stack_settings.run("up", "--yes", "--skip-preview", "--refresh", heard=lines.append) == 0:
-        return []
-    codes = refusals(lines)
-    if not is_capacity(codes):
+    failed, codes = update()
+    if failed and not is_capacity(codes):
         said = f" ({', '.join(codes)})" if codes else ""
         raise GpurigError(f"`pulumi up` failed, and not for want of capacity{said}", hint="what it said is above")
-    return codes
+    return codes if failed else []

@@ -1,5 +1,12 @@
 """The tags that gpurig puts on AWS resources and finds them again by. Their names stand nowhere else."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 NAME = "Name"
 """What AWS's console shows."""
 PROJECT = "gpurig:project"
@@ -42,3 +49,8 @@ DIGEST = "gpurig:digest"
 """SHA-256 over all that its recipe installs."""
 ROOT_GIB = "gpurig:root-gib"
 """What a root volume must hold at least, GiB."""
+
+
+def was_never_attached(carried: Mapping[str, str]) -> bool:
+    """Tell of a job volume, by all its tags, whether nothing is on it but what it was made from."""
+    return carried.get(NOTED) == AS_A_TAG and ATTACHED not in carried

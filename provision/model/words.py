@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 
@@ -11,6 +12,11 @@ def seconds_of(text: str) -> float | None:
     """Return a length of time as a user writes it ("90m", "4h", "1.5d") in seconds; None for anything else, and 0."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([mhd])", text)
     return float(found[1]) * _UNITS[found[2]] or None if found else None
+
+
+def minute(moment: float) -> str:
+    """Return a moment, seconds of UTC, as the laptop's clock has it ("2026-11-28 16:10")."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
 
 
 def amount(size: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from provision.agent.words import Kept, Kind, StepState
 from provision.model.errors import StepFailed
+from provision.model.words import minute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -176,7 +177,7 @@ class Progress:
         elif event["event"] == Kind.LOG:
             self.out.now(f"{event['step']}: {event['line']}")
         elif event["event"] == Kind.UNCHANGED:
-            since = time.strftime("%Y-%m-%d %H:%M", time.localtime(event["since"])) if event["since"] else "now"
+            since = minute(event["since"]) if event["since"] else "now"
             count = f"all {len(self.steps)} steps verified" if len(self.steps) > 1 else "verified"
             self.out.line(f"{self.name} on {self.host}: nothing to do, {count} (ready since {since})")
         elif event["event"] == Kind.STARTED:

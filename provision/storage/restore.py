@@ -12,9 +12,9 @@ from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.words import Kind
 from provision.aws.clients import aws_errors, tag_filters, tag_pairs
+from provision.aws.snapshots import COMPLETED
 from provision.model.errors import BadInput, GpurigError
 from provision.model.tags import NAME, TEMPORARY, VOLUME
-from provision.storage.volumes import COMPLETED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

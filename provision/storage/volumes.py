@@ -7,19 +7,18 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from provision.aws.clients import aws_errors, client_of, listed, tag_filters, tag_pairs, tags_of
+from provision.aws.snapshots import COMPLETED, Taken, only_copies
 from provision.model.errors import BadInput, GpurigError
 from provision.model.tags import FROM, HOST, NAME, PROJECT, STACK, VOLUME
+from provision.model.words import minute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from provision.model.host import Host
 
-COMPLETED = "completed"
 IDENTITY = (PROJECT, STACK, HOST, VOLUME)
 """The tags by which a job volume's snapshots are found; each carries its volume's own."""
-COPIED = "vol-ffffffff"
-"""The volume that EC2 names for every copy of a snapshot, whichever it was."""
 LOOK = 2.0
 """Seconds between two questions to EC2 about what goes on."""
 
@@ -45,7 +44,7 @@ class Snapshot:
 
     def __str__(self) -> str:
         state = "" if self.state == COMPLETED else f", {self.state}, {self.percent} %"
-        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.at))
+        day = minute(self.at)
         return f"{self.id}  {day}  {self.size_gib} GiB{state}  {self.description}".rstrip()
 
     @classmethod
@@ -154,8 +153,7 @@ class JobVolume:
         if keep < 1:
             raise BadInput([f"--keep {keep}: at least 1, as the last completed snapshot never goes"])
         completed = [snapshot for snapshot in self.snapshots() if snapshot.state == COMPLETED]
-        last = {one.id if one.volume == COPIED else one.volume: one.id for one in reversed(completed)}
-        only = {*last.values()} - {self.source, *(snapshot.source for snapshot in completed)}
+        only = only_copies((Taken(one.id, one.volume, one.source) for one in completed), [self.source])
         old = [snapshot for snapshot in completed[keep:] if snapshot.id not in only]
         for snapshot in old:
             with aws_errors(f"cannot delete {snapshot.id}"):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from provision.aws import clients
 from provision.model.errors import UntrustedHost
+from provision.model.local_file import replace_text
 from provision.model.project import local_folder
 
 if TYPE_CHECKING:
@@ -89,12 +89,10 @@ def pin(host: Host, tell: Callable[[str], None]) -> list[str]:
 
 
 def _write(lines: list[str]) -> None:
-    """Replace the pins in one move, so that nobody ever reads half a line."""
+    """Replace the pins."""
     path = known_hosts()
     path.parent.mkdir(exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    part.replace(path)
+    replace_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def _console(host: Host) -> str:

@@ -7,12 +7,12 @@ key, and where that key is pinned. Whoever finds a box at a new address changes 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
+from provision.model.local_file import replace_text
 from provision.model.project import project_folder
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def write(hosts: Sequence[Host], pins: Path, identity: str, taken: Container[str
     text = f"{HEAD}{here}\n# Kept by fab; what is changed here by hand is lost.\n\n" + "\n".join(entries)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _put(path, text)
+        replace_text(path, text, mode=0o600)
     except OSError as error:
         raise BadInput([f"{path} cannot be written: {error.strerror}"]) from error
     return path
@@ -129,12 +129,4 @@ def follow(host: Host, address: str, *, asked: bool = True) -> None:
             return
         new = re.sub(entry, now, old, flags=re.MULTILINE)
         if new != old:
-            _put(path, new)
-
-
-def _put(path: Path, text: str) -> None:
-    """Replace a file in one move, readable by its owner alone."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.chmod(0o600)
-    part.replace(path)
+            replace_text(path, new, mode=0o600)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import threading
-import time
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from provision.aws import instances
 from provision.model.errors import GpurigError, Unreachable
-from provision.transport import host_keys, ssh_config
+from provision.model.local_file import replace_text
+from provision.model.words import minute
+from provision.transport import background, host_keys, ssh_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +51,7 @@ def remember(host: Host, address: str) -> None:
         rows[host.instance_id] = (recorded if host.address == found else host.address, address)
         path = _file()
         path.parent.mkdir(exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
+        replace_text(path, json.dumps(rows, indent=1) + "\n")
         ssh_config.follow(host, address)
 
 
@@ -83,17 +80,8 @@ def look_up(host: Host, tell: Callable[[str], None]) -> Host:
 
 def _asked(host: Host) -> Instance:
     """Ask EC2 for a host's instance, as long as a user would wait: without a network each try takes a minute."""
-    answer: Future[Instance] = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(instances.find(host))
-        except BaseException as error:  # noqa: BLE001 - raised where the answer is wanted
-            answer.set_exception(error)
-
-    threading.Thread(target=ask, daemon=True).start()
     try:
-        return answer.result(ANSWER_SECONDS)
+        return background.begin(lambda: instances.find(host)).result(ANSWER_SECONDS)
     except TimeoutError as error:
         raise GpurigError(f"EC2 did not answer within {ANSWER_SECONDS} s about {host.instance_id}") from error
 
@@ -102,7 +90,7 @@ def off(host: Host, instance: Instance) -> NotRunning:
     """Return the error of a host that does not run: what it is, since when, and what starts it."""
     name = f"{host.name} ({host.instance_id})"
     itself = " (it switched itself off)" if instance.reason == _ITSELF else ""
-    since = f" since {_at(instance.stopped)}" if instance.stopped else ""
+    since = f" since {minute(instance.stopped)}" if instance.stopped else ""
     start = f"to start it: fab start --limit {host.name}"
     words = {
         instances.STOPPING: (f"{name} is stopping{itself}", f"{start} (it waits until the stop is through)"),
@@ -117,10 +105,6 @@ def off(host: Host, instance: Instance) -> NotRunning:
 def _why(instance: Instance) -> str:
     taken = instance.reason in ("Server.SpotInstanceTermination", "Server.SpotInstanceShutdown")
     return ": EC2 took the spot instance back" if taken else ""
-
-
-def _at(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def _file() -> Path:

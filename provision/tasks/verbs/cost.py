@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from typing import TYPE_CHECKING
 
 from provision.life.spending import spending
-from provision.model.words import counted
+from provision.model.words import counted, minute
 from provision.tasks.output import draw, tell
 from provision.tasks.verb import verb
 
@@ -81,7 +80,7 @@ def _table(found: Spending) -> None:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    since = "" if row.since is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(row.since))
+    since = "" if row.since is None else minute(row.since)
     most = "≤" if row.at_most else ""
     least = "≥" if row.incomplete else ""
     hour = "unknown" if row.hour is None else f"{most}${row.hour:.4f}"

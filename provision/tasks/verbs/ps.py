@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from typing import TYPE_CHECKING
 
-from provision.model.words import took
+from provision.model.words import minute, took
 from provision.tasks.output import draw, tell
 from provision.tasks.verb import verb
 from provision.work.runs import Runs
@@ -53,7 +52,7 @@ def _print(rows: list[tuple[Host, Run]], *, several: bool) -> None:
     for head in (*(["host"] * several), "run", "state", "since", "took", "exit", "command"):
         table.add_column(head)
     for host, run in rows:
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.since))
+        since = minute(run.since)
         code = "" if run.code is None else str(run.code)
         state = f"{run.state}: {run.why}" if run.why else run.state
         # A command may hold what Rich would read as its markup.

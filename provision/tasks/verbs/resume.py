@@ -8,6 +8,7 @@ from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.catalogue.catalogue import Catalogue
 from provision.life import cut_off, next_box, power
+from provision.life.up import UP
 from provision.tasks.following import follow, leaving
 from provision.tasks.option import Choices
 from provision.tasks.output import tell
@@ -60,7 +61,7 @@ def resume(c: Context, *, name: list[str] | None = None, plan: bool = False, det
 def _plan(c: Context, away: Sequence[next_box.Away], names: Sequence[str]) -> None:
     """Say what `resume` would do."""
     for one in away:
-        way = f"the next one would be made by `pulumi {' '.join(next_box.UP)}`" if one.gone else "it would be started"
+        way = f"the next one would be made by `pulumi {' '.join(UP)}`" if one.gone else "it would be started"
         tell(f"{one.host.name}: {way}; what was cut off is on its job volume, and is known once a box has that")
     names_away = {one.host.name for one in away}
     c.hosts = [host for host in c.hosts if host.name not in names_away]

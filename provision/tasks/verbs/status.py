@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from provision.agent.verbs import Verb
 from provision.agent.wire.answers import Overview
 from provision.agent.words import Kind
+from provision.aws.snapshots import COMPLETED
 from provision.catalogue.catalogue import Catalogue
 from provision.life import ceiling
 from provision.model.errors import GpurigError
 from provision.model.platforms import NO_GPU
 from provision.model.run import Run
 from provision.model.target import Target
-from provision.model.words import took
-from provision.storage.volumes import COMPLETED, JobVolume
+from provision.model.words import minute, took
+from provision.storage.volumes import JobVolume
 from provision.tasks.awake import shown
 from provision.tasks.target import cards
 from provision.tasks.verb import verb
+from provision.transport import background
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     from provision.agent.wire.documents import DataSet, Mark
     from provision.model.host import Host
@@ -68,7 +69,7 @@ def status(c: Context) -> None:
     def ask(session: Session, out: View) -> None:
         out.now("looking")
         host = session.host
-        volume, end = _in_background(_volume, host), _in_background(ceiling.lines, host)
+        volume, end = background.begin(lambda: _volume(host)), background.begin(lambda: ceiling.lines(host))
         overview = session.answer({"verb": Verb.OVERVIEW, "units": units}, Overview)
         late = f"AWS did not answer within {PATIENCE} s"
         unknown: Volume = {"problem": late}
@@ -81,20 +82,6 @@ def status(c: Context) -> None:
             print(json.dumps({"host": host.name, **answer, "event": "status", "volume": volume, "ceiling": end}))
     else:
         print("\n".join(_screen(host, answer, catalogue) for host, answer in shown), end="")
-
-
-def _in_background(question: Callable[[Host], Answer], host: Host) -> Future[Answer]:
-    """Begin to ask AWS about a host; nobody waits for the end of it who does not want the answer."""
-    answer: Future[Answer] = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(question(host))
-        except BaseException as error:  # noqa: BLE001 - raised where the answer is wanted
-            answer.set_exception(error)
-
-    threading.Thread(target=ask, daemon=True).start()
-    return answer
 
 
 def _waited(answer: Future[Answer], late: Answer) -> Answer:
@@ -137,7 +124,7 @@ def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
         "volume": list(_about_volume(host, volume, mounted=answer["mounted"])),
         "runs": [f"{run.name} for {took(run.seconds)}: {run.shown}" for run in map(Run.from_row, answer["runs"])],
         "data sets": [_dataset(row) for row in answer["datasets"]],
-        "installed": [f"{_versioned(name, mark):<{width}}  {_day(mark['at'])}" for name, mark in installed],
+        "installed": [f"{_versioned(name, mark):<{width}}  {minute(mark['at'])}" for name, mark in installed],
     }
     rows = [("" if number else key, line) for key, lines in groups.items() for number, line in enumerate(lines)]
     return "".join(f"{key:<10} {line}\n" for key, line in rows)
@@ -148,19 +135,19 @@ def _states(host: Host, answer: Overview, catalogue: Catalogue) -> Iterator[str]
     last, now = answer["last"], answer["pending"]
     if ending := answer["ending"]:
         who = "EC2 takes this spot box at" if ending["action"] != "rebalance" else "it leaves, as EC2 recommends, by"
-        yield f"{who} {_day(ending['ends'])}; once it is gone: fab resume"
+        yield f"{who} {minute(ending['ends'])}; once it is gone: fab resume"
     ready = _ready_since(host, answer, catalogue)
     if ready:
-        yield f"{host.recipe} is ready since {_day(ready)}"
+        yield f"{host.recipe} is ready since {minute(ready)}"
     if now and answer["running"]:
         yield f"installing {now['name']} now"
     elif now:
         yield f"{now['name']} was cut off; `fab setup` goes on with it"
     elif last and last["event"] == Kind.FAILED:
         step = f'step "{last["step"]}"' if last["step"] else "a setup"
-        yield f"{step} failed on {_day(last['at'])}: {last['why']}"
+        yield f"{step} failed on {minute(last['at'])}: {last['why']}"
     elif answer["ready"] and not (ready and answer["ready"]["name"] == host.recipe):
-        yield f"{answer['ready']['name']} is ready since {_day(answer['ready']['at'])}"
+        yield f"{answer['ready']['name']} is ready since {minute(answer['ready']['at'])}"
     elif not ready:
         yield "nothing was installed by gpurig"
 
@@ -223,8 +210,8 @@ def _snapshots(snapshots: Sequence[Snapshot]) -> str:
     """Say how old the newest whole snapshot is, and what is the matter with those after it."""
     whole = next((one for one in snapshots if one["state"] == COMPLETED), None)
     newer = snapshots[: snapshots.index(whole)] if whole else snapshots
-    last = f"last snapshot {_day(whole['at'])}, {whole['id']}" if whole else "no snapshot yet"
-    return ", ".join([last, *(f"{one['id']} of {_day(one['at'])} is {one['state']}" for one in newer)])
+    last = f"last snapshot {minute(whole['at'])}, {whole['id']}" if whole else "no snapshot yet"
+    return ", ".join([last, *(f"{one['id']} of {minute(one['at'])} is {one['state']}" for one in newer)])
 
 
 def _dataset(row: DataSet) -> str:
@@ -241,7 +228,3 @@ def _versioned(name: str, mark: Mark) -> str:
 
 def _gib(size: int) -> str:
     return f"{size / 2**30:.1f}"
-
-
-def _day(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
