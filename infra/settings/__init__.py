@@ -174,6 +174,10 @@ class Settings:
     )
     """S3 buckets, as a list or with commas, that the boxes may list and read (`fab dataset-get s3://…`); nothing else
     of AWS."""
+    permissions_boundary: str = setting(
+        "permissionsBoundary", checks.A_POLICY, "", example="arn:aws:iam::123456789012:policy/boundary"
+    )
+    """Policy that limits every role of the stack, by its ARN, where the account lets nobody make a role without one."""
     mirrors: Mapping[str, Mapping[str, str]] = setting(
         "mirrors",
         checks.MIRRORS,

@@ -40,6 +40,11 @@ def matching(pattern: str, allowed: str) -> Check[str]:
     return Check(read, allowed)
 
 
+A_POLICY = matching(
+    r"arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of a policy (arn:aws:iam::…:policy/…)"
+)
+
+
 def whole(least: int, most: int, allowed: str) -> Check[int]:
     """Return the check for a whole number in a range, both ends included."""
 
