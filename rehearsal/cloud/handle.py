@@ -133,6 +133,11 @@ class Cloud:
         """Arm a fault; the keywords are the fields of `rehearsal.cloud.faults.Fault`."""
         self._control("POST", "faults", {"action": action, **fault})
 
+    def disarm(self) -> int:
+        """Forget the faults that are armed; returns how many had not come to their end."""
+        left: int = self._control("POST", "disarm")["left"]
+        return left
+
     def quotas(self, **vcpus: float) -> None:
         """Set quotas of EC2 by their codes, with _ for the hyphen: `quotas(L_DB2E81BA=4)`."""
         self._control("POST", "quotas", {code.replace("_", "-"): value for code, value in vcpus.items()})

@@ -146,7 +146,7 @@ def test_an_unknown_control_is_refused_with_the_known_ones(cloud: Cloud) -> None
     with pytest.raises(
         RehearsalError,
         match="there is no GET /_rehearsal/nothing; there are GET address, calls; "
-        "POST clock, faults, interrupt, load, quotas, reset, spend",
+        "POST clock, disarm, faults, interrupt, load, quotas, reset, spend",
     ):
         cloud._control("GET", "nothing")
 
