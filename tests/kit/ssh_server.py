@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import paramiko
@@ -39,6 +39,10 @@ class _Door(paramiko.ServerInterface):
         return True
 
     def _answer(self, channel: paramiko.Channel, command: bytes) -> None:
+        if self.server.acts:
+            self.server.acts(channel, command.decode())
+            channel.close()
+            return
         channel.sendall(self.server.says or f"{self.server.name} did {command.decode()}\n".encode())
         if b'"send"' in self.server.says:
             self.server.asked.append(zlib.decompress(channel.makefile("rb").read()).decode())
@@ -55,6 +59,8 @@ class Server:
         self.key = paramiko.ECDSAKey.generate()
         self.says = b""
         """What answers each command, in place of its name."""
+        self.acts: Callable[[paramiko.Channel, str], None] | None = None
+        """What is done instead with a channel and its command."""
         self.asked: list[str] = []
         """What was sent where `says` wants it, as a box's program does."""
         self.answered = 0
@@ -86,6 +92,14 @@ class Server:
             transport.add_server_key(self.key)
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):  # a client that goes away again
                 transport.start_server(server=_Door(self))
+
+
+def known_to(home: Path, servers: Mapping[str, Server]) -> None:
+    """Write the host keys of servers, by address, and a key of the user's, into a home folder."""
+    (home / ".ssh").mkdir(parents=True)
+    rows = [f"[{at}]:{PORT} {one.key.get_name()} {one.key.get_base64()}\n" for at, one in servers.items()]
+    (home / ".ssh" / "known_hosts").write_text("".join(rows))
+    paramiko.ECDSAKey.generate().write_private_key_file(str(home / ".ssh" / "id_ecdsa"))
 
 
 def user_key(folder: Path) -> Path:
