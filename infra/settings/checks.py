@@ -103,6 +103,9 @@ def _figures(text: str) -> dict[str, float]:
 BUSY_FIGURES: Check[Mapping[str, float]] = Check(
     _figures, f"an object of figure ({', '.join(BUSY)}): number from 0, as docs/idle.md has them"
 )
+SIGNING_KEYS = listed(
+    r"ssh-ed25519 [A-Za-z0-9+/]{68}", "a list of ed25519 public keys without comments, or keys with commas between them"
+)
 _SYSTEM_FOLDERS = "bin|boot|dev|etc|home|lib|opt|proc|root|run|sbin|srv|sys|tmp|usr|var"
 A_FOLDER = matching(
     rf"(?!/({_SYSTEM_FOLDERS})\Z)(/[A-Za-z0-9][A-Za-z0-9._-]*)+", "an absolute path that is no system folder"
