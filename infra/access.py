@@ -10,8 +10,8 @@ import pulumi_aws as aws
 
 from infra import policies, roles
 from infra.network import ANYWHERE
-from infra.settings.ranges import too_broad
 from provision.model import tags
+from provision.model.ranges import are_public
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,7 +77,7 @@ class Access(pulumi.ComponentResource):
         self.register_outputs({"group_id": self.group.id, "profile": self.profile.name})
 
     def _allow_ingress(self, service: str, port: int, cidr: str) -> None:
-        if too_broad(cidr):
+        if are_public([cidr]):
             pulumi.log.warn(f"{service} (port {port}) is open to {cidr}, as allowPublic says", self)
         aws.vpc.SecurityGroupIngressRule(
             f"{self._name}-{port}-from-{cidr}",
