@@ -8,7 +8,6 @@ import pulumi
 
 from infra.price import Price
 from provision.model.host import OUTPUT, VERSION, row_of
-from provision.model.tags import USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,15 +36,12 @@ def export_summary(boxes: Sequence[Box]) -> None:
 
 
 def _ssh(box: Box, *, alone: bool) -> pulumi.Output[str]:
-    """Return the command that logs in; of a box that is stopped, and has no address, what has to be done first."""
-    instance, name = box.host.instance, box.settings.host_name
-    start = f"{name} is stopped: fab start" + ("" if alone else f" --limit {name}")
-
-    def command(known: Sequence[Any]) -> str:
-        user = (known[0] or {}).get(USER, box.settings.system.user)
-        return f"ssh {user}@{known[1]}" if known[1] else start
-
-    return pulumi.Output.all(instance.tags, instance.public_ip).apply(command)
+    """Return the command that logs in, by the host key that is pinned; of a box that is stopped, what starts it."""
+    name = box.settings.host_name
+    which = "" if alone else f" --limit {name}"
+    return box.host.instance.public_ip.apply(
+        lambda address: f"fab ssh{which}" if address else f"{name} is stopped: fab start{which}"
+    )
 
 
 def _single_or_by_name(
