@@ -81,6 +81,7 @@ class Box(pulumi.ComponentResource):
             cidrs=args.settings.allowed_cidrs,
             ports=args.settings.ports,
             buckets=args.settings.s3_buckets,
+            boundary=args.settings.permissions_boundary,
         )
         return Access(name, wanted, pulumi.ResourceOptions(parent=self))
 
@@ -131,6 +132,7 @@ class Box(pulumi.ComponentResource):
                 spot=settings.spot,
                 volume_id=self.job_volume.id,
                 snapshot_tags={**cloud.tags, **job_volume_tags(cloud, name)} if snapshot else None,
+                boundary=settings.permissions_boundary,
             )
             Ceiling(f"{name}-ceiling", wanted, parent)
             verb = "terminates" if settings.spot else "stops"

@@ -24,7 +24,7 @@ class _Tagged(Protocol):
     def tags(self) -> Mapping[str, str]: ...
 
 
-class Cloud(Protocol):
+class _Cloud(Protocol):
     """What of `infra.cloud.Cloud` tells who a stack is."""
 
     @property
@@ -43,7 +43,7 @@ def name_tags() -> dict[str, str]:
 class Stashed:
     """The identity of this stack, noted in its state; the first that was noted counts."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: _Cloud) -> None:
         made_by = maker(cloud.caller_arn)
         new = Identity(id=_past(cloud, made_by) or secrets.token_hex(6), made_by=made_by)
         # Only a new stack takes the value: another run comes up with another.
@@ -67,7 +67,7 @@ class Stashed:
         return pulumi.ResourceTransformationResult({**made.props, "tags": {**own, **self.identity.tags}}, made.opts)
 
 
-def _past(cloud: Cloud, made_by: str) -> str:
+def _past(cloud: _Cloud, made_by: str) -> str:
     """Return the id of the newest job snapshot, or else of a volume, that the caller left and nothing lives of.
 
     "" where there is none.
