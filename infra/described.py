@@ -20,7 +20,7 @@ def host_document(cloud: Cloud, settings: Settings, on_demand: Quote | None, lim
         "user": settings.system.user,
         "port": 22,
         "region": cloud.region,
-        "profile": cloud.profile,
+        "profile": cloud.reach or None,
         "image": settings.system.name,
         "recipe": settings.recipe,
         "ports": settings.ports,
