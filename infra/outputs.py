@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra.price import Price
+from provision.model.access import PUBLIC
 from provision.model.host import OUTPUT, VERSION, row_of
 from provision.model.tags import USER
 
@@ -28,7 +29,7 @@ def export_document(cloud: Cloud, boxes: Sequence[Box]) -> None:
 
 def export_summary(boxes: Sequence[Box]) -> None:
     """Export what a user looks for after `pulumi up`: of several boxes, each by its name."""
-    addresses = {box.settings.host_name: box.host.instance.public_ip for box in boxes}
+    addresses = {box.settings.host_name: box.address for box in boxes}
     ssh_commands = {box.settings.host_name: _ssh(box, alone=len(boxes) == 1) for box in boxes}
     pulumi.export("address", _single_or_by_name(addresses))
     pulumi.export("ssh", _single_or_by_name(ssh_commands))
@@ -45,6 +46,9 @@ def _ssh(box: Box, *, alone: bool) -> pulumi.Output[str]:
         user = (known[0] or {}).get(USER, box.settings.system.user)
         return f"ssh {user}@{known[1]}" if known[1] else start
 
+    if box.settings.access != PUBLIC:
+        # The way there has a jump in it, which `fab` knows.
+        return instance.id.apply(lambda _: "fab ssh" + ("" if alone else f" --limit {name}"))
     return pulumi.Output.all(instance.tags, instance.public_ip).apply(command)
 
 
@@ -60,7 +64,7 @@ def _row(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
     """Return one host of the description, as its box is and not as it would be, once AWS has given all its ids."""
     instance, document = box.host.instance, box.described(cloud)
     made = pulumi.Output.all(
-        address=instance.public_ip,
+        address=box.address,
         instanceId=instance.id,
         instanceType=instance.instance_type,
         zone=instance.availability_zone,

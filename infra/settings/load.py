@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra.settings import Settings, conflicts, fit
+from infra.settings.ranges import AUTO
 from infra.settings.setting import NAMESPACE, declared_in
 from provision.catalogue.catalogue import Catalogue
+from provision.model.access import PUBLIC
 from provision.model.errors import BadInput
 from provision.model.platforms import images, instance_types
 
@@ -34,6 +36,9 @@ def load_settings(
     Raises `BadInput` with every problem. AWS is asked for nothing but an instance type that is not in the table.
     """
     values, refused = parse({**_configured(), **(overrides or {})})
+    if values["access"] != PUBLIC:
+        # The caller's address on the internet is none that a box without a public one ever sees.
+        values["allowedCidrs"] = tuple(cidr for cidr in values["allowedCidrs"] if cidr != AUTO)
     for key, setting in SETTINGS.items():
         if setting.resolve and key not in refused:
             try:

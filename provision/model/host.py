@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from provision.model.access import PUBLIC
 from provision.model.birth import as_born
 from provision.model.limit import Limit
 from provision.model.tags import GENERATION
@@ -37,9 +38,16 @@ class Host:
 
     name: str
     address: str
-    """As it is recorded; "" where that is of an EC2 instance that was stopped."""
+    """As it is recorded, the one within its network where it has no other; "" where it is of an EC2 instance that was
+    stopped."""
     user: str = "ubuntu"
     port: int = 22
+    access: str = PUBLIC
+    """How it is reached (`model.access`)."""
+    jump: str = ""
+    """The machine that SSH goes through (`model.access.Jump`); "": none."""
+    keys: tuple[str, ...] = ()
+    """The public keys that are to log in, of a machine of one's own."""
     target: Target | None = None
     """What to render for; None: to be read from the machine itself."""
     recipe: str = "digits"
@@ -67,6 +75,8 @@ class Host:
             address=row["address"] or "",
             user=row["user"],
             port=row["port"],
+            access=row.get("access", PUBLIC),
+            jump=row.get("jump") or "",
             target=Target.from_document(row["target"]),
             recipe=row["recipe"],
             instance_id=row["instanceId"],
