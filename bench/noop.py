@@ -14,7 +14,7 @@ from bench.delay import delayed
 from bench.rig import seconds, spread
 from provision.bundle.render import render
 from provision.model.host import Host
-from provision.transport.connection import ssh_command
+from provision.transport.way import ssh_command
 from provision.transport.session import Session
 
 if TYPE_CHECKING:

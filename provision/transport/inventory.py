@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provision.model.access import AS_A_JUMP, Jump
 from provision.model.errors import BadInput, NoHosts
 from provision.model.host import Host
 from provision.model.platforms import NO_GPU, gpus, images
@@ -29,6 +30,16 @@ _COMPUTE: Check = (
     'a compute capability such as "7.5"',
     lambda v: isinstance(v, str) and bool(re.fullmatch(r"[0-9]+\.[0-9]", v)),
 )
+
+
+def _is_jump(text: object) -> bool:
+    try:
+        return isinstance(text, str) and bool(Jump.read(text))
+    except ValueError:
+        return False
+
+
+_JUMP: Check = (AS_A_JUMP, _is_jump)
 _PATH: Check = ("an absolute path", lambda v: isinstance(v, str) and v.startswith("/"))
 
 
@@ -53,6 +64,8 @@ _HOST: dict[str, Any] = {
     "allow": _RANGES,
     "compute": _COMPUTE,
     "mount_point": _PATH,
+    "jump": _JUMP,
+    "keys": STRINGS,
 }
 _SHARED: dict[str, Any] = {
     "sources": {"*": STRING},
@@ -65,8 +78,8 @@ def from_file(path: Path) -> list[Host]:
     """Return the hosts of a hosts file. Raises `BadInput` with everything that is wrong in it.
 
     The file has a table per host (`[host.NAME]`: address, user, port, image, gpu, compute, mount_point, recipe; allow
-    and ui_port for its firewall) and, for all of them, `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi
-    configuration.
+    and ui_port for its firewall; jump, a machine to go through; keys, public keys that log in) and, for all of them,
+    `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi configuration.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -109,7 +122,9 @@ def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> 
     given = {key: row[key] for key in ("mount_point", "allow", "ui_port") if key in row}
     target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **given, **shared})
     recipe = row.get("recipe", Host.recipe)
-    return Host(name=name, address=row["address"], user=user, port=row.get("port", 22), target=target, recipe=recipe)
+    reach = {"jump": row.get("jump", ""), "keys": tuple(row.get("keys", ()))}
+    login = {"address": row["address"], "user": user, "port": row.get("port", 22)}
+    return Host(name=name, target=target, recipe=recipe, **login, **reach)
 
 
 def _hosts_file() -> Path | None:
