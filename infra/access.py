@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from infra import policies
+from infra import policies, roles
 from infra.network import ANYWHERE
-from infra.settings.ranges import too_broad
 from provision.model import tags
+from provision.model.ranges import are_public
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,6 +69,8 @@ class AccessArgs:
     """Whether the box is reached through Session Manager, whose agent needs some rights."""
     buckets: Sequence[str] = ()
     """S3 buckets whose objects the box may read."""
+    boundary: str = ""
+    """ARN of the policy that limits the role; "": none."""
 
 
 class Access(pulumi.ComponentResource):
@@ -101,11 +103,11 @@ class Access(pulumi.ComponentResource):
             public_key=args.public_key,
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
-        self.profile = self._profile(_policy(args.buckets, session_manager=args.session_manager))
+        self.profile = self._profile(args)
         self.register_outputs({"group_id": self.group.id, "profile": self.profile.name})
 
     def _allow_range(self, service: str, port: int, cidr: str) -> None:
-        if too_broad(cidr):
+        if are_public([cidr]):
             pulumi.log.warn(f"{service} (port {port}) is open to {cidr}, as allowPublic says", self)
         self._allow_ingress(service, port, cidr, cidr=cidr)
 
@@ -135,7 +137,10 @@ class Access(pulumi.ComponentResource):
             opts=self._options,
         )
 
-    def _profile(self, policy: str) -> aws.iam.InstanceProfile:
-        role = aws.iam.Role(f"{self._name}-role", assume_role_policy=policies.trust("ec2"), opts=self._options)
+    def _profile(self, args: AccessArgs) -> aws.iam.InstanceProfile:
+        role = roles.role(f"{self._name}-role", policies.trust("ec2"), args.boundary, self)
+        policy = _policy(args.buckets, session_manager=args.session_manager)
         aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=policy, opts=self._options)
-        return aws.iam.InstanceProfile(f"{self._name}-profile", role=role.name, opts=self._options)
+        return aws.iam.InstanceProfile(
+            f"{self._name}-profile", path=roles.PATH, role=role.name, opts=roles.options(self)
+        )

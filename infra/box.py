@@ -91,6 +91,7 @@ class Box(pulumi.ComponentResource):
             group=args.settings.bastion_group,
             session_manager=args.settings.access == SSM,
             buckets=args.settings.s3_buckets,
+            boundary=args.settings.permissions_boundary,
         )
         return Access(name, wanted, pulumi.ResourceOptions(parent=self))
 
@@ -141,6 +142,7 @@ class Box(pulumi.ComponentResource):
                 spot=settings.spot,
                 volume_id=self.job_volume.id,
                 snapshot_tags={**stack_tags(), **job_volume_tags(name)} if snapshot else None,
+                boundary=settings.permissions_boundary,
             )
             Ceiling(f"{name}-ceiling", wanted, parent)
             verb = "terminates" if settings.spot else "stops"

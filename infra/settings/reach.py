@@ -7,7 +7,7 @@ import dataclasses
 from infra.settings import checks
 from infra.settings.ranges import AUTO, read_ranges, read_vpc_range, with_caller_address
 from infra.settings.setting import setting
-from provision.model.access import ACCESSES, AS_A_JUMP, PUBLIC, Jump
+from provision.model.access import ACCESS, JUMP, PUBLIC
 from provision.model.public_key import read_public_key, read_public_keys
 
 
@@ -45,13 +45,11 @@ class Reach:
     """Who may connect: IPv4 ranges as a list; auto is your own address, looked up each time. Of a private box: the
     address of the bastion, or the range of your VPN."""
     allow_public: bool = setting("allowPublic", checks.SWITCH, default=False, example="false")
-    """Permit ranges broader than /8; DIGITS asks nobody for a password."""
-    access: str = setting("access", checks.matching("|".join(ACCESSES), " or ".join(ACCESSES)), PUBLIC)
+    """Permit ranges that are broader than /8 all together; DIGITS asks nobody for a password."""
+    access: str = setting("access", checks.of(ACCESS), PUBLIC)
     """How the box is reached: public, at an address of its own; private, without one, through gpurig:bastion or a VPN;
     ssm, without one, through Session Manager, and no port is open. The last two need gpurig:subnetId."""
-    bastion: str = setting(
-        "bastion", checks.Check(lambda text: str(Jump.read(text)), AS_A_JUMP), "", example="me@bastion.example.com"
-    )
+    bastion: str = setting("bastion", checks.of(JUMP), "", example="me@bastion.example.com")
     """The machine that SSH goes through to a private box, as your ssh_config and known_hosts know it."""
     bastion_group: str = setting(
         "bastionGroup",

@@ -6,12 +6,22 @@ import dataclasses
 import re
 from typing import Self
 
+from provision.model.checks import ADDRESS, USER, Kind, port_of
+
 PUBLIC, PRIVATE, SSM = "public", "private", "ssm"
 ACCESSES = (PUBLIC, PRIVATE, SSM)
-AS_A_JUMP = "a machine to go through: host, user@host or user@host:port"
-_JUMP = re.compile(
-    r"(?:(?P<user>[A-Za-z_][A-Za-z0-9_.-]*)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*)(?::(?P<port>[0-9]{1,5}))?"
-)
+_PARTS = re.compile(r"(?:(?P<user>[^@:]+)@)?(?P<host>[^@:]+)(?::(?P<port>[^@:]+))?")
+ACCESS = Kind(" or ".join(ACCESSES), ACCESSES.__contains__)
+
+
+def _is_jump(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(Jump.read(value))
+    except ValueError:
+        return False
+
+
+JUMP = Kind("a machine to go through: host, user@host or user@host:port", _is_jump)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,10 +37,17 @@ class Jump:
     @classmethod
     def read(cls, text: str) -> Self:
         """Read what `str` writes. Raises `ValueError` for anything else: nothing else reaches ssh's command line."""
-        found = _JUMP.fullmatch(text)
-        if found is None or not 0 < int(found["port"] or 22) < 65536:
+        found = _PARTS.fullmatch(text)
+        if (
+            found is None
+            or not ADDRESS.holds(found["host"])
+            or not (found["user"] is None or USER.holds(found["user"]))
+        ):
             raise ValueError(text)
-        return cls(host=found["host"], user=found["user"] or "", port=int(found["port"]) if found["port"] else None)
+        port = port_of(found["port"]) if found["port"] else None
+        if found["port"] and port is None:
+            raise ValueError(text)
+        return cls(host=found["host"], user=found["user"] or "", port=port)
 
     def __str__(self) -> str:
         """Return it as it is written in settings: "me@bastion.example.com:2222"."""
