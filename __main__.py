@@ -34,6 +34,7 @@ def main() -> None:
             forecast=settings.budget_forecast,
             stops=[box.host.instance.id for box in boxes] if settings.budget_action == "stop" else [],
             cloud=cloud,
+            boundary=settings.permissions_boundary,
         )
         Guardrails("guardrails", wanted, cloud.options)
 

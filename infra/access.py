@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
-from infra import policies
+from infra import policies, roles
 from infra.network import ANYWHERE
-from infra.settings.ranges import too_broad
 from provision.model import tags
+from provision.model.ranges import are_public
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +50,8 @@ class AccessArgs:
     """What they may connect to: name → TCP port."""
     buckets: Sequence[str] = ()
     """S3 buckets whose objects the box may read."""
+    boundary: str = ""
+    """ARN of the policy that limits the role; "": none."""
 
 
 class Access(pulumi.ComponentResource):
@@ -71,11 +73,11 @@ class Access(pulumi.ComponentResource):
                 self._allow_ingress(service, port, cidr)
         self._allow_egress()
         self.key_pair = aws.ec2.KeyPair(f"{name}-key", public_key=args.public_key, opts=self._options)
-        self.profile = self._profile(args.buckets)
+        self.profile = self._profile(args)
         self.register_outputs({"group_id": self.group.id, "profile": self.profile.name})
 
     def _allow_ingress(self, service: str, port: int, cidr: str) -> None:
-        if too_broad(cidr):
+        if are_public([cidr]):
             pulumi.log.warn(f"{service} (port {port}) is open to {cidr}, as allowPublic says", self)
         aws.vpc.SecurityGroupIngressRule(
             f"{self._name}-{port}-from-{cidr}",
@@ -99,7 +101,9 @@ class Access(pulumi.ComponentResource):
             opts=self._options,
         )
 
-    def _profile(self, buckets: Sequence[str]) -> aws.iam.InstanceProfile:
-        role = aws.iam.Role(f"{self._name}-role", assume_role_policy=policies.trust("ec2"), opts=self._options)
-        aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=_policy(buckets), opts=self._options)
-        return aws.iam.InstanceProfile(f"{self._name}-profile", role=role.name, opts=self._options)
+    def _profile(self, args: AccessArgs) -> aws.iam.InstanceProfile:
+        role = roles.role(f"{self._name}-role", policies.trust("ec2"), args.boundary, self)
+        aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=_policy(args.buckets), opts=self._options)
+        return aws.iam.InstanceProfile(
+            f"{self._name}-profile", path=roles.PATH, role=role.name, opts=roles.options(self)
+        )

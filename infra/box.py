@@ -82,6 +82,7 @@ class Box(pulumi.ComponentResource):
             cidrs=args.settings.allowed_cidrs,
             ports=args.settings.ports,
             buckets=args.settings.s3_buckets,
+            boundary=args.settings.permissions_boundary,
         )
         return Access(name, wanted, pulumi.ResourceOptions(parent=self))
 
@@ -132,6 +133,7 @@ class Box(pulumi.ComponentResource):
                 spot=settings.spot,
                 volume_id=self.job_volume.id,
                 snapshot_tags={**stack_tags(), **job_volume_tags(name)} if snapshot else None,
+                boundary=settings.permissions_boundary,
             )
             Ceiling(f"{name}-ceiling", wanted, parent)
             verb = "terminates" if settings.spot else "stops"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.network import hosts_per_zone
-from infra.settings import NEWEST, NO_SNAPSHOT
-from infra.settings.ranges import too_broad
+from infra.settings import NEWEST, NO_SNAPSHOT, ranges
 from provision.model.platforms import BAKED, images
 
 if TYPE_CHECKING:
@@ -32,14 +31,8 @@ def _region(settings: Settings, region: str) -> list[str]:
 
 
 def _ranges(settings: Settings) -> list[str]:
-    if settings.allow_public:
-        return []
-    return [
-        f'gpurig:allowedCidrs: "{cidr}" opens the box to the public; name your own addresses ("auto" finds them), '
-        "or set gpurig:allowPublic true if that is really wanted"
-        for cidr in settings.allowed_cidrs
-        if too_broad(cidr)
-    ]
+    found = ranges.problems(settings.allowed_cidrs, allow_public=settings.allow_public)
+    return [f"gpurig:allowedCidrs: {problem}" for problem in found]
 
 
 def _image(settings: Settings) -> list[str]:

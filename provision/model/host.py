@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from provision.model import checks
 from provision.model.birth import as_born
+from provision.model.errors import BadInput
 from provision.model.limit import Limit
+from provision.model.schema import ANY, mismatches
 from provision.model.tags import GENERATION
-from provision.model.target import Target
+from provision.model.target import SCHEMA, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +21,32 @@ OUTPUT, VERSION = "gpurig", 1
 """The stack's output that describes its hosts, and the version of that description: `infra.outputs` writes it."""
 BOX = "gpurig:infra:Box"
 """Pulumi's type of one box, whose input `document` is a host's row as far as it is known before AWS makes anything."""
+
+_MONEY = checks.none_or(checks.NUMBER)
+ROW: Mapping[str, Any] = {
+    "name": checks.MACHINE,
+    "user": checks.USER,
+    "port": checks.PORT,
+    "recipe": checks.NAME,
+    "target": SCHEMA,
+    "instanceId": checks.none_or(checks.INSTANCE),
+    "instanceType": checks.WORD,
+    "region": checks.REGION,
+    "address": checks.none_or(checks.ADDRESS),
+    "profile": checks.none_or(checks.text(r"[ -~]{1,128}", "the name of a profile")),
+    "pricePerHour": _MONEY,
+    "ports": checks.table(checks.WORD, checks.PORT, "a table of name = port"),
+    "limit": {"hours": checks.none_or(checks.WHOLE), "usd": _MONEY, "usdPerHour": _MONEY, "*": ANY},
+    "*": ANY,  # for others than gpurig, or of a later version
+}
+"""What each key of a host's row may be. The state that it stands in may be anybody's who can write there."""
+_NEEDED = ("name", "user", "port", "recipe", "target", "instanceId", "instanceType", "region", "address", "ports")
+
+
+def row_problems(row: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a host's row."""
+    missing = [f'"{key}" is missing' for key in _NEEDED if key not in row]
+    return missing + mismatches({key: value for key, value in row.items() if (key, value) != ("limit", None)}, ROW)
 
 
 def row_of(document: Mapping[str, Any], made: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
@@ -60,7 +89,9 @@ class Host:
 
     @classmethod
     def from_document(cls, row: Mapping[str, Any], *, stack: str = "") -> Host:
-        """Read a host's row (`row_of`)."""
+        """Read a host's row (`row_of`). Raises `BadInput`."""
+        if problems := row_problems(row):
+            raise BadInput(problems)
         return cls(
             stack=stack,
             name=row["name"],
@@ -73,7 +104,7 @@ class Host:
             region=row["region"],
             profile=row.get("profile") or "",
             instance_type=row["instanceType"],
-            price_per_hour=row["pricePerHour"],
+            price_per_hour=row.get("pricePerHour"),
             ports=row["ports"],
             limit=Limit.from_document(row.get("limit")),
         )

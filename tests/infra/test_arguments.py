@@ -29,6 +29,7 @@ SPOT = {
     "gpurig:maxHours": "5",
     "gpurig:budgetMonthlyUsd": "50",
     "gpurig:budgetEmail": "me@example.com",
+    "gpurig:permissionsBoundary": "arn:aws:iam::aws:policy/ReadOnlyAccess",
 }
 
 
