@@ -88,11 +88,13 @@ class World:
         did: list[str] = []
         for _ in range(4):
             done = self.run(*words)
-            if done.code == 0:
+            told = "fab orphans --remove" in done.said and "fab orphans --remove --yes" not in did
+            if done.code == 0 and not told:
                 return did
             ways = [way for way in ways_out(done.said) if way not in did]
             assert ways, f"it says nothing that would help: {done}"
             for way in ways[:1]:
+                self.user.cloud.advance(FRESH)  # as long as `fab orphans` takes what is new for what an update makes
                 self.run(*way.split())
                 did.append(way)
         raise AssertionError(f"{words} does not end well, after {did}")
