@@ -12,6 +12,7 @@ from infra.access import Access, AccessArgs
 from infra.birth import birth_tags, waiting
 from infra.ceiling import Ceiling, CeilingArgs, limit_of
 from infra.described import host_document
+from infra.doubles import tell_doubles
 from infra.host import Host, HostArgs
 from infra.idle_alarm import IdleAlarm, IdleAlarmArgs
 from infra.price import Price
@@ -69,6 +70,8 @@ class Box(pulumi.ComponentResource):
         for warning in plan.warnings:
             pulumi.log.warn(f"{name}: {warning}", self)
         self.host.instance.tags.apply(self._tell_waiting)
+        cloud = args.placement.cloud
+        self.host.instance.id.apply(refusals()(lambda own: tell_doubles(name, own, cloud)))
         self.register_outputs({"address": self.address})
 
     @property
