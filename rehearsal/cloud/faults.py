@@ -74,9 +74,12 @@ class Faults:
                     return fault
         return None
 
-    def clear(self) -> int:
-        """Disarm everything; returns how many faults had not come to their end."""
+    def armed(self) -> int:
+        """Return how many faults have not come to their end."""
         with self._lock:
-            left = len(self._armed)
+            return len(self._armed)
+
+    def clear(self) -> None:
+        """Disarm everything."""
+        with self._lock:
             self._armed.clear()
-            return left

@@ -133,9 +133,14 @@ class Cloud:
         """Arm a fault; the keywords are the fields of `rehearsal.cloud.faults.Fault`."""
         self._control("POST", "faults", {"action": action, **fault})
 
+    def armed(self) -> int:
+        """Return how many faults have not come to their end; one that holds its last call back has."""
+        armed: int = self._control("GET", "faults")["armed"]
+        return armed
+
     def disarm(self) -> int:
         """Forget the faults that are armed; returns how many had not come to their end."""
-        left: int = self._control("POST", "disarm")["left"]
+        left: int = self._control("POST", "disarm")["armed"]
         return left
 
     def quotas(self, **vcpus: float) -> None:

@@ -145,10 +145,8 @@ class Front:
                 answer = Answer(200, (("Content-Type", "text/plain"),), f"{self._caller}\n".encode())
             case "GET", "calls":
                 answer = _json(200, {"calls": self.log.all()})
-            case "POST", "faults":
-                answer = self._arm(body)
-            case "POST", "disarm":
-                answer = _json(200, {"left": self._faults.clear()})
+            case ("GET", "faults") | ("POST", "faults" | "disarm"):
+                answer = self._fault(name if body else "", body)
             case "POST", "clock":
                 answer = self._advance(body)
             case "POST", "quotas":
@@ -160,7 +158,7 @@ class Front:
             case "POST", control if control in self._controls:
                 answer = _steer(self._controls[control], body)
             case _:
-                known = f"GET address, calls; POST {', '.join(sorted([*CONTROLS, *self._controls]))}"
+                known = f"GET address, calls, faults; POST {', '.join(sorted([*CONTROLS, *self._controls]))}"
                 answer = _json(404, {"error": f"there is no {method} {CONTROL}{name}; there are {known}"})
         return answer
 
@@ -171,12 +169,17 @@ class Front:
             return _json(400, {"error": f"not quotas: {error}"})
         return _json(200, {})
 
-    def _arm(self, body: bytes) -> Answer:
+    def _fault(self, order: str, body: bytes) -> Answer:
+        """Arm a fault, disarm all, or tell how many are armed: what there was before."""
+        armed = self._faults.armed()
         try:
-            self._faults.arm(Fault(**json.loads(body)))
+            if order == "faults":
+                self._faults.arm(Fault(**json.loads(body)))
+            elif order:
+                self._faults.clear()
         except TypeError as error:
             return _json(400, {"error": f"not a fault: {error}"})
-        return _json(200, {})
+        return _json(200, {"armed": armed})
 
     def _advance(self, body: bytes) -> Answer:
         try:
