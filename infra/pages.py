@@ -1,4 +1,4 @@
-"""What is written from the settings, the keys of Pulumi.yaml and docs/settings.md: `python -m infra.pages` does it."""
+"""What `python -m infra.pages` writes: of the settings Pulumi.yaml and docs/settings.md, of the rights docs/iam."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from infra.rights import page as rights
 from infra.settings import Settings
 from infra.settings.setting import NAMESPACE, declared_in, descriptions
 from provision.pages.markdown import table
@@ -40,7 +41,7 @@ def pages() -> dict[Path, str]:
     head = project.read_text(encoding="utf-8").partition("config:\n")[0]
     keys = yaml.safe_dump({"config": config}, sort_keys=False, allow_unicode=True, width=1000)
     settings = table(["key", "default", "what it is", "it has to be", "for example"], rows)
-    return {project: head + keys, ROOT / "docs" / "settings.md": _HEAD + settings}
+    return {project: head + keys, ROOT / "docs" / "settings.md": _HEAD + settings, **rights.pages()}
 
 
 def _default(value: Any) -> Any:
@@ -52,4 +53,5 @@ def _default(value: Any) -> Any:
 
 if __name__ == "__main__":
     for path, text in pages().items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
