@@ -1,4 +1,4 @@
-"""What `python -m infra.pages` writes: of the settings Pulumi.yaml and docs/settings.md, of the rights docs/iam."""
+"""What `python -m infra.pages` writes: Pulumi.yaml and docs/settings.md, docs/iam, docs/policy.md."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from infra.policy import page as policy
 from infra.rights import page as rights
 from infra.settings import Settings
 from infra.settings.setting import NAMESPACE, declared_in, descriptions
@@ -41,7 +42,7 @@ def pages() -> dict[Path, str]:
     head = project.read_text(encoding="utf-8").partition("config:\n")[0]
     keys = yaml.safe_dump({"config": config}, sort_keys=False, allow_unicode=True, width=1000)
     settings = table(["key", "default", "what it is", "it has to be", "for example"], rows)
-    return {project: head + keys, ROOT / "docs" / "settings.md": _HEAD + settings, **rights.pages()}
+    return {project: head + keys, ROOT / "docs" / "settings.md": _HEAD + settings, **rights.pages(), **policy.pages()}
 
 
 def _default(value: Any) -> Any:

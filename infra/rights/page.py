@@ -6,21 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.rights import POLICIES
-from provision.pages.markdown import section, table
+from provision.pages.markdown import below_mark, section, table
 
 if TYPE_CHECKING:
     from infra.rights.statement import Policy
 
 DOCS = Path(__file__).parents[2] / "docs"
-_MARK = "<!-- From here on: written by `make pages` from infra/rights. -->\n"
 
 
 def pages() -> dict[Path, str]:
     """Return every file that is written, whole."""
     page = DOCS / "iam.md"
-    by_hand = page.read_text(encoding="utf-8").partition(_MARK)[0]
     files = {DOCS / "iam" / f"{policy.name}.json": policy.text() for policy in POLICIES}
-    return {page: by_hand + _MARK + _tables(), **files}
+    return {page: below_mark(page.read_text(encoding="utf-8"), _tables()), **files}
 
 
 def _tables() -> str:
