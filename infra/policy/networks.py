@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING
 
 from infra.policy.machines import INSTANCE
 from infra.policy.rule import Rule
-from infra.settings.ranges import network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def _let_in(rule: Resource) -> tuple[int, int]:
 def _public(rule: Resource) -> bool:
     """Tell whether a rule is for the whole internet, or for an IPv6 range, which no box has an address for."""
     cidr = rule.props.get("cidrIpv4")
-    return bool(rule.props.get("cidrIpv6")) or (cidr is not None and network(cidr).prefixlen == 0)
+    return bool(rule.props.get("cidrIpv6")) or (cidr is not None and ipaddress.ip_network(cidr).prefixlen == 0)
 
 
 def _open(port: int) -> Wrong:

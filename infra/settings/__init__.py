@@ -10,11 +10,12 @@ import re
 from typing import TYPE_CHECKING
 
 from infra.settings import checks
-from infra.settings.ranges import AUTO, read_ranges, read_vpc_range, with_caller_address
+from infra.settings.reach import Reach
 from infra.settings.setting import setting
+from provision.model import checks as kinds
+from provision.model.access import PRIVATE, PUBLIC, SSM
 from provision.model.busy import BUSY
 from provision.model.platforms import BAKED, NO_GPU, gpus, images
-from provision.model.public_key import read_public_key
 from provision.model.target import Target
 
 if TYPE_CHECKING:
@@ -28,18 +29,15 @@ NEWEST = "newest"
 NO_SNAPSHOT = "none"
 NEW = "new"
 
-_NAME = r"[a-z][a-z0-9-]{0,30}"
-_RECIPE = checks.matching(_NAME, "the name of a recipe (`fab recipes` lists them)")
+_RECIPE = checks.of(kinds.NAME, "the name of a recipe (`fab recipes` lists them)")
 _IMAGES, _IMAGE = ", ".join(images()), "|".join(map(re.escape, images()))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Reach):
     """One box as its user wants it. A setting's docstring is its description in Pulumi.yaml and docs/settings.md."""
 
-    host_name: str = setting(
-        "hostName", checks.matching(_NAME, "a name of a-z, 0-9 and -, 31 characters at most"), "box"
-    )
+    host_name: str = setting("hostName", checks.of(kinds.NAME), "box")
     """Name of the box in `fab`, in tags and in resource names."""
     hosts: int = setting("hosts", checks.whole(1, 50, "a whole number of boxes from 1 to 50"), 1)
     """How many boxes, 1 to 50: box, box-2, box-3, … each with a job volume of its own."""
@@ -64,28 +62,6 @@ class Settings:
     id (ami-…)."""
     image_os: str = setting("imageOs", checks.matching(_IMAGE, f"one of {_IMAGES}"), "", example="ubuntu-22.04")
     """For baked or an image by its id, the image whose rules apply (account, recipes)."""
-    ssh_public_key: str = setting(
-        "sshPublicKey",
-        checks.Check(str, "an ed25519 public key, or the path of its file"),
-        "~/.ssh/id_ed25519.pub",
-        resolve=read_public_key,
-    )
-    """An ed25519 public key, or the path of its file."""
-    allowed_cidrs: tuple[str, ...] = setting(
-        "allowedCidrs",
-        checks.Check(
-            read_ranges,
-            f'"{AUTO}" or a list of IPv4 ranges like 203.0.113.7/32, without bits set beyond the prefix',
-        ),
-        (AUTO,),
-        example="203.0.113.7/32",
-        resolve=with_caller_address,
-    )
-    """Who may connect: IPv4 ranges as a list; auto is your own address, looked up each time."""
-    allow_public: bool = setting("allowPublic", checks.SWITCH, default=False, example="false")
-    """Permit ranges broader than /8; DIGITS asks nobody for a password."""
-    vpc_cidr: str = setting("vpcCidr", checks.Check(read_vpc_range, "an IPv4 range from /16 to /24"), "10.20.0.0/16")
-    """Address range of the VPC, /16 to /24."""
     zone: str = setting(
         "zone", checks.matching(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", "an availability zone"), "", example="us-east-1a"
     )
@@ -117,7 +93,7 @@ class Settings:
     )
     """Volumes to use instead of new ones (vol-…, with commas; each goes to the box of its tag gpurig:host): Pulumi
     attaches them, and never grows or deletes them; new: a new one whatever is there."""
-    mount_point: str = setting("mountPoint", checks.A_FOLDER, "/jobs")
+    mount_point: str = setting("mountPoint", checks.of(kinds.MOUNT_POINT), "/jobs")
     """Where the box mounts the job volume."""
     spot: bool = setting("spot", checks.SWITCH, default=False, example="true")
     """Spot instead of on-demand: cheaper, may be taken away at any time, cannot be stopped."""
@@ -147,9 +123,9 @@ class Settings:
     """Shut the box down after so many minutes without work and without a user; 0 is never."""
     busy: Mapping[str, float] = setting("busy", checks.BUSY_FIGURES, {}, example="--path gpurig:busy.terminal 60")
     """What counts as work and as a user, figure: number, where it is to be another one than docs/idle.md has."""
-    busy_probe: str = setting("busyProbe", checks.A_LINE, "", example="pgrep -x my-server")
+    busy_probe: str = setting("busyProbe", checks.of(kinds.COMMAND), "", example="pgrep -x my-server")
     """A command of your own, asked every minute: exit code 0 means in use, 1 idle; any other, and none, in use too."""
-    before_stop: str = setting("beforeStop", checks.A_LINE, "", example="~/save.sh")
+    before_stop: str = setting("beforeStop", checks.of(kinds.COMMAND), "", example="~/save.sh")
     """A command of your own that runs before the box stops by itself, for 10 minutes at most."""
     max_hours: int = setting("maxHours", checks.whole(0, 8760, "hours from 0 (no limit) to 8760 (a year)"), 0)
     """Stop (spot: terminate) the box so many hours after each start: its own timer, and AWS after it; 0 is never."""
@@ -159,7 +135,7 @@ class Settings:
     """Stop a box for good once it has cost so much, in USD, in all the hours that it ran; each box by itself."""
     sources: Mapping[str, str] = setting(
         "sources",
-        checks.Check(checks.read_table, "an object of recipe: source"),
+        checks.Check(checks.read_sources, "an object of recipe: source"),
         {},
         example="--path gpurig:sources.cuda distribution",
     )
@@ -180,16 +156,16 @@ class Settings:
     """Policy that limits every role of the stack, by its ARN, where the account lets nobody make a role without one."""
     mirrors: Mapping[str, Mapping[str, str]] = setting(
         "mirrors",
-        checks.MIRRORS,
+        checks.MIRROR_TABLES,
         {},
         example="""--path 'gpurig:mirrors.git["https://github.com/"]' https://git.example.com/""",
     )
     """What stands in for outside addresses, kind (git, apt, pip, conda, download, oci): {prefix: replacement}."""
-    unpinned: tuple[str, ...] = setting("unpinned", checks.names("recipes"), (), example="caffe")
+    unpinned: tuple[str, ...] = setting("unpinned", checks.names(kinds.NAME, "recipes"), (), example="caffe")
     """Recipes, as a list or with commas, whose git mirror may hold another commit than the pinned one; for stand-ins
     only."""
     accept_licences: tuple[str, ...] = setting(
-        "acceptLicences", checks.names("licences"), (), example="nvidia-cuda,nvidia-cudnn"
+        "acceptLicences", checks.names(kinds.WORD, "licences"), (), example="nvidia-cuda,nvidia-cudnn"
     )
     """Licences, as a list or with commas, that you have read and accepted, by the names that `pulumi preview` asks
     for."""
@@ -245,3 +221,8 @@ class Settings:
             for port in self.catalogue.recipes[name].ports:
                 found[name if name not in found else f"{name}-{port}"] = port
         return found
+
+    @property
+    def doors(self) -> dict[str, int]:
+        """What the security group opens of that: all to named addresses, SSH to a bastion, nothing with SSM."""
+        return {PUBLIC: self.ports, PRIVATE: {"ssh": 22}, SSM: {}}[self.access]

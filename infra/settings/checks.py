@@ -8,10 +8,14 @@ import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from provision.model.busy import BUSY
-from provision.model.target import MIRROR_KINDS
+from provision.model.schema import mismatches
+from provision.model.target import SCHEMA
+from provision.model.urls import MIRROR_KINDS, MIRRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from provision.model.checks import Kind
 
 Value_co = TypeVar("Value_co", covariant=True)
 
@@ -27,6 +31,17 @@ class Check(Generic[Value_co]):
 
 
 SWITCH = Check(lambda text: {"true": True, "false": False}[text], "true or false")
+
+
+def of(kind: Kind, allowed: str = "") -> Check[str]:
+    """Return the check for text of a kind that hosts.toml and the command line have too."""
+
+    def read(text: str) -> str:
+        if not kind.holds(text):
+            raise ValueError(text)
+        return text
+
+    return Check(read, allowed or kind.allowed)
 
 
 def matching(pattern: str, allowed: str) -> Check[str]:
@@ -71,9 +86,21 @@ def read_names(text: str, pattern: str = r"[^\s\[\]{}\"]+") -> tuple[str, ...]:
     return tuple(values)
 
 
-def names(what: str) -> Check[tuple[str, ...]]:
+KEYS: Check[tuple[str, ...]] = Check(
+    lambda text: read_names(text, r"[^,]*[^,\s][^,]*"), "ed25519 public keys or the paths of their files, with commas"
+)
+
+
+def names(kind: Kind, what: str) -> Check[tuple[str, ...]]:
     """Return the check for names of something."""
-    return Check(read_names, f"a list of {what}, or {what} with commas between them")
+
+    def read(text: str) -> tuple[str, ...]:
+        found = read_names(text)
+        if not all(map(kind.holds, found)):
+            raise ValueError(text)
+        return found
+
+    return Check(read, f"a list of {what}, or {what} with commas between them")
 
 
 def listed(pattern: str, allowed: str, *, alone: str | None = None) -> Check[tuple[str, ...]]:
@@ -81,10 +108,10 @@ def listed(pattern: str, allowed: str, *, alone: str | None = None) -> Check[tup
     return Check(lambda text: (text,) if text == alone else tuple(dict.fromkeys(read_names(text, pattern))), allowed)
 
 
-def read_table(text: str) -> dict[str, str]:
-    """Read a JSON object of texts that are not empty. Raises `ValueError`."""
-    found = json.loads(text)
-    if not isinstance(found, dict) or not all(isinstance(value, str) and value for value in found.values()):
+def read_sources(text: str) -> dict[str, str]:
+    """Read a JSON object of recipe: source. Raises `ValueError`."""
+    found: dict[str, str] = json.loads(text)
+    if not SCHEMA["sources"].holds(found):
         raise ValueError(text)
     return found
 
@@ -103,26 +130,18 @@ def _figures(text: str) -> dict[str, float]:
 BUSY_FIGURES: Check[Mapping[str, float]] = Check(
     _figures, f"an object of figure ({', '.join(BUSY)}): number from 0, as docs/idle.md has them"
 )
-_SYSTEM_FOLDERS = "bin|boot|dev|etc|home|lib|opt|proc|root|run|sbin|srv|sys|tmp|usr|var"
-A_FOLDER = matching(
-    rf"(?!/({_SYSTEM_FOLDERS})\Z)(/[A-Za-z0-9][A-Za-z0-9._-]*)+", "an absolute path that is no system folder"
-)
-A_LINE = matching(r"[ -~]{1,1000}", "a command on one line of ASCII, 1000 characters at most")
 
 
-def read_mirrors(text: str) -> dict[str, dict[str, str]]:
+def _read_mirrors(text: str) -> dict[str, dict[str, str]]:
     """Read a JSON object of kind → prefix → replacement. Raises `ValueError`, also for a password in it."""
-    tables = {kind: read_table(json.dumps(entries)) for kind, entries in json.loads(text).items()}
-    replacements = [replacement for entries in tables.values() for replacement in entries.values()]
-    if not tables.keys() <= {*MIRROR_KINDS} or any("" in entries for entries in tables.values()):
+    found: dict[str, dict[str, str]] = json.loads(text)
+    if not isinstance(found, dict) or mismatches(found, MIRRORS):
         raise ValueError(text)
-    if any(re.match(r"[a-z+]+://[^/]*@", replacement) for replacement in replacements):
-        raise ValueError(text)
-    return tables
+    return found
 
 
-MIRRORS = Check(
-    read_mirrors,
-    f"an object of kind ({', '.join(MIRROR_KINDS)}): {{prefix: replacement}}, without passwords "
-    "(user-data is no place for them)",
+MIRROR_TABLES: Check[Mapping[str, Mapping[str, str]]] = Check(
+    _read_mirrors,
+    f"an object of kind ({', '.join(MIRROR_KINDS)}): {{prefix: replacement}}, both addresses without passwords, "
+    "queries and fragments (user-data is no place for them)",
 )

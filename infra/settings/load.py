@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import re
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from infra.settings import Settings, conflicts, fit
+from infra.settings import Settings, conflicts, fit, ranges
 from infra.settings.setting import NAMESPACE, declared_in
 from provision.catalogue.catalogue import Catalogue
+from provision.model.access import PUBLIC
 from provision.model.errors import BadInput
 from provision.model.platforms import images, instance_types
+from provision.model.schema import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,10 @@ def load_settings(
     Raises `BadInput` with every problem. AWS is asked for nothing but an instance type that is not in the table.
     """
     values, refused = parse({**_configured(), **(overrides or {})})
+    if values["access"] != PUBLIC:
+        # The caller's address on the internet is none that a box without a public one ever sees.
+        values["allowedCidrs"] = tuple(cidr for cidr in values["allowedCidrs"] if cidr != ranges.AUTO)
+    given = values["allowedCidrs"]
     for key, setting in SETTINGS.items():
         if setting.resolve and key not in refused:
             try:
@@ -43,11 +48,13 @@ def load_settings(
     fields = {name: values[setting.key] for name, setting in FIELDS.items()}
     machine, wrong = _machine(cloud, fields["instance_type"])
     settings = Settings(**fields, machine=machine, catalogue=catalogue or Catalogue())
-    problems = [*refused.values(), *wrong, *conflicts.problems(settings, cloud.region)]
+    problems = [*cloud.problems, *refused.values(), *wrong, *conflicts.problems(settings, cloud.region)]
     if (settings.image_os or settings.image) in images():
         problems += fit.problems(settings)
     if problems:
         raise BadInput(problems)
+    for warning in ranges.warnings(settings.allowed_cidrs, given) if settings.access == PUBLIC else ():
+        pulumi.log.warn(f"{NAMESPACE}:allowedCidrs: {warning}")
     return settings
 
 
@@ -61,7 +68,7 @@ def parse(raw: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
         elif text.strip():
             try:
                 values[key] = SETTINGS[key].check.read(text.strip())
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 problems[key] = _wrong(SETTINGS[key], text)
     return values, problems
 
@@ -82,11 +89,13 @@ def _unknown(key: str) -> str:
         way_out = f"pulumi config rm {NAMESPACE}:{key}; pulumi config set {NAMESPACE}:{now} HOURS"
         return f"{NAMESPACE}:{key}: it is called {now} now, and AWS sees to it as well: {way_out}"
     nearest = difflib.get_close_matches(key, SETTINGS, n=1, cutoff=0)[0]
-    return f'{NAMESPACE}:{key}: there is no such key; the nearest is "{nearest}" (all of them are in Pulumi.yaml)'
+    return (
+        f'{NAMESPACE}:{plain(key)}: there is no such key; the nearest is "{nearest}" (all of them are in Pulumi.yaml)'
+    )
 
 
 def _wrong(setting: Setting[Any], text: str) -> str:
-    shown = re.sub(r"://[^/@]*@", "://***@", text)  # a password in an address stays out of the message
+    shown = plain(text)
     way_out = (
         setting.example if setting.example.startswith("--path") else f"{NAMESPACE}:{setting.key} {setting.example}"
     )

@@ -1,12 +1,16 @@
-"""Address ranges: read them, put the caller's own in, tell which are too broad."""
+"""Address ranges: read them, put the caller's own in, tell which are the public, and which are nobody's."""
 
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 
 from infra.settings.checks import read_names
 from provision.model.caller import caller_address
-from provision.model.target import BROADEST
+from provision.model.ranges import NOBODYS, NOT_ON_THE_INTERNET, are_public, wide, within
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 AUTO = "auto"
 
@@ -34,9 +38,33 @@ def read_ranges(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def too_broad(cidr: str) -> bool:
-    """Say whether a range is broader than /8, so that "public" is the word for it."""
-    return cidr != AUTO and network(cidr).prefixlen < BROADEST[4]
+def problems(cidrs: Sequence[str], *, allow_public: bool) -> list[str]:
+    """Return why ranges cannot be let in: all together they are the public, or nobody can come from one."""
+    found = [
+        f'"{cidr}" is in {name}, which is {NOBODYS[name]}: nobody comes from there; name the address that the internet '
+        'sees you under ("auto" finds it)'
+        for cidr in cidrs
+        if (name := within(cidr, NOBODYS))
+    ]
+    if not allow_public and are_public(cidrs):
+        some = ", ".join(cidrs[:3]) + (f" and {len(cidrs) - 3} more" if len(cidrs) > 3 else "")
+        found.append(
+            f'"{some}" opens the box to the public ({wide(cidrs)}); name your own addresses ("auto" finds them), or '
+            "set gpurig:allowPublic true if that is really wanted"
+        )
+    return found
+
+
+def warnings(cidrs: Sequence[str], given: Sequence[str]) -> list[str]:
+    """Return what a user should know of ranges that are let in at each `up`; `given`: as they were set, "auto" too."""
+    found = [f"port 22 and the services are open to {share}"] if (share := wide(cidrs)) else []
+    for cidr in cidrs:
+        if name := within(cidr, NOT_ON_THE_INTERNET):
+            whose = '"auto" found it' if cidr not in given else "it lets in nobody from the internet"
+            found.append(
+                f"{cidr} is in {name}, which is {NOT_ON_THE_INTERNET[name]}: {whose}; is it yours, over a VPN?"
+            )
+    return found
 
 
 def with_caller_address(cidrs: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from provision.model import checks
+from provision.model.access import ACCESS, JUMP, PUBLIC
 from provision.model.birth import as_born
+from provision.model.errors import BadInput
 from provision.model.limit import Limit
+from provision.model.schema import ANY, mismatches
 from provision.model.tags import GENERATION
-from provision.model.target import Target
+from provision.model.target import SCHEMA, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +22,34 @@ OUTPUT, VERSION = "gpurig", 1
 """The stack's output that describes its hosts, and the version of that description: `infra.outputs` writes it."""
 BOX = "gpurig:infra:Box"
 """Pulumi's type of one box, whose input `document` is a host's row as far as it is known before AWS makes anything."""
+
+_MONEY = checks.none_or(checks.NUMBER)
+ROW: Mapping[str, Any] = {
+    "name": checks.MACHINE,
+    "user": checks.USER,
+    "port": checks.PORT,
+    "recipe": checks.NAME,
+    "target": SCHEMA,
+    "instanceId": checks.none_or(checks.INSTANCE),
+    "instanceType": checks.WORD,
+    "region": checks.REGION,
+    "address": checks.none_or(checks.ADDRESS),
+    "profile": checks.none_or(checks.text(r"[ -~]{1,128}", "the name of a profile")),
+    "access": ACCESS,
+    "jump": checks.none_or(JUMP),
+    "pricePerHour": _MONEY,
+    "ports": checks.table(checks.WORD, checks.PORT, "a table of name = port"),
+    "limit": {"hours": checks.none_or(checks.WHOLE), "usd": _MONEY, "usdPerHour": _MONEY, "*": ANY},
+    "*": ANY,  # for others than gpurig, or of a later version
+}
+"""What each key of a host's row may be. The state that it stands in may be anybody's who can write there."""
+_NEEDED = ("name", "user", "port", "recipe", "target", "instanceId", "instanceType", "region", "address", "ports")
+
+
+def row_problems(row: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a host's row."""
+    missing = [f'"{key}" is missing' for key in _NEEDED if key not in row]
+    return missing + mismatches({key: value for key, value in row.items() if (key, value) != ("limit", None)}, ROW)
 
 
 def row_of(document: Mapping[str, Any], made: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
@@ -37,9 +69,16 @@ class Host:
 
     name: str
     address: str
-    """As it is recorded; "" where that is of an EC2 instance that was stopped."""
+    """As it is recorded, the one within its network where it has no other; "" where it is of an EC2 instance that was
+    stopped."""
     user: str = "ubuntu"
     port: int = 22
+    access: str = PUBLIC
+    """How it is reached (`model.access`)."""
+    jump: str = ""
+    """The machine that SSH goes through (`model.access.Jump`); "": none."""
+    keys: tuple[str, ...] = ()
+    """The public keys that are to log in, of a machine of one's own."""
     target: Target | None = None
     """What to render for; None: to be read from the machine itself."""
     recipe: str = "digits"
@@ -48,7 +87,7 @@ class Host:
     """EC2 instance, whose console vouches for the host key; "" for a machine that the user's known_hosts knows."""
     region: str = ""
     profile: str = ""
-    """AWS profile whose credentials reach the instance's console; "": the environment's."""
+    """How its AWS account is reached (`model/aws_settings.py`): mostly a profile; "": as the environment says."""
     instance_type: str = ""
     price_per_hour: float | None = None
     """USD, on demand."""
@@ -60,20 +99,24 @@ class Host:
 
     @classmethod
     def from_document(cls, row: Mapping[str, Any], *, stack: str = "") -> Host:
-        """Read a host's row (`row_of`)."""
+        """Read a host's row (`row_of`). Raises `BadInput`."""
+        if problems := row_problems(row):
+            raise BadInput(problems)
         return cls(
             stack=stack,
             name=row["name"],
             address=row["address"] or "",
             user=row["user"],
             port=row["port"],
+            access=row.get("access", PUBLIC),
+            jump=row.get("jump") or "",
             target=Target.from_document(row["target"]),
             recipe=row["recipe"],
             instance_id=row["instanceId"],
             region=row["region"],
             profile=row.get("profile") or "",
             instance_type=row["instanceType"],
-            price_per_hour=row["pricePerHour"],
+            price_per_hour=row.get("pricePerHour"),
             ports=row["ports"],
             limit=Limit.from_document(row.get("limit")),
         )

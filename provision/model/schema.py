@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from provision.model.urls import masked
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     Check = tuple[str, Callable[[Any], bool]]
 
@@ -26,7 +28,12 @@ MODE: Check = ('an octal mode such as "0644"', lambda v: isinstance(v, str) and 
 ANY: Check = ("anything", lambda _: True)
 
 
-def mismatches(table: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> list[str]:
+def plain(text: object) -> str:
+    """Return text as an error may show it: on one line, nothing in it that a terminal obeys, without passwords."""
+    return masked("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)))
+
+
+def mismatches(table: Mapping[str, Any], schema: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Return what is wrong with the keys of a table, and of the tables in it.
 
     A schema gives a check, or the schema of a table, for each key; its "*" stands for all other keys.
@@ -35,9 +42,10 @@ def mismatches(table: dict[str, Any], schema: dict[str, Any], prefix: str = "") 
     for key, value in table.items():
         expected = schema.get(key, schema.get("*"))
         if expected is None:
-            problems.append(f'unknown key "{prefix}{key}"; allowed: {", ".join(sorted(schema))}')
+            problems.append(f'unknown key "{plain(prefix + key)}"; allowed: {", ".join(sorted(schema))}')
         elif isinstance(expected, dict) and isinstance(value, dict):
             problems += mismatches(value, expected, f"{prefix}{key}.")
         elif isinstance(expected, dict) or not expected[1](value):
-            problems.append(f'"{prefix}{key}" has to be {"a table" if isinstance(expected, dict) else expected[0]}')
+            allowed = "a table" if isinstance(expected, dict) else expected[0]
+            problems.append(f'"{plain(prefix + key)}" has to be {allowed}')
     return problems

@@ -5,16 +5,41 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from provision.model import checks
 from provision.model.busy import BUSY
-from provision.model.platforms import NO_GPU
+from provision.model.errors import BadInput
+from provision.model.platforms import NO_GPU, images
+from provision.model.ranges import RANGES
+from provision.model.schema import ANY, FLAG, mismatches
+from provision.model.urls import MIRRORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MIRROR_KINDS = ("git", "apt", "pip", "conda", "download", "oci")
-"""What has addresses: repositories, archives of packages, indexes of Python packages, files, container images."""
-BROADEST = {4: 8, 6: 32}
-"""IP version → prefix length of the broadest range of addresses that is not "public"; IPv4's has 16 million of them."""
+_COMMAND = checks.none_or(checks.COMMAND)
+SCHEMA: Mapping[str, Any] = {
+    "image": checks.Kind("an image that recipes know", lambda value: isinstance(value, str) and value in images()),
+    "gpu": checks.GPU,
+    "compute": checks.COMPUTE,
+    "user": checks.USER,
+    "mount_point": checks.MOUNT_POINT,
+    "volume_id": checks.none_or(checks.VOLUME),
+    "sources": checks.table(checks.NAME, checks.WORD, "a table of recipe = source"),
+    "mirrors": MIRRORS,
+    "unpinned": checks.listed(checks.NAME, "a list of recipes' names"),
+    "licences": checks.listed(checks.WORD, "a list of licences' names"),
+    "allow": RANGES,
+    "ui_port": checks.PORT,
+    "idle_stop_minutes": checks.WHOLE,
+    "lifetime_hours": checks.WHOLE,
+    "busy": checks.table(checks.text("[a-z]+", ""), checks.NUMBER, "a table of figure = number"),
+    "busy_probe": _COMMAND,
+    "before_stop": _COMMAND,
+    "spot": FLAG,
+    "leaves_early": FLAG,
+    "*": ANY,  # of a later version, and left out
+}
+"""What each field may be: all of them reach scripts, units or files of the box that root reads."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,7 +86,9 @@ class Target:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Target:
-        """Read what `to_document` wrote; keys that this version does not know are left out."""
+        """Read what `to_document` wrote; keys that this version does not know are left out. Raises `BadInput`."""
+        if problems := mismatches(document, SCHEMA):
+            raise BadInput(problems)
         known = {field.name for field in dataclasses.fields(cls)}
         values: dict[str, Any] = {
             key: tuple(v) if isinstance(v, list) else v for key, v in document.items() if key in known

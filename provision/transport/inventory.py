@@ -3,61 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import os
-import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provision.model import checks
+from provision.model.access import JUMP
 from provision.model.errors import BadInput, NoHosts
 from provision.model.host import Host
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.project import HOSTS_FILE, project_folder
-from provision.model.schema import ANY, STRING, STRINGS, mismatches
-from provision.model.target import BROADEST, MIRROR_KINDS, Target
+from provision.model.ranges import RANGES
+from provision.model.schema import ANY, STRING, mismatches, plain
+from provision.model.target import SCHEMA, Target
 from provision.transport import ssh_config, stack, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from provision.model.schema import Check
-
-_TEXT: Check = ("a string that is not empty", lambda v: isinstance(v, str) and bool(v))
-_PORT: Check = ("a port number, 1 to 65535", lambda v: type(v) is int and 0 < v < 65536)
-_COMPUTE: Check = (
-    'a compute capability such as "7.5"',
-    lambda v: isinstance(v, str) and bool(re.fullmatch(r"[0-9]+\.[0-9]", v)),
-)
-_PATH: Check = ("an absolute path", lambda v: isinstance(v, str) and v.startswith("/"))
-
-
-def _is_range(text: object) -> bool:
-    """Return whether a text is an address range, without bits beyond its prefix, that is not too broad."""
-    try:
-        network = ipaddress.ip_network(text) if isinstance(text, str) else None
-    except ValueError:
-        return False
-    return network is not None and network.prefixlen >= BROADEST[network.version]
-
-
-_RANGES: Check = (
-    'a list of address ranges such as "198.51.100.7/32" or "10.1.0.0/16", none broader than /8 (IPv6: /32)',
-    lambda v: isinstance(v, list) and bool(v) and all(_is_range(item) for item in v),
-)
 _HOST: dict[str, Any] = {
-    **dict.fromkeys(("address", "user", "recipe"), _TEXT),
+    "address": checks.ADDRESS,
+    "recipe": checks.NAME,
+    "port": checks.PORT,
     "image": STRING,
     "gpu": ANY,  # a wrong one gets the list of what there is, as none at all does
-    **dict.fromkeys(("port", "ui_port"), _PORT),
-    "allow": _RANGES,
-    "compute": _COMPUTE,
-    "mount_point": _PATH,
+    **{key: SCHEMA[key] for key in ("user", "ui_port", "compute", "mount_point")},
+    "allow": checks.Kind(RANGES.allowed, lambda value: bool(value) and RANGES.holds(value)),
+    "jump": JUMP,
+    "keys": checks.listed(checks.text(r"[ -~]{1,1000}", ""), "a list of ed25519 public keys, or of their files"),
 }
 _SHARED: dict[str, Any] = {
-    "sources": {"*": STRING},
-    "mirrors": {kind: {"*": STRING} for kind in MIRROR_KINDS},
-    **dict.fromkeys(("unpinned", "licences"), STRINGS),
+    "sources": {"*": checks.WORD},
+    **{key: SCHEMA[key] for key in ("mirrors", "unpinned", "licences")},
 }
 
 
@@ -65,8 +43,8 @@ def from_file(path: Path) -> list[Host]:
     """Return the hosts of a hosts file. Raises `BadInput` with everything that is wrong in it.
 
     The file has a table per host (`[host.NAME]`: address, user, port, image, gpu, compute, mount_point, recipe; allow
-    and ui_port for its firewall) and, for all of them, `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi
-    configuration.
+    and ui_port for its firewall; jump, a machine to go through; keys, public keys that log in) and, for all of them,
+    `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi configuration.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -88,16 +66,21 @@ def _host_problems(name: str, row: Mapping[str, Any]) -> list[str]:
     allowed, models = ", ".join(sorted(_HOST)), [NO_GPU, *gpus()]
     known = {key: value for key, value in row.items() if key in _HOST}
     problems = mismatches(known, _HOST)
+    if not checks.MACHINE.holds(name):
+        problems.append(f"has to be called by {checks.MACHINE.allowed}")
     if "address" not in row:
         problems.append("needs an address")
     if row.get("gpu") not in models:
         problems.append(f'needs gpu = one of {", ".join(models)}; "{NO_GPU}" is never assumed')
     image = row.get("image", Target.image)
     if isinstance(image, str) and image not in images():
-        problems.append(f'image "{image}" is unknown; allowed: {", ".join(images())}')
+        problems.append(f'image "{plain(image)}" is unknown; allowed: {", ".join(images())}')
     return [
-        *(f'unknown key "{key}" in [host.{name}]; allowed: {allowed}' for key in row.keys() - known.keys()),
-        *(f"[host.{name}] {problem}" for problem in problems),
+        *(
+            f'unknown key "{plain(key)}" in [host.{plain(name)}]; allowed: {allowed}'
+            for key in row.keys() - known.keys()
+        ),
+        *(f"[host.{plain(name)}] {problem}" for problem in problems),
     ]
 
 
@@ -109,7 +92,9 @@ def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> 
     given = {key: row[key] for key in ("mount_point", "allow", "ui_port") if key in row}
     target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **given, **shared})
     recipe = row.get("recipe", Host.recipe)
-    return Host(name=name, address=row["address"], user=user, port=row.get("port", 22), target=target, recipe=recipe)
+    reach = {"jump": row.get("jump", ""), "keys": tuple(row.get("keys", ()))}
+    login = {"address": row["address"], "user": user, "port": row.get("port", 22)}
+    return Host(name=name, target=target, recipe=recipe, **login, **reach)
 
 
 def _hosts_file() -> Path | None:
@@ -143,8 +128,11 @@ def load(tell: Callable[[str], None]) -> list[Host]:
 def named(address: str, *, user: str | None, port: int | None) -> Host:
     """Return the host that `-H` names: the one of the hosts file with that name or address, else a bare machine.
 
-    A user or port that was given goes before the file's; None: not given.
+    A user or port that was given goes before the file's; None: not given. Raises `BadInput`.
     """
+    given = {"address": address, "user": user or Host.user, "port": port or Host.port}
+    if problems := mismatches(given, {"address": checks.ADDRESS, "user": checks.USER, "port": checks.PORT}):
+        raise BadInput((f"-H: {problem}" for problem in problems), hint="fab -H USER@HOST:PORT TASK")
     path = _hosts_file()
     known = (host for host in (from_file(path) if path else ()) if address in (host.name, host.address))
     host = next(known, Host(name=address, address=address))

@@ -12,9 +12,12 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provision.model.access import PUBLIC
+from provision.model.checks import STACK
 from provision.model.errors import BadInput, NoHosts
 from provision.model.host import BOX, VERSION, Host, row_of
 from provision.model.project import PROJECT_FILES, project_folder
+from provision.model.schema import plain
 from provision.model.tags import GENERATION
 from provision.transport.pulumi_cli import finished, said
 
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     Resource = Mapping[str, Any]
     """As the state has it."""
 
+_REFUSED = (
+    "what gpurig takes for a setting now, docs/settings.md says: pulumi config set gpurig:KEY VALUE, then `pulumi up`\n"
+    "a mount point or user is the box's since its birth: with another gpurig:generation it gets the new one"
+)
 _INSTANCE, _VOLUME = "aws:ec2/instance:Instance", "aws:ebs/volume:Volume"
 
 
@@ -54,11 +61,29 @@ def find() -> Found:
             here = shlex.quote(str(Path.cwd()))
             hint += f"\n{here} is in no project of gpurig: run fab in the project's folder, as in: fab sync {here}"
         raise NoHosts(f"the Pulumi stack gives no hosts: {said(answer)}", hint=hint)
-    return found(json.loads(answer.stdout)["deployment"])
+    try:
+        deployment = json.loads(answer.stdout)["deployment"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise _unreadable(error) from error
+    return found(deployment)
 
 
 def found(deployment: Mapping[str, Any]) -> Found:
     """Return what a state, `deployment` of `pulumi stack export`, says of its boxes. Raises `BadInput`."""
+    try:
+        return _found(deployment)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> BadInput:
+    """Return the refusal of a state that is none, or is cut off: whoever may write there may have changed it."""
+    said = f"{type(error).__name__}: {plain(error)}"
+    hint = "`pulumi stack export` shows it, `pulumi up --refresh` writes it anew"
+    return BadInput([f"the stack's state is not as Pulumi and gpurig write it ({said})"], hint=hint)
+
+
+def _found(deployment: Mapping[str, Any]) -> Found:
     # What is marked `delete` has a successor; only its end did not come yet.
     resources = {row["urn"]: row for row in deployment.get("resources") or () if not row.get("delete")}
     boxes = sorted((_Box.of(row) for row in resources.values() if row["type"] == BOX), key=_Box.place)
@@ -71,7 +96,7 @@ def found(deployment: Mapping[str, Any]) -> Found:
             box = by_urn.get(_box_of(operation["resource"], resources))
             if box:
                 box.cut_off = True
-    hosts = [Host.from_document(row, stack=box.stack) for box in boxes if (row := box.row())]
+    hosts = [box.host(row) for box in boxes if (row := box.row())]
     return Found(hosts=hosts, left_out=[line for box in boxes for line in box.left_out()])
 
 
@@ -101,7 +126,8 @@ class _Box:
         """Read a box. Raises `BadInput` for one that another version of gpurig has noted."""
         document = (row.get("inputs") or {}).get("document") or {}
         if document.get("version") != VERSION:
-            name, version = row["urn"].rpartition("::")[2], document.get("version", "of before there was one")
+            name = plain(row["urn"].rpartition("::")[2])
+            version = plain(document.get("version", "of before there was one"))
             problem = f'the stack\'s state describes "{name}" in version {version}; this gpurig reads version {VERSION}'
             raise BadInput([problem], hint="`pulumi up` brings it up to date; look at `pulumi preview` first")
         return cls(urn=row["urn"], document=document)
@@ -110,6 +136,9 @@ class _Box:
     def stack(self) -> str:
         """Project and stack, as its URN has them: urn:pulumi:STACK::PROJECT::TYPE::NAME."""
         stack, project = self.urn.removeprefix("urn:pulumi:").split("::")[:2]
+        if not (STACK.holds(stack) and STACK.holds(project)):
+            what = f'the stack\'s state has a box of project "{plain(project)}" and stack "{plain(stack)}"'
+            raise BadInput([f"{what}: their names have to be {STACK.allowed}"])
         return f"{project}.{stack}"
 
     def place(self) -> list[str | int]:
@@ -124,7 +153,7 @@ class _Box:
         instance = self._instance()
         outputs = instance["outputs"]
         made = {
-            "address": outputs.get("publicIp") or "",
+            "address": outputs.get("publicIp" if self.document.get("access", PUBLIC) == PUBLIC else "privateIp") or "",
             "instanceId": instance["id"],
             "instanceType": outputs["instanceType"],
             "zone": outputs["availabilityZone"],
@@ -132,13 +161,21 @@ class _Box:
         }
         return row_of({key: value for key, value in self.document.items() if key != "version"}, made, _tags(instance))
 
+    def host(self, row: Mapping[str, Any]) -> Host:
+        """Return the host of a row. Raises `BadInput` with the keys that are not as they have to be."""
+        try:
+            return Host.from_document(row, stack=self.stack)
+        except BadInput as error:
+            problems = [f'the stack\'s state says of "{plain(row.get("name"))}": {line}' for line in error.problems]
+            raise BadInput(problems, hint=_REFUSED) from error
+
     def _instance(self) -> Resource:
         """Return the newest generation: while one box takes the place of another, the state has both."""
         return max(self.instances, key=lambda row: int(_tags(row).get(GENERATION, 0)))
 
     def left_out(self) -> Iterator[str]:
         """Yield what `row` does not say, and a user has to know."""
-        name = self.document["name"]
+        name = plain(self.document["name"])
         again = "the last `pulumi up` or `pulumi destroy` did not get to its end; run it again"
         if self.cut_off:
             yield (
@@ -149,7 +186,7 @@ class _Box:
             yield f"{name} was not made, or is gone: {again}"
         for row in self.instances:
             if row is not self._instance():
-                yield f"{name} has another instance, {row['id']}, that is billed too: {again}"
+                yield f"{name} has another instance, {plain(row['id'])}, that is billed too: {again}"
 
 
 def _tags(instance: Resource) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from provision.model import project
 from provision.model.errors import BadInput
-from provision.model.target import MIRROR_KINDS
+from provision.model.urls import MIRROR_KINDS
 from provision.transport import host_keys, inventory
 from tests.kit.fab import fab, host_row, outputs, pulumi_that_says, refused
 from tests.kit.servers import Handler, serving
@@ -41,16 +41,16 @@ def block(*lines: str) -> str:
         ('host = "h"\n', ('"host" has to be a table', "[host.trainer]")),
         (f'{HEAD}image = ["u"]\n', ('[host.a] "image" has to be a string',)),
         (f'sources = "x"\n{HEAD}', ('"sources" has to be a table',)),
-        (f"sources = {{cuda = 1}}\n{HEAD}", ('"sources.cuda" has to be a string',)),
-        (f'unpinned = "caffe"\n{HEAD}', ('"unpinned" has to be a list of strings',)),
+        (f"sources = {{cuda = 1}}\n{HEAD}", ('"sources.cuda" has to be a word of letters',)),
+        (f'unpinned = "caffe"\n{HEAD}', ('"unpinned" has to be a list of recipes',)),
         (f'mirrors = {{gti = {{"a" = "b"}}}}\n{HEAD}', ('unknown key "mirrors.gti"', *MIRROR_KINDS)),
         (f'{HEAD}port = "22"\n', ('[host.a] "port" has to be a port number, 1 to 65535',)),
         (f"{HEAD}port = 65536\n", ('[host.a] "port" has to be a port number, 1 to 65535',)),
-        ('[host.a]\naddress = 5\ngpu = "none"\n', ('[host.a] "address" has to be a string',)),
+        ('[host.a]\naddress = 5\ngpu = "none"\n', ('[host.a] "address" has to be a host name or an IP address',)),
         ('[host.a]\naddress = "h"\ngpu = ["T4"]\n', ("[host.a] needs gpu = one of", "T4")),
         (f'{HEAD}compute = "banana"\n', ('[host.a] "compute" has to be a compute capability', "7.5")),
         (f'{HEAD}mount_point = "jobs"\n', ('[host.a] "mount_point" has to be an absolute path',)),
-        (f'{HEAD}recipe = ["digits"]\n', ('[host.a] "recipe" has to be a string',)),
+        (f'{HEAD}recipe = ["digits"]\n', ('[host.a] "recipe" has to be a name of a-z',)),
         (f"{HEAD}ui_port = 0\n", ('"ui_port" has to be a port number',)),
         *((f"{HEAD}allow = {wrong}\n", ALLOW) for wrong in ('"198.51.100.7"', "[]", "[7]", '["desk.example"]')),
         *((f"{HEAD}allow = {wrong}\n", ALLOW) for wrong in ('["198.51.100.7/24"]', '["0.0.0.0/0"]', '["::/0"]')),
