@@ -120,7 +120,6 @@ BUDGET = Policy(
             ),
             resources=("budgets::*:budget/guardrails-budget-*",),
             unseen={
-                "budgets:UntagResource": "only where a tag of your own goes",
                 "budgets:UpdateBudgetAction": "where a box comes or goes while the action is there",
             },
         ),

@@ -134,7 +134,6 @@ _PROFILES = Statement(
         "iam:UntagInstanceProfile",
     ),
     resources=PROFILES,
-    unseen={"iam:UntagInstanceProfile": "only where a tag of your own goes"},
 )
 _PASSES = Statement(
     sid="PassRoles",
@@ -151,7 +150,6 @@ _REMOVES = Statement(
     actions=("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy"),
     resources=ROLES,
     unseen={
-        "iam:UntagRole": "only where a tag of your own goes",
         "iam:UpdateAssumeRolePolicy": "only where a newer version of the program trusts a role to somebody else",
     },
 )
@@ -167,7 +165,6 @@ _ALARM = Statement(
         "cloudwatch:UntagResource",
     ),
     resources=("cloudwatch:*:*:alarm:*-idle-*",),
-    unseen={"cloudwatch:UntagResource": "only where a tag of your own goes"},
 )
 _FIRST = Statement(
     sid="FirstInTheAccount",
