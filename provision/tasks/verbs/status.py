@@ -11,7 +11,7 @@ from provision.agent.wire.answers import Overview
 from provision.agent.words import Kind
 from provision.aws.snapshots import COMPLETED
 from provision.catalogue.catalogue import Catalogue
-from provision.life import ceiling
+from provision.life import ceiling, keys
 from provision.model.errors import GpurigError
 from provision.model.platforms import NO_GPU
 from provision.model.run import Run
@@ -52,8 +52,8 @@ class Volume(TypedDict, total=False):
     problem: str
 
 
-Told = tuple[Overview, Volume, list[str]]
-"""The box's answer, EC2's on its volume, and the lines on its ceiling."""
+Told = tuple[Overview, Volume, list[str], list[str]]
+"""The box's answer, EC2's on its volume, the lines on its ceiling, and on keys that cannot log in."""
 Answer = TypeVar("Answer")
 PATIENCE = 20
 """Seconds that the answer of EC2 is waited for."""
@@ -71,15 +71,17 @@ def status(c: Context) -> None:
         host = session.host
         volume, end = background.begin(lambda: _volume(host)), background.begin(lambda: ceiling.lines(host))
         overview = session.answer({"verb": Verb.OVERVIEW, "units": units}, Overview)
+        lacking = keys.lines(keys.there(session), keys.recorded(host)) if host.keys else []
         late = f"AWS did not answer within {PATIENCE} s"
         unknown: Volume = {"problem": late}
-        told[host.name] = session.host, (overview, _waited(volume, unknown), _waited(end, [late]))
+        told[host.name] = session.host, (overview, _waited(volume, unknown), _waited(end, [late]), lacking)
 
     c.each_session(ask)
     shown = [told[host.name] for host in c.hosts if host.name in told]
     if c.json:
-        for host, (answer, volume, end) in shown:
-            print(json.dumps({"host": host.name, **answer, "event": "status", "volume": volume, "ceiling": end}))
+        for host, (answer, volume, end, lacking) in shown:
+            aside = {"event": "status", "volume": volume, "ceiling": end, "keys": lacking}
+            print(json.dumps({"host": host.name, **answer, **aside}))
     else:
         print("\n".join(_screen(host, answer, catalogue) for host, answer in shown), end="")
 
@@ -105,7 +107,7 @@ def _volume(host: Host) -> Volume:
 
 def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
     """Return the lines about one host."""
-    answer, volume, end = told
+    answer, volume, end, lacking = told
     most = "at most " if host.target and host.target.spot else ""
     price = f", {most}${host.price_per_hour:.2f}/h" if host.price_per_hour is not None else ""
     installed = sorted(answer["marks"].items(), key=lambda item: item[1]["at"])
@@ -115,6 +117,7 @@ def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
         "machine": [f"{answer['os']}, kernel {answer['kernel']}, {answer['memory_gib']:.0f} GiB of memory"],
         "state": list(_states(host, answer, catalogue)),
         "ceiling": end,
+        "keys": lacking,
         "awake": list(shown(answer["guard"], time.time())),
         "services": [f"{unit} is {state}" for unit, state in answer["services"].items()],
         "GPU": [*_gpus(answer), *_in_the_way(answer)],
