@@ -11,8 +11,8 @@ import pulumi
 from infra.access import Access, AccessArgs
 from infra.birth import birth_tags, waiting
 from infra.ceiling import Ceiling, CeilingArgs, limit_of
-from infra.cloud import stack_tags
 from infra.described import host_document
+from infra.doubles import tell_doubles
 from infra.host import Host, HostArgs
 from infra.idle_alarm import IdleAlarm, IdleAlarmArgs
 from infra.price import Price
@@ -70,6 +70,8 @@ class Box(pulumi.ComponentResource):
         for warning in plan.warnings:
             pulumi.log.warn(f"{name}: {warning}", self)
         self.host.instance.tags.apply(self._tell_waiting)
+        cloud = args.placement.cloud
+        self.host.instance.id.apply(refusals()(lambda own: tell_doubles(name, own, cloud)))
         self.register_outputs({"address": self.address})
 
     @property
@@ -99,7 +101,7 @@ class Box(pulumi.ComponentResource):
         wanted = JobVolumeArgs(
             plan=args.placement.volume_plans[name],
             on_destroy=args.settings.job_volume_on_destroy,
-            tags=job_volume_tags(name),
+            tags=job_volume_tags(args.placement.cloud, name),
         )
         return JobVolume(f"{name}-jobs", wanted, pulumi.ResourceOptions(parent=self))
 
@@ -131,17 +133,17 @@ class Box(pulumi.ComponentResource):
 
     def _guard(self, name: str, args: BoxArgs) -> None:
         """Have AWS itself stop the box: at its end, and where it has done nothing for long."""
-        settings, parent = args.settings, pulumi.ResourceOptions(parent=self)
+        settings, cloud, parent = args.settings, args.placement.cloud, pulumi.ResourceOptions(parent=self)
         if self.limit.seconds() is not None:
             snapshot = settings.job_volume_on_destroy == "snapshot" and not args.placement.volume_plans[name].named
             wanted = CeilingArgs(
-                cloud=args.placement.cloud,
+                cloud=cloud,
                 instance=self.host.instance,
                 instance_type=settings.machine.name,
                 limit=self.limit,
                 spot=settings.spot,
                 volume_id=self.job_volume.id,
-                snapshot_tags={**stack_tags(), **job_volume_tags(name)} if snapshot else None,
+                snapshot_tags={**cloud.tags, **job_volume_tags(cloud, name)} if snapshot else None,
                 boundary=settings.permissions_boundary,
             )
             Ceiling(f"{name}-ceiling", wanted, parent)
@@ -149,8 +151,8 @@ class Box(pulumi.ComponentResource):
             pulumi.log.info(f"{name}: AWS {verb} it {self.limit}", self)
         if minutes := window(settings.idle_stop_minutes):
             alarm = IdleAlarmArgs(
-                partition=args.placement.cloud.partition,
-                region=args.placement.cloud.region,
+                partition=cloud.partition,
+                region=cloud.region,
                 instance_id=self.host.instance.id,
                 vcpus=settings.machine.vcpus,
                 minutes=minutes,

@@ -23,7 +23,7 @@ def host_document(cloud: Cloud, settings: Settings, on_demand: Quote | None, lim
         "jump": settings.bastion,
         "keys": [settings.ssh_public_key, *settings.ssh_keys],
         "region": cloud.region,
-        "profile": cloud.profile,
+        "profile": cloud.reach or None,
         "image": settings.system.name,
         "recipe": settings.recipe,
         "ports": settings.ports,

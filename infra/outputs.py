@@ -9,7 +9,6 @@ import pulumi
 from infra.price import Price
 from provision.model.access import PUBLIC
 from provision.model.host import OUTPUT, VERSION, row_of
-from provision.model.tags import USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,18 +37,14 @@ def export_summary(boxes: Sequence[Box]) -> None:
 
 
 def _ssh(box: Box, *, alone: bool) -> pulumi.Output[str]:
-    """Return the command that logs in; of a box that is stopped, and has no address, what has to be done first."""
-    instance, name = box.host.instance, box.settings.host_name
-    start = f"{name} is stopped: fab start" + ("" if alone else f" --limit {name}")
-
-    def command(known: Sequence[Any]) -> str:
-        user = (known[0] or {}).get(USER, box.settings.system.user)
-        return f"ssh {user}@{known[1]}" if known[1] else start
-
+    """Return the command that logs in, by the host key that is pinned; of a box that is stopped, what starts it."""
+    name = box.settings.host_name
+    which = "" if alone else f" --limit {name}"
     if box.settings.access != PUBLIC:
-        # The way there has a jump in it, which `fab` knows.
-        return instance.id.apply(lambda _: "fab ssh" + ("" if alone else f" --limit {name}"))
-    return pulumi.Output.all(instance.tags, instance.public_ip).apply(command)
+        return box.host.instance.id.apply(lambda _: f"fab ssh{which}")  # it has no public address in any state
+    return box.host.instance.public_ip.apply(
+        lambda address: f"fab ssh{which}" if address else f"{name} is stopped: fab start{which}"
+    )
 
 
 def _single_or_by_name(

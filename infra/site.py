@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_aws as aws
 
-from infra.cloud import stack_tags
 from infra.network import ANYWHERE, Site
 from provision.model.access import PUBLIC
 from provision.model.errors import BadInput
-from provision.model.tags import HOST, PROJECT, STACK
+from provision.model.tags import HOST, STACK_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,8 +93,9 @@ def _apart(subnets: list[_Subnet]) -> Iterator[str]:
 
 def _full(settings: Settings, cloud: Cloud, subnets: list[_Subnet]) -> Iterator[str]:
     """Yield that there are too few addresses for the boxes that are not there yet."""
-    own = {key: stack_tags()[key] for key in (PROJECT, STACK)}
-    new = [box for box in settings.per_host() if not cloud.instances({**own, HOST: box.host_name})]
+    new = [
+        box for box in settings.per_host() if not cloud.instances({STACK_ID: cloud.identity.id, HOST: box.host_name})
+    ]
     if len(new) > (free := sum(subnet.free for subnet in subnets)):
         names = ", ".join(subnet.id for subnet in subnets)
         yield f"{names} has {free} free addresses left, and {len(new)} boxes are to come"

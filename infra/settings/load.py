@@ -48,7 +48,7 @@ def load_settings(
     fields = {name: values[setting.key] for name, setting in FIELDS.items()}
     machine, wrong = _machine(cloud, fields["instance_type"])
     settings = Settings(**fields, machine=machine, catalogue=catalogue or Catalogue())
-    problems = [*refused.values(), *wrong, *conflicts.problems(settings, cloud.region)]
+    problems = [*cloud.problems, *refused.values(), *wrong, *conflicts.problems(settings, cloud.region)]
     if (settings.image_os or settings.image) in images():
         problems += fit.problems(settings)
     if problems:

@@ -89,7 +89,7 @@ class Host:
     """EC2 instance, whose console vouches for the host key; "" for a machine that the user's known_hosts knows."""
     region: str = ""
     profile: str = ""
-    """AWS profile whose credentials reach the instance's console; "": the environment's."""
+    """How its AWS account is reached (`model/aws_settings.py`): mostly a profile; "": as the environment says."""
     instance_type: str = ""
     price_per_hour: float | None = None
     """USD, on demand."""

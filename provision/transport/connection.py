@@ -67,7 +67,8 @@ class _Refuse(paramiko.MissingHostKeyPolicy):
         if host.instance_id:
             raise UntrustedHost(message, hint=f"it is none of those on the console of {host.instance_id}")
         login = f"ssh -p {host.port} {host.user}@{host.address}"
-        hint = f"compare it at the machine, then add it to your known_hosts by `{login}`, once"
+        look = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+        hint = f"compare it at the machine ({look}), then add it to your known_hosts by `{login}`, once"
         raise UntrustedHost(message, hint=hint)
 
 

@@ -31,7 +31,11 @@ class NotAnswered(grpc.RpcError):  # type: ignore[misc]  # grpc comes without ty
         return str(self.args[0])
 
 
+OWN_ID = "0123456789ab"
+ME = f"arn:aws:iam::{ACCOUNT}:user/me"
 OWN_TAGS = {
+    "gpurig:stack-id": OWN_ID,
+    "gpurig:made-by": ME,
     "gpurig:project": "gpurig",
     "gpurig:stack": "test",
     "gpurig:host": "box",
@@ -93,6 +97,10 @@ class Aws(mocks.Mocks):
     """The newest first."""
     volumes: tuple[AwsVolume, ...] = ()
     """What there is beside the volumes that the program declares."""
+    alive: tuple[str, ...] = ()
+    """The ids of stacks that have a security group."""
+    stack_id: str = OWN_ID
+    """What the stack's state keeps; "": there is none yet."""
     subnets: tuple[AwsSubnet, ...] = ()
     """Those of networks that are there already."""
     instances: tuple[str, ...] = ()
@@ -118,7 +126,7 @@ class Aws(mocks.Mocks):
         return zone.replace(REGION, self.region)
 
     def _getCallerIdentity(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"accountId": ACCOUNT, "arn": f"arn:aws:iam::{ACCOUNT}:user/me"}
+        return {"accountId": ACCOUNT, "arn": ME}
 
     def _getInstance(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         if self.launched is None:
@@ -174,7 +182,8 @@ class Aws(mocks.Mocks):
         (wanted,) = args["snapshotIds"]
         for snapshot in self.snapshots:
             if snapshot.id == wanted:
-                return {"state": snapshot.state, "volumeSize": snapshot.gib, "tags": snapshot.tags}
+                facts = {"state": snapshot.state, "volumeSize": snapshot.gib, "tags": snapshot.tags}
+                return {**facts, "startTime": "2026-11-05T20:33:16.000Z"}
         raise NotAnswered(f"api error InvalidSnapshot.NotFound: The snapshot '{wanted}' does not exist.")
 
     def _getEbsVolumes(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
@@ -187,6 +196,10 @@ class Aws(mocks.Mocks):
         seen = {key: value for key, value in volume.tags.items() if key not in (UPTIME, ATTACHED)}  # ignore_tags
         facts = {"availabilityZone": volume.zone, "size": volume.gib, "snapshotId": volume.source}
         return {**facts, "tags": seen}
+
+    def _getSecurityGroups(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        ((wanted,),) = (part["values"] for part in args["filters"])
+        return {"ids": ["sg-1"] if wanted in self.alive else []}
 
     def _getInstances(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"ids": list(self.instances) if "running" in args["instanceStateNames"] else []}
@@ -210,6 +223,9 @@ class Aws(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Make up an id and the outputs; of a volume that is only read, say what it is."""
+        if args.typ == "pulumi:index:Stash":
+            kept = {"id": self.stack_id, "madeBy": ME} if self.stack_id else args.inputs["input"]
+            return "stash", {"input": args.inputs["input"], "output": kept}
         if args.resource_id:
             (volume,) = (volume for volume in self.volumes if volume.id == args.resource_id)
             return volume.id, {"availabilityZone": volume.zone, "size": volume.gib}
