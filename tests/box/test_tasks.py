@@ -81,6 +81,13 @@ def test_a_tunnel_survives_refused_connections_and_ends_on_ctrl_c(machine: Machi
     assert "Traceback" not in said.read_text()
 
 
+def test_a_host_without_a_door_gets_no_password(machine: Machine, home: Path) -> None:
+    said = fab_ends(2, "-H", f"ubuntu@{machine.host.address}", "password", cwd=home)
+    assert "has no door" in said.stderr
+    assert "fab setup-digits" in said.stderr
+    assert not run(machine, "ls -A /home/ubuntu | grep gpurig-login || true")
+
+
 class Cable:
     """A way to the box's SSH port for one connection, which can be cut."""
 
