@@ -47,7 +47,7 @@ test-life: setup
 	$(BIN)/pytest -n 2 --dist loadfile -m life
 
 test-nightly: setup
-	$(BIN)/pytest -n 2 --dist loadfile -m nightly
+	$(BIN)/pytest -n 2 --dist loadfile -m 'nightly or hypothesis' --hypothesis-profile nightly
 
 bench: setup
 	@$(BIN)/python -m bench
