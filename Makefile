@@ -5,7 +5,7 @@ SOURCES ?= standins
 PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py templates/recipes/datasets/program
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup rehearse shell test lint types unit test-recipes test-life test-nightly bench pages lock clean
+.PHONY: help setup rehearse shell test lint types unit test-recipes test-life test-faults test-nightly bench pages lock clean
 
 help:
 	@echo "make rehearse              create, provision, use, destroy and restore a box on this machine; no account, no bill"
@@ -15,6 +15,7 @@ help:
 	@echo "make test                  linters, types, all tests"
 	@echo "make test-recipes          install the catalogue for real on boxes of this machine, and run its examples (up to an hour)"
 	@echo "make test-life             whole lives of volumes, hosts, images and data sets on boxes of this machine (half an hour)"
+	@echo "make test-faults           everything that can go wrong, in the middle of every command, on boxes of this machine (half an hour)"
 	@echo "make test-nightly          long random walks, many made-up inputs, scans of the rehearsal cloud (an hour)"
 	@echo "make bench                 how fast it is, beside plain ssh, Ansible, pyinfra, Fabric and ImageMagick"
 	@echo "make clean                 switch a rehearsal cloud off and remove what it left here"
@@ -45,6 +46,9 @@ test-recipes: setup
 
 test-life: setup
 	$(BIN)/pytest -n 2 --dist loadfile -m life
+
+test-faults: setup
+	$(BIN)/pytest -n 2 --dist loadfile -m faults tests/faults
 
 test-nightly: setup
 	$(BIN)/pytest -n 2 --dist loadfile -m 'nightly or hypothesis' --hypothesis-profile nightly

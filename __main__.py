@@ -20,7 +20,7 @@ def main() -> None:
 
     network = Network(
         pulumi.get_project(),
-        NetworkArgs(region=cloud.region, cidr=settings.vpc_cidr, zones=placement.zones),
+        NetworkArgs(region=cloud.region, cidr=settings.vpc_cidr, zones=placement.zones, site=placement.site),
         cloud.options,
     )
     boxes = [
@@ -34,6 +34,7 @@ def main() -> None:
             forecast=settings.budget_forecast,
             stops=[box.host.instance.id for box in boxes] if settings.budget_action == "stop" else [],
             cloud=cloud,
+            boundary=settings.permissions_boundary,
         )
         Guardrails("guardrails", wanted, cloud.options)
 

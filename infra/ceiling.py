@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_aws as aws
 
-from infra import policies
+from infra import policies, roles
 from provision.model.ceiling import SNAPSHOT_AFTER, at, schedule_name
 from provision.model.errors import BadInput
 from provision.model.limit import LEAST, Limit
@@ -48,6 +48,8 @@ class CeilingArgs:
     volume_id: pulumi.Input[str]
     snapshot_tags: Mapping[str, str] | None
     """What a snapshot of the volume carries that is taken once the box is off; None: none is taken."""
+    boundary: str = ""
+    """ARN of the policy that limits the role; "": none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Ceiling(pulumi.ComponentResource):
         super().__init__("gpurig:infra:Ceiling", name, None, opts)
         self._name, self._args = name, args
         self._options = pulumi.ResourceOptions(parent=self)
-        self.role = aws.iam.Role(f"{name}-role", assume_role_policy=self._trust(), opts=self._options)
+        self.role = roles.role(f"{name}-role", self._trust(), args.boundary, self)
         wanted = pulumi.Output.all(args.instance.id, args.volume_id)
         policy = aws.iam.RolePolicy(
             f"{name}-policy",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_aws as aws
 
-from infra import policies
+from infra import policies, roles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,8 @@ class GuardrailsArgs:
     stops: Sequence[pulumi.Input[str]]
     """The instances that AWS stops when the amount is spent."""
     cloud: Cloud
+    boundary: str = ""
+    """ARN of the policy that limits the role; "": none."""
 
 
 class Guardrails(pulumi.ComponentResource):
@@ -60,7 +62,7 @@ class Guardrails(pulumi.ComponentResource):
     def _stop(self, name: str, args: GuardrailsArgs) -> None:
         """Have AWS stop the boxes once the amount is spent, by the runbook that Systems Manager has for it."""
         parent = pulumi.ResourceOptions(parent=self)
-        role = aws.iam.Role(f"{name}-role", assume_role_policy=_trust(args.cloud), opts=parent)
+        role = roles.role(f"{name}-role", _trust(args.cloud), args.boundary, self)
         policy = aws.iam.RolePolicy(
             f"{name}-policy",
             role=role.name,

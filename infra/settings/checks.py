@@ -55,6 +55,11 @@ def matching(pattern: str, allowed: str) -> Check[str]:
     return Check(read, allowed)
 
 
+A_POLICY = matching(
+    r"arn:aws(-[a-z]+)*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of a policy (arn:aws:iam::…:policy/…)"
+)
+
+
 def whole(least: int, most: int, allowed: str) -> Check[int]:
     """Return the check for a whole number in a range, both ends included."""
 
@@ -79,6 +84,11 @@ def read_names(text: str, pattern: str = r"[^\s\[\]{}\"]+") -> tuple[str, ...]:
     if not all(isinstance(value, str) and re.fullmatch(pattern, value) for value in values):
         raise ValueError(text)
     return tuple(values)
+
+
+KEYS: Check[tuple[str, ...]] = Check(
+    lambda text: read_names(text, r"[^,]*[^,\s][^,]*"), "ed25519 public keys or the paths of their files, with commas"
+)
 
 
 def names(kind: Kind, what: str) -> Check[tuple[str, ...]]:

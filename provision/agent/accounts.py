@@ -1,29 +1,62 @@
-"""Files in folders that an account owns."""
+"""What is done in folders that an account owns.
+
+It is done as that account: a link that it has put there leads no further than it may go itself.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
-import shutil
 import stat
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     import hashlib
     from pathlib import Path
+    from typing import Iterator
 
 
-def give(path: Path, user: str) -> None:
-    """Make a file or folder an account's."""
-    shutil.chown(path, user, pwd.getpwnam(user).pw_gid)
+@contextlib.contextmanager
+def as_account(user: str) -> Iterator[None]:
+    """Have an account's rights to files, and none of root's, until the end of the block: this process, all threads.
+
+    What is root's (locks, services, mounts, other programs) is done before or after. Never around a `yield`: who takes
+    the next value would have these rights too. Nothing changes where this process is not root's, or the account is.
+    """
+    entry = pwd.getpwnam(user)
+    if os.geteuid() != 0 or entry.pw_uid == 0:
+        yield
+        return
+    group, groups = os.getegid(), os.getgroups()
+    try:
+        # The real user stays root, so that no process of the account's can stop this one or look into it.
+        os.initgroups(user, entry.pw_gid)
+        os.setegid(entry.pw_gid)
+        os.seteuid(entry.pw_uid)
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
 
 
-def make_folder(folder: Path, user: str) -> None:
-    """Make a folder, and those above it that are not there, an account's."""
-    above = [path for path in (folder, *folder.parents) if not path.exists()]
-    for path in reversed(above):
-        path.mkdir(exist_ok=True)  # another terminal may have been faster
-        give(path, user)
+def words_as(user: str) -> tuple[str, ...]:
+    """Return the words before a program's that have it run as an account."""
+    group = str(pwd.getpwnam(user).pw_gid)
+    return ("setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups", "--")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file that only its owner may read, as that; a power cut leaves the old text or the new one."""
+    part = path.with_name(f".{path.name}.part")
+    with contextlib.suppress(FileNotFoundError):
+        part.unlink()
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 def open_plain(path: Path) -> BinaryIO:

@@ -20,6 +20,7 @@ from provision.tasks.option import pairs
 from provision.tasks.target import target_of
 from provision.transport import notice
 from provision.transport.session import Session
+from provision.work import door
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,8 +77,9 @@ class SetUp:
                 progress.echo(events, host, out)
                 return
             outcome = progress.Progress(host, bundle.name, steps, out).show(events)
-        if outcome == Kind.READY and "digits" in steps:
-            out.line("next: `fab tunnel` opens DIGITS at http://127.0.0.1:5000")
+        if outcome == Kind.READY and door.RECIPE in steps:
+            out.line(f"next: `fab tunnel` opens it at http://127.0.0.1:{door.PORT}")
+            out.line(f"      or: `fab password` makes the login of {door.url(session.host)}")
 
     def _bundle(self, recipe: str, target: Target) -> Bundle:
         """Return what is rendered for a target, once for all hosts with an equal one."""

@@ -52,8 +52,9 @@ class Forwarder(socketserver.ThreadingTCPServer):
     block_on_close = False
     transport: paramiko.Transport
 
-    def __init__(self, local: int, port: int, tell: Callable[[str], None]) -> None:
-        self.port = port
+    port: int
+
+    def __init__(self, local: int, tell: Callable[[str], None]) -> None:
         self.tell = tell
         self._told = ""
         super().__init__((LOOPBACK, local), _Handler)
@@ -61,9 +62,9 @@ class Forwarder(socketserver.ThreadingTCPServer):
     def __enter__(self) -> Self:
         return self
 
-    def run(self, transport: paramiko.Transport) -> None:
-        """Forward over `transport` until it ends."""
-        self.transport = transport
+    def run(self, transport: paramiko.Transport, port: int) -> None:
+        """Forward to a port of the host over `transport` until that ends."""
+        self.transport, self.port = transport, port
         threading.Thread(target=self.serve_forever, daemon=True).start()
         try:
             while transport.is_active():

@@ -35,9 +35,14 @@ class Call:
     """RunInstances, or "GET /path" for REST services."""
     params: tuple[tuple[str, str], ...]
     is_json: bool
-    """True where the service speaks JSON rather than XML."""
+    """True where the call came as JSON."""
     by: str = ""
     """The AWS service that made the call itself (scheduler.amazonaws.com); "" for a client's."""
+
+    @property
+    def speaks_json(self) -> bool:
+        """True where the service answers in JSON; of those that are asked by paths, S3 alone does not."""
+        return self.is_json or (" /" in self.action and self.service != "s3")
 
     @property
     def read_only(self) -> bool:

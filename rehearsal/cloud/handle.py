@@ -133,6 +133,16 @@ class Cloud:
         """Arm a fault; the keywords are the fields of `rehearsal.cloud.faults.Fault`."""
         self._control("POST", "faults", {"action": action, **fault})
 
+    def armed(self) -> int:
+        """Return how many faults have not come to their end; one that holds its last call back has."""
+        armed: int = self._control("GET", "faults")["armed"]
+        return armed
+
+    def disarm(self) -> int:
+        """Forget the faults that are armed; returns how many had not come to their end."""
+        left: int = self._control("POST", "disarm")["armed"]
+        return left
+
     def quotas(self, **vcpus: float) -> None:
         """Set quotas of EC2 by their codes, with _ for the hyphen: `quotas(L_DB2E81BA=4)`."""
         self._control("POST", "quotas", {code.replace("_", "-"): value for code, value in vcpus.items()})

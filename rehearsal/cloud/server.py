@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from rehearsal.cloud import calls, clock, quotas
+from rehearsal.cloud import calls, clock, quotas, reads, refusals
 from rehearsal.cloud.faults import Fault, Faults
 from rehearsal.cloud.replay import Answer, Answers
 from rehearsal.errors import RehearsalError
@@ -34,9 +34,9 @@ _QUERY_ERROR = (
     "<ErrorResponse><Error><Type>Sender</Type><Code>{}</Code><Message>{}</Message></Error>"
     "<RequestId>{}</RequestId></ErrorResponse>"
 )
-
-
-CONTROLS = ("clock", "faults", "quotas", "reset")
+_SKEW = "rehearsal.skew"
+"""In a request's environment: by how many seconds the clock of its answer is ahead of the cloud's."""
+CONTROLS = ("clock", "disarm", "faults", "quotas", "reset")
 """What the front itself answers, by POST."""
 
 
@@ -60,6 +60,7 @@ class Front:
         self._caller = caller
         self._faults = Faults()
         self._answers = Answers()
+        self._reads = reads.Reads()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
@@ -81,18 +82,32 @@ class Front:
         note = "fault" if fault else ""
         if fault:
             time.sleep(fault.seconds)
-        if fault and fault.code:
-            answer = error_answer(call, fault.status, fault.code, fault.message or fault.code)
-        else:
+            environ[_SKEW] = fault.skew
+        answer = self._instead(fault, call) if fault else None
+        if answer is None:
             answer, replayed = self._once(environ, call)
+            self._reads.note(call, answer)
             note = "replayed" if replayed else note
-        lost = bool(fault and fault.lose)
-        seconds = time.monotonic() - started
-        self.log.add(call, status=answer.status, seconds=seconds, note="lost" if lost else note)
-        if lost:
+        note = "lost" if fault and fault.lose else note
+        self.log.add(call, status=answer.status, seconds=time.monotonic() - started, note=note)
+        if fault and (fault.lose or fault.cut):
             # Werkzeug takes this for a client that went away, and writes nothing.
             raise ConnectionAbortedError
         return answer
+
+    def _instead(self, fault: Fault, call: calls.Call) -> Answer | None:
+        """Return what a fault answers where nothing is done; None where the call is done."""
+        if fault.code:
+            return error_answer(call, fault.status, fault.code, fault.message or fault.code)
+        if fault.cut:
+            return Answer(0, (), b"")
+        if fault.stale and call.read_only:
+            missing = reads.not_yet(call)
+            return self._reads.before(call) or (error_answer(call, 400, *missing) if missing else None)
+        if fault.expired or fault.skew:
+            refusal = refusals.skewed(call, fault.skew) if fault.skew else refusals.expired(call)
+            return error_answer(call, refusal.status, refusal.code, refusal.message)
+        return None
 
     def _once(self, environ: WSGIEnvironment, call: calls.Call) -> tuple[Answer, bool]:
         invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "")
@@ -130,20 +145,20 @@ class Front:
                 answer = Answer(200, (("Content-Type", "text/plain"),), f"{self._caller}\n".encode())
             case "GET", "calls":
                 answer = _json(200, {"calls": self.log.all()})
-            case "POST", "faults":
-                answer = self._arm(body)
+            case ("GET", "faults") | ("POST", "faults" | "disarm"):
+                answer = self._fault(name if body else "", body)
             case "POST", "clock":
                 answer = self._advance(body)
             case "POST", "quotas":
                 answer = self._set_quotas(body)
             case "POST", "reset":
-                for kept in (self._faults, self._answers, self.log):
+                for kept in (self._faults, self._answers, self._reads, self.log):
                     kept.clear()
                 answer = _json(200, {})
             case "POST", control if control in self._controls:
                 answer = _steer(self._controls[control], body)
             case _:
-                known = f"GET address, calls; POST {', '.join(sorted([*CONTROLS, *self._controls]))}"
+                known = f"GET address, calls, faults; POST {', '.join(sorted([*CONTROLS, *self._controls]))}"
                 answer = _json(404, {"error": f"there is no {method} {CONTROL}{name}; there are {known}"})
         return answer
 
@@ -154,12 +169,17 @@ class Front:
             return _json(400, {"error": f"not quotas: {error}"})
         return _json(200, {})
 
-    def _arm(self, body: bytes) -> Answer:
+    def _fault(self, order: str, body: bytes) -> Answer:
+        """Arm a fault, disarm all, or tell how many are armed: what there was before."""
+        armed = self._faults.armed()
         try:
-            self._faults.arm(Fault(**json.loads(body)))
+            if order == "faults":
+                self._faults.arm(Fault(**json.loads(body)))
+            elif order:
+                self._faults.clear()
         except TypeError as error:
             return _json(400, {"error": f"not a fault: {error}"})
-        return _json(200, {})
+        return _json(200, {"armed": armed})
 
     def _advance(self, body: bytes) -> Answer:
         try:
@@ -182,7 +202,7 @@ def _json(status: int, document: dict[str, Any]) -> Answer:
 
 def error_answer(call: calls.Call, status: int, code: str, message: str) -> Answer:
     """Refuse a call in the words of its protocol."""
-    if call.is_json:
+    if call.speaks_json:
         body, kind = json.dumps({"__type": code, "message": message}), "application/x-amz-json-1.1"
     else:
         template = _EC2_ERROR if call.service == "ec2" else _QUERY_ERROR
@@ -198,7 +218,8 @@ class _Handler(WSGIRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """Return the header Date by the cloud's clock."""
-        return super().date_time_string(clock.now() if timestamp is None else timestamp)
+        skew: float = self.environ.get(_SKEW, 0.0)
+        return super().date_time_string(clock.now() + skew if timestamp is None else timestamp)
 
     def connection_dropped(self, *_: Any) -> None:
         """Close the connection, which would otherwise wait for the client's next request."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.provider.model import Fate, Field, Kind
+from rehearsal.provider.model import Fate, Field, Kind, request
 from rehearsal.provider.tags import OUTPUTS, as_read, pairs, retag, tag_fields
 from rehearsal.provider.validate import same_json
 
@@ -25,7 +25,8 @@ def _tagged(inputs: Values) -> dict[str, Any]:
 
 def _create_role(aws: Aws, inputs: Values) -> str:
     trust = inputs["assumeRolePolicy"]
-    made = aws.iam("CreateRole", RoleName=inputs["name"], AssumeRolePolicyDocument=trust, **_tagged(inputs))
+    more = request(inputs, "path", "permissionsBoundary")
+    made = aws.iam("CreateRole", RoleName=inputs["name"], AssumeRolePolicyDocument=trust, **more, **_tagged(inputs))
     return str(made["Role"]["RoleName"])
 
 
@@ -34,6 +35,8 @@ def _read_role(aws: Aws, item: Item) -> Values:
     return {
         "name": role["RoleName"],
         "arn": role["Arn"],
+        "path": role["Path"],
+        "permissionsBoundary": (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn"),
         "assumeRolePolicy": json.dumps(role["AssumeRolePolicyDocument"]),
         **as_read(role.get("Tags"), aws, item),
     }
@@ -41,6 +44,13 @@ def _read_role(aws: Aws, item: Item) -> Values:
 
 def _set_trust(aws: Aws, item: Item) -> None:
     aws.iam("UpdateAssumeRolePolicy", RoleName=item.id, PolicyDocument=item.values["assumeRolePolicy"])
+
+
+def _set_boundary(aws: Aws, item: Item) -> None:
+    if boundary := item.values.get("permissionsBoundary"):
+        aws.iam("PutRolePermissionsBoundary", RoleName=item.id, PermissionsBoundary=boundary)
+    else:
+        aws.iam("DeleteRolePermissionsBoundary", RoleName=item.id)
 
 
 def _delete_role(aws: Aws, item: Item) -> None:
@@ -81,7 +91,8 @@ def _delete_policy(aws: Aws, item: Item) -> None:
 
 
 def _create_profile(aws: Aws, inputs: Values) -> str:
-    made = aws.iam("CreateInstanceProfile", InstanceProfileName=inputs["name"], **_tagged(inputs))
+    more = request(inputs, "path")
+    made = aws.iam("CreateInstanceProfile", InstanceProfileName=inputs["name"], **more, **_tagged(inputs))
     return str(made["InstanceProfile"]["InstanceProfileName"])
 
 
@@ -110,6 +121,7 @@ def _read_profile(aws: Aws, item: Item) -> Values:
     roles = profile["Roles"] or [{}]
     return {
         "name": profile["InstanceProfileName"],
+        "path": profile["Path"],
         "role": roles[0].get("RoleName"),
         **as_read(profile.get("Tags"), aws, item),
     }
@@ -126,7 +138,9 @@ KINDS = {
         noun="IAM Role",
         fields={
             "name": Field(on_change=Fate.REPLACE),
+            "path": Field(on_change=Fate.REPLACE, default="/"),
             "assumeRolePolicy": Field(required=True, on_change=_set_trust, same=same_json),
+            "permissionsBoundary": Field(on_change=_set_boundary),
             **tag_fields(retag("iam", "Role", lambda item: {"RoleName": item.id})),
         },
         outputs=("arn", *OUTPUTS),
@@ -153,6 +167,7 @@ KINDS = {
         noun="IAM Instance Profile",
         fields={
             "name": Field(on_change=Fate.REPLACE),
+            "path": Field(on_change=Fate.REPLACE, default="/"),
             "role": Field(on_change=_set_role),
             **tag_fields(retag("iam", "InstanceProfile", lambda item: {"InstanceProfileName": item.id})),
         },

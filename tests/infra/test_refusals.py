@@ -60,6 +60,8 @@ from tests.infra.lab import GOOD, PUBLIC_KEY, refused, run
         ("sources", "{cuda: wheel}", "recipe: source"),
         ("mirrors", '{"http": {"https://a/": "https://b/"}}', "git, apt, pip, conda, download, oci"),
         ("mirrors", '{"git": "https://b/"}', "{prefix: replacement}"),
+        ("permissionsBoundary", "lab-boundary", "the ARN of a policy"),
+        ("permissionsBoundary", "arn:aws:iam::123456789012:role/lab", "the ARN of a policy"),
         ("unpinned", "[1]", "a list of recipes"),
         ("acceptLicences", '{"nvidia-cuda": true}', "a list of licences"),
     ],

@@ -126,6 +126,6 @@ def addresses(catalogue: Catalogue) -> list[str]:
     found = []
     for path in paths:
         text = "" if path.name == "recipe.toml" else path.read_bytes().decode("utf-8", "replace")
-        hits = re.findall(r"\b(?:https?|git|ssh)://(?!127\.0\.0\.1|localhost|\{)[^\s\"'`)>]*", text)
+        hits = re.findall(r"\b(?:https?|git|ssh)://(?!127\.0\.0\.1|localhost|unix:|[{$])[^\s\"'`)>]*", text)
         found += [f"{path}: {hit}" for hit in hits]
     return found

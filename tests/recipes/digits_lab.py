@@ -59,7 +59,7 @@ def start(folder: Path, url: str, *words: str, **env: str) -> subprocess.Popen[s
     shutil.copytree(EXAMPLE, folder / "example", dirs_exist_ok=True)
     (folder / "results").mkdir(exist_ok=True)
     own = {"GPURIG_RESULTS": str(folder / "results"), "GPURIG_DEVICE": "auto", **env}
-    command = [sys.executable, "lenet.py", "--url", url, "--user", "ada", *words]
+    command = [sys.executable, "lenet.py", "--url", url, "--pages", url, "--user", "ada", *words]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen(command, cwd=folder / "example", env={**os.environ, **own}, **pipes)
 

@@ -31,7 +31,7 @@ from tests.kit.catalogue import (
     writes,
 )
 
-CHAIN = ("base", "nvidia-driver", "cuda", "cudnn", "caffe", "digits")
+CHAIN = ("base", "door", "nvidia-driver", "cuda", "cudnn", "caffe", "digits")
 
 
 def test_every_recipe_renders_from_every_source_on_every_image_it_names() -> None:

@@ -11,6 +11,7 @@ from provision.tasks.output import tell
 from provision.tasks.verb import verb
 from provision.transport.session import Session
 from provision.transport.tunnel import Forwarder
+from provision.work import door
 
 if TYPE_CHECKING:
     from provision.tasks.context import Context
@@ -22,7 +23,7 @@ def tunnel(c: Context, *, port: str = "5000", local: str = "") -> None:
     there, here = _ports(port, local)
     host = c.one_host()
     try:
-        forwarder = Forwarder(here, there, tell)
+        forwarder = Forwarder(here, tell)
     except OSError as error:
         message = f"port {here} of this machine cannot be had: {error}"
         raise BadInput([message], hint="name a free one: fab tunnel --local PORT") from error
@@ -30,10 +31,20 @@ def tunnel(c: Context, *, port: str = "5000", local: str = "") -> None:
         transport, host = session.connection.transport, session.host
         try:
             print(f"http://127.0.0.1:{here} is port {there} of {host}; Ctrl-C closes it", flush=True)
-            forwarder.run(transport)
+            forwarder.run(transport, _checked(session, there))
         except KeyboardInterrupt:
             return
         raise Unreachable(f"the connection to {host} was lost", hint="the same command opens it again")
+
+
+def _checked(session: Session, port: int) -> int:
+    """Return the port to forward to: of DIGITS, that of its door, which checks whose page each request comes from.
+
+    A browser lets any page of any site send requests to this machine's ports, under a name of that site's choice too.
+    """
+    if port in (door.PORT, door.BEHIND) and door.is_there(session):
+        return door.INSIDE
+    return port
 
 
 def _ports(port: str, local: str) -> tuple[int, int]:

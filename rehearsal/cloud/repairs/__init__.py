@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MODULES = (
     "alarms",
+    "boundaries",
     "catalogue",
     "images",
     "budgets",

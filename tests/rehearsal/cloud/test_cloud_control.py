@@ -145,8 +145,8 @@ def test_a_malformed_fault_is_refused_with_its_problem(cloud: Cloud) -> None:
 def test_an_unknown_control_is_refused_with_the_known_ones(cloud: Cloud) -> None:
     with pytest.raises(
         RehearsalError,
-        match="there is no GET /_rehearsal/nothing; there are GET address, calls; "
-        "POST clock, faults, interrupt, load, quotas, reset, spend",
+        match="there is no GET /_rehearsal/nothing; there are GET address, calls, faults; "
+        "POST clock, disarm, faults, interrupt, load, quotas, reset, spend",
     ):
         cloud._control("GET", "nothing")
 

@@ -41,7 +41,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--per-class", type=int, default=300, help="pictures of each digit; a quarter validates")
     parser.add_argument("--seed", type=int, default=1, help="of the pictures and of the network's first weights")
     parser.add_argument("--framework", default="caffe", help="what DIGITS trains with")
-    parser.add_argument("--url", default="http://127.0.0.1:5000", help="where DIGITS is")
+    parser.add_argument("--url", default="http://127.0.0.1:5001", help="where DIGITS is")
+    parser.add_argument("--pages", default="http://127.0.0.1:5000", help="where you see its pages, through fab tunnel")
     parser.add_argument("--user", default=getpass.getuser().lower(), help="name of the jobs' owner in DIGITS")
     parser.add_argument("--patience", type=float, default=300, help="seconds without any progress before it gives up")
     chosen = parser.parse_args()
@@ -186,7 +187,7 @@ def main() -> None:
     """Do it all; what is printed is the log that the user watches."""
     chosen, computed_on = arguments(), device()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    digits = Digits(chosen.url)
+    digits = Digits(chosen.url, chosen.pages)
     index = digits.login(chosen.user)
     say(f"DIGITS {index['version']} at {digits.url}, as user {chosen.user}, jobs in {index['jobs_dir']}")
     if "stand_in" in index:

@@ -41,8 +41,8 @@ class Job:
 class Digits:
     """One DIGITS server. Its answers come as parsed JSON."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
+    def __init__(self, url: str, pages: str) -> None:
+        self.url, self.pages = url.rstrip("/"), pages.rstrip("/")
         handlers = (urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(cookiejar.CookieJar()))
         self._opener = urllib.request.build_opener(*handlers)
 
@@ -58,7 +58,7 @@ class Digits:
         answer = self.ask(f"/{kind}/images/classification/json", **fields)
         if not isinstance(answer.get("id"), str):
             raise Refusal(f"DIGITS made no job and gave no reason; it said: {answer}")
-        return Job(kind, answer["id"], f"{self.url}/{kind}/{answer['id']}")
+        return Job(kind, answer["id"], f"{self.pages}/{kind}/{answer['id']}")
 
     def details(self, job: Job) -> dict[str, Any]:
         """Return what DIGITS says about a job: its directory, its tasks or its network's files."""
