@@ -49,6 +49,8 @@ class World:
     """Of the run in the present cell: another one in each."""
     box: Box | None = None
     web: Lab | None = None
+    whole: bool = False
+    """Whether the last `pulumi up` came to its end."""
     sums: str = ""
     """Of what is on the job volume."""
 
