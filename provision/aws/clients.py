@@ -9,6 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from provision.aws import sessions
+from provision.model.aws_settings import reached
 from provision.model.errors import GpurigError
 
 if TYPE_CHECKING:
@@ -39,32 +41,26 @@ _NOT_SIGNED_ON = (
 """Botocore's exceptions, by their names: it is not imported here."""
 
 
-def client(service: str, profile: str, region: str) -> Any:
-    """Return the client of a service, for an AWS profile ("": the environment's credentials) and region.
+def client(service: str, reach: str, region: str) -> Any:
+    """Return the client of a service in a region; `reach` is how to get to the account ("": as the environment says).
 
-    Raises botocore's `BotoCoreError` where there is no such profile.
+    `reach` is a profile's name, or what else `aws:` settings say (`provision.model.aws_settings.reach`). Raises
+    botocore's `BotoCoreError` where there is no such profile, `GpurigError` where the account is none of those allowed.
     """
     with _LOCK:
-        return _made(service, profile, region)
+        return _made(service, reach, region)
 
 
 @functools.cache
-def _made(service: str, profile: str, region: str) -> Any:
-    from botocore.config import Config  # noqa: PLC0415 - as below
-
-    # Slows all threads down together where the account's calls per second run out: fifty hosts poll at once.
-    config = Config(retries={"mode": "adaptive", "max_attempts": 5})
-    return _session(profile).create_client(service, region_name=region or None, config=config)
+def _made(service: str, reach: str, region: str) -> Any:
+    return sessions.client(_session(reach), reached(reach), service, region)
 
 
 @functools.cache
-def _session(profile: str) -> Any:
-    # Not boto3, which is this and a tenth more to import; and here, as most commands need not pay for it.
-    import botocore.session  # noqa: PLC0415
-
+def _session(reach: str) -> Any:
     # One for all clients of an account: it reads what each service is like once, and a client for every region of AWS
     # then takes no longer than two would that have a session each.
-    return botocore.session.Session(profile=profile or None)
+    return sessions.session(reached(reach))
 
 
 def client_of(host: Host, service: str = "ec2") -> Any:

@@ -12,6 +12,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+from provision.model import aws_settings
 from provision.model.errors import BadInput, GpurigError
 from provision.model.project import project_folder, project_name
 from provision.transport.pulumi_cli import finished, said
@@ -53,8 +54,13 @@ class StackSettings:
 
     @property
     def profile(self) -> str:
-        """The AWS profile; "": the environment's credentials."""
-        return self.values.get("aws:profile", "")
+        """How the AWS account is reached (`model/aws_settings.py`); "": as the environment says. Raises `BadInput`."""
+        found, problems = aws_settings.read(
+            {key.removeprefix("aws:"): text for key, text in self.values.items() if key.startswith("aws:")}
+        )
+        if problems:
+            raise BadInput(problems)
+        return aws_settings.reach(found)
 
     @property
     def region(self) -> str:
