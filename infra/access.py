@@ -24,9 +24,9 @@ _DENY_ALL = [{"Effect": "Deny", "Action": "*", "Resource": "*"}]
 _LIST, _READ = "s3:ListBucket", "s3:GetObject"
 
 
-def _policy(buckets: Sequence[str]) -> str:
+def _policy(buckets: Sequence[str], partition: str) -> str:
     """Return what a box may do: list and read these buckets; whatever else any policy allows is refused."""
-    places = [f"arn:aws:s3:::{bucket}" for bucket in buckets]
+    places = [f"arn:{partition}:s3:::{bucket}" for bucket in buckets]
     objects = [f"{place}/*" for place in places]
     reading = [
         {"Effect": "Allow", "Action": _LIST, "Resource": places},
@@ -48,6 +48,8 @@ class AccessArgs:
     """IPv4 ranges that may connect."""
     ports: Mapping[str, int]
     """What they may connect to: name → TCP port."""
+    partition: str = "aws"
+    """What ARNs begin with after "arn"."""
     buckets: Sequence[str] = ()
     """S3 buckets whose objects the box may read."""
     boundary: str = ""
@@ -102,8 +104,9 @@ class Access(pulumi.ComponentResource):
         )
 
     def _profile(self, args: AccessArgs) -> aws.iam.InstanceProfile:
-        role = roles.role(f"{self._name}-role", policies.trust("ec2"), args.boundary, self)
-        aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=_policy(args.buckets), opts=self._options)
+        role = roles.role(f"{self._name}-role", policies.trust("ec2", args.partition), args.boundary, self)
+        allowed = _policy(args.buckets, args.partition)
+        aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=allowed, opts=self._options)
         return aws.iam.InstanceProfile(
             f"{self._name}-profile", path=roles.PATH, role=role.name, opts=roles.options(self)
         )

@@ -80,6 +80,7 @@ class Box(pulumi.ComponentResource):
             public_key=args.settings.ssh_public_key,
             cidrs=args.settings.allowed_cidrs,
             ports=args.settings.ports,
+            partition=args.placement.cloud.partition,
             buckets=args.settings.s3_buckets,
             boundary=args.settings.permissions_boundary,
         )

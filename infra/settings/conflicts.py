@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def problems(settings: Settings, region: str) -> list[str]:
     """Return everything in the settings that contradicts something else in them."""
     found = [*_region(settings, region), *_ranges(settings), *_image(settings), *_jobs(settings)]
-    return [*found, *_spot(settings), *_budget(settings)]
+    return [*found, *_spot(settings), *_budget(settings), *where.problems(settings, region)]
 
 
 def _region(settings: Settings, region: str) -> list[str]:

@@ -77,7 +77,8 @@ class PriceList:
     def __init__(self, profile: str, region: str) -> None:
         self._profile, self._region = profile, region
         self._lock = threading.Lock()
-        self.refused = ""
+        partition = partition_of(region)
+        self.refused = "" if partition.prices else no_prices(partition)
         """Why it does not answer. Once it has not, it is not asked again: each price would wait for it anew."""
 
     @classmethod

@@ -65,7 +65,7 @@ def _price(rows: list[Any], ec2: Any, days: int) -> SpotPrice:
     latest = max(rows, key=lambda row: row["Timestamp"])
     known = [float(row["SpotPrice"]) for row in rows]
     host = urllib.parse.urlsplit(ec2.meta.endpoint_url).hostname or ""
-    teller = "EC2" if host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")) else host
+    teller = "EC2" if host.endswith((*(f".{one.domain}" for one in (AWS, *OTHERS)), ".api.aws")) else host
     return SpotPrice(
         instance_type=latest["InstanceType"],
         zone=latest["AvailabilityZone"],
