@@ -12,6 +12,7 @@ from infra.access import Access, AccessArgs
 from infra.birth import birth_tags, waiting
 from infra.ceiling import Ceiling, CeilingArgs, limit_of
 from infra.described import host_document
+from infra.doubles import tell_doubles
 from infra.host import Host, HostArgs
 from infra.idle_alarm import IdleAlarm, IdleAlarmArgs
 from infra.price import Price
@@ -20,6 +21,7 @@ from infra.storage import JobVolume, JobVolumeArgs
 from infra.volumes import job_volume_tags
 from provision.bundle import cloud_init
 from provision.bundle.render import render
+from provision.model.access import PUBLIC, SSM
 from provision.model.host import BOX, VERSION
 from provision.model.idle_alarm import window
 
@@ -68,7 +70,15 @@ class Box(pulumi.ComponentResource):
         for warning in plan.warnings:
             pulumi.log.warn(f"{name}: {warning}", self)
         self.host.instance.tags.apply(self._tell_waiting)
-        self.register_outputs({"address": self.host.instance.public_ip})
+        cloud = args.placement.cloud
+        self.host.instance.id.apply(refusals()(lambda own: tell_doubles(name, own, cloud)))
+        self.register_outputs({"address": self.address})
+
+    @property
+    def address(self) -> pulumi.Output[str]:
+        """Where it is reached: at its public address, or within its network."""
+        instance = self.host.instance
+        return instance.public_ip if self.settings.access == PUBLIC else instance.private_ip
 
     def described(self, cloud: Cloud) -> dict[str, Any]:
         """Return the box's row of the description, as far as it is known before AWS makes anything."""
@@ -76,10 +86,13 @@ class Box(pulumi.ComponentResource):
 
     def _access(self, name: str, args: BoxArgs) -> Access:
         wanted = AccessArgs(
-            vpc_id=args.network.vpc.id,
+            vpc_id=args.network.vpc_id,
+            stack_id=args.placement.cloud.identity.id,
             public_key=args.settings.ssh_public_key,
             cidrs=args.settings.allowed_cidrs,
-            ports=args.settings.ports,
+            ports=args.settings.doors,
+            group=args.settings.bastion_group,
+            session_manager=args.settings.access == SSM,
             partition=args.placement.cloud.partition,
             buckets=args.settings.s3_buckets,
             boundary=args.settings.permissions_boundary,
@@ -102,7 +115,7 @@ class Box(pulumi.ComponentResource):
             # Where the volume is, not where a new one would be: a volume cannot follow the box.
             subnet_id=zone.apply(refusals()(args.network.subnet_in)),
             group_id=self.access.group.id,
-            key_name=self.access.key_pair.key_name,
+            key_name=self.access.key_name,
             profile=self.access.profile.name,
             user_data=self.job_volume.id.apply(refusals()(self._user_data)),
             volume_id=self.job_volume.id,

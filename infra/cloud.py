@@ -181,6 +181,10 @@ class Cloud(Account):
         """Return the ids of the instances with these tags that are not terminated."""
         return self._instances(tagged(tags), "pending", "running", "stopping", "stopped", "shutting-down")
 
+    def alive(self, tags: Mapping[str, str]) -> list[str]:
+        """Return the ids of the instances with these tags that run, are stopped, or come to be so."""
+        return self._instances(tagged(tags), "pending", "running", "stopping", "stopped")
+
     def stopped(self, tags: Mapping[str, str], *, instance_type: str = "") -> list[str]:
         """Return the ids of the instances with these tags, and of this type if one is given, that are stopped."""
         wanted = {"instance-type": [instance_type]} if instance_type else {}

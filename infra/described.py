@@ -19,6 +19,8 @@ def host_document(cloud: Cloud, settings: Settings, on_demand: Quote | None, lim
         "name": settings.host_name,
         "user": settings.system.user,
         "port": 22,
+        "access": settings.access,
+        "jump": settings.bastion,
         "region": cloud.region,
         "profile": cloud.reach or None,
         "image": settings.system.name,

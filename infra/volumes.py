@@ -121,6 +121,11 @@ def refuse_moves(settings: Settings, volumes: Mapping[str, Volume], usable: Coll
         if settings.zone and volume.zone != settings.zone:
             problems.append(f'gpurig:zone: "{settings.zone}", and {stays}')
             hints.append(f"to stay there: pulumi config set gpurig:zone {volume.zone}")
+        elif volume.zone not in usable and settings.subnet_id:
+            problems.append(f"gpurig:subnetId: none that will do is in {volume.zone}, and {stays}")
+            hints.append(
+                f"to stay there: add a subnet in {volume.zone}, where {settings.machine.name} has to be offered"
+            )
         elif volume.zone not in usable:
             name = settings.machine.name
             problems.append(f'gpurig:instanceType: "{name}" is not offered in {volume.zone}, and {stays}')

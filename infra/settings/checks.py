@@ -86,6 +86,11 @@ def read_names(text: str, pattern: str = r"[^\s\[\]{}\"]+") -> tuple[str, ...]:
     return tuple(values)
 
 
+KEYS: Check[tuple[str, ...]] = Check(
+    lambda text: read_names(text, r"[^,]*[^,\s][^,]*"), "ed25519 public keys or the paths of their files, with commas"
+)
+
+
 def names(kind: Kind, what: str) -> Check[tuple[str, ...]]:
     """Return the check for names of something."""
 

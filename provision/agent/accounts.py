@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
 import stat
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -46,19 +45,6 @@ def words_as(user: str) -> tuple[str, ...]:
     """Return the words before a program's that have it run as an account."""
     group = str(pwd.getpwnam(user).pw_gid)
     return ("setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups", "--")
-
-
-def give(path: Path, user: str) -> None:
-    """Make a file or folder an account's."""
-    shutil.chown(path, user, pwd.getpwnam(user).pw_gid)
-
-
-def make_folder(folder: Path, user: str) -> None:
-    """Make a folder, and those above it that are not there, an account's."""
-    above = [path for path in (folder, *folder.parents) if not path.exists()]
-    for path in reversed(above):
-        path.mkdir(exist_ok=True)  # another terminal may have been faster
-        give(path, user)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.agent.accounts import give, hash_on, make_folder
+from provision.agent.accounts import as_account, hash_on, open_plain, words_as, write_private
 from provision.agent.mount import need_mounted
 from provision.agent.processes import run_checked
 from provision.agent.reply import Refused, say
@@ -27,14 +27,9 @@ def order(request: requests.Order, account: Account) -> None:
     """Write files that only the account may read, such as an order with a password in it."""
     need_mounted(account)
     for name, text in request["files"].items():
-        path = Path(name)
-        make_folder(path.parent, account["user"])
-        part = path.with_name(f".{path.name}.part")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        give(part, account["user"])
-        part.replace(path)
+        with as_account(account["user"]):
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            write_private(Path(name), text)
     say({"event": Kind.DONE})
 
 
@@ -44,18 +39,16 @@ def arrived(request: requests.Arrived, account: Account) -> None:
     `there`: whether the data set that it is for is there already.
     """
     need_mounted(account)
-    path = Path(request["path"])
-    make_folder(path.parent, account["user"])
-    if not path.exists():
+    path, digest = Path(request["path"]), hashlib.sha256()
+    with as_account(account["user"]):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-        give(path, account["user"])
-    size = path.stat().st_size
-    digest = hashlib.sha256()
-    if size <= request["size"]:
-        with path.open("rb") as file:
-            size = hash_on(digest, file, size)
-    room = shutil.disk_usage(path.parent).free
-    there = Path(request["goal"]).exists()
+        with open_plain(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size <= request["size"]:
+                size = hash_on(digest, file, size)
+        room = shutil.disk_usage(path.parent).free
+        there = Path(request["goal"]).exists()
     say({"event": Kind.ARRIVED, "size": size, "sha256": digest.hexdigest(), "room": room, "there": there})
 
 
@@ -64,19 +57,31 @@ def begin(request: requests.Begin, account: Account) -> None:
     need_mounted(account)
     goal = Path(request["goal"])
     new = goal.with_name(f".{goal.name}.part") / "put"
-    about = goal.with_name(f".{goal.name}.json")
-    kind = json.loads(about.read_text(encoding="utf-8")).get("order") if about.exists() else ""
-    if goal.exists() and kind != "put":
-        raise Refused(f"{goal} is there already, and was not uploaded", "give this one another name by --name")
-    make_folder(new.parent, account["user"])
-    if goal.exists() and not new.exists():
-        # Hard links: what is sent replaces a file and never writes into it.
-        made = new.with_name("put.new")
+    made = new.with_name("put.new")
+    with as_account(account["user"]):
+        there = goal.exists()
+        if there and _made_by(goal) != "put":
+            raise Refused(f"{goal} is there already, and was not uploaded", "give this one another name by --name")
+        new.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(made, ignore_errors=True)
-        run_checked("cp", "-al", str(goal), str(made))
-        made.rename(new)
-    make_folder(new, account["user"])
+        there = there and not new.exists()
+    if there:
+        # Hard links: what is sent replaces a file and never writes into it.
+        run_checked(*words_as(account["user"]), "cp", "-al", str(goal), str(made))
+    with as_account(account["user"]):
+        if there:
+            made.rename(new)
+        new.mkdir(exist_ok=True)
     say({"event": Kind.BEGUN, "path": str(new)})
+
+
+def _made_by(goal: Path) -> str:
+    """Return what a data set's record says that it was made by, "" where there is none."""
+    try:
+        with open_plain(goal.with_name(f".{goal.name}.json")) as file:
+            return str(json.loads(file.read()).get("order"))
+    except FileNotFoundError:
+        return ""
 
 
 def finish(request: requests.Finish, account: Account) -> None:
@@ -84,16 +89,15 @@ def finish(request: requests.Finish, account: Account) -> None:
     goal = Path(request["goal"])
     scratch = goal.with_name(f".{goal.name}.part")
     new, old = scratch / "put", scratch / "old"
-    if not new.is_dir():
-        raise Refused(f"{new} is gone", "the same command sends it again")
-    # A power cut must not leave names without bytes.
-    os.sync()
-    if goal.exists():
-        shutil.rmtree(old, ignore_errors=True)  # what a power cut left between these two lines and the end
-        goal.rename(old)
-    new.rename(goal)
-    about = goal.with_name(f".{goal.name}.json")
-    about.write_text(json.dumps({"order": "put", "at": request["at"]}) + "\n", encoding="utf-8")
-    give(about, account["user"])
-    shutil.rmtree(scratch)
+    with as_account(account["user"]):
+        if not new.is_dir():
+            raise Refused(f"{new} is gone", "the same command sends it again")
+        # A power cut must not leave names without bytes.
+        os.sync()
+        if goal.exists():
+            shutil.rmtree(old, ignore_errors=True)  # what a power cut left between these two lines and the end
+            goal.rename(old)
+        new.rename(goal)
+        write_private(goal.with_name(f".{goal.name}.json"), json.dumps({"order": "put", "at": request["at"]}) + "\n")
+        shutil.rmtree(scratch)
     say({"event": Kind.DONE})

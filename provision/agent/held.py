@@ -7,6 +7,7 @@ open stays the same, and `/proc/PID/fd/N` is a path to it that every program of 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -27,7 +28,7 @@ def held(top: Path, *names: str) -> Iterator[Path]:
     folder = os.open(top, FOLDER)
     try:
         for name in names:
-            folder = _step(folder, name)
+            folder = _step(folder, name, top.joinpath(*names))
         yield Path("/proc", str(os.getpid()), "fd", str(folder))
     finally:
         os.close(folder)
@@ -44,17 +45,21 @@ def held_of_root(top: Path, *names: str) -> Iterator[Path]:
         for name in names:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, 0o700, dir_fd=folder)
-            folder = _step(folder, name)
+            folder = _step(folder, name, top.joinpath(*names))
             seen = os.fstat(folder)
-            if seen.st_uid != os.geteuid() or stat.S_IMODE(seen.st_mode) & 0o022:
-                raise PermissionError(1, "it is not root's alone", str(top.joinpath(*names)))
+            if seen.st_uid != os.geteuid() or seen.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                problem = f"{name} is not root's alone, and root writes there: move it away"
+                raise PermissionError(errno.EPERM, problem, str(top.joinpath(*names)))
         yield Path("/proc", str(os.getpid()), "fd", str(folder))
     finally:
         os.close(folder)
 
 
-def _step(folder: int, name: str) -> int:
-    """Go on from an open folder to one in it; the first is closed, unless there is no second."""
-    below = os.open(name, FOLDER, dir_fd=folder)
+def _step(folder: int, name: str, path: Path) -> int:
+    """Go on from an open folder to one in it; the first is closed, unless there is no second. `path`: for messages."""
+    try:
+        below = os.open(name, FOLDER, dir_fd=folder)
+    except NotADirectoryError as error:
+        raise NotADirectoryError(error.errno, f"{name} is a link, or no folder", str(path)) from error
     os.close(folder)
     return below

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.agent.files import lock, write
+from provision.agent.accounts import as_account
+from provision.agent.files import lock
 from provision.agent.journal import record
 from provision.agent.notice import end_of_box, note
 from provision.agent.paths import VOLUME_UNIT, run_unit
 from provision.agent.processes import output, run
-from provision.agent.runs import LOCK, UP, active, folders, run_file
+from provision.agent.records import folders, run_file, write_run_file
+from provision.agent.runs import LOCK, UP, active
 from provision.agent.volume import processes_in
 from provision.agent.words import Kind
 
@@ -36,7 +37,7 @@ def recommended(account: Account) -> None:
     text = "EC2 says that this spot box is likelier to be taken than before: a checkpoint now would be well timed"
     tell(text)
     for folder in _going(account):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), as_account(account["user"]):
             note(folder / "log", text)
 
 
@@ -58,7 +59,7 @@ def let_go(account: Account, notice: Ending) -> str:
     kill_at = notice["ends"] - min(KEPT, max(left, 0) / 4)
     # With the lock: a run that is just being started is there, or is refused.
     with lock(LOCK):
-        units = [_interrupt(folder, notice) for folder in _going(account)]
+        units = [_interrupt(folder, account, notice) for folder in _going(account)]
     # What needs the volume, DIGITS say, is stopped with its service, and as it wants to be.
     units += output("systemctl", "show", "--value", "--property=RequiredBy", VOLUME_UNIT).split()
     run("systemctl", "stop", "--no-block", *units, VOLUME_UNIT)
@@ -76,13 +77,14 @@ def _going(account: Account) -> List[Path]:
     return [folder for folder in places if up[folder.name]]
 
 
-def _interrupt(folder: Path, notice: Ending) -> str:
+def _interrupt(folder: Path, account: Account, notice: Ending) -> str:
     """Write into a run's record why it ends; returns its service."""
-    # A volume that is full keeps nobody from leaving.
-    with contextlib.suppress(OSError):
+    # A volume that is full, or what is no record any more, keeps nobody from leaving.
+    with contextlib.suppress(OSError, ValueError, TypeError):
         # First: whoever follows must see why it ends.
-        write(folder / "run.json", json.dumps({**run_file(folder), "interrupted": notice["at"]}), 0o644)
-        note(folder / "log", f"{end_of_box(notice)}; this run has until then to end")
+        write_run_file(folder, {**run_file(folder, account), "interrupted": notice["at"]}, account)
+        with as_account(account["user"]):
+            note(folder / "log", f"{end_of_box(notice)}; this run has until then to end")
     return run_unit(folder.name)
 
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.agent.accounts import open_plain
+from provision.agent.accounts import as_account, open_plain
 from provision.agent.events import events_after, notices
 from provision.agent.facts import state
 from provision.agent.guard import STOPS, guard_of_box, rows_of
@@ -20,8 +20,9 @@ from provision.agent.mount import disks, is_mounted
 from provision.agent.notice import ending
 from provision.agent.paths import log_of
 from provision.agent.processes import output
+from provision.agent.records import folders
 from provision.agent.reply import say
-from provision.agent.runs import folders, run_rows
+from provision.agent.runs import run_rows
 from provision.agent.setup import pending, running
 from provision.agent.words import Kind, RunState, StepState
 
@@ -48,17 +49,19 @@ USE = "utilization.gpu,memory.used,memory.total,temperature.gpu"
 
 def overview(request: requests.Overview, account: Account) -> None:
     """Answer with what `status` does, the runs that go on, and how full and busy the host is."""
+    with as_account(account["user"]):
+        datasets = _datasets(account)
     services = {unit: active for unit in request["units"] for active in [_service_state(unit)] if active}
     say(
         {
             "event": Kind.OVERVIEW,
             **state(),
-            "runs": [run for run in run_rows(folders(account)) if run["state"] == RunState.RUNNING],
+            "runs": [run for run in run_rows(folders(account), account) if run["state"] == RunState.RUNNING],
             "services": services,
             "loads": _loads(),
             "disks": disks(account),
             "mounted": is_mounted(account["mount_point"], account["volume_id"]),
-            "datasets": _datasets(account),
+            "datasets": datasets,
             "guard": guard_of_box(),
             "ending": ending(),
         }
@@ -103,7 +106,7 @@ def journal(request: requests.Journal, account: Account) -> None:
     events = collections.deque((event for event, _ in events_after(0)), EVENTS)
     now = pending()
     alive = now["run"] if now and running() else ""
-    runs = run_rows(folders(account)[:RUNS])
+    runs = run_rows(folders(account)[:RUNS], account)
     say(
         {
             "event": Kind.JOURNAL,
@@ -120,7 +123,9 @@ def journal(request: requests.Journal, account: Account) -> None:
     for step in dict.fromkeys(steps):
         say(tail("step", step, log_of(step), request["lines"]))
     for run in runs[: request["logs"]]:
-        say(tail("run", run["name"], Path(run["path"], "log"), request["lines"]))
+        with as_account(account["user"]):
+            lines = tail("run", run["name"], Path(run["path"], "log"), request["lines"])
+        say(lines)
 
 
 def _boots() -> List[List[float]]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.agent.accounts import make_folder
+from provision.agent.accounts import as_account
 from provision.agent.files import lock
+from provision.agent.held import held
 from provision.agent.mount import device_of, need_mounted
 from provision.agent.processes import run
 from provision.agent.reply import Refused, say
-from provision.agent.volume import LOCK, MOUNTS, PATIENCE, drop_parts, unmount, working_in
+from provision.agent.volume import LOCK, MOUNTS, PATIENCE, own_part, unmount, working_in
 from provision.agent.words import Kind
 
 if TYPE_CHECKING:
@@ -46,14 +48,14 @@ def restore(request: Restore, account: Account) -> None:
         with _mounted_source(request["source"]) as source:
             goal = _goal_of(request, account)
             names = _sources(source, request)
-            part = Path(account["mount_point"]) / "restored" / f".{request['snapshot']}.part"
-            drop_parts(account)  # of one that ended with the box, whose volume is gone
-            make_folder(part, account["user"])
-            try:
-                _copy(names, part)
-                aside = _put(part, goal, request, account)
-            finally:
-                shutil.rmtree(part, ignore_errors=True)  # what stays is dropped by the next command's `release`
+            with own_part(account) as own:
+                part = own / "part"
+                part.mkdir()
+                try:
+                    _copy(names, part)
+                    aside = _put(part, goal, request, account)
+                finally:
+                    shutil.rmtree(part, ignore_errors=True)  # what stays is dropped by the next command's `release`
     say({"event": Kind.RESTORED, "path": str(goal), "aside": aside})
 
 
@@ -129,23 +131,27 @@ def _copy(names: List[Path], part: Path) -> None:
 
 def _put(part: Path, goal: Path, request: Restore, account: Account) -> str:
     """Move what was copied to its place; returns where what had been there is now, "" where there was nothing."""
-    if not request["path"]:
-        part.rename(goal)
-        return ""
-    make_folder(goal.parent, account["user"])
+    place = Path(account["mount_point"])
+    with as_account(account["user"]):
+        goal.parent.mkdir(parents=True, exist_ok=True)
     fresh = part / goal.name
-    if not os.path.lexists(goal):
-        fresh.rename(goal)
-        return ""
-    _nobody_in(goal)
-    aside = goal.with_name(f"{goal.name}.before-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}")
-    goal.rename(aside)
-    try:
-        fresh.rename(goal)
-    except OSError:
-        aside.rename(goal)
-        raise
-    return str(aside)
+    if not request["path"]:
+        shutil.chown(part, account["user"], pwd.getpwnam(account["user"]).pw_gid)
+        fresh = part
+    with held(place, *goal.parent.relative_to(place).parts) as above:
+        there = above / goal.name
+        if not os.path.lexists(there):
+            fresh.rename(there)
+            return ""
+        _nobody_in(goal)
+        aside = f"{goal.name}.before-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+        there.rename(above / aside)
+        try:
+            fresh.rename(there)
+        except OSError:
+            (above / aside).rename(there)
+            raise
+    return str(goal.with_name(aside))
 
 
 def _nobody_in(folder: Path) -> None:

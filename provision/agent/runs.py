@@ -7,27 +7,28 @@ code back.
 
 from __future__ import annotations
 
-import json
+import os
 import re
 import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.agent import processes
-from provision.agent.files import lock, write
+from provision.agent.accounts import as_account, open_plain
+from provision.agent.files import lock
 from provision.agent.guard import NOTICES, rows_of
 from provision.agent.journal import log_after
-from provision.agent.notice import need_future
 from provision.agent.paths import run_unit
-from provision.agent.reply import Refused, say
+from provision.agent.records import folder_of, folders, run_file, write_run_file
+from provision.agent.reply import say
 from provision.agent.words import Kind, RunState
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
     from provision.agent.wire import requests
-    from provision.agent.wire.documents import Account, RunFile, RunRow
+    from provision.agent.wire.documents import Account, RunRow
 
 UP = ("active", "activating", "deactivating")
 """What systemd says of a service whose processes are there."""
@@ -48,29 +49,6 @@ WITH_THE_BOX = (SHUT_DOWN, NO_WORD)
 # -- the state of a run
 
 
-def folders(account: Account) -> List[Path]:
-    """Return the folders of all runs, the newest first."""
-    found = [path.parent for path in (Path(account["mount_point"]) / "runs").glob("*/run.json")]
-    return sorted(found, key=lambda folder: run_file(folder)["since"], reverse=True)
-
-
-def folder_of(account: Account, name: str) -> Path:
-    """Return the folder of a run that is there."""
-    there = folders(account)
-    for folder in there:
-        if folder.name == name:
-            return folder
-    need_future()  # the runs are on the volume, and that may have been let go of
-    names = ", ".join(folder.name for folder in there[:10]) or "none"
-    raise Refused(f'there is no run "{name}"', f"there are: {names}", missing=True)
-
-
-def run_file(folder: Path) -> RunFile:
-    """Return what was asked for when a run was started."""
-    asked: RunFile = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return asked
-
-
 def active(names: Iterable[str]) -> Dict[str, bool]:
     """Return of each run whether its service is up, on its way up, or on its way down."""
     names = list(names)
@@ -81,23 +59,24 @@ def active(names: Iterable[str]) -> Dict[str, bool]:
     return {name: word in UP for name, word in zip(names, words or UP[:1] * len(names))}  # noqa: B905 - 3.10's `strict`
 
 
-def run_rows(places: List[Path]) -> List[RunRow]:
+def run_rows(places: List[Path], account: Account) -> List[RunRow]:
     """Return what is to be said of these runs. Under the lock: one that is just being started is not lost."""
     with lock(LOCK):
         up = active(folder.name for folder in places)
-    return [run_row(folder, up=up[folder.name]) for folder in places]
+    return [run_row(folder, account, up=up[folder.name]) for folder in places]
 
 
-def run_row(folder: Path, *, up: bool) -> RunRow:
+def run_row(folder: Path, account: Account, *, up: bool) -> RunRow:
     """Return what is to be said of a run; `up`: whether its service was, before `end` is read here."""
-    asked = run_file(folder)
-    end = folder / "end"
-    said = end.read_text(encoding="ascii", errors="replace").strip()
+    asked = run_file(folder, account)
     since, until = asked["since"], time.time()
-    if said:
-        up, until = False, end.stat().st_mtime
-    elif not up:
-        until = (folder / "log").stat().st_mtime
+    with as_account(account["user"]):
+        with open_plain(folder / "end") as end:
+            said = end.read().decode("utf-8", "replace").strip()
+        if said:
+            up, until = False, (folder / "end").stat().st_mtime
+        elif not up:
+            until = (folder / "log").stat().st_mtime
     # One that had ended when EC2's notice was read has ended by itself.
     taken = asked.get("interrupted", until + 1) <= until
     state, code, why = (
@@ -105,6 +84,7 @@ def run_row(folder: Path, *, up: bool) -> RunRow:
     )
     return {
         **asked,
+        "name": folder.name,
         "state": state,
         "code": code,
         "why": why,
@@ -144,13 +124,13 @@ def ending(said: str, *, stopped: bool, interrupted: bool = False) -> Tuple[RunS
 def stop(request: requests.Stop, account: Account) -> None:
     """End a run that goes on; answer with it in any case. One that was cut off is then not started again."""
     folder = folder_of(account, request["name"])
-    row = run_rows([folder])[0]
+    row = run_rows([folder], account)[0]
     if row["state"] == RunState.RUNNING or row["resumable"]:
         # First: whoever follows must see why it ends.
-        write(folder / "run.json", json.dumps({**run_file(folder), "stopped": round(time.time(), 3)}), 0o644)
+        write_run_file(folder, {**run_file(folder, account), "stopped": round(time.time(), 3)}, account)
     if row["state"] == RunState.RUNNING:
         _end(run_unit(folder.name))
-    say({"event": Kind.RUN, **run_rows([folder])[0]})
+    say({"event": Kind.RUN, **run_rows([folder], account)[0]})
 
 
 def _end(unit: str) -> None:
@@ -171,37 +151,37 @@ def active_unit(unit: str) -> bool:
 
 def runs(_request: requests.Question, account: Account) -> None:
     """Answer with all runs."""
-    say({"event": Kind.RUNS, "runs": run_rows(folders(account))})
+    say({"event": Kind.RUNS, "runs": run_rows(folders(account), account)})
 
 
 def log(request: requests.Log, account: Account) -> None:
     """Answer with a run's log and, once it has ended, how."""
     folder = folder_of(account, request["name"])
     position, path = request["position"], folder / "log"
-    if path.is_symlink():
-        raise Refused(f"{path} is a link, and would be read as root", "see where it leads: fab ssh")
     if position < 0:
-        position = tail(path, request["lines"])
+        with as_account(account["user"]):
+            position = tail(path, request["lines"])
     noticed = time.time() - RECENT
-    for now in states(folder):
+    for now in states(folder, account):
         for notice in rows_of(NOTICES, noticed) if request["follow"] else ():
             noticed = notice["at"]
             say({"event": Kind.SAID, **notice})
         over = now["state"] != RunState.RUNNING
-        for line, after in log_after(path, position, ended=over or not request["follow"]):
-            position = after
-            say({"event": Kind.LOG, "step": folder.name, "line": line, "position": position})
+        with as_account(account["user"]):
+            for line, after in log_after(path, position, ended=over or not request["follow"]):
+                position = after
+                say({"event": Kind.LOG, "step": folder.name, "line": line, "position": position})
         if over:
             say({"event": Kind.ENDED, **now})
         if over or not request["follow"]:
             return
 
 
-def states(folder: Path) -> Iterator[RunRow]:
+def states(folder: Path, account: Account) -> Iterator[RunRow]:
     """Yield the state of a run again and again; the last one is that of its end."""
     up, looked = True, 0
     while True:
-        now = run_row(folder, up=up) if looked % 10 else run_rows([folder])[0]
+        now = run_row(folder, account, up=up) if looked % 10 else run_rows([folder], account)[0]
         up = now["state"] == RunState.RUNNING
         yield now
         if not up:
@@ -212,17 +192,17 @@ def states(folder: Path) -> Iterator[RunRow]:
 
 def tail(log: Path, lines: int) -> int:
     """Return the position of the last so many lines of a log; 0, its beginning, for 0 lines."""
-    size = log.stat().st_size
     want = 4096
-    while lines:
-        with log.open("rb") as file:
+    with open_plain(log) as file:
+        size = os.fstat(file.fileno()).st_size
+        while lines:
             file.seek(max(0, size - want))
             data = file.read(size - file.tell())
-        # A line that has no end yet counts; the break at the very end begins none.
-        ends = [match.end() for match in re.finditer(rb"\n", data[:-1])]
-        if len(ends) >= lines:
-            return size - len(data) + ends[-lines]
-        if want >= size:
-            break
-        want *= 16
+            # A line that has no end yet counts; the break at the very end begins none.
+            ends = [match.end() for match in re.finditer(rb"\n", data[:-1])]
+            if len(ends) >= lines:
+                return size - len(data) + ends[-lines]
+            if want >= size:
+                break
+            want *= 16
     return 0

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from provision.agent import meters
 from provision.agent.mount import disks
+from provision.agent.records import folders
 from provision.agent.reply import say
-from provision.agent.runs import folders, run_rows
+from provision.agent.runs import run_rows
 from provision.agent.words import Kind, RunState
 
 if TYPE_CHECKING:
@@ -78,5 +79,5 @@ def _counts() -> Tuple[float, float, float, Tuple[float, float, float, float]]:
 
 
 def _runs(account: Account) -> List[Going]:
-    rows = [row for row in run_rows(folders(account)) if row["state"] == RunState.RUNNING]
+    rows = [row for row in run_rows(folders(account), account) if row["state"] == RunState.RUNNING]
     return [{"name": row["name"], "since": row["since"]} for row in rows]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pwd
 import re
 import shlex
@@ -11,12 +10,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.agent.accounts import give, make_folder
-from provision.agent.files import lock, write
+from provision.agent.accounts import as_account, write_private
+from provision.agent.files import lock
 from provision.agent.mount import need_mounted
 from provision.agent.notice import WATCH_FILE, need_future
 from provision.agent.paths import MARKS, run_unit
 from provision.agent.processes import run
+from provision.agent.records import write_run_file
 from provision.agent.reply import Refused, say
 from provision.agent.runs import GRACE, LOCK, run_rows
 from provision.agent.service import has_systemd
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 LONGEST = 120
 """Seconds that a run of a spot box may take to end: EC2's notice. `provision.agent.leave` kills it before they end."""
+PRIVATE = 0o700
+"""The mode of a run's folder, and of that of all runs: the account's alone."""
+ENV = "env"
+"""The file with a run's own environment, which may hold secrets: `fab fetch` leaves it where it is."""
 NO_END = " " * 255 + "\n"
 """What a run's `end` holds from the start: the bytes that its service writes over."""
 AGAIN = "script.resume"
@@ -36,13 +40,15 @@ AGAIN = "script.resume"
 ENDED = 'echo "$SERVICE_RESULT,$EXIT_CODE,$EXIT_STATUS,$(systemctl is-system-running)" 1<>"$GPURIG_RUN/end"'
 OUTLIVE = "trap 'exit $?' TERM"
 """Has the shell wait for what it runs, and end as that does: a service whose first process is gone has ended."""
+LOGGED = 'exec >>"$GPURIG_RUN/log" 2>&1; exec /bin/bash --login "$0"'
+"""Not StandardOutput=append: systemd opens that as root, whatever the account has put in the log's place."""
 # A name for a run is made from what is run, not from what runs it.
 INTERPRETERS = re.compile(r"(python|pypy|lua|ruby|perl)[0-9.]*|th|luajit|node|bash|sh|env|exec|nohup|nice|time|sudo")
 
 
 def start(request: requests.Start, account: Account) -> None:
     """Start a run and answer with it."""
-    place = Path(account["mount_point"])
+    runs = Path(account["mount_point"], "runs")
     if not has_systemd():
         raise Refused("this host has no systemd, and a run is a systemd service")
     need_mounted(account)
@@ -51,22 +57,35 @@ def start(request: requests.Start, account: Account) -> None:
         raise Refused(f'recipe "{recipe}" is not installed on this host', f"install it: fab setup-{recipe}")
     with lock(LOCK):
         need_future()  # what leaves the box has the lock while it asks all runs to end
-        name = request["name"] or free_name(place / "runs", request["command"])
-        folder = place / "runs" / name
-        make_folder(folder.parent, account["user"])
+        with as_account(account["user"]):
+            folder = _make_folder(runs, request)
         try:
-            folder.mkdir()
-        except FileExistsError:
-            raise Refused(
-                f'there is a run "{name}" already',
-                f"take another name, or none; see it: fab logs {name}; or forget it: rm -r {folder} on the host",
-            ) from None
-        try:
-            _launch(request, account, folder)
+            with as_account(account["user"]):
+                _fill(request, folder)
+                work = _working_folder(request, account, folder)
+            about = _record(request, account, folder, work)
+            write_run_file(folder, about, account)
+            start_service(about, folder, account)
         except BaseException:
-            shutil.rmtree(folder)
+            with as_account(account["user"]):
+                shutil.rmtree(folder)
             raise
-    say({"event": Kind.RUN, **run_rows([folder])[0]})
+    say({"event": Kind.RUN, **run_rows([folder], account)[0]})
+
+
+def _make_folder(runs: Path, request: requests.Start) -> Path:
+    """Make a run's folder: what a run is told, and what it says, is nobody else's."""
+    runs.mkdir(parents=True, exist_ok=True)
+    runs.chmod(PRIVATE)
+    name = request["name"] or free_name(runs, request["command"])
+    try:
+        (runs / name).mkdir(PRIVATE)
+    except FileExistsError:
+        raise Refused(
+            f'there is a run "{name}" already',
+            f"take another name, or none; see it: fab logs {name}; or forget it: rm -r {runs / name} on the host",
+        ) from None
+    return runs / name
 
 
 def free_name(runs: Path, command: str) -> str:
@@ -82,44 +101,43 @@ def free_name(runs: Path, command: str) -> str:
     return f"{stem}-{1 + max((int(end) for end in taken if end.isdecimal()), default=0)}"
 
 
-def _launch(request: requests.Start, account: Account, folder: Path) -> None:
-    """Fill a run's folder and start its service."""
-    user, command = account["user"], request["command"]
-    work = _working_folder(request, account, folder)
+def _fill(request: requests.Start, folder: Path) -> None:
+    """Put into a run's folder what it has from the start."""
     exports = [f'export {name}="{value}"' for name, value in request["exports"]]
-    exports += [f"export {name}={shlex.quote(value)}" for name, value in request["env"].items()]
-    for name, text in {"script": command, AGAIN: request["resume"]}.items():
+    if request["env"]:
+        own = [f"export {name}={shlex.quote(value)}\n" for name, value in request["env"].items()]
+        write_private(folder / ENV, "".join(own))
+        exports.append(f'. "$GPURIG_RUN/{ENV}"')
+    for name, text in {"script": request["command"], AGAIN: request["resume"]}.items():
         if text:
-            (folder / name).write_text("\n".join(["#!/bin/bash", OUTLIVE, *exports, text, ""]), encoding="utf-8")
-    (folder / "log").touch()
-    (folder / "end").write_text(NO_END, encoding="ascii")
-    (folder / "results").mkdir()
-    for path in (folder, *folder.iterdir()):
-        give(path, user)
-    about: RunFile = {
+            write_private(folder / name, "\n".join(["#!/bin/bash", OUTLIVE, *exports, text, ""]))
+    write_private(folder / "log", "")
+    write_private(folder / "end", NO_END)
+    (folder / "results").mkdir(PRIVATE)
+
+
+def _record(request: requests.Start, account: Account, folder: Path, work: Path) -> RunFile:
+    """Return what is written down of a run."""
+    return {
         "name": folder.name,
         "folder": str(work),
-        "command": command,
+        "command": request["command"],
         "asked": request["asked"],
         "recipe": request["recipe"],
-        "user": user,
+        "user": account["user"],
         "since": round(time.time(), 3),
         "resume": request["resume"],
         "once": request["once"],
         "installed": sorted(path.stem for path in MARKS.glob("*.json")),
     }
-    write(folder / "run.json", json.dumps(about), 0o644)
-    start_service(about, folder)
 
 
-def start_service(about: RunFile, folder: Path) -> None:
+def start_service(about: RunFile, folder: Path, account: Account) -> None:
     """Start a run's service. Raises `OSError` with systemd's words."""
     properties = {
         "Type": "exec",  # a service that cannot even begin fails here and now
-        "User": about["user"],
+        "User": account["user"],
         "WorkingDirectory": about["folder"],
-        "StandardOutput": f"append:{folder}/log",
-        "StandardError": "inherit",
         "KillSignal": "SIGTERM",
         "TimeoutStopSec": str(LONGEST if WATCH_FILE.exists() else GRACE),
         # Without a "+": systemd 249 writes that down in a way that it cannot read back at a reload.
@@ -135,7 +153,7 @@ def start_service(about: RunFile, folder: Path) -> None:
     words += [f"--description=gpurig run {folder.name}"]
     words += [f"--property={key}={value}" for key, value in properties.items()]
     words += [f"--setenv={key}={value}" for key, value in env.items()]
-    done = run(*words, "/bin/bash", "--login", str(script))
+    done = run(*words, "/bin/bash", "-c", LOGGED, str(script))
     if done.returncode:
         raise OSError(f"systemd did not start the run: {done.stderr.strip()}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.agent.files import lock
+from provision.agent.held import held_of_root
 from provision.agent.mount import device_of, is_mounted
 from provision.agent.paths import VOLUME_UNIT
 from provision.agent.processes import run
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 PATIENCE = 300
 """Seconds until a volume that EC2 calls attached, or grown, must be so on the box."""
 MOUNTS = Path("/run/gpurig/restore")
+PART = (".gpurig", "restore")
+"""Where a restore copies to, below the mount point: the account's own names would be the account's to change."""
 LOCK = "restore.lock"
 PREFIX = "gpurig: "
 """How a line begins that the service of the job volume has for its reader."""
@@ -135,14 +138,18 @@ def release(request: requests.Release, account: Account) -> None:
         if mounted:
             unmount(place)
         if ours and _mounted(account):
-            drop_parts(account)
+            with own_part(account):
+                pass
     say({"event": Kind.RELEASED, "busy": not ours, "mounted": mounted})
 
 
-def drop_parts(account: Account) -> None:
-    """Delete what restores that were cut off had copied."""
-    for part in (Path(account["mount_point"]) / "restored").glob(".*.part"):
-        shutil.rmtree(part)
+@contextlib.contextmanager
+def own_part(account: Account) -> Iterator[Path]:
+    """Have an empty folder on the job volume that is root's alone; what a restore that was cut off left there goes."""
+    with held_of_root(Path(account["mount_point"]), *PART) as folder:
+        for left in folder.iterdir():
+            shutil.rmtree(left)
+        yield folder
 
 
 def unmount(place: Path) -> None:

@@ -19,6 +19,7 @@ from provision.aws.clients import aws_errors, client, listed
 from provision.model import prices
 from provision.model.errors import GpurigError
 from provision.model.local_file import replace_text
+from provision.model.partitions import no_prices, partition_of
 from provision.model.platforms import price_table
 from provision.model.prices import PRICE_LIST_REGIONS, Product, Quote
 from provision.model.project import local_folder

@@ -9,6 +9,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from provision.aws.clients import aws_errors, client, listed
+from provision.model.partitions import AWS, OTHERS
 from provision.model.prices import SPOT_PRODUCTS
 
 if TYPE_CHECKING:

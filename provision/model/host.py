@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from provision.model import checks
+from provision.model.access import ACCESS, JUMP, PUBLIC
 from provision.model.birth import as_born
 from provision.model.errors import BadInput
 from provision.model.limit import Limit
@@ -34,6 +35,8 @@ ROW: Mapping[str, Any] = {
     "region": checks.REGION,
     "address": checks.none_or(checks.ADDRESS),
     "profile": checks.none_or(checks.text(r"[ -~]{1,128}", "the name of a profile")),
+    "access": ACCESS,
+    "jump": checks.none_or(JUMP),
     "pricePerHour": _MONEY,
     "ports": checks.table(checks.WORD, checks.PORT, "a table of name = port"),
     "limit": {"hours": checks.none_or(checks.WHOLE), "usd": _MONEY, "usdPerHour": _MONEY, "*": ANY},
@@ -66,9 +69,16 @@ class Host:
 
     name: str
     address: str
-    """As it is recorded; "" where that is of an EC2 instance that was stopped."""
+    """As it is recorded, the one within its network where it has no other; "" where it is of an EC2 instance that was
+    stopped."""
     user: str = "ubuntu"
     port: int = 22
+    access: str = PUBLIC
+    """How it is reached (`model.access`)."""
+    jump: str = ""
+    """The machine that SSH goes through (`model.access.Jump`); "": none."""
+    keys: tuple[str, ...] = ()
+    """The public keys that are to log in, of a machine of one's own."""
     target: Target | None = None
     """What to render for; None: to be read from the machine itself."""
     recipe: str = "digits"
@@ -98,6 +108,8 @@ class Host:
             address=row["address"] or "",
             user=row["user"],
             port=row["port"],
+            access=row.get("access", PUBLIC),
+            jump=row.get("jump") or "",
             target=Target.from_document(row["target"]),
             recipe=row["recipe"],
             instance_id=row["instanceId"],

@@ -61,14 +61,19 @@ def checked(password: str) -> str:
     return password
 
 
+def record(password: str) -> str:
+    """Return a login as the door keeps it: salt, scrypt hash, and what signs its cookies."""
+    salt = os.urandom(16)
+    both = hashlib.scrypt(password.encode(), salt=salt, **_SCRYPT)
+    return json.dumps({"salt": salt.hex(), "hash": both[:32].hex(), "key": both[32:].hex()})
+
+
 def set_login(session: Session, password: str) -> None:
     """Give a host's door a password, and end all sessions of the one before. Raises `GpurigError`.
 
     What travels, as a file that only the account may read, is its hash.
     """
-    salt = os.urandom(16)
-    both = hashlib.scrypt(password.encode(), salt=salt, **_SCRYPT)
-    text = json.dumps({"salt": salt.hex(), "hash": both[:32].hex(), "key": both[32:].hex()})
+    text = record(password)
     sftp, name = session.connection.sftp(), f".gpurig-login-{secrets.token_hex(8)}"
     with sftp.open(name, "w") as file:
         file.chmod(0o600)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.provider import network_lookups
 from rehearsal.provider.aws import ProviderError
 from rehearsal.provider.model import answer, where
 from rehearsal.provider.tags import mapping
@@ -157,5 +158,9 @@ LOOKUPS: Mapping[str, tuple[Callable[[Aws, Values], Values], tuple[str, ...]]] =
     "aws:ebs/getVolume:getVolume": (_volume, ("filters",)),
     "aws:ebs/getSnapshotIds:getSnapshotIds": (_snapshots, ("filters", "owners")),
     "aws:ebs/getSnapshot:getSnapshot": (_snapshot, ("snapshotIds",)),
+    "aws:ec2/getSubnet:getSubnet": (network_lookups.subnet, ("id",)),
+    "aws:ec2/getVpc:getVpc": (network_lookups.vpc, ("id",)),
+    "aws:ec2/getRouteTables:getRouteTables": (network_lookups.route_tables, ("filters",)),
+    "aws:ec2/getRouteTable:getRouteTable": (network_lookups.route_table, ("routeTableId",)),
 }
 """Token to what looks it up, and the arguments that it takes."""

@@ -13,6 +13,7 @@ from pulumi.runtime import mocks
 from provision.model.partitions import partition_of
 from provision.model.platforms import instance_types, price_table
 from provision.model.tags import ATTACHED, UPTIME
+from tests.infra.subnets import AwsSubnet
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -101,6 +102,8 @@ class Aws(mocks.Mocks):
     """The ids of stacks that have a security group."""
     stack_id: str = OWN_ID
     """What the stack's state keeps; "": there is none yet."""
+    subnets: tuple[AwsSubnet, ...] = ()
+    """Those of networks that are there already."""
     instances: tuple[str, ...] = ()
     """Of every host; they run."""
     launched: float | None = dataclasses.field(default_factory=time.time)
@@ -202,6 +205,23 @@ class Aws(mocks.Mocks):
     def _getInstances(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"ids": list(self.instances) if "running" in args["instanceStateNames"] else []}
 
+    def _getSubnet(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        for subnet in self.subnets:
+            if subnet.id == args["id"]:
+                return subnet.described()
+        raise NotAnswered(f"api error InvalidSubnetID.NotFound: The subnet ID '{args['id']}' does not exist")
+
+    def _getVpc(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        dns = all(subnet.dns for subnet in self.subnets if subnet.vpc == args["id"])
+        return {"enableDnsSupport": dns, "mainRouteTableId": f"rtb-of-{args['id']}"}
+
+    def _getRouteTables(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        ((wanted,),) = (part["values"] for part in args["filters"])
+        return {"ids": [subnet.table for subnet in self.subnets if subnet.id == wanted and subnet.own_table]}
+
+    def _getRouteTable(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return next({"routes": one.routes()} for one in self.subnets if one.table == args["routeTableId"])
+
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Make up an id and the outputs; of a volume that is only read, say what it is."""
         if args.typ == "pulumi:index:Stash":
@@ -213,10 +233,10 @@ class Aws(mocks.Mocks):
         added: dict[str, dict[str, Any]] = {
             "aws:ec2/instance:Instance": {
                 "publicIp": "198.51.100.9",
+                "privateIp": "10.0.7.9",
                 "availabilityZone": self.volume_zone or self._here(ZONES[0]),
             },
             "aws:ebs/volume:Volume": {"availabilityZone": self.volume_zone or args.inputs.get("availabilityZone")},
-            "aws:ec2/keyPair:KeyPair": {"keyName": f"{args.name}-1a2b3c4"},
             "aws:iam/role:Role": {
                 "name": f"{args.name}-1a2b3c4",
                 "arn": f"arn:aws:iam::{ACCOUNT}:role/{args.name}-1a2b3c4",

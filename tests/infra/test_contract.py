@@ -102,7 +102,7 @@ def test_the_profile_that_reaches_the_account_is_handed_on() -> None:
 def test_people_see_where_to_go_next() -> None:
     outputs = run({**GOOD, "gpurig:image": "ami-0123456789abcdef0", "gpurig:imageOs": "dlami-base-22.04"}).outputs
     assert outputs["address"] == "198.51.100.9"
-    assert outputs["ssh"] == "ssh ubuntu@198.51.100.9"
+    assert outputs["ssh"] == "fab ssh"
     assert outputs["nextStep"] == "fab setup-digits"
     assert outputs["price"].startswith("running: $")
 

@@ -96,7 +96,8 @@ head -c 3000000 /dev/urandom > deep/weights; ln deep/weights same; ln -s deep/we
 SUMS = "cd %s && find . -printf '%%p %%m %%u %%y %%n %%l %%T@\\n' | sort && find . -type f -exec sha256sum {} + | sort"
 
 
-LEFT = "findmnt -l | grep -c gpurig/restore; ls -A /jobs/restored | grep -c part; true"
+PARTS = "sudo ls -A /jobs/.gpurig/restore"
+LEFT = f"findmnt -l | grep -c gpurig/restore; {PARTS} | grep -c part; true"
 
 
 @contextlib.contextmanager
@@ -162,7 +163,7 @@ def test_what_does_not_fit_is_not_begun(user: User) -> None:
     assert "are free on the job volume" in said
     assert "fab volume-grow" in said
     assert not volumes_of(user, "restore")
-    assert user.on_box("ls -A /jobs/restored | grep -c part || true").strip() == "0"
+    assert user.on_box(f"{PARTS} | grep -c part || true").strip() == "0"
     user.on_box("rm /jobs/work/large /jobs/work/more")
 
 
@@ -174,7 +175,7 @@ def restoring(user: User) -> Iterator[subprocess.Popen[str]]:
         slow_copy(user),
         subprocess.Popen(words, cwd=user.project, env=user.site.env, text=True, stderr=subprocess.PIPE) as restore,
     ):
-        until(lambda: "part" in user.on_box("ls -A /jobs/restored; findmnt | grep -c gpurig/restore || true"))
+        until(lambda: "part" in user.on_box(f"{PARTS}; findmnt | grep -c gpurig/restore || true"))
         yield restore
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from provision.agent import runs, start
+from provision.agent.wire.documents import Account
 from provision.agent.wire.events import Event
 from provision.agent.words import Kind
 from provision.model.errors import BadInput, GpurigError
@@ -224,7 +225,8 @@ def test_what_was_cut_off_by_the_end_of_its_box_may_go_on(
     (tmp_path / "run.json").write_text(json.dumps({"since": 0.0, **record}))
     (tmp_path / "end").write_text(end)
     (tmp_path / "log").touch()
-    assert runs.run_row(tmp_path, up=False)["resumable"] is resumable
+    account: Account = {"user": "root", "mount_point": str(tmp_path), "volume_id": ""}
+    assert runs.run_row(tmp_path, account, up=False)["resumable"] is resumable
 
 
 @pytest.mark.parametrize("lines", range(5))
