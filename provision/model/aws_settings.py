@@ -166,9 +166,8 @@ def read(raw: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
             try:
                 values[key] = reader(text)
             except (ValueError, KeyError, TypeError, AttributeError):
-                problems.append(
-                    f"{NAMESPACE}:{key}: {text!r} will not do: pulumi config set {NAMESPACE}:{key} {example}"
-                )
+                way_out = f"pulumi config set {NAMESPACE}:{key} {example}"
+                problems.append(f"{NAMESPACE}:{key}: {text!r} will not do; for example: {way_out}")
     if "assumeRole" in values and "assumeRoles" in values:
         problems.append(f"{NAMESPACE}:assumeRole and {NAMESPACE}:assumeRoles: set one of them")
     if "allowedAccountIds" in values and "forbiddenAccountIds" in values:
