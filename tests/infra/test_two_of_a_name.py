@@ -52,7 +52,6 @@ def test_a_new_stack_of_the_name_gets_none_of_the_jobs_and_the_first_ones_get_th
         (restored,) = (one for one in mine.job_volumes() if one["VolumeId"] != blank["VolumeId"])
         assert (restored["SnapshotId"], tags_of(restored)["gpurig:stack-id"]) == (left["SnapshotId"], own)
         assert len(mine.boxes()) == 2
-        assert mine.pulumi("preview").count("to update") == 0
 
 
 @pytest.mark.life
