@@ -35,9 +35,9 @@ _SESSIONS = [
 ]
 
 
-def _policy(buckets: Sequence[str], *, session_manager: bool) -> str:
+def _policy(buckets: Sequence[str], partition: str, *, session_manager: bool) -> str:
     """Return what a box may do: list and read these buckets, be reached; whatever else any policy allows is refused."""
-    places = [f"arn:aws:s3:::{bucket}" for bucket in buckets]
+    places = [f"arn:{partition}:s3:::{bucket}" for bucket in buckets]
     objects = [f"{place}/*" for place in places]
     reading = [
         {"Effect": "Allow", "Action": _LIST, "Resource": places},
@@ -57,6 +57,9 @@ class AccessArgs:
     """What an `Access` is made of."""
 
     vpc_id: pulumi.Input[str]
+    key_name: str
+    """Of the key pair. The instance has it from the same place, as plain text: by an output of the pair the engine
+    would replace the two together."""
     public_key: str
     """ed25519, as in authorized_keys."""
     cidrs: Sequence[str]
@@ -65,6 +68,8 @@ class AccessArgs:
     """What they may connect to: name → TCP port."""
     group: str = ""
     """A security group whose members may connect to it too; "": none."""
+    partition: str = "aws"
+    """What ARNs begin with after "arn"."""
     session_manager: bool = False
     """Whether the box is reached through Session Manager, whose agent needs some rights."""
     buckets: Sequence[str] = ()
@@ -93,13 +98,11 @@ class Access(pulumi.ComponentResource):
             if args.group:
                 self._allow_ingress(service, port, args.group, group=args.group)
         self._allow_egress()
-        self.key_name = f"{pulumi.get_project()}-{pulumi.get_stack()}-{name}"
-        """Of the key pair, as plain text: by an output the engine would replace the instance together with the pair."""
         # EC2 changes no key of a pair, and another name of a pair replaces the instance: so the old one goes first, and
         # the name stays. On a box that is there `fab keys` changes keys.
         aws.ec2.KeyPair(
             f"{name}-key",
-            key_name=self.key_name,
+            key_name=args.key_name,
             public_key=args.public_key,
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
@@ -138,8 +141,8 @@ class Access(pulumi.ComponentResource):
         )
 
     def _profile(self, args: AccessArgs) -> aws.iam.InstanceProfile:
-        role = roles.role(f"{self._name}-role", policies.trust("ec2"), args.boundary, self)
-        policy = _policy(args.buckets, session_manager=args.session_manager)
+        role = roles.role(f"{self._name}-role", policies.trust("ec2", args.partition), args.boundary, self)
+        policy = _policy(args.buckets, args.partition, session_manager=args.session_manager)
         aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=policy, opts=self._options)
         return aws.iam.InstanceProfile(
             f"{self._name}-profile", path=roles.PATH, role=role.name, opts=roles.options(self)
