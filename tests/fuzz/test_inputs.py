@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from infra.settings import ranges
 from infra.settings.load import SETTINGS, parse
 from provision.bundle.render import render
 from provision.catalogue.catalogue import Catalogue
+from provision.life import states
 from provision.model.errors import BadInput
 from provision.model.target import Target
 from provision.transport import inventory, settings, stack
@@ -128,6 +130,11 @@ def test_a_state_is_read_or_refused(changes: list[tuple[tuple[Any, ...], Any]], 
         stack.found(deployment)
     except BadInput as error:
         printable(error.problems)
+    document = json.dumps({"deployment": deployment})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(states, "finished", lambda *_: subprocess.CompletedProcess([], 0, document, ""))
+        found = states._state("dev", current=True, updating=False)
+    assert found.problem.isprintable()
 
 
 @given(table(RECIPE), odd_text)
