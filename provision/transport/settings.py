@@ -95,7 +95,8 @@ def read() -> StackSettings:
         return StackSettings(values={}, missing=text.partition("\n")[0] or "`pulumi config` failed")
     rows = json.loads(answer.stdout)
     # Of a secret there is no value; none of what is asked for here is one.
-    return StackSettings(values={key: row["value"] for key, row in rows.items() if row.get("value") is not None})
+    found = {key: row.get("value") for key, row in rows.items() if isinstance(row, dict)}
+    return StackSettings(values={key: value for key, value in found.items() if value is not None})
 
 
 def required() -> StackSettings:

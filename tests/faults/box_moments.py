@@ -57,7 +57,9 @@ def let_go(world: World) -> None:
 
 def _not_set_up(world: World) -> None:
     is_up(world)
-    world.on_box(f"rm -rf /srv/faulty {MARK} {BEGUN}; echo {world.serve('faulty', FILE)} >/srv/faulty.url")
+    world.on_box(
+        f"umount /srv/faulty 2>/dev/null; rm -rf /srv/faulty {MARK} {BEGUN}; echo {world.serve('faulty', FILE)} >/srv/faulty.url"
+    )
 
 
 def _no_half_setup(world: World) -> None:

@@ -65,8 +65,9 @@ def _prepare(host: Host, target: Target, config: Any, out: View) -> None:
         if lacking := [f"{step} is {state}" for step, state in answer["steps"].items() if state != StepState.PRESENT]:
             message = f"{host.recipe} is not ready on {host}: {', '.join(lacking)}"
             raise GpurigError(message, hint=f"fab setup-{host.recipe}; then fab bake")
-        if (done := session.root("sync")).failed:
-            raise GpurigError(f"{host} could not write its disk: {done.stderr.strip()}")
+        code, said = session.root("sync")
+        if code:
+            raise GpurigError(f"{host} could not write its disk: {said.strip()}")
 
 
 def _how_to_use(target: Target) -> str:
