@@ -54,6 +54,7 @@ def test_a_private_box_lives_behind_its_bastion(user: User, tmp_path: Path) -> N
     (tmp_path / ".ssh" / "known_hosts").write_text(known(user, lab, address))
     assert fab(user, "ssh", "--command", "echo $SSH_CONNECTION", env=home).stdout.split()[0].startswith("10.7.0.")
 
+    fab(user, "setup-base", env=home)
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "train.py").write_text("print('trained')\n")
     sent = fab(user, "sync", str(tmp_path / "code"), env=home)
