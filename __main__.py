@@ -20,7 +20,7 @@ def main() -> None:
 
     network = Network(
         pulumi.get_project(),
-        NetworkArgs(region=cloud.region, cidr=settings.vpc_cidr, zones=placement.zones),
+        NetworkArgs(region=cloud.region, cidr=settings.vpc_cidr, zones=placement.zones, site=placement.site),
         cloud.options,
     )
     boxes = [

@@ -25,7 +25,7 @@ from bench.peers.work import COMMANDS, PACKAGES, UNITS
 from bench.rig import seconds, spread
 from provision.bundle.render import render
 from provision.model.host import BOX, VERSION, Host
-from provision.transport.connection import ssh_command
+from provision.transport.way import ssh_command
 from rehearsal.errors import RehearsalError
 from rehearsal.site import ROOT
 

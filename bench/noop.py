@@ -14,8 +14,8 @@ from bench.delay import delayed
 from bench.rig import seconds, spread
 from provision.bundle.render import render
 from provision.model.host import Host
-from provision.transport.connection import ssh_command
 from provision.transport.session import Session
+from provision.transport.way import ssh_command
 
 if TYPE_CHECKING:
     from provision.bundle.step import Bundle

@@ -24,17 +24,32 @@ _DENY_ALL = [{"Effect": "Deny", "Action": "*", "Resource": "*"}]
 _LIST, _READ = "s3:ListBucket", "s3:GetObject"
 
 
-def _policy(buckets: Sequence[str]) -> str:
-    """Return what a box may do: list and read these buckets; whatever else any policy allows is refused."""
+# What the agent of Session Manager does: say that it is there, and hold its channels. It needs nothing more for them
+# (Systems Manager's guide, "minimal Session Manager permissions"), and none of these calls knows a single resource.
+_SESSIONS = [
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+]
+
+
+def _policy(buckets: Sequence[str], *, session_manager: bool) -> str:
+    """Return what a box may do: list and read these buckets, be reached; whatever else any policy allows is refused."""
     places = [f"arn:aws:s3:::{bucket}" for bucket in buckets]
     objects = [f"{place}/*" for place in places]
     reading = [
         {"Effect": "Allow", "Action": _LIST, "Resource": places},
         {"Effect": "Allow", "Action": _READ, "Resource": objects},
-        {"Effect": "Deny", "NotAction": [_LIST, _READ], "Resource": "*"},
-        {"Effect": "Deny", "Action": "*", "NotResource": [*places, *objects]},
+        {"Effect": "Deny", "Action": [_LIST, _READ], "NotResource": [*places, *objects]},
     ]
-    return policies.policy(reading if buckets else _DENY_ALL)
+    reached = [{"Effect": "Allow", "Action": _SESSIONS, "Resource": "*"}]
+    allowed = [*((_LIST, _READ) if buckets else ()), *(_SESSIONS if session_manager else ())]
+    if not allowed:
+        return policies.policy(_DENY_ALL)
+    nothing_else = {"Effect": "Deny", "NotAction": allowed, "Resource": "*"}
+    return policies.policy([*(reading if buckets else ()), *(reached if session_manager else ()), nothing_else])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,12 +57,19 @@ class AccessArgs:
     """What an `Access` is made of."""
 
     vpc_id: pulumi.Input[str]
+    key_name: str
+    """Of the key pair. The instance has it from the same place, as plain text: by an output of the pair the engine
+    would replace the two together."""
     public_key: str
     """ed25519, as in authorized_keys."""
     cidrs: Sequence[str]
     """IPv4 ranges that may connect."""
     ports: Mapping[str, int]
     """What they may connect to: name → TCP port."""
+    group: str = ""
+    """A security group whose members may connect to it too; "": none."""
+    session_manager: bool = False
+    """Whether the box is reached through Session Manager, whose agent needs some rights."""
     buckets: Sequence[str] = ()
     """S3 buckets whose objects the box may read."""
     boundary: str = ""
@@ -70,22 +92,37 @@ class Access(pulumi.ComponentResource):
         )
         for service, port in args.ports.items():
             for cidr in args.cidrs:
-                self._allow_ingress(service, port, cidr)
+                self._allow_range(service, port, cidr)
+            if args.group:
+                self._allow_ingress(service, port, args.group, group=args.group)
         self._allow_egress()
-        self.key_pair = aws.ec2.KeyPair(f"{name}-key", public_key=args.public_key, opts=self._options)
+        # EC2 changes no key of a pair, and another name of a pair replaces the instance: so the old one goes first, and
+        # the name stays. On a box that is there `fab keys` changes keys.
+        aws.ec2.KeyPair(
+            f"{name}-key",
+            key_name=args.key_name,
+            public_key=args.public_key,
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
         self.profile = self._profile(args)
         self.register_outputs({"group_id": self.group.id, "profile": self.profile.name})
 
-    def _allow_ingress(self, service: str, port: int, cidr: str) -> None:
+    def _allow_range(self, service: str, port: int, cidr: str) -> None:
         if are_public([cidr]):
             pulumi.log.warn(f"{service} (port {port}) is open to {cidr}, as allowPublic says", self)
+        self._allow_ingress(service, port, cidr, cidr=cidr)
+
+    def _allow_ingress(
+        self, service: str, port: int, name: str, *, cidr: str | None = None, group: str | None = None
+    ) -> None:
         aws.vpc.SecurityGroupIngressRule(
-            f"{self._name}-{port}-from-{cidr}",
+            f"{self._name}-{port}-from-{name}",
             security_group_id=self.group.id,
             ip_protocol="tcp",
             from_port=port,
             to_port=port,
             cidr_ipv4=cidr,
+            referenced_security_group_id=group,
             description=service,
             opts=self._options,
         )
@@ -103,7 +140,8 @@ class Access(pulumi.ComponentResource):
 
     def _profile(self, args: AccessArgs) -> aws.iam.InstanceProfile:
         role = roles.role(f"{self._name}-role", policies.trust("ec2"), args.boundary, self)
-        aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=_policy(args.buckets), opts=self._options)
+        policy = _policy(args.buckets, session_manager=args.session_manager)
+        aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=policy, opts=self._options)
         return aws.iam.InstanceProfile(
             f"{self._name}-profile", path=roles.PATH, role=role.name, opts=roles.options(self)
         )

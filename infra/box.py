@@ -11,8 +11,8 @@ import pulumi
 from infra.access import Access, AccessArgs
 from infra.birth import birth_tags, waiting
 from infra.ceiling import Ceiling, CeilingArgs, limit_of
-from infra.cloud import stack_tags
 from infra.described import host_document
+from infra.doubles import tell_doubles
 from infra.host import Host, HostArgs
 from infra.idle_alarm import IdleAlarm, IdleAlarmArgs
 from infra.price import Price
@@ -21,6 +21,7 @@ from infra.storage import JobVolume, JobVolumeArgs
 from infra.volumes import job_volume_tags
 from provision.bundle import cloud_init
 from provision.bundle.render import render
+from provision.model.access import PUBLIC, SSM
 from provision.model.host import BOX, VERSION
 from provision.model.idle_alarm import window
 
@@ -69,7 +70,15 @@ class Box(pulumi.ComponentResource):
         for warning in plan.warnings:
             pulumi.log.warn(f"{name}: {warning}", self)
         self.host.instance.tags.apply(self._tell_waiting)
-        self.register_outputs({"address": self.host.instance.public_ip})
+        cloud = args.placement.cloud
+        self.host.instance.id.apply(refusals()(lambda own: tell_doubles(name, own, cloud)))
+        self.register_outputs({"address": self.address})
+
+    @property
+    def address(self) -> pulumi.Output[str]:
+        """Where it is reached: at its public address, or within its network."""
+        instance = self.host.instance
+        return instance.public_ip if self.settings.access == PUBLIC else instance.private_ip
 
     def described(self, cloud: Cloud) -> dict[str, Any]:
         """Return the box's row of the description, as far as it is known before AWS makes anything."""
@@ -77,20 +86,27 @@ class Box(pulumi.ComponentResource):
 
     def _access(self, name: str, args: BoxArgs) -> Access:
         wanted = AccessArgs(
-            vpc_id=args.network.vpc.id,
+            vpc_id=args.network.vpc_id,
+            key_name=self._key_name(args.placement.cloud),
             public_key=args.settings.ssh_public_key,
             cidrs=args.settings.allowed_cidrs,
-            ports=args.settings.ports,
+            ports=args.settings.doors,
+            group=args.settings.bastion_group,
+            session_manager=args.settings.access == SSM,
             buckets=args.settings.s3_buckets,
             boundary=args.settings.permissions_boundary,
         )
         return Access(name, wanted, pulumi.ResourceOptions(parent=self))
 
+    def _key_name(self, cloud: Cloud) -> str:
+        """Return the name of the box's key pair, which no other stack of the account has."""
+        return f"{pulumi.get_project()}-{pulumi.get_stack()}-{self.settings.host_name}-{cloud.identity.id}"
+
     def _job_volume(self, name: str, args: BoxArgs) -> JobVolume:
         wanted = JobVolumeArgs(
             plan=args.placement.volume_plans[name],
             on_destroy=args.settings.job_volume_on_destroy,
-            tags=job_volume_tags(name),
+            tags=job_volume_tags(args.placement.cloud, name),
         )
         return JobVolume(f"{name}-jobs", wanted, pulumi.ResourceOptions(parent=self))
 
@@ -102,7 +118,7 @@ class Box(pulumi.ComponentResource):
             # Where the volume is, not where a new one would be: a volume cannot follow the box.
             subnet_id=zone.apply(refusals()(args.network.subnet_in)),
             group_id=self.access.group.id,
-            key_name=self.access.key_pair.key_name,
+            key_name=self._key_name(args.placement.cloud),
             profile=self.access.profile.name,
             user_data=self.job_volume.id.apply(refusals()(self._user_data)),
             volume_id=self.job_volume.id,
@@ -122,17 +138,17 @@ class Box(pulumi.ComponentResource):
 
     def _guard(self, name: str, args: BoxArgs) -> None:
         """Have AWS itself stop the box: at its end, and where it has done nothing for long."""
-        settings, parent = args.settings, pulumi.ResourceOptions(parent=self)
+        settings, cloud, parent = args.settings, args.placement.cloud, pulumi.ResourceOptions(parent=self)
         if self.limit.seconds() is not None:
             snapshot = settings.job_volume_on_destroy == "snapshot" and not args.placement.volume_plans[name].named
             wanted = CeilingArgs(
-                cloud=args.placement.cloud,
+                cloud=cloud,
                 instance=self.host.instance,
                 instance_type=settings.machine.name,
                 limit=self.limit,
                 spot=settings.spot,
                 volume_id=self.job_volume.id,
-                snapshot_tags={**stack_tags(), **job_volume_tags(name)} if snapshot else None,
+                snapshot_tags={**cloud.tags, **job_volume_tags(cloud, name)} if snapshot else None,
                 boundary=settings.permissions_boundary,
             )
             Ceiling(f"{name}-ceiling", wanted, parent)
@@ -140,8 +156,8 @@ class Box(pulumi.ComponentResource):
             pulumi.log.info(f"{name}: AWS {verb} it {self.limit}", self)
         if minutes := window(settings.idle_stop_minutes):
             alarm = IdleAlarmArgs(
-                partition=args.placement.cloud.partition,
-                region=args.placement.cloud.region,
+                partition=cloud.partition,
+                region=cloud.region,
                 instance_id=self.host.instance.id,
                 vcpus=settings.machine.vcpus,
                 minutes=minutes,

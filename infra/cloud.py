@@ -1,41 +1,29 @@
-"""The AWS account and region that everything is made in: one explicit provider, and what only AWS can answer."""
+"""What only AWS can answer: volumes, snapshots, boxes, zones and types of the account that everything is made in."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
 import functools
-import os
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
 
+from infra.account import Account
+from infra.identity import Stashed, name_tags
 from provision.model import tags
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, InstanceType
-from provision.model.prices import PRICE_LIST_REGIONS, PRICES_PROVIDER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+    from provision.model.identity import Identity
 
     Filters = Mapping[str, Sequence[str]]
     """Names of EC2's own filters, each with the values that will do."""
-
-MAX_RETRIES = 5
-"""The provider's own 25 would repeat "no capacity" for many minutes before the user hears of it."""
-
-Answer = TypeVar("Answer")
-
-
-def stack_tags() -> dict[str, str]:
-    """Return the tags of everything that this stack makes, by which it also finds its own snapshots again."""
-    return {
-        tags.PROJECT: pulumi.get_project(),
-        tags.STACK: pulumi.get_stack(),
-        tags.MANAGED_BY: "pulumi",
-    }
 
 
 def tagged(wanted: Mapping[str, str]) -> dict[str, list[str]]:
@@ -46,13 +34,6 @@ def tagged(wanted: Mapping[str, str]) -> dict[str, list[str]]:
 def _filters(wanted: Filters) -> list[dict[str, object]]:
     """Return filters as every look-up takes them."""
     return [{"name": name, "values": values} for name, values in wanted.items()]
-
-
-def _asked(provider: aws.Provider, question: Callable[..., Answer], wrong: str, arguments: Mapping[str, Any]) -> Answer:
-    try:
-        return question(**arguments, opts=pulumi.InvokeOptions(provider=provider))
-    except Exception as error:  # the SDK raises no narrower class for a failed invoke
-        raise BadInput([f"{wrong}: {str(error).rpartition('api error ')[2]}"]) from error
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,54 +59,34 @@ class Snapshot:
     id: str
     state: str
     """"completed", "pending" or "error"."""
+    at: str
+    """When it was begun, ISO 8601."""
     size_gib: int
     """Of the volume that it was taken of: one made from it cannot be smaller."""
     tags: Mapping[str, str]
 
 
-class Cloud:
-    """An AWS region through one explicit provider: of `aws:region` and `aws:profile`, else of the environment."""
-
-    def __init__(self) -> None:
-        config = pulumi.Config("aws")
-        environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
-        self.region = config.get("region") or environment
-        """As the AWS provider reads it; empty where neither says, which `load_settings` refuses."""
-        self.profile = config.get("profile")
-
-    @functools.cached_property
-    def provider(self) -> aws.Provider:
-        """The provider of every resource; made when first needed, so that wrong settings need no AWS to be refused."""
-        return aws.Provider(
-            "aws",
-            region=self.region,
-            profile=self.profile,
-            default_tags=aws.ProviderDefaultTagsArgs(tags=stack_tags()),
-            # Set beside what the program declares of a resource; without this a refresh and an update would take
-            # them off again: `fab` keeps the hours of a box in the one, `infra.host` notes in the other.
-            ignore_tags=aws.ProviderIgnoreTagsArgs(keys=[tags.UPTIME, tags.ATTACHED]),
-            max_retries=MAX_RETRIES,
-        )
+class Cloud(Account):
+    """What an account and region of AWS has, and who this stack is among the others of its name there."""
 
     @property
     def options(self) -> pulumi.ResourceOptions:
         """The options of a top-level component."""
-        return pulumi.ResourceOptions(providers=[self.provider])
-
-    def ask(self, question: Callable[..., Answer], wrong: str, **arguments: Any) -> Answer:
-        """Return the answer of a pulumi_aws look-up. Raises `BadInput` that begins with `wrong` when AWS has none."""
-        return _asked(self.provider, question, wrong, arguments)
-
-    def ask_prices(self, question: Callable[..., Answer], wrong: str, **arguments: Any) -> Answer:
-        """Ask as `ask` does, in the region where AWS tells the prices of all: its Price List has no other address."""
-        return _asked(self._pricing, question, wrong, arguments)
+        return pulumi.ResourceOptions.merge(self._stashed.options, pulumi.ResourceOptions(providers=[self.provider]))
 
     @functools.cached_property
-    def _pricing(self) -> aws.Provider:
-        if self.region in PRICE_LIST_REGIONS:
-            return self.provider
-        region = PRICE_LIST_REGIONS[0]
-        return aws.Provider(PRICES_PROVIDER, region=region, profile=self.profile, max_retries=MAX_RETRIES)
+    def _stashed(self) -> Stashed:
+        return Stashed(self)
+
+    @property
+    def identity(self) -> Identity:
+        """Who this stack is."""
+        return self._stashed.identity
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of everything that this stack makes."""
+        return {**name_tags(), tags.MANAGED_BY: "pulumi", **self.identity.tags}
 
     def instance_type(self, name: str) -> InstanceType:
         """Return a type that the table does not know, as EC2 describes it. Raises `BadInput` if EC2 has none."""
@@ -140,22 +101,6 @@ class Cloud:
             memory_gib=found.memory_size // 1024,
         )
 
-    @functools.cached_property
-    def _caller(self) -> Any:
-        return self.ask(aws.get_caller_identity, "AWS account")
-
-    @property
-    def account(self) -> str:
-        """The number of the account that everything is made in."""
-        number: str = self._caller.account_id
-        return number
-
-    @property
-    def partition(self) -> str:
-        """What ARNs begin with after "arn": aws, aws-cn or aws-us-gov."""
-        name: str = self._caller.arn.split(":")[1]
-        return name
-
     def launched(self, instance_id: str) -> float | None:
         """Return when an instance was started last, seconds of UTC; None where EC2 does not tell."""
         try:
@@ -163,6 +108,12 @@ class Cloud:
         except BadInput:
             return None  # it was terminated by hand, say: that is for the engine to find out
         return dt.datetime.fromisoformat(found.launch_time).timestamp()
+
+    def is_alive(self, stack_id: str) -> bool:
+        """Tell whether a stack has more than disks, snapshots and images: a box, or the group that each box has."""
+        wanted = {tags.STACK_ID: stack_id}
+        groups = self.ask(aws.ec2.get_security_groups, "security groups", filters=_filters(tagged(wanted)))
+        return bool(groups.ids or self.instances(wanted))
 
     def zones(self) -> list[str]:
         """Return the availability zones of the region, without local and wavelength zones."""
@@ -195,7 +146,9 @@ class Cloud:
     def snapshot(self, snapshot_id: str, wrong: str) -> Snapshot:
         """Return a snapshot. Raises `BadInput` that begins with `wrong` when there is none."""
         found = self.ask(aws.ebs.get_snapshot, wrong, snapshot_ids=[snapshot_id])
-        return Snapshot(id=snapshot_id, state=found.state, size_gib=found.volume_size, tags=found.tags)
+        return Snapshot(
+            id=snapshot_id, state=found.state, at=found.start_time, size_gib=found.volume_size, tags=found.tags
+        )
 
     def volumes(self, filters: Filters) -> list[Volume]:
         """Return the volumes of the region that are there to stay and match."""
@@ -227,6 +180,10 @@ class Cloud:
     def instances(self, tags: Mapping[str, str]) -> list[str]:
         """Return the ids of the instances with these tags that are not terminated."""
         return self._instances(tagged(tags), "pending", "running", "stopping", "stopped", "shutting-down")
+
+    def alive(self, tags: Mapping[str, str]) -> list[str]:
+        """Return the ids of the instances with these tags that run, are stopped, or come to be so."""
+        return self._instances(tagged(tags), "pending", "running", "stopping", "stopped")
 
     def stopped(self, tags: Mapping[str, str], *, instance_type: str = "") -> list[str]:
         """Return the ids of the instances with these tags, and of this type if one is given, that are stopped."""

@@ -70,7 +70,7 @@ class Host(pulumi.ComponentResource):
             # A volume is attached to one instance at a time: off the old box first, then on the new one.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[noted], delete_before_replace=True),
         )
-        self.register_outputs({"instance_id": self.instance.id, "address": self.instance.public_ip})
+        self.register_outputs({"instance_id": self.instance.id})
 
     def _instance(self, name: str, args: HostArgs) -> aws.ec2.Instance:
         return aws.ec2.Instance(
@@ -103,8 +103,9 @@ class Host(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=args.needs,
-                # A newer image or another rendering never replaces a box that is in use; `generation` does.
-                ignore_changes=["ami", "userDataBase64", *KEPT],
+                # A newer image or another rendering never replaces a box that is in use; `generation` does. Nor does
+                # the name of a key pair, which earlier versions left to Pulumi.
+                ignore_changes=["ami", "userDataBase64", "keyName", *KEPT],
                 # A quota for one GPU box has no room for two.
                 delete_before_replace=True,
             ),

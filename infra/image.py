@@ -48,6 +48,8 @@ def _find_baked(cloud: Cloud, settings: Settings) -> str:
     wanted = baked.digest(settings.recipe, settings.target(), settings.catalogue)
     having = {
         f"tag:{tags.PROJECT}": pulumi.get_project(),
+        # Whatever is in an image is root on the box: another person's is none to take unasked.
+        f"tag:{tags.MADE_BY}": cloud.identity.made_by,
         f"tag:{tags.RECIPE}": settings.recipe,
         f"tag:{tags.IMAGE}": settings.system.name,
     }
@@ -62,7 +64,7 @@ def _find_baked(cloud: Cloud, settings: Settings) -> str:
             stale = _newest(cloud, wrong, "self", having)
         except BadInput as error:
             problems = [wrong] if "returned no results" in str(error) else error.problems
-            raise BadInput(problems, hint=hint) from error
+            raise BadInput([*problems, *_of_others(cloud, having)], hint=hint) from error
         made = stale.tags.get(tags.DIGEST, "unknown")
         message = f'gpurig:image: the baked image {stale.id} is stale: "{recipe}" in it is {made[:12]}'
         again = f"make it again on a box of this stack: fab setup-{recipe} && fab bake; or begin without: {otherwise}"
@@ -72,3 +74,15 @@ def _find_baked(cloud: Cloud, settings: Settings) -> str:
         wrong = f"{settings.root_volume_gib} GiB cannot hold the baked image {found.id}, which was made of {least}"
         raise BadInput([f"gpurig:rootVolumeGib: {wrong}: pulumi config set gpurig:rootVolumeGib {least}"])
     return found.id
+
+
+def _of_others(cloud: Cloud, having: Mapping[str, str]) -> list[str]:
+    """Return the image that somebody else made, where there is one."""
+    theirs = {key: value for key, value in having.items() if key != f"tag:{tags.MADE_BY}"}
+    try:
+        found = _newest(cloud, "image", "self", theirs)
+    except BadInput:
+        return []
+    maker = found.tags.get(tags.MADE_BY, "nobody knows who")
+    way = f"to have it all the same: pulumi config set gpurig:image {found.id}"
+    return [f"gpurig:image: {found.id} is, and {maker} made it: whatever is in it would be root on your box; {way}"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra.price import Price
+from provision.model.access import PUBLIC
 from provision.model.host import OUTPUT, VERSION, row_of
-from provision.model.tags import USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ def export_document(cloud: Cloud, boxes: Sequence[Box]) -> None:
 
 def export_summary(boxes: Sequence[Box]) -> None:
     """Export what a user looks for after `pulumi up`: of several boxes, each by its name."""
-    addresses = {box.settings.host_name: box.host.instance.public_ip for box in boxes}
+    addresses = {box.settings.host_name: box.address for box in boxes}
     ssh_commands = {box.settings.host_name: _ssh(box, alone=len(boxes) == 1) for box in boxes}
     pulumi.export("address", _single_or_by_name(addresses))
     pulumi.export("ssh", _single_or_by_name(ssh_commands))
@@ -37,15 +37,14 @@ def export_summary(boxes: Sequence[Box]) -> None:
 
 
 def _ssh(box: Box, *, alone: bool) -> pulumi.Output[str]:
-    """Return the command that logs in; of a box that is stopped, and has no address, what has to be done first."""
-    instance, name = box.host.instance, box.settings.host_name
-    start = f"{name} is stopped: fab start" + ("" if alone else f" --limit {name}")
-
-    def command(known: Sequence[Any]) -> str:
-        user = (known[0] or {}).get(USER, box.settings.system.user)
-        return f"ssh {user}@{known[1]}" if known[1] else start
-
-    return pulumi.Output.all(instance.tags, instance.public_ip).apply(command)
+    """Return the command that logs in, by the host key that is pinned; of a box that is stopped, what starts it."""
+    name = box.settings.host_name
+    which = "" if alone else f" --limit {name}"
+    if box.settings.access != PUBLIC:
+        return box.host.instance.id.apply(lambda _: f"fab ssh{which}")  # it has no public address in any state
+    return box.host.instance.public_ip.apply(
+        lambda address: f"fab ssh{which}" if address else f"{name} is stopped: fab start{which}"
+    )
 
 
 def _single_or_by_name(
@@ -60,7 +59,7 @@ def _row(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
     """Return one host of the description, as its box is and not as it would be, once AWS has given all its ids."""
     instance, document = box.host.instance, box.described(cloud)
     made = pulumi.Output.all(
-        address=instance.public_ip,
+        address=box.address,
         instanceId=instance.id,
         instanceType=instance.instance_type,
         zone=instance.availability_zone,

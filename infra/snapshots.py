@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.volumes import job_volume_tags, stack_volume_tags
+from infra.identity import name_tags
+from infra.volumes import foreign, job_volume_tags, stack_volume_tags
 from provision.model.errors import BadInput
-from provision.model.tags import HOST
+from provision.model.tags import HOST, JOBS, STACK_ID, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +24,7 @@ def find_snapshot(cloud: Cloud, snapshot: str) -> Snapshot:
 def newest_completed(cloud: Cloud, host: str) -> tuple[Snapshot | None, list[str]]:
     """Return the newest completed snapshot of a box, and the ids of those that are newer and still pending."""
     pending: list[str] = []
-    for name in cloud.snapshots(job_volume_tags(host)):
+    for name in cloud.snapshots(job_volume_tags(cloud, host)):
         snapshot = find_snapshot(cloud, name)
         if snapshot.state == "completed":
             return snapshot, pending
@@ -66,14 +67,39 @@ def former_host_warnings(
 def _newest_of_former_hosts(cloud: Cloud, current: Collection[str]) -> dict[str, str]:
     """Return the newest snapshot of each host that the stack had and does not have, by its name."""
     found = {}
-    left = cloud.snapshots(stack_volume_tags())
+    left = cloud.snapshots(stack_volume_tags(cloud))
     while left:
         host = find_snapshot(cloud, left[0]).tags.get(HOST, "")
         if host not in current:
             found[host] = left[0]
-        others = cloud.snapshots(job_volume_tags(host))
+        others = cloud.snapshots(job_volume_tags(cloud, host))
         left = [name for name in left[1:] if name not in others]
     return found
+
+
+def foreign_warnings(cloud: Cloud, host: str, volumes: Sequence[Volume]) -> list[str]:
+    """Return whose jobs of a box of this name there are, that it does not begin with: the newest snapshot of each.
+
+    `volumes`: of the stacks of this name that are not this one.
+    """
+    named = {**name_tags(), VOLUME: JOBS, HOST: host}
+    own = cloud.snapshots(job_volume_tags(cloud, host))
+    left = [name for name in cloud.snapshots(named) if name not in own]
+    lines: dict[str, str] = {}
+    while left:
+        found = find_snapshot(cloud, left[0])
+        whose = found.tags.get(STACK_ID, "")
+        lines[whose] = f"snapshot {found.id} of {found.at[:16].replace('T', ' ')} UTC {foreign(found.tags)}"
+        same = set(cloud.snapshots({**named, STACK_ID: whose})) if whose else set()
+        left = [
+            name for name in left[1:] if name not in same and (whose or find_snapshot(cloud, name).tags.get(STACK_ID))
+        ]
+    for volume in volumes:
+        lines.setdefault(volume.tags.get(STACK_ID, ""), f"{volume} {foreign(volume.tags)}")
+    if not lines:
+        return []
+    head = "its job volume begins blank. Jobs of boxes of this name are there, and are not this stack's:"
+    return ["\n  ".join([head, *lines.values()])]
 
 
 def refuse_unfit_snapshot(settings: Settings, host: str, snapshot: Snapshot) -> None:

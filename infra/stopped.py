@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.cloud import stack_tags
-from provision.model.tags import GENERATION, HOST, PROJECT, STACK
+from provision.model.tags import GENERATION, HOST, STACK_ID
 
 if TYPE_CHECKING:
     from infra.cloud import Cloud
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 def stopped_boxes(settings: Settings, cloud: Cloud) -> dict[str, str]:
     """Return a line for each box of the stack that is stopped, by its name. One that is to be replaced is none."""
-    ours = {key: value for key, value in stack_tags().items() if key in (PROJECT, STACK)}
+    ours = {STACK_ID: cloud.identity.id}
     if not cloud.stopped(ours):  # the rule, and so asked with one question for all
         return {}
     found = {}

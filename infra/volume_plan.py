@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from infra.settings import NEWEST, NO_SNAPSHOT
 from infra.snapshots import (
     find_snapshot,
+    foreign_warnings,
     former_host_warnings,
     newest_completed,
     pending_warning,
@@ -19,7 +20,7 @@ from infra.snapshots import (
 )
 from infra.volumes import named_volumes, refuse_moves, refuse_to_shrink, spare_volumes, tagged_volumes
 from provision.model.errors import BadInput
-from provision.model.tags import AS_A_TAG, FROM, NOTED
+from provision.model.tags import AS_A_TAG, FROM, HOST, NOTED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -58,6 +59,10 @@ class VolumePlan:
             return made if self.spare.zone != self.zone else ""
         return f"made from the snapshot {self.snapshot}" if self.snapshot else "new and blank"
 
+    def warned(self, warnings: Sequence[str]) -> VolumePlan:
+        """Return it with more warnings."""
+        return dataclasses.replace(self, warnings=[*self.warnings, *warnings])
+
     @property
     def blank(self) -> bool:
         """Whether it begins with nothing."""
@@ -70,7 +75,7 @@ def plan_job_volumes(settings: Settings, cloud: Cloud, zone: str, usable: Collec
     Raises `BadInput` for a volume that must not be used, would have to move or to shrink, and for a snapshot that
     cannot be used.
     """
-    named, tagged = named_volumes(settings, cloud), tagged_volumes(settings, cloud)
+    named, (tagged, foreign) = named_volumes(settings, cloud), tagged_volumes(settings, cloud)
     spare = spare_volumes(cloud, tagged)
     tagged = {host: [volume for volume in volumes if volume not in spare[host]] for host, volumes in tagged.items()}
     by_host = {box.host_name: tagged[box.host_name] for box in settings.per_host()}
@@ -97,8 +102,10 @@ def plan_job_volumes(settings: Settings, cloud: Cloud, zone: str, usable: Collec
     blank = [host for host, plan in plans.items() if plan.blank]
     if blank and settings.looks_for_volumes and settings.job_snapshot != NO_SNAPSHOT:
         former = {host: volumes for host, volumes in tagged.items() if volumes and host not in by_host}
-        warnings = former_host_warnings(cloud, blank, former, by_host)
-        plans[blank[0]] = dataclasses.replace(plans[blank[0]], warnings=warnings)
+        plans[blank[0]] = plans[blank[0]].warned(former_host_warnings(cloud, blank, former, by_host))
+        for host in blank:
+            theirs = [volume for volume in foreign if volume.tags.get(HOST) == host]
+            plans[host] = plans[host].warned(foreign_warnings(cloud, host, theirs))
     return plans
 
 

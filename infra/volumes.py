@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.cloud import stack_tags, tagged
+from infra.cloud import tagged
+from infra.identity import name_tags
 from infra.settings import NEWEST
 from provision.model.errors import BadInput
-from provision.model.tags import HOST, JOBS, PROJECT, STACK, VOLUME
+from provision.model.tags import HOST, JOBS, MADE_BY, STACK_ID, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,15 +17,14 @@ if TYPE_CHECKING:
     from infra.settings import Settings
 
 
-def job_volume_tags(host_name: str) -> dict[str, str]:
+def job_volume_tags(cloud: Cloud, host_name: str) -> dict[str, str]:
     """Return the tags by which a box's job volume and its snapshots are told from those of other boxes and stacks."""
-    return {**stack_volume_tags(), HOST: host_name}
+    return {**stack_volume_tags(cloud), HOST: host_name}
 
 
-def stack_volume_tags() -> dict[str, str]:
+def stack_volume_tags(cloud: Cloud) -> dict[str, str]:
     """Return the tags that the job volumes and snapshots of all boxes of the stack share, also of those long gone."""
-    tags = stack_tags()
-    return {**{key: tags[key] for key in (PROJECT, STACK)}, VOLUME: JOBS}
+    return {**name_tags(), STACK_ID: cloud.identity.id, VOLUME: JOBS}
 
 
 def named_volumes(settings: Settings, cloud: Cloud) -> dict[str, Volume]:
@@ -60,29 +60,46 @@ def _refusal(settings: Settings, cloud: Cloud, volume: Volume) -> str:
     host = _host_for(settings, volume)
     if HOST not in volume.tags and settings.hosts > 1:
         return f"has no tag {HOST}, which says whose it is: one of {', '.join(names)}"
-    for key, expected in job_volume_tags(host).items():
+    for key, expected in job_volume_tags(cloud, host).items():
         if volume.tags.get(key, expected) != expected:
-            return f'belongs to another: its tag {key} is "{volume.tags[key]}", and here it would be "{expected}"'
+            theirs = f'belongs to another: its tag {key} is "{volume.tags[key]}", and here it would be "{expected}"'
+            return foreign(volume.tags) if key == STACK_ID else theirs
     if host not in names:
         return f'belongs to another: its tag {HOST} is "{host}", and this stack has {", ".join(names)}'
     if cloud.volumes({"volume-id": [volume.id], "status": ["available"]}):
         return ""
-    holders = cloud.instances({key: tag for key, tag in job_volume_tags(host).items() if key != VOLUME})
+    holders = cloud.instances({**name_tags(), HOST: host})
     if holders and cloud.volumes({"volume-id": [volume.id], "attachment.instance-id": holders}):
         return ""
     return f'is not available, and not attached to "{host}" either: detach it where it is in use'
 
 
-def tagged_volumes(settings: Settings, cloud: Cloud) -> dict[str, list[Volume]]:
-    """Return, by host, the volumes that carry its tags; none where the user wants a new one whatever there is.
+def foreign(carried: Mapping[str, str]) -> str:
+    """Return whose a volume or snapshot of another stack of this name is, and how to have it."""
+    if not carried.get(STACK_ID):
+        return "has no tag of any stack's id (an earlier version made it): fab volume-adopt none takes it over"
+    whose = f"is of another stack of this name, {carried[STACK_ID]} of {carried.get(MADE_BY, 'nobody knows whom')}"
+    return f"{whose}: fab volume-adopt {carried[STACK_ID]} takes it over"
 
-    Those of hosts that the stack does not have any more come after its own.
+
+def tagged_volumes(settings: Settings, cloud: Cloud) -> tuple[dict[str, list[Volume]], list[Volume]]:
+    """Return, by host, the volumes that carry its tags, and those of other stacks of this name.
+
+    None where the user wants a new one whatever there is.
+
+    Those of hosts that the stack does not have any more come after its own. One without a stack's id, which earlier
+    versions made, may be this stack's own: its state tells (`infra.storage`).
     """
     found: dict[str, list[Volume]] = {box.host_name: [] for box in settings.per_host()}
+    others = []
     if settings.looks_for_volumes:
-        for volume in cloud.volumes(tagged(stack_volume_tags())):
-            found.setdefault(volume.tags.get(HOST, ""), []).append(volume)
-    return found
+        own = cloud.identity.id
+        for volume in cloud.volumes(tagged({**name_tags(), VOLUME: JOBS})):
+            if volume.tags.get(STACK_ID, own) == own:
+                found.setdefault(volume.tags.get(HOST, ""), []).append(volume)
+            else:
+                others.append(volume)
+    return found, others
 
 
 def spare_volumes(cloud: Cloud, tagged: Mapping[str, Sequence[Volume]]) -> dict[str, list[Volume]]:
@@ -104,6 +121,11 @@ def refuse_moves(settings: Settings, volumes: Mapping[str, Volume], usable: Coll
         if settings.zone and volume.zone != settings.zone:
             problems.append(f'gpurig:zone: "{settings.zone}", and {stays}')
             hints.append(f"to stay there: pulumi config set gpurig:zone {volume.zone}")
+        elif volume.zone not in usable and settings.subnet_id:
+            problems.append(f"gpurig:subnetId: none that will do is in {volume.zone}, and {stays}")
+            hints.append(
+                f"to stay there: add a subnet in {volume.zone}, where {settings.machine.name} has to be offered"
+            )
         elif volume.zone not in usable:
             name = settings.machine.name
             problems.append(f'gpurig:instanceType: "{name}" is not offered in {volume.zone}, and {stays}')

@@ -33,5 +33,5 @@ COMMANDS = (
     "nvcc --version",
     "mountpoint /jobs",
     "locale -a",
-    "curl -fsS --noproxy * -o /dev/null http://127.0.0.1:5000/index/json",
+    "curl -fsS --noproxy * -o /dev/null http://127.0.0.1:5001/index/json",
 )

@@ -29,14 +29,15 @@ def main() -> None:
     placements = [Placement.find(settings, cloud) for settings in wanted]
 
     zones = [zone for placement in placements for zone in placement.zones]
-    network = Network("pair", NetworkArgs(region=cloud.region, cidr=wanted[0].vpc_cidr, zones=zones), cloud.options)
+    where = NetworkArgs(region=cloud.region, cidr=wanted[0].vpc_cidr, zones=zones, site=placements[0].site)
+    network = Network("pair", where, cloud.options)
     boxes = [
         Box(settings.host_name, BoxArgs(settings=settings, placement=placement, network=network), cloud.options)
         for settings, placement in zip(wanted, placements, strict=True)
     ]
     export_document(cloud, boxes)
     for box in boxes:
-        pulumi.export(f"{box.settings.host_name}Address", box.host.instance.public_ip)
+        pulumi.export(f"{box.settings.host_name}Address", box.address)
 
 
 with refusals():

@@ -10,12 +10,12 @@ import re
 from typing import TYPE_CHECKING
 
 from infra.settings import checks
-from infra.settings.ranges import AUTO, read_ranges, read_vpc_range, with_caller_address
+from infra.settings.reach import Reach
 from infra.settings.setting import setting
 from provision.model import checks as kinds
+from provision.model.access import PRIVATE, PUBLIC, SSM
 from provision.model.busy import BUSY
 from provision.model.platforms import BAKED, NO_GPU, gpus, images
-from provision.model.public_key import read_public_key
 from provision.model.target import Target
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _IMAGES, _IMAGE = ", ".join(images()), "|".join(map(re.escape, images()))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Reach):
     """One box as its user wants it. A setting's docstring is its description in Pulumi.yaml and docs/settings.md."""
 
     host_name: str = setting("hostName", checks.of(kinds.NAME), "box")
@@ -62,28 +62,6 @@ class Settings:
     id (ami-…)."""
     image_os: str = setting("imageOs", checks.matching(_IMAGE, f"one of {_IMAGES}"), "", example="ubuntu-22.04")
     """For baked or an image by its id, the image whose rules apply (account, recipes)."""
-    ssh_public_key: str = setting(
-        "sshPublicKey",
-        checks.Check(str, "an ed25519 public key, or the path of its file"),
-        "~/.ssh/id_ed25519.pub",
-        resolve=read_public_key,
-    )
-    """An ed25519 public key, or the path of its file."""
-    allowed_cidrs: tuple[str, ...] = setting(
-        "allowedCidrs",
-        checks.Check(
-            read_ranges,
-            f'"{AUTO}" or a list of IPv4 ranges like 203.0.113.7/32, without bits set beyond the prefix',
-        ),
-        (AUTO,),
-        example="203.0.113.7/32",
-        resolve=with_caller_address,
-    )
-    """Who may connect: IPv4 ranges as a list; auto is your own address, looked up each time."""
-    allow_public: bool = setting("allowPublic", checks.SWITCH, default=False, example="false")
-    """Permit ranges that are broader than /8 all together; DIGITS asks nobody for a password."""
-    vpc_cidr: str = setting("vpcCidr", checks.Check(read_vpc_range, "an IPv4 range from /16 to /24"), "10.20.0.0/16")
-    """Address range of the VPC, /16 to /24."""
     zone: str = setting(
         "zone", checks.matching(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", "an availability zone"), "", example="us-east-1a"
     )
@@ -170,8 +148,7 @@ class Settings:
         (),
         example="my-datasets",
     )
-    """S3 buckets, as a list or with commas, that the boxes may list and read (`fab dataset-get s3://…`); nothing else
-    of AWS."""
+    """S3 buckets, as a list or with commas, that the boxes may read (`fab dataset-get s3://…`); nothing else of AWS."""
     permissions_boundary: str = setting(
         "permissionsBoundary", checks.A_POLICY, "", example="arn:aws:iam::123456789012:policy/boundary"
     )
@@ -191,6 +168,9 @@ class Settings:
     )
     """Licences, as a list or with commas, that you have read and accepted, by the names that `pulumi preview` asks
     for."""
+
+    builders: tuple[str, ...] = setting("builders", checks.SIGNING_KEYS, (), example="ssh-ed25519 AAAA…")
+    """Public keys of others whose kept builds your boxes take too (docs/volumes.md), as a list or with commas."""
 
     machine: InstanceType
     """What `instance_type` names."""
@@ -232,6 +212,7 @@ class Settings:
             before_stop=self.before_stop,
             lifetime_hours=self.max_hours if lifetime_hours is None else lifetime_hours,
             spot=self.spot,
+            builders=self.builders,
             leaves_early=self.spot and self.spot_rebalance == "leave",
         )
 
@@ -243,3 +224,8 @@ class Settings:
             for port in self.catalogue.recipes[name].ports:
                 found[name if name not in found else f"{name}-{port}"] = port
         return found
+
+    @property
+    def doors(self) -> dict[str, int]:
+        """What the security group opens of that: all to named addresses, SSH to a bastion, nothing with SSM."""
+        return {PUBLIC: self.ports, PRIVATE: {"ssh": 22}, SSM: {}}[self.access]

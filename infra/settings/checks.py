@@ -86,6 +86,11 @@ def read_names(text: str, pattern: str = r"[^\s\[\]{}\"]+") -> tuple[str, ...]:
     return tuple(values)
 
 
+KEYS: Check[tuple[str, ...]] = Check(
+    lambda text: read_names(text, r"[^,]*[^,\s][^,]*"), "ed25519 public keys or the paths of their files, with commas"
+)
+
+
 def names(kind: Kind, what: str) -> Check[tuple[str, ...]]:
     """Return the check for names of something."""
 
@@ -124,6 +129,9 @@ def _figures(text: str) -> dict[str, float]:
 
 BUSY_FIGURES: Check[Mapping[str, float]] = Check(
     _figures, f"an object of figure ({', '.join(BUSY)}): number from 0, as docs/idle.md has them"
+)
+SIGNING_KEYS = listed(
+    r"ssh-ed25519 [A-Za-z0-9+/]{68}", "a list of ed25519 public keys without comments, or keys with commas between them"
 )
 
 

@@ -6,15 +6,22 @@ from typing import TYPE_CHECKING
 
 from infra.network import hosts_per_zone
 from infra.settings import NEWEST, NO_SNAPSHOT, ranges
+from provision.model.access import PRIVATE, PUBLIC, SSM
 from provision.model.platforms import BAKED, images
 
 if TYPE_CHECKING:
     from infra.settings import Settings
 
+_NO_WAY_OUT = (
+    "in the network that gpurig makes a box has its way out by a public address, and a NAT gateway in its place would "
+    "cost about 33 USD a month and 0.045 USD per GB (us-east-1); name a subnet that has a way out: pulumi config set "
+    "gpurig:subnetId subnet-…"
+)
+
 
 def problems(settings: Settings, region: str) -> list[str]:
     """Return everything in the settings that contradicts something else in them."""
-    found = [*_region(settings, region), *_ranges(settings), *_image(settings), *_jobs(settings)]
+    found = [*_region(settings, region), *_ranges(settings), *_reach(settings), *_image(settings), *_jobs(settings)]
     return [*found, *_spot(settings), *_budget(settings)]
 
 
@@ -24,7 +31,7 @@ def _region(settings: Settings, region: str) -> list[str]:
     found = []
     if settings.zone and not settings.zone.startswith(region):
         found.append(f'gpurig:zone: "{settings.zone}" is not in the region {region}: pulumi config rm gpurig:zone')
-    if settings.hosts > (most := hosts_per_zone(settings.vpc_cidr)):
+    if not settings.subnet_id and settings.hosts > (most := hosts_per_zone(settings.vpc_cidr)):
         wrong = f"a zone's part of {settings.vpc_cidr} has room for {most} boxes, and gpurig:hosts is {settings.hosts}"
         found.append(f"gpurig:vpcCidr: {wrong}: take a broader range, up to /16")
     return found
@@ -33,6 +40,28 @@ def _region(settings: Settings, region: str) -> list[str]:
 def _ranges(settings: Settings) -> list[str]:
     found = ranges.problems(settings.allowed_cidrs, allow_public=settings.allow_public)
     return [f"gpurig:allowedCidrs: {problem}" for problem in found]
+
+
+def _reach(settings: Settings) -> list[str]:
+    """Return what is wrong with how a box is to be reached."""
+    private, ssm = settings.access == PRIVATE, settings.access == SSM
+    unused = {"bastion": settings.bastion, "bastionGroup": settings.bastion_group}
+    found = [
+        f"gpurig:{key}: goes with gpurig:access {PRIVATE} only" for key, on in unused.items() if on and not private
+    ]
+    if settings.access != PUBLIC and not settings.subnet_id:
+        found.append(f"gpurig:access: {settings.access} needs a subnet of yours: {_NO_WAY_OUT}")
+    if private and not (settings.allowed_cidrs or settings.bastion_group):
+        ways = "gpurig:bastionGroup, or the ranges that it or your VPN comes from by gpurig:allowedCidrs"
+        found.append(f"gpurig:access: nobody could reach the box: name the bastion's group by {ways}")
+    if ssm and settings.allowed_cidrs:
+        found.append(
+            "gpurig:allowedCidrs: with gpurig:access ssm no port is open: pulumi config rm gpurig:allowedCidrs"
+        )
+    if ssm and (settings.image_os or settings.image) in images() and not settings.system.ssm:
+        having = " or ".join(name for name, image in images().items() if image.ssm)
+        found.append(f"gpurig:access: {settings.system.name} has no agent of Session Manager; take {having}")
+    return found
 
 
 def _image(settings: Settings) -> list[str]:

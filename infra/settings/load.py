@@ -10,6 +10,7 @@ import pulumi
 from infra.settings import Settings, conflicts, fit, ranges
 from infra.settings.setting import NAMESPACE, declared_in
 from provision.catalogue.catalogue import Catalogue
+from provision.model.access import PUBLIC
 from provision.model.errors import BadInput
 from provision.model.platforms import images, instance_types
 from provision.model.schema import plain
@@ -34,6 +35,9 @@ def load_settings(
     Raises `BadInput` with every problem. AWS is asked for nothing but an instance type that is not in the table.
     """
     values, refused = parse({**_configured(), **(overrides or {})})
+    if values["access"] != PUBLIC:
+        # The caller's address on the internet is none that a box without a public one ever sees.
+        values["allowedCidrs"] = tuple(cidr for cidr in values["allowedCidrs"] if cidr != ranges.AUTO)
     given = values["allowedCidrs"]
     for key, setting in SETTINGS.items():
         if setting.resolve and key not in refused:
@@ -44,12 +48,12 @@ def load_settings(
     fields = {name: values[setting.key] for name, setting in FIELDS.items()}
     machine, wrong = _machine(cloud, fields["instance_type"])
     settings = Settings(**fields, machine=machine, catalogue=catalogue or Catalogue())
-    problems = [*refused.values(), *wrong, *conflicts.problems(settings, cloud.region)]
+    problems = [*cloud.problems, *refused.values(), *wrong, *conflicts.problems(settings, cloud.region)]
     if (settings.image_os or settings.image) in images():
         problems += fit.problems(settings)
     if problems:
         raise BadInput(problems)
-    for warning in ranges.warnings(settings.allowed_cidrs, given):
+    for warning in ranges.warnings(settings.allowed_cidrs, given) if settings.access == PUBLIC else ():
         pulumi.log.warn(f"{NAMESPACE}:allowedCidrs: {warning}")
     return settings
 

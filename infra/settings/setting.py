@@ -54,8 +54,10 @@ def declared_in(owner: type[Any]) -> dict[str, Setting[Any]]:
 
 def descriptions(owner: type[Any]) -> dict[str, str]:
     """Return the docstrings of a class's fields on one line each, without the full stop, by the fields' names."""
+    found: dict[str, str] = {}
+    for base in owner.__bases__:
+        found |= {} if base is object else descriptions(base)
     (tree,) = ast.parse(inspect.getsource(owner)).body
-    found = {}
     for statement, following in itertools.pairwise(getattr(tree, "body", ())):
         match (statement, following):
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):

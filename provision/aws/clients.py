@@ -6,8 +6,11 @@ import contextlib
 import email.utils
 import functools
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
+from provision.aws import sessions
+from provision.model.aws_settings import reached
 from provision.model.errors import GpurigError
 
 if TYPE_CHECKING:
@@ -17,7 +20,20 @@ if TYPE_CHECKING:
 
 # Clients may be shared by threads, the sessions that make them may not.
 _LOCK = threading.Lock()
-_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired")
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired")
+"""Codes of AWS's, the third of them EC2's."""
+_SKEWED = (
+    "RequestExpired",
+    "AuthFailure",
+    "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "RequestTimeTooSkewed",
+)
+"""Codes that may mean a wrong clock: AWS refuses what was signed more than five minutes from its own."""
+_THROTTLED = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException")
+SKEW = 300
+"""Seconds."""
+AGAIN = "the same command again, in a minute: AWS did not answer as it should, and what it has done is found as it is"
 _NOT_SIGNED_ON = (
     *("SSOTokenLoadError", "UnauthorizedSSOTokenError", "TokenRetrievalError"),
     *("LoginRefreshRequired", "LoginTokenLoadError"),
@@ -25,32 +41,26 @@ _NOT_SIGNED_ON = (
 """Botocore's exceptions, by their names: it is not imported here."""
 
 
-def client(service: str, profile: str, region: str) -> Any:
-    """Return the client of a service, for an AWS profile ("": the environment's credentials) and region.
+def client(service: str, reach: str, region: str) -> Any:
+    """Return the client of a service in a region; `reach` is how to get to the account ("": as the environment says).
 
-    Raises botocore's `BotoCoreError` where there is no such profile.
+    `reach` is a profile's name, or what else `aws:` settings say (`provision.model.aws_settings.reach`). Raises
+    botocore's `BotoCoreError` where there is no such profile, `GpurigError` where the account is none of those allowed.
     """
     with _LOCK:
-        return _made(service, profile, region)
+        return _made(service, reach, region)
 
 
 @functools.cache
-def _made(service: str, profile: str, region: str) -> Any:
-    from botocore.config import Config  # noqa: PLC0415 - as below
-
-    # Slows all threads down together where the account's calls per second run out: fifty hosts poll at once.
-    config = Config(retries={"mode": "adaptive", "max_attempts": 5})
-    return _session(profile).create_client(service, region_name=region or None, config=config)
+def _made(service: str, reach: str, region: str) -> Any:
+    return sessions.client(_session(reach), reached(reach), service, region)
 
 
 @functools.cache
-def _session(profile: str) -> Any:
-    # Not boto3, which is this and a tenth more to import; and here, as most commands need not pay for it.
-    import botocore.session  # noqa: PLC0415
-
+def _session(reach: str) -> Any:
     # One for all clients of an account: it reads what each service is like once, and a client for every region of AWS
     # then takes no longer than two would that have a session each.
-    return botocore.session.Session(profile=profile or None)
+    return sessions.session(reached(reach))
 
 
 def client_of(host: Host, service: str = "ec2") -> Any:
@@ -71,14 +81,44 @@ def aws_errors(wrong: str) -> Iterator[None]:
             f"{wrong}: there are no AWS credentials", hint="aws configure, or export AWS_PROFILE"
         ) from error
     except (BotoCoreError, ClientError, WaiterError) as error:
-        hint = "log in again: aws sso login --profile NAME, or renew the keys" if is_expired(error) else ""
-        raise GpurigError(f"{wrong}: {error}", hint=hint) from error
+        raise GpurigError(f"{wrong}: {error}", hint=_way_out(error)) from error
+
+
+def _way_out(error: BaseException) -> str:
+    """Return what to do about what botocore raised; "" where it is the request that is wrong."""
+    if _code(error) in _SKEWED and (minutes := _behind(error) / 60):
+        where = "behind" if minutes > 0 else "ahead of"
+        return (
+            f"the clock of this machine is {abs(minutes):.0f} minutes {where} AWS's: set it (timedatectl set-ntp true)"
+        )
+    if is_expired(error):
+        return "log in again: aws sso login --profile NAME, or renew the keys"
+    answer = answer_of(error)
+    passes = not answer or answer["ResponseMetadata"]["HTTPStatusCode"] >= 500 or _code(error) in _THROTTLED
+    return AGAIN if passes else ""
+
+
+def _behind(error: BaseException) -> float:
+    """Return by how many seconds this machine's clock is behind AWS's, as its answer says; 0 where it may be right."""
+    try:
+        seconds = now_of(answer_of(error)) - time.time()
+    except GpurigError:
+        return 0.0
+    return seconds if abs(seconds) > SKEW else 0.0
+
+
+def answer_of(error: BaseException | None) -> Mapping[str, Any]:
+    """Return AWS's answer that botocore raised, {} where none came: what it raises then may have a `response`, too."""
+    return getattr(error, "response", None) or {}
+
+
+def _code(error: BaseException) -> str:
+    return str(answer_of(error).get("Error", {}).get("Code", ""))
 
 
 def is_expired(error: BaseException) -> bool:
     """Tell whether what botocore raised means that a sign-on has run out, or was never made."""
-    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
-    return code in _EXPIRED or type(error).__name__ in _NOT_SIGNED_ON
+    return _code(error) in _EXPIRED or type(error).__name__ in _NOT_SIGNED_ON
 
 
 def now_of(answer: Mapping[str, Any]) -> float:
@@ -98,7 +138,7 @@ def now_of(answer: Mapping[str, Any]) -> float:
 
 def error_code(error: BaseException) -> str:
     """Return the code that AWS gave a `GpurigError` of `aws_errors` ("DryRunOperation"); "" where it gave none."""
-    return str(getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", ""))
+    return _code(error.__cause__) if error.__cause__ else ""
 
 
 def listed(account: Any, operation: str, key: str, **asked: Any) -> list[Any]:

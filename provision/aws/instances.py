@@ -44,6 +44,8 @@ class Instance:
     """pending, running, stopping, stopped, shutting-down or terminated."""
     address: str
     """The public one; "" where it has none, as it has none while it is stopped."""
+    private: str
+    """The one within its network, which it keeps while it is stopped."""
     type: str
     zone: str
     launched: float
@@ -72,6 +74,7 @@ class Instance:
             id=row["InstanceId"],
             state=state,
             address=row.get("PublicIpAddress") or "",
+            private=row.get("PrivateIpAddress") or "",
             type=row["InstanceType"],
             zone=row["Placement"]["AvailabilityZone"],
             launched=row["LaunchTime"].timestamp(),

@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from provision.aws import machines, quotas
-from provision.aws.clients import aws_errors, client, error_code, is_expired, now_of
+from provision.aws.clients import answer_of, aws_errors, client, error_code, is_expired, now_of
 from provision.life.doctor import error, ok, warning
+from provision.model.aws_settings import profile_of
 from provision.model.errors import GpurigError
 from provision.model.platforms import BAKED, images, instance_types
 
@@ -42,14 +43,14 @@ class Account:
 
     def identity(self) -> Finding:
         """Check the credentials, and say whose they are."""
-        profile = self._wish.profile
+        profile = profile_of(self._wish.profile)
         named, option = (f" of profile {profile}", f" --profile {profile}") if profile else ("", "")
         mend = f"aws configure{option}, or aws configure sso{option}; pulumi config set aws:profile NAME"
         try:
             with aws_errors(f"the credentials{named} do not work"):
-                answer = client("sts", profile, self._wish.region or "us-east-1").get_caller_identity()
+                answer = client("sts", self._wish.profile, self._wish.region or "us-east-1").get_caller_identity()
         except GpurigError as wrong:
-            self._note_clock(getattr(wrong.__cause__, "response", {}))
+            self._note_clock(answer_of(wrong.__cause__))
             if wrong.__cause__ is not None and is_expired(wrong.__cause__):
                 return error(f"the sign-on{named} has run out", f"log in again: aws sso login{option}")
             return error(wrong.what, wrong.hint or mend)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from provision.aws import holdings, tagged
 from provision.life import orphans, states
 from provision.life.rates import ALARM_MONTH, Rates
+from provision.model.aws_settings import profile_of
 from provision.model.errors import GpurigError, NoHosts
 from provision.model.prices import HOURS_A_MONTH
 from provision.model.project import project_folder, project_name
@@ -121,7 +122,7 @@ def survey(gone: Collection[str] = ()) -> Survey:
 def regions_of(place: Place, known: Sequence[State]) -> tuple[list[str], dict[str, str]]:
     """Return the regions that have something of the project, home included, and where nobody could look, with why."""
     not_looked_at = {
-        f"profile {profile or 'of the environment'}, of {state.stack}": f"pulumi stack select {state.stack} looks there"
+        f"{_profile(profile)}, of {state.stack}": f"pulumi stack select {state.stack} looks there"
         for state in known
         for profile, _ in state.places
         if profile != place.profile
@@ -132,6 +133,10 @@ def regions_of(place: Place, known: Sequence[State]) -> tuple[list[str], dict[st
     except GpurigError as error:
         more, refused = [], {"other regions": error.what}
     return sorted({place.home, *regions, *more}), {**not_looked_at, **refused}
+
+
+def _profile(reach: str) -> str:
+    return f"profile {profile_of(reach) or 'of the environment'}"
 
 
 def held_in(place: Place, regions: Sequence[str], not_looked_at: dict[str, str]) -> list[Holdings]:

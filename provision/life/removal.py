@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from provision.aws.clients import aws_errors, client, error_code, tag_pairs
 from provision.model.errors import GpurigError
-from provision.model.tags import FROM, HOST, NAME, PROJECT, STACK, VOLUME
+from provision.model.tags import FROM, HOST, MADE_BY, NAME, PROJECT, STACK, STACK_ID, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ PATIENCE = 600
 what a thing that is gone still holds: its network interface, its profile."""
 _BUSY = ("DependencyViolation", "DeleteConflict", "VolumeInUse", "InvalidGroup.InUse", "IncorrectState")
 DESCRIPTION = "fab orphans: the last of this volume"
-_IDENTITY = (NAME, PROJECT, STACK, HOST, VOLUME, FROM)
+_IDENTITY = (NAME, PROJECT, STACK, STACK_ID, MADE_BY, HOST, VOLUME, FROM)
 
 
 class StillGoing(GpurigError):

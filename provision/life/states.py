@@ -7,7 +7,9 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any, Self
 
+from provision.model import aws_settings
 from provision.model.errors import BadInput, NoHosts
+from provision.model.identity import in_state
 from provision.model.prices import PRICES_PROVIDER
 from provision.transport import stack as stack_state
 from provision.transport.pulumi_cli import finished, said
@@ -27,6 +29,8 @@ class State:
     stack: str
     current: bool = False
     """Whether it is the selected one."""
+    id: str = ""
+    """What tells it from other stacks of its name; "" where its last `pulumi up` was an earlier version's, or none."""
     owned: frozenset[str] = frozenset()
     """The ids of all that is in it, in AWS's words; with those that still wait for their deletion."""
     places: frozenset[tuple[str, str]] = frozenset()
@@ -47,12 +51,13 @@ class State:
         """Read the deployment of `pulumi stack export`."""
         resources = deployment.get("resources") or ()
         providers = [row.get("inputs") or {} for row in resources if _is_home(row)]
-        pending = deployment.get("pending_operations") or ()
+        pending, identity = deployment.get("pending_operations") or (), in_state(deployment)
         return cls(
             stack=stack,
             current=current,
             owned=frozenset(_ids(resources)),
-            places=frozenset((row.get("profile") or "", row["region"]) for row in providers if row.get("region")),
+            places=frozenset((aws_settings.in_state(row), row["region"]) for row in providers if row.get("region")),
+            id=identity.id if identity else "",
             cut_off=tuple(row["resource"]["type"] for row in pending if row["type"] == "creating"),
             written=_written(deployment),
             updating=updating,

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from provision.model import checks
+from provision.model.access import ACCESS, JUMP, PUBLIC
 from provision.model.birth import as_born
 from provision.model.errors import BadInput
 from provision.model.limit import Limit
@@ -22,6 +23,7 @@ OUTPUT, VERSION = "gpurig", 1
 BOX = "gpurig:infra:Box"
 """Pulumi's type of one box, whose input `document` is a host's row as far as it is known before AWS makes anything."""
 
+KEYS = checks.listed(checks.text(r"[ -~]{1,1000}", ""), "a list of ed25519 public keys, or of their files")
 _MONEY = checks.none_or(checks.NUMBER)
 ROW: Mapping[str, Any] = {
     "name": checks.MACHINE,
@@ -34,6 +36,9 @@ ROW: Mapping[str, Any] = {
     "region": checks.REGION,
     "address": checks.none_or(checks.ADDRESS),
     "profile": checks.none_or(checks.text(r"[ -~]{1,128}", "the name of a profile")),
+    "access": ACCESS,
+    "jump": checks.none_or(JUMP),
+    "keys": checks.none_or(KEYS),
     "pricePerHour": _MONEY,
     "ports": checks.table(checks.WORD, checks.PORT, "a table of name = port"),
     "limit": {"hours": checks.none_or(checks.WHOLE), "usd": _MONEY, "usdPerHour": _MONEY, "*": ANY},
@@ -66,9 +71,16 @@ class Host:
 
     name: str
     address: str
-    """As it is recorded; "" where that is of an EC2 instance that was stopped."""
+    """As it is recorded, the one within its network where it has no other; "" where it is of an EC2 instance that was
+    stopped."""
     user: str = "ubuntu"
     port: int = 22
+    access: str = PUBLIC
+    """How it is reached (`model.access`)."""
+    jump: str = ""
+    """The machine that SSH goes through (`model.access.Jump`); "": none."""
+    keys: tuple[str, ...] = ()
+    """The public keys that are to log in; the first of a stack's box is the one that it was made with."""
     target: Target | None = None
     """What to render for; None: to be read from the machine itself."""
     recipe: str = "digits"
@@ -77,7 +89,7 @@ class Host:
     """EC2 instance, whose console vouches for the host key; "" for a machine that the user's known_hosts knows."""
     region: str = ""
     profile: str = ""
-    """AWS profile whose credentials reach the instance's console; "": the environment's."""
+    """How its AWS account is reached (`model/aws_settings.py`): mostly a profile; "": as the environment says."""
     instance_type: str = ""
     price_per_hour: float | None = None
     """USD, on demand."""
@@ -98,6 +110,9 @@ class Host:
             address=row["address"] or "",
             user=row["user"],
             port=row["port"],
+            access=row.get("access", PUBLIC),
+            jump=row.get("jump") or "",
+            keys=tuple(row.get("keys") or ()),
             target=Target.from_document(row["target"]),
             recipe=row["recipe"],
             instance_id=row["instanceId"],

@@ -56,6 +56,8 @@ class Image:
     pattern: str = ""
     has: tuple[str, ...] = ()
     """Recipes that the image brings."""
+    ssm: bool = False
+    """Whether it brings the agent of Session Manager."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,7 @@ def images() -> dict[str, Image]:
             owner=row.get("owner", ""),
             pattern=row.get("name", ""),
             has=tuple(row.get("has", ())),
+            ssm=row.get("ssm", False),
         )
         for name, row in rows
     }

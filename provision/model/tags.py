@@ -12,6 +12,10 @@ NAME = "Name"
 PROJECT = "gpurig:project"
 STACK = "gpurig:stack"
 MANAGED_BY = "gpurig:managed-by"
+STACK_ID = "gpurig:stack-id"
+"""Of everything: which of the stacks of that name it is of (`model/identity.py`)."""
+MADE_BY = "gpurig:made-by"
+"""Of everything: who made that stack, by the ARN."""
 HOST = "gpurig:host"
 """Of an instance, a job volume and its snapshots: the box that they are of."""
 GENERATION = "gpurig:generation"
@@ -54,3 +58,8 @@ ROOT_GIB = "gpurig:root-gib"
 def was_never_attached(carried: Mapping[str, str]) -> bool:
     """Tell of a job volume, by all its tags, whether nothing is on it but what it was made from."""
     return carried.get(NOTED) == AS_A_TAG and ATTACHED not in carried
+
+
+def of_the_user(carried: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of `aws:defaultTags` and of whoever tags by hand: neither gpurig's nor AWS's own."""
+    return {key: value for key, value in carried.items() if key != NAME and not key.startswith(("gpurig:", "aws:"))}

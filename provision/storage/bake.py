@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from provision.aws import instances
 from provision.aws.clients import aws_errors, client_of, tag_filters
 from provision.model.errors import BadInput, GpurigError
-from provision.model.tags import DIGEST, IMAGE, NAME, PROJECT, RECIPE, ROOT_GIB, STACK
+from provision.model.tags import DIGEST, IMAGE, MADE_BY, NAME, PROJECT, RECIPE, ROOT_GIB, STACK, STACK_ID, of_the_user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from provision.screen.progress import View
 
 POLL_SECONDS = 2
+_OF_STACK = (PROJECT, STACK, STACK_ID)
 ALIVE = ("pending", "running", "shutting-down", "stopping", "stopped")
 
 
@@ -74,16 +75,17 @@ class Bakery:
             found = self.ec2.describe_instances(InstanceIds=[host.instance_id])
             self.instance = found["Reservations"][0]["Instances"][0]
         tags = {tag["Key"]: tag["Value"] for tag in self.instance.get("Tags", ())}
-        if missing := [key for key in (PROJECT, STACK) if key not in tags]:
+        if missing := [key for key in _OF_STACK if key not in tags]:
             message = f"{host.instance_id} of {host} has lost its tags {', '.join(missing)}"
             raise GpurigError(
                 f"{message}, which tell whose image it is", hint="pulumi refresh && pulumi up puts them back"
             )
         self.identity = {
-            **{key: tags[key] for key in (PROJECT, STACK)},
+            **{key: tags[key] for key in _OF_STACK},
             IMAGE: host.target.image,
             RECIPE: host.recipe,
         }
+        self.carried = {**of_the_user(tags), **{key: tags[key] for key in (MADE_BY,) if key in tags}}
 
     def images(self) -> list[Image]:
         """Return the images of this stack and recipe, the newest first."""
@@ -104,9 +106,9 @@ class Bakery:
             mine = image.source == self.host.instance_id and image.tags.get(DIGEST) == digest
             if mine and image.state == "pending":
                 return image, gib
-        said = (self.identity[key] for key in (PROJECT, STACK, RECIPE))
+        said = (self.identity[key] for key in (PROJECT, STACK, STACK_ID, RECIPE))
         name = "-".join([*said, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())])
-        tags = {NAME: name, **self.identity, DIGEST: digest, ROOT_GIB: str(gib)}
+        tags = {NAME: name, **self.carried, **self.identity, DIGEST: digest, ROOT_GIB: str(gib)}
         self._create(name, tags, [device for device in disks if device != root])
         return self._named(name), gib
 

@@ -112,7 +112,7 @@ class Restore:
     def _attached(self, snapshot: Snapshot) -> Iterator[str]:
         """Have a volume of a snapshot attached to the box; it is deleted however that ends."""
         ec2, instance = self.volume.ec2, self.volume.attached_to
-        tags = {NAME: f"{self.volume.host.name}-restore", **self.volume.identity(), VOLUME: TEMPORARY}
+        tags = {NAME: f"{self.volume.host.name}-restore", **self.volume.carried(), VOLUME: TEMPORARY}
         with aws_errors(f"cannot make a volume of {snapshot.id}"):
             source: str = ec2.create_volume(
                 SnapshotId=snapshot.id,

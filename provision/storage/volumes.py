@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from provision.aws.clients import aws_errors, client_of, listed, tag_filters, tag_pairs, tags_of
 from provision.aws.snapshots import COMPLETED, Taken, only_copies
 from provision.model.errors import BadInput, GpurigError
-from provision.model.tags import FROM, HOST, NAME, PROJECT, STACK, VOLUME
+from provision.model.tags import FROM, HOST, MADE_BY, NAME, PROJECT, STACK, STACK_ID, VOLUME, of_the_user
 from provision.model.words import minute
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from provision.model.host import Host
 
-IDENTITY = (PROJECT, STACK, HOST, VOLUME)
+IDENTITY = (PROJECT, STACK, STACK_ID, HOST, VOLUME)
 """The tags by which a job volume's snapshots are found; each carries its volume's own."""
 LOOK = 2.0
 """Seconds between two questions to EC2 about what goes on."""
@@ -109,9 +109,14 @@ class JobVolume:
         """Return the tags that it shares with its snapshots only. Raises `GpurigError` where somebody removed them."""
         if missing := [key for key in IDENTITY if key not in self.tags]:
             message = f"{self.id} of {self.host} has lost its tags {', '.join(missing)}, which tell its snapshots"
-            hint = "pulumi refresh && pulumi up puts them back; on one that gpurig:jobVolume names: aws ec2 create-tags"
+            hint = "pulumi refresh && pulumi up puts them back; on one that gpurig:jobVolume names: fab volume-adopt"
             raise GpurigError(message, hint=hint)
         return {key: self.tags[key] for key in IDENTITY}
+
+    def carried(self) -> dict[str, str]:
+        """Return what is handed on to all that is made of it: who it is, who made it, and the user's own tags."""
+        maker = {MADE_BY: self.tags[MADE_BY]} if MADE_BY in self.tags else {}
+        return {**of_the_user(self.tags), **self.identity(), **maker}
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots of this stack's host, the newest first; also those of volumes that it had before."""
@@ -125,7 +130,7 @@ class JobVolume:
 
         Raises `GpurigError` where EC2 refuses it or gives it up. Stopped from outside, EC2 goes on copying.
         """
-        tags = {NAME: self.tags.get(NAME, self.id), **self.identity(), FROM: self.source}
+        tags = {NAME: self.tags.get(NAME, self.id), **self.carried(), FROM: self.source}
         with aws_errors(f"cannot take a snapshot of {self.id}"):
             row = self.ec2.create_snapshot(
                 VolumeId=self.id,

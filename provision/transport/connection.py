@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import random
-import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import fabric
 import paramiko
 
+from provision.model.access import SSM, Jump
 from provision.model.errors import BadInput, GpurigError, Unreachable, UntrustedHost
-from provision.transport import host_keys, whereabouts
+from provision.model.host import Host
+from provision.transport import host_keys, way, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from provision.model.host import Host
-
 # paramiko's threads log what went wrong, with a traceback; what reaches the user is the error that comes of it.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-KEEPALIVE = 15
 SILENCE = 60
 """Seconds without a sign of life (the program on the box gives one every 10) that mean that a connection is lost."""
 CONNECT_SECONDS = 10
@@ -68,7 +67,8 @@ class _Refuse(paramiko.MissingHostKeyPolicy):
         if host.instance_id:
             raise UntrustedHost(message, hint=f"it is none of those on the console of {host.instance_id}")
         login = f"ssh -p {host.port} {host.user}@{host.address}"
-        hint = f"compare it at the machine, then add it to your known_hosts by `{login}`, once"
+        look = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+        hint = f"compare it at the machine ({look}), then add it to your known_hosts by `{login}`, once"
         raise UntrustedHost(message, hint=hint)
 
 
@@ -77,6 +77,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
 
     rig_host: Host
     """The host, at the address where it was found."""
+    route: way.Way
     no_answer: str
     """Why EC2 could not be asked where it is."""
 
@@ -84,8 +85,13 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         # A configuration of its own: to write into one is to build all of it anew, and several hosts' threads share it.
         copy = None if config is None else config.clone()
         host = whereabouts.known(host)
-        super().__init__(host.address or host.instance_id, user=host.user, port=host.port, config=copy)
-        self._set(rig_host=host, tell=tell, no_answer="")
+        # What is not said of a machine in between is as the user's ssh_config has it.
+        login = {"user": host.user or None, "port": host.port or None}
+        straight = {"gateway": False} if host.jump or host.access == SSM else {}
+        super().__init__(host.address or host.instance_id, config=copy, **login, **straight)
+        host = dataclasses.replace(host, user=self.user, port=self.port)
+        jump = Connection(_machine_between(Jump.read(host.jump)), config, tell=tell) if host.jump else None
+        self._set(rig_host=host, tell=tell, no_answer="", route=way.of(host, jump))
         key = os.environ.get("GPURIG_SSH_KEY")
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]
@@ -113,7 +119,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             raise Unreachable(f"your private key for {self.rig_host} has a passphrase", hint=hint) from error
         except (OSError, paramiko.SSHException, EOFError) as error:
             raise _unreachable(self.rig_host, error, self.no_answer) from error
-        self.transport.set_keepalive(KEEPALIVE)
+        self.transport.set_keepalive(way.KEEPALIVE)
         return result
 
     def _find(self) -> Any:
@@ -157,8 +163,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         self._trust()
         while True:
             try:
-                self._dial(seconds or self.connect_kwargs["timeout"])
-                return super().open()
+                return self._attempt(seconds or self.connect_kwargs["timeout"])
             except ConnectionRefusedError:
                 if not host.instance_id or time.monotonic() >= began + patience:
                     raise
@@ -172,13 +177,25 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             # At random, so that those who were turned away do not come back together.
             time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - no secret
 
-    def _dial(self, seconds: float) -> None:
-        """Make the TCP connection here: paramiko leaves Nagle's algorithm on, and small packets wait 40 ms each."""
-        if self.gateway:
-            return
-        sock = socket.create_connection((self.host, self.port), seconds)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.connect_kwargs["sock"] = sock
+    def _attempt(self, seconds: float) -> Any:
+        """Go the way and log in, once. A gateway of the user's own ssh_config is Fabric's business."""
+        if not self.gateway:
+            self.connect_kwargs["sock"] = self.route.dial(self._there, seconds)
+        try:
+            return super().open()
+        except (OSError, EOFError, paramiko.SSHException):
+            self.route.explain()
+            raise
+
+    @property
+    def _there(self) -> Host:
+        """The host at the name that Fabric has for it, which the user's ssh_config may know another for."""
+        return dataclasses.replace(self.rig_host, address=self.host)
+
+    def close(self) -> None:
+        """Close the connection, and what it went through."""
+        super().close()
+        self.route.close()
 
     def _trust(self) -> None:
         """Tell the client which keys to accept: those pinned for an EC2 host, else the user's known_hosts."""
@@ -191,6 +208,11 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {line}")
             if entry is not None:
                 self.client.get_host_keys().add(name, entry.key.get_name(), entry.key)
+
+
+def _machine_between(jump: Jump) -> Host:
+    """Return a machine to go through as a host: one of the user's own, which his known_hosts knows."""
+    return Host(name=str(jump), address=jump.host, user=jump.user, port=jump.port or 0)
 
 
 def _is_refusal(error: Exception) -> bool:
@@ -215,17 +237,3 @@ def _unreachable(host: Host, error: Exception, no_answer: str) -> Unreachable:
             f"tells\nwhere it hangs: aws ec2 reboot-instances --instance-ids {host.instance_id}"
         )
     return Unreachable(f"{host} does not answer on port {host.port}: {error}", hint=hint)
-
-
-def ssh_command(host: Host, *, identity: str = "") -> list[str]:
-    """Return the OpenSSH command line that connects as `Connection` does."""
-    key = identity or os.environ.get("GPURIG_SSH_KEY", "")
-    pins = ["-o", f"UserKnownHostsFile={host_keys.known_hosts()}", "-o", f"HostKeyAlias={host.instance_id}"]
-    # The file that `Connection` reads: ssh by itself would not ask $HOME where it is.
-    known = ["-o", f'UserKnownHostsFile="{Path.home()}/.ssh/known_hosts"']
-    return [
-        *("ssh", "-p", str(host.port), "-o", "StrictHostKeyChecking=yes", "-o", f"ServerAliveInterval={KEEPALIVE}"),
-        *(pins if host.instance_id else known),
-        *(("-i", key, "-o", "IdentitiesOnly=yes") if key else ()),
-        f"{host.user}@{host.address}",
-    ]

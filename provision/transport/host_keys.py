@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from provision.aws import clients
+from provision.model.aws_settings import profile_of
 from provision.model.errors import UntrustedHost
 from provision.model.local_file import replace_text
 from provision.model.project import local_folder
@@ -105,7 +106,8 @@ def _console(host: Host) -> str:
         answer = client.get_console_output(InstanceId=host.instance_id, Latest=True)
     except (BotoCoreError, ClientError) as error:
         message = f"cannot read the console of {host.instance_id}, which vouches for its host key: {error}"
-        whose = f'of the profile "{host.profile}" (aws:profile)' if host.profile else "such as $AWS_PROFILE names"
+        profile = profile_of(host.profile)
+        whose = f'of the profile "{profile}" (aws:profile)' if profile else "such as $AWS_PROFILE names"
         hint = f"AWS credentials with ec2:GetConsoleOutput are needed once per instance, {whose}"
         raise UntrustedHost(message, hint=hint) from error
     return str(answer.get("Output", ""))

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.model import checks
+from provision.model.access import JUMP
 from provision.model.errors import BadInput, NoHosts
-from provision.model.host import Host
+from provision.model.host import KEYS, Host
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.project import HOSTS_FILE, project_folder
 from provision.model.ranges import RANGES
@@ -29,6 +30,8 @@ _HOST: dict[str, Any] = {
     "gpu": ANY,  # a wrong one gets the list of what there is, as none at all does
     **{key: SCHEMA[key] for key in ("user", "ui_port", "compute", "mount_point")},
     "allow": checks.Kind(RANGES.allowed, lambda value: bool(value) and RANGES.holds(value)),
+    "jump": JUMP,
+    "keys": KEYS,
 }
 _SHARED: dict[str, Any] = {
     "sources": {"*": checks.WORD},
@@ -40,8 +43,8 @@ def from_file(path: Path) -> list[Host]:
     """Return the hosts of a hosts file. Raises `BadInput` with everything that is wrong in it.
 
     The file has a table per host (`[host.NAME]`: address, user, port, image, gpu, compute, mount_point, recipe; allow
-    and ui_port for its firewall) and, for all of them, `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi
-    configuration.
+    and ui_port for its firewall; jump, a machine to go through; keys, public keys that log in) and, for all of them,
+    `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi configuration.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -89,7 +92,9 @@ def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> 
     given = {key: row[key] for key in ("mount_point", "allow", "ui_port") if key in row}
     target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **given, **shared})
     recipe = row.get("recipe", Host.recipe)
-    return Host(name=name, address=row["address"], user=user, port=row.get("port", 22), target=target, recipe=recipe)
+    reach = {"jump": row.get("jump", ""), "keys": tuple(row.get("keys", ()))}
+    login = {"address": row["address"], "user": user, "port": row.get("port", 22)}
+    return Host(name=name, target=target, recipe=recipe, **login, **reach)
 
 
 def _hosts_file() -> Path | None:

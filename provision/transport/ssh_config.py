@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from provision.model.errors import BadInput
 from provision.model.local_file import replace_text
 from provision.model.project import project_folder
+from provision.transport import way
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from provision.model.host import Host
 
 HEAD = "# Boxes of gpurig, by `fab ssh-config` in: "
-KEEPALIVE = 15
-"""As `provision.transport.connection` has it."""
 NOWHERE = "is-stopped-see-fab-start.invalid"
 """The end of the host name of a box that has no address: what ssh says of it then tells what to do."""
 
@@ -82,6 +81,7 @@ def write(hosts: Sequence[Host], pins: Path, identity: str, taken: Container[str
 def _entry(host: Host, pins: Path, identity: str, *, short: bool) -> str:
     names = f"{host.name} {long_name(host)}" if short else long_name(host)
     key = [f"IdentityFile {_quoted(Path(identity).expanduser().resolve())}", "IdentitiesOnly yes"] if identity else []
+    proxy = way.proxy(host, str(Path(identity).expanduser().resolve()) if identity else "")
     lines = [
         f"HostName {_place(host, host.address)}",
         f"HostKeyAlias {host.instance_id}",
@@ -92,8 +92,9 @@ def _entry(host: Host, pins: Path, identity: str, *, short: bool) -> str:
         # The key goes with the instance: addresses come back as other people's.
         "CheckHostIP no",
         "UpdateHostKeys no",
-        f"ServerAliveInterval {KEEPALIVE}",
+        f"ServerAliveInterval {way.KEEPALIVE}",
         *key,
+        *([f"ProxyCommand {proxy}"] if proxy else ()),
     ]
     return f"Host {names}\n" + "".join(f"    {line}\n" for line in lines)
 

@@ -12,6 +12,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provision.model.access import PUBLIC
 from provision.model.checks import STACK
 from provision.model.errors import BadInput, NoHosts
 from provision.model.host import BOX, VERSION, Host, row_of
@@ -152,7 +153,7 @@ class _Box:
         instance = self._instance()
         outputs = instance["outputs"]
         made = {
-            "address": outputs.get("publicIp") or "",
+            "address": outputs.get("publicIp" if self.document.get("access", PUBLIC) == PUBLIC else "privateIp") or "",
             "instanceId": instance["id"],
             "instanceType": outputs["instanceType"],
             "zone": outputs["availabilityZone"],

@@ -74,7 +74,7 @@ class Forwarder(socketserver.ThreadingTCPServer):
 
     def channel(self, origin: tuple[str, int]) -> paramiko.Channel | None:
         """Return a channel to the host's port; None when there is no way in, which is told once in a row."""
-        goal = (LOOPBACK, self.port)
+        goal = ("localhost", self.port)
         try:
             channel = self.transport.open_channel("direct-tcpip", goal, origin, timeout=OPEN_SECONDS)
         except _ERRORS as error:

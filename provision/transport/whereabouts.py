@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from provision.aws import instances
+from provision.model.access import PUBLIC
 from provision.model.errors import GpurigError, Unreachable
 from provision.model.local_file import replace_text
 from provision.model.words import minute
@@ -69,13 +70,14 @@ def look_up(host: Host, tell: Callable[[str], None]) -> Host:
         raise NotRunning(f"{host.name} is gone: EC2 knows no {host.instance_id}", hint=_AGAIN) from error
     if instance.state != instances.RUNNING:
         raise off(host, instance)
-    if not instance.address:
+    address = instance.address if host.access == PUBLIC else instance.private
+    if not address:
         hint = "the subnet of the stack gives one at each start; without one there is no way to it from here"
         raise Unreachable(f"{host} runs, and has no public address", hint=hint)
-    if instance.address != host.address:
-        tell(f"{host.name} is at {instance.address} now")
-        remember(host, instance.address)
-    return dataclasses.replace(host, address=instance.address)
+    if address != host.address:
+        tell(f"{host.name} is at {address} now")
+        remember(host, address)
+    return dataclasses.replace(host, address=address)
 
 
 def _asked(host: Host) -> Instance:

@@ -19,7 +19,7 @@ from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.model.errors import BadInput, GpurigError
 from provision.model.words import amount, counted
-from provision.transport.connection import ssh_command
+from provision.transport.way import ssh_command
 from provision.work.worktree import ignored, listed
 
 if TYPE_CHECKING:

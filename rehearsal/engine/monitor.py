@@ -16,6 +16,7 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
+from rehearsal.engine.builtin import GET_RESOURCE, get_resource
 from rehearsal.engine.errors import EngineError, Stopped, Unsupported
 from rehearsal.engine.goal import Goal
 from rehearsal.engine.plugin import UNLIMITED
@@ -92,6 +93,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     def _invoke(self, request: Any) -> Any:
         reference = self._registrations.provider_for(request.tok, request.provider, request.version)
         provider = self._registrations.providers.of(reference)
+        if request.tok == GET_RESOURCE:
+            return get_resource(from_struct(request.args), self._registrations.news)
         return provider.invoke(request.tok, from_struct(request.args), preview=self._steps.preview)
 
     def SignalAndWaitForShutdown(self, _request: Any, _context: Any) -> Any:  # noqa: N802

@@ -6,6 +6,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
+from rehearsal.engine.builtin import PACKAGE, Builtin
 from rehearsal.engine.errors import EngineError
 from rehearsal.engine.plugin import Plugin
 from rehearsal.engine.provider import Provider
@@ -41,6 +42,8 @@ class Providers:
 
     def start(self, package: str) -> Provider:
         """Start a plugin; it still has to be configured."""
+        if package == PACKAGE:
+            return Builtin()
         plugin = Plugin(package, self._address, self._display.note)
         with self._lock:
             self._plugins.append(plugin)

@@ -45,7 +45,8 @@ class Registrations:
         self._olds = olds
         self._package_config = package_config
         self._goals: dict[str, Goal] = {}
-        self._news: dict[str, Resource] = {}
+        self.news: dict[str, Resource] = {}
+        """What this run has made of each resource so far, by URN."""
         self._replacements = Replacements(steps, providers, self._goals)
         self.stack_outputs: Properties | None = None
         self._claims = threading.Lock()
@@ -63,7 +64,7 @@ class Registrations:
                 new = self._provider(goal, urn, old)
             else:
                 new = self._custom(goal, urn, old)
-            self._news[urn] = new
+            self.news[urn] = new
             return new
 
     def _claim(self, urn: str, goal: Goal) -> Resource | None:
@@ -80,14 +81,14 @@ class Registrations:
             self.stack_outputs = outputs
             return
         with self.steps.work(urn):
-            old = self._news[urn]
-            new = self._news[urn] = dataclasses.replace(old, outputs=outputs)
+            old = self.news[urn]
+            new = self.news[urn] = dataclasses.replace(old, outputs=outputs)
             swap = functools.partial(self.steps.state.swap, old, new)
             self.steps.state.end(None, [swap], write=new != old)
 
     def finish(self) -> None:
         """Note the stack's outputs."""
-        root = self._news.get(self.names.root)
+        root = self.news.get(self.names.root)
         if root is not None:
             new = dataclasses.replace(root, outputs=self.stack_outputs or {})
             self.steps.state.end(None, [functools.partial(self.steps.state.swap, root, new)], write=new != root)
@@ -111,9 +112,9 @@ class Registrations:
         kind = PROVIDER_TYPE + package
         with self._default_lock:
             urn = self.names.urn(kind, name)
-            if urn not in self._news:
+            if urn not in self.news:
                 self.register(Goal(type=kind, name=name, inputs=self._package_config(package), version=version))
-            return self._news[urn].reference
+            return self.news[urn].reference
 
     def _provider(self, goal: Goal, urn: str, old: Resource | None) -> Resource:
         provider = self.providers.start(goal.type.removeprefix(PROVIDER_TYPE))
@@ -182,5 +183,5 @@ class Registrations:
             if old is not None and not old.external and old.id != ident:
                 # The program has let go of one object and looks at another; of the same one it lets go and keeps it.
                 also, old = [self._replacements.condemn(old)], None
-            made = self._news[urn] = self.steps.read(new, old, self.providers.of(reference), also)
+            made = self.news[urn] = self.steps.read(new, old, self.providers.of(reference), also)
             return made

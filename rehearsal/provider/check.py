@@ -45,7 +45,12 @@ def check(request: Request) -> tuple[Values, list[Problem]]:
     given = {name: value for name, value in request.news.items() if name not in (DEFAULTS, "tagsAll")}
     inputs, problems = _checked(request.kind.fields, given, "")
     _fill_in(request, inputs)
-    return inputs, problems or list(_missing(request.kind.fields, inputs, ""))
+    return inputs, problems or [*_missing(request.kind.fields, inputs, ""), *_choice(request.kind.exactly_one, inputs)]
+
+
+def _choice(names: tuple[str, ...], inputs: Values) -> list[Problem]:
+    given = [name for name in names if inputs.get(name) is not None]
+    return [] if not names or len(given) == 1 else [(names[0], f"exactly one of {', '.join(names)} is required")]
 
 
 def _fill_in(request: Request, inputs: Values) -> None:

@@ -164,7 +164,7 @@ KINDS = {
             ),
             **tag_fields(retag_ec2),
         },
-        outputs=("availabilityZone", "instanceState", "publicIp", "spotInstanceRequestId", *OUTPUTS),
+        outputs=("availabilityZone", "instanceState", "privateIp", "publicIp", "spotInstanceRequestId", *OUTPUTS),
         unsettled_by=dict.fromkeys(("instanceType", "userDataBase64"), ("publicIp", "instanceState")),
         create=_create,
         settle=lambda aws, item: await_state(aws, item.id, "running", seconds=_LAUNCH_S),

@@ -10,6 +10,8 @@ from rehearsal.provider.tags import at_creation
 from rehearsal.provider.validate import between, cidr
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rehearsal.provider.aws import Aws
     from rehearsal.provider.model import Item, Kind
     from rehearsal.provider.wire import Values
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
 
 def _permission(values: Values) -> dict[str, Any]:
     """Return a rule as Authorize… takes it."""
-    source = {"CidrIp": values["cidrIpv4"], **request(values, "description")}
-    return {**request(values, "ipProtocol", "fromPort", "toPort"), "IpRanges": [source]}
+    ports, described = request(values, "ipProtocol", "fromPort", "toPort"), request(values, "description")
+    if group := values.get("referencedSecurityGroupId"):
+        return {**ports, "UserIdGroupPairs": [{"GroupId": group, **described}]}
+    return {**ports, "IpRanges": [{"CidrIp": values["cidrIpv4"], **described}]}
 
 
-def _rule_kind(side: str) -> Kind:
+def _rule_kind(side: str, sources: Mapping[str, Field]) -> Kind:
     described = Ec2(
         api_name="SecurityGroupRule",
         noun=f"VPC Security Group {side} Rule",
@@ -39,7 +43,8 @@ def _rule_kind(side: str) -> Kind:
         rule = described.find(aws, item.id)
         # "Everything" comes back with ports of -1, which nobody writes.
         ports = {} if rule["IpProtocol"] == "-1" else answer(rule, "fromPort", "toPort")
-        return {**described.properties(rule, aws, item), **ports}
+        group = (rule.get("ReferencedGroupInfo") or {}).get("GroupId")
+        return {**described.properties(rule, aws, item), **ports, "referencedSecurityGroupId": group}
 
     def delete(aws: Aws, item: Item) -> None:
         group_id = item.values["securityGroupId"]
@@ -53,8 +58,9 @@ def _rule_kind(side: str) -> Kind:
             "fromPort": port,
             "toPort": port,
             "description": Field(on_change=_change_rule),
-            "cidrIpv4": Field(required=True, on_change=_change_rule, why_not=cidr()),
+            **sources,
         },
+        exactly_one=tuple(sources),
         create=create,
         read=read,
         delete=delete,
@@ -63,6 +69,8 @@ def _rule_kind(side: str) -> Kind:
 
 def _change_rule(aws: Aws, item: Item) -> None:
     rule = request(item.values, "ipProtocol", "fromPort", "toPort", "cidrIpv4")
+    if group := item.values.get("referencedSecurityGroupId"):
+        rule["ReferencedGroupId"] = group
     rule["Description"] = item.values.get("description", "")
     if rule["IpProtocol"] == "-1":
         rule |= {"FromPort": -1, "ToPort": -1}
@@ -70,7 +78,10 @@ def _change_rule(aws: Aws, item: Item) -> None:
     aws.ec2("ModifySecurityGroupRules", GroupId=item.values["securityGroupId"], SecurityGroupRules=changed)
 
 
+_RANGE = Field(on_change=_change_rule, why_not=cidr())
 KINDS = {
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _rule_kind("Ingress"),
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _rule_kind("Egress"),
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _rule_kind(
+        "Ingress", {"cidrIpv4": _RANGE, "referencedSecurityGroupId": Field(on_change=_change_rule)}
+    ),
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _rule_kind("Egress", {"cidrIpv4": _RANGE}),
 }

@@ -30,6 +30,7 @@ def read_instance(aws: Aws, item: Item) -> Values | None:
     tie = profile_association(aws, item.id)
     return {
         **answer(instance, "instanceType", "keyName", "spotInstanceRequestId"),
+        "privateIp": instance.get("PrivateIpAddress", ""),
         "ami": instance["ImageId"],
         "availabilityZone": instance["Placement"]["AvailabilityZone"],
         "vpcSecurityGroupIds": [group["GroupId"] for group in instance.get("SecurityGroups", [])],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.provider import network_lookups
 from rehearsal.provider.aws import ProviderError
 from rehearsal.provider.model import answer, where
 from rehearsal.provider.tags import mapping
@@ -99,7 +100,13 @@ def _snapshots(aws: Aws, args: Values) -> Values:
 def _snapshot(aws: Aws, args: Values) -> Values:
     snapshot = _only(aws.ec2("DescribeSnapshots", SnapshotIds=args["snapshotIds"])["Snapshots"])
     found = {**answer(snapshot, "state", "volumeSize"), "tags": mapping(snapshot.get("Tags"), aws)}
-    return {**found, "id": snapshot["SnapshotId"]}
+    began = snapshot["StartTime"].strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {**found, "id": snapshot["SnapshotId"], "startTime": began}
+
+
+def _groups(aws: Aws, args: Values) -> Values:
+    found = aws.listed("ec2", "DescribeSecurityGroups", "SecurityGroups", Filters=_filters(args))
+    return {"ids": [one["GroupId"] for one in found]}
 
 
 def _product(aws: Aws, args: Values) -> Values:
@@ -146,9 +153,14 @@ LOOKUPS: Mapping[str, tuple[Callable[[Aws, Values], Values], tuple[str, ...]]] =
     "aws:ec2/getInstance:getInstance": (_instance, ("instanceId",)),
     "aws:index/getCallerIdentity:getCallerIdentity": (_caller, ()),
     "aws:ec2/getInstances:getInstances": (_instances, ("filters", "instanceStateNames")),
+    "aws:ec2/getSecurityGroups:getSecurityGroups": (_groups, ("filters",)),
     "aws:ebs/getEbsVolumes:getEbsVolumes": (_volumes, ("filters",)),
     "aws:ebs/getVolume:getVolume": (_volume, ("filters",)),
     "aws:ebs/getSnapshotIds:getSnapshotIds": (_snapshots, ("filters", "owners")),
     "aws:ebs/getSnapshot:getSnapshot": (_snapshot, ("snapshotIds",)),
+    "aws:ec2/getSubnet:getSubnet": (network_lookups.subnet, ("id",)),
+    "aws:ec2/getVpc:getVpc": (network_lookups.vpc, ("id",)),
+    "aws:ec2/getRouteTables:getRouteTables": (network_lookups.route_tables, ("filters",)),
+    "aws:ec2/getRouteTable:getRouteTable": (network_lookups.route_table, ("routeTableId",)),
 }
 """Token to what looks it up, and the arguments that it takes."""

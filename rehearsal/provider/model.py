@@ -89,6 +89,8 @@ class Kind:
     """Properties that only the cloud gives."""
     unsettled_by: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     """Outputs that an update of a property may change."""
+    exactly_one: tuple[str, ...] = ()
+    """Properties of which exactly one is required."""
     auto_name: str | None = None
     """The property that gets the resource's name and a random tail where the program names none."""
     name_limit: int = 255

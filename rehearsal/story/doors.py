@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 import socket
+import ssl
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
+from http import cookiejar
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.errors import RehearsalError
@@ -16,22 +20,44 @@ from rehearsal.site import ROOT
 
 if TYPE_CHECKING:
     from rehearsal.site import Site
+    from rehearsal.story.telling import Story
 
 HEALTH = "/index/json"
 
 
-def get(url: str, seconds: float) -> int:
+def browser(certificate: str = "") -> urllib.request.OpenerDirector:
+    """Return what asks as a browser does: it keeps cookies, and trusts one certificate, of the addresses in it."""
+    tls = ssl.create_default_context(cadata=certificate) if certificate else None
+    cookies = urllib.request.HTTPCookieProcessor(cookiejar.CookieJar())
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), cookies, urllib.request.HTTPSHandler(context=tls)
+    )
+
+
+def get(url: str, seconds: float, user: urllib.request.OpenerDirector | None = None) -> int:
     """Return the HTTP status of `url`, asked again until it answers or time is up."""
     deadline = time.monotonic() + seconds
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = user or browser()
     while True:
         try:
             with opener.open(url, timeout=5) as answer:
                 return int(answer.status)
+        except urllib.error.HTTPError as error:
+            if error.code != 502 or time.monotonic() > deadline:
+                return error.code
+            time.sleep(0.3)
         except (urllib.error.URLError, OSError) as error:
             if time.monotonic() > deadline:
                 raise RehearsalError(f"{url} does not answer: {error}") from error
             time.sleep(0.3)
+
+
+def came(url: str, seconds: float, user: urllib.request.OpenerDirector | None = None) -> None:
+    """See that `url` is there for a user, and show it. Raises `RehearsalError`."""
+    status = get(url, seconds, user)
+    print(f"  {url} → {status}", flush=True)
+    if status != 200:
+        raise RehearsalError(f"{url} should be there; its answer is {status}")
 
 
 def _free_port() -> int:
@@ -48,7 +74,7 @@ def tunnel(site: Site) -> None:
     process = subprocess.Popen(command, cwd=ROOT, env=site.env, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         url = f"http://127.0.0.1:{port}{HEALTH}"
-        print(f"  {url} → {get(url, 20)}", flush=True)
+        came(url, 20)
         process.send_signal(signal.SIGINT)
         code = process.wait(20)
     except subprocess.TimeoutExpired:
@@ -60,12 +86,33 @@ def tunnel(site: Site) -> None:
         raise RehearsalError(f"`fab tunnel` ended with exit code {code} after Ctrl-C")
 
 
+def direct(story: Story, host: dict[str, Any]) -> urllib.request.OpenerDirector:
+    """Make a password, and come to DIGITS from this machine's address with it; returns who is logged in then."""
+    door = f"https://{host['address']}:5000"
+    user = browser(story.on_box("sudo cat /var/lib/gpurig-door/cert.pem"))
+    if (status := get(f"{door}{HEALTH}", 20, user)) != 401:
+        raise RehearsalError(f"{door}{HEALTH} should have asked for a login; its answer is {status}")
+    print(f"  {door}{HEALTH} → 401: it asks for a login", flush=True)
+    said = story.do("fab", "password", quiet=True)
+    print(said, end="", flush=True)
+    word = re.search(r"\(shown this once\): (\S+)", said)
+    if word is None:
+        raise RehearsalError("`fab password` showed no password")
+    with user.open(f"{door}/door/login", urllib.parse.urlencode({"password": word[1]}).encode(), timeout=10):
+        pass
+    print(
+        f"  {door}{HEALTH} → {get(f'{door}{HEALTH}', 5, user)}, once logged in, by the box's own certificate",
+        flush=True,
+    )
+    return user
+
+
 def stranger(site: Site, host: dict[str, Any]) -> None:
     """Knock from another address, which the security group keeps out: the packets are dropped, nothing answers."""
     rooms = site.cloud.boxes
     curl = ["ip", "netns", "exec", rooms["visitor"], "curl", "--silent", "--noproxy", "*", "--max-time", "3"]
     address = _visitor_arrives(curl, rooms["caller"])
-    url = f"http://{host['address']}:5000{HEALTH}"
+    url = f"https://{host['address']}:5000{HEALTH}"
     print(f"\n$ curl --max-time 3 {url}    # from {address}, which reaches this machine", flush=True)
     done = subprocess.run([*curl, url], check=False, capture_output=True, stdin=subprocess.DEVNULL)
     if done.returncode != 28:  # curl's exit code for a time-out

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rehearsal.errors import RehearsalError
 from rehearsal.story import doors
@@ -15,6 +14,8 @@ from rehearsal.story.leftovers import only_snapshots
 from rehearsal.story.telling import Story
 
 if TYPE_CHECKING:
+    from urllib.request import OpenerDirector
+
     from rehearsal.site import Site
 
 JOB = "20260101-120000-cafe"
@@ -57,12 +58,12 @@ def _first_box(story: Story) -> None:
         host = story.host()
         mount = host["mountPoint"]
         story.on_box(f"findmnt --output SOURCE,FSTYPE,SIZE,TARGET {mount}")
-    with story.chapter("provision: base, cuda, cudnn, caffe, digits over SSH"):
+    with story.chapter("provision: base, door, cuda, cudnn, caffe, digits over SSH"):
         story.do("fab", "plan")
         story.do("fab", "setup-digits")
     with story.chapter("use: DIGITS through the tunnel and directly, and for nobody else"):
         doors.tunnel(story.site)
-        _direct(story, host)
+        user = doors.direct(story, host)
         doors.stranger(story.site, host)
     if story.site.trains:
         with story.chapter("train: a data set and a network through DIGITS' REST interface"):
@@ -71,14 +72,7 @@ def _first_box(story: Story) -> None:
         _write_job(story, mount)
         _nothing_to_do(story)
     with story.chapter("reboot: volume and DIGITS come back by themselves"):
-        _reboot(story, mount)
-
-
-def _direct(story: Story, host: dict[str, Any]) -> None:
-    """Look at DIGITS from this machine's address, which the security group lets in."""
-    url = f"http://{host['address']}:5000{doors.HEALTH}"
-    story.do("curl", "--silent", "--show-error", "--max-time", "5", "--noproxy", "*", "--output", os.devnull, url)
-    print(f"  {url} → {doors.get(url, 5)}, from this machine's own address", flush=True)
+        _reboot(story, mount, user)
 
 
 def _write_job(story: Story, mount: str) -> None:
@@ -111,7 +105,7 @@ def _nothing_to_do(story: Story) -> None:
         raise RehearsalError("`fab setup-digits` on a finished box did not say that there is nothing to do")
 
 
-def _reboot(story: Story, mount: str) -> None:
+def _reboot(story: Story, mount: str, user: OpenerDirector) -> None:
     """Restart the box from inside and wait until all of it is back."""
     host = story.host()
     before = story.ask("fab", "ssh", "--command", BOOT)
@@ -125,6 +119,5 @@ def _reboot(story: Story, mount: str) -> None:
         if time.monotonic() > deadline:
             raise RehearsalError("the box did not come back within 120 s of its reboot")
         time.sleep(0.5)
-    url = f"http://{host['address']}:5000{doors.HEALTH}"
-    print(f"  {url} → {doors.get(url, 90)}", flush=True)
+    doors.came(f"https://{host['address']}:5000{doors.HEALTH}", 90, user)
     story.on_box(f"findmnt --noheadings --output TARGET {mount} && ls {mount}/digits")

@@ -19,6 +19,8 @@ from rehearsal.boxes import roots
 from rehearsal.site import ROOT, open_site
 from rehearsal.user import User
 from tests.faults.box import Box
+from tests.kit.wait import until
+from tests.kit.web_lab import Lab
 
 SECONDS = 300
 """After which a command counts as one that hangs."""
@@ -47,6 +49,11 @@ class World:
     name: str = ""
     """Of the run in the present cell: another one in each."""
     box: Box | None = None
+    web: Lab | None = None
+    whole: bool = False
+    """Whether the last `pulumi up` came to its end."""
+    sums: str = ""
+    """Of what is on the job volume."""
 
     # -- commands
 
@@ -84,11 +91,13 @@ class World:
         did: list[str] = []
         for _ in range(4):
             done = self.run(*words)
-            if done.code == 0:
+            told = "fab orphans --remove" in done.said and "fab orphans --remove --yes" not in did
+            if done.code == 0 and not told:
                 return did
             ways = [way for way in ways_out(done.said) if way not in did]
             assert ways, f"it says nothing that would help: {done}"
             for way in ways[:1]:
+                self.user.cloud.advance(FRESH)  # as long as `fab orphans` takes what is new for what an update makes
                 self.run(*way.split())
                 did.append(way)
         raise AssertionError(f"{words} does not end well, after {did}")
@@ -128,8 +137,44 @@ class World:
         found: list[dict[str, Any]] = deployment.get("resources") or []
         return found
 
+    # -- the box
+
+    def on_box(self, script: str) -> str:
+        """Run a script as root on the box, which has to work, past `fab` and SSH; returns what it printed."""
+        assert self.box
+        return self.box.do(script)
+
+    def has(self, test: str) -> bool:
+        """Tell whether a shell test holds on the box."""
+        return self.box is not None and self.box.has(test)
+
+    def reboot(self) -> None:
+        """Restart the box past `fab`, and return when it boots anew."""
+        assert self.box
+        box, before = self.box, self.box.leader()
+        self.ec2.reboot_instances(InstanceIds=[box.instance_id])
+        until(lambda: box.leader() not in (0, before))
+
+    def serve(self, name: str, data: bytes, **how: Any) -> str:
+        """Have a web server of this machine give a file, well or as `how` says; returns its address for the box."""
+        if self.web is None:
+            self.web = Lab(self.user.site.state, self.user.cloud.boxes["caller"])
+        self.web.serve(name, data, **how)
+        return f"http://{self.user.cloud.boxes['caller_name']}:{self.web.port}/{name}"
+
+    def treasure(self) -> None:
+        """Leave files on the job volume that nobody may touch."""
+        make = (
+            "mkdir -p /jobs/treasure; cd /jobs/treasure; [ -e a ] || { echo abc >a; head -c 3M /dev/urandom >b; }; sync"
+        )
+        self.on_box(make)
+        self.sums = self.on_box("cd /jobs/treasure && sha256sum a b")
+
     def unharmed(self) -> None:
         """Assert that no byte of the job volume is lost."""
+        if self.sums:
+            self.on_box("until mountpoint -q /jobs; do sleep 0.1; done")
+            assert self.on_box("cd /jobs/treasure && sha256sum a b") == self.sums
 
     def orphans(self) -> list[str]:
         """Return what `fab orphans` finds to be nobody's, once nothing counts as new any more."""
@@ -167,8 +212,10 @@ def open_world(*, boxes: bool) -> Iterator[World]:
             roots.ensure("ubuntu-22.04", print)
         site = open_site(Path(folder), stack="rehearsal", boxes=boxes, sources="standins", tell=print)
         try:
-            user = User.arrives(site)
+            world = World(user := User.arrives(site))
             user.config("jobVolumeGib", "1")
-            yield World(user)
+            yield world
         finally:
+            if world.web:
+                world.web.close()
             site.cloud.stop()

@@ -12,6 +12,7 @@ from pulumi.runtime import mocks
 
 from provision.model.platforms import instance_types, price_table
 from provision.model.tags import ATTACHED, UPTIME
+from tests.infra.subnets import AwsSubnet
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -30,7 +31,11 @@ class NotAnswered(grpc.RpcError):  # type: ignore[misc]  # grpc comes without ty
         return str(self.args[0])
 
 
+OWN_ID = "0123456789ab"
+ME = f"arn:aws:iam::{ACCOUNT}:user/me"
 OWN_TAGS = {
+    "gpurig:stack-id": OWN_ID,
+    "gpurig:made-by": ME,
     "gpurig:project": "gpurig",
     "gpurig:stack": "test",
     "gpurig:host": "box",
@@ -92,6 +97,12 @@ class Aws(mocks.Mocks):
     """The newest first."""
     volumes: tuple[AwsVolume, ...] = ()
     """What there is beside the volumes that the program declares."""
+    alive: tuple[str, ...] = ()
+    """The ids of stacks that have a security group."""
+    stack_id: str = OWN_ID
+    """What the stack's state keeps; "": there is none yet."""
+    subnets: tuple[AwsSubnet, ...] = ()
+    """Those of networks that are there already."""
     instances: tuple[str, ...] = ()
     """Of every host; they run."""
     launched: float | None = dataclasses.field(default_factory=time.time)
@@ -115,7 +126,7 @@ class Aws(mocks.Mocks):
         return zone.replace(REGION, self.region)
 
     def _getCallerIdentity(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"accountId": ACCOUNT, "arn": f"arn:aws:iam::{ACCOUNT}:user/me"}
+        return {"accountId": ACCOUNT, "arn": ME}
 
     def _getInstance(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         if self.launched is None:
@@ -171,7 +182,8 @@ class Aws(mocks.Mocks):
         (wanted,) = args["snapshotIds"]
         for snapshot in self.snapshots:
             if snapshot.id == wanted:
-                return {"state": snapshot.state, "volumeSize": snapshot.gib, "tags": snapshot.tags}
+                facts = {"state": snapshot.state, "volumeSize": snapshot.gib, "tags": snapshot.tags}
+                return {**facts, "startTime": "2026-11-05T20:33:16.000Z"}
         raise NotAnswered(f"api error InvalidSnapshot.NotFound: The snapshot '{wanted}' does not exist.")
 
     def _getEbsVolumes(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
@@ -185,21 +197,45 @@ class Aws(mocks.Mocks):
         facts = {"availabilityZone": volume.zone, "size": volume.gib, "snapshotId": volume.source}
         return {**facts, "tags": seen}
 
+    def _getSecurityGroups(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        ((wanted,),) = (part["values"] for part in args["filters"])
+        return {"ids": ["sg-1"] if wanted in self.alive else []}
+
     def _getInstances(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"ids": list(self.instances) if "running" in args["instanceStateNames"] else []}
 
+    def _getSubnet(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        for subnet in self.subnets:
+            if subnet.id == args["id"]:
+                return subnet.described()
+        raise NotAnswered(f"api error InvalidSubnetID.NotFound: The subnet ID '{args['id']}' does not exist")
+
+    def _getVpc(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        dns = all(subnet.dns for subnet in self.subnets if subnet.vpc == args["id"])
+        return {"enableDnsSupport": dns, "mainRouteTableId": f"rtb-of-{args['id']}"}
+
+    def _getRouteTables(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        ((wanted,),) = (part["values"] for part in args["filters"])
+        return {"ids": [subnet.table for subnet in self.subnets if subnet.id == wanted and subnet.own_table]}
+
+    def _getRouteTable(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return next({"routes": one.routes()} for one in self.subnets if one.table == args["routeTableId"])
+
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Make up an id and the outputs; of a volume that is only read, say what it is."""
+        if args.typ == "pulumi:index:Stash":
+            kept = {"id": self.stack_id, "madeBy": ME} if self.stack_id else args.inputs["input"]
+            return "stash", {"input": args.inputs["input"], "output": kept}
         if args.resource_id:
             (volume,) = (volume for volume in self.volumes if volume.id == args.resource_id)
             return volume.id, {"availabilityZone": volume.zone, "size": volume.gib}
         added: dict[str, dict[str, Any]] = {
             "aws:ec2/instance:Instance": {
                 "publicIp": "198.51.100.9",
+                "privateIp": "10.0.7.9",
                 "availabilityZone": self.volume_zone or self._here(ZONES[0]),
             },
             "aws:ebs/volume:Volume": {"availabilityZone": self.volume_zone or args.inputs.get("availabilityZone")},
-            "aws:ec2/keyPair:KeyPair": {"keyName": f"{args.name}-1a2b3c4"},
             "aws:iam/role:Role": {
                 "name": f"{args.name}-1a2b3c4",
                 "arn": f"arn:aws:iam::{ACCOUNT}:role/{args.name}-1a2b3c4",

@@ -16,6 +16,7 @@ from rehearsal.provider.catalogue import KINDS
 from rehearsal.provider.model import Fate, Field
 from tests.infra.aws import Aws, AwsSnapshot
 from tests.infra.lab import GOOD, run
+from tests.infra.subnets import SUBNET, AwsSubnet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +31,11 @@ SPOT = {
     "gpurig:budgetMonthlyUsd": "50",
     "gpurig:budgetEmail": "me@example.com",
     "gpurig:permissionsBoundary": "arn:aws:iam::aws:policy/ReadOnlyAccess",
+}
+IN_A_LAB = {
+    "gpurig:access": "private",
+    "gpurig:subnetId": SUBNET,
+    "gpurig:bastionGroup": "sg-0123456789abcdef0",
 }
 
 
@@ -52,8 +58,9 @@ def _field(token: str, path: str) -> Field:
 def declared() -> dict[str, set[str]]:
     """What the program sets of each type that it declares, with all that its settings can add."""
     found: dict[str, set[str]] = {}
-    for settings in ({}, SPOT):
-        done = run({**GOOD, **settings}, aws=Aws(snapshots=(AwsSnapshot(id="snap-newest"),)))
+    for settings in ({}, SPOT, IN_A_LAB):
+        there = Aws(snapshots=(AwsSnapshot(id="snap-newest"),), subnets=(AwsSubnet(),))
+        done = run({**GOOD, **settings}, aws=there)
         for resource in done.declared:
             if resource.type in KINDS:
                 paths = _paths(resource.inputs, KINDS[resource.type].fields)

@@ -10,7 +10,7 @@ import pytest
 from provision.bundle import baked
 from provision.model.target import Target
 from tests.infra import lab
-from tests.infra.aws import Aws, NotAnswered
+from tests.infra.aws import ME, Aws, NotAnswered
 from tests.infra.lab import GOOD, LICENCES, run
 
 BAKED = {**GOOD, "gpurig:image": "baked", "gpurig:imageOs": "ubuntu-22.04"}
@@ -42,6 +42,7 @@ def image(id_: str, day: int, **changes: str) -> dict[str, Any]:
     tags = {
         "gpurig:project": "gpurig",
         "gpurig:stack": "another",
+        "gpurig:made-by": ME,
         "gpurig:recipe": "digits",
         "gpurig:image": "ubuntu-22.04",
         "gpurig:digest": baked.digest("digits", TARGET),
@@ -105,3 +106,12 @@ def test_a_root_volume_that_cannot_hold_it_is_refused() -> None:
     message = refused(image("ami-1", 1, **{"root-gib": "120"}))
     assert "100 GiB cannot hold the baked image ami-1, which was made of 120" in message
     assert "pulumi config set gpurig:rootVolumeGib 120" in message
+
+
+def test_an_image_that_somebody_else_made_is_named_and_not_taken() -> None:
+    theirs = image("ami-theirs", 9, **{"made-by": "arn:aws:iam::123456789012:user/eve"})
+    said = refused(theirs)
+    assert "ami-theirs is, and arn:aws:iam::123456789012:user/eve made it" in said
+    assert "pulumi config set gpurig:image ami-theirs" in said
+    mine = image("ami-mine", 1)
+    assert run(BAKED, aws=AwsWithImages(images=(theirs, mine))).only("Instance").inputs["ami"] == "ami-mine"

@@ -6,6 +6,8 @@ import pytest
 
 from tests.infra.lab import refused
 
+_GROUP = "sg-0123456789abcdef0"
+
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
@@ -26,6 +28,16 @@ from tests.infra.lab import refused
         ({"spotRebalance": "leave"}, "gpurig:spotRebalance: has no effect without gpurig:spot true"),
         ({"spot": "true", "generation": "2"}, "gpurig:generation: 2 on a spot box"),
         ({"budgetMonthlyUsd": "10"}, "set both, or neither"),
+        ({"access": "private", "bastionGroup": _GROUP}, "gpurig:access: private needs a subnet of yours"),
+        ({"access": "ssm", "allowedCidrs": ""}, "NAT gateway in its place would cost about 33 USD a month"),
+        ({"access": "private", "allowedCidrs": "auto"}, "gpurig:access: nobody could reach the box"),
+        ({"access": "ssm"}, "gpurig:allowedCidrs: with gpurig:access ssm no port is open"),
+        ({"access": "ssm", "image": "debian-12"}, "debian-12 has no agent of Session Manager; take ubuntu-22.04"),
+        ({"bastion": "me@b.example.com"}, "gpurig:bastion: goes with gpurig:access private only"),
+        ({"access": "ssm", "bastionGroup": _GROUP}, "gpurig:bastionGroup: goes with gpurig:access private only"),
+        ({"bastion": "-oProxyCommand=x"}, "gpurig:bastion"),
+        ({"bastion": "me@b:70000"}, "gpurig:bastion"),
+        ({"subnetId": "subnet-1"}, "the id of a subnet"),
         ({"zone": "eu-west-1a"}, 'gpurig:zone: "eu-west-1a" is not in the region us-east-1'),
     ],
 )

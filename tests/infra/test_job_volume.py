@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from provision.model.tags import MADE_BY
 from tests.infra.aws import OWN_TAGS, Aws, AwsSnapshot, AwsVolume
 from tests.infra.lab import GOOD, refused, run
 
@@ -26,7 +27,7 @@ def test_a_named_volume_is_attached_and_not_managed() -> None:
     assert found.all("Volume") == []
     assert found.only("VolumeAttachment").inputs["volumeId"] == KEPT.id
     assert found.outputs["gpurig"]["hosts"][0]["volumeId"] == KEPT.id
-    assert not [call for call in found.asked if "getSnapshot" in call.token]
+    assert not [call for call in found.asked if "getSnapshot" in call.token and MADE_BY not in str(call.args)]
     # 100 GiB of root and the 400 that the volume has, whatever jobVolumeGib says.
     assert "stopped: $40.00 a month; job volume alone: $32.00 a month" in found.outputs["price"]
 
@@ -46,7 +47,8 @@ def test_a_named_volume_may_be_attached_to_its_own_box_already() -> None:
     found = run({**GOOD, **NAMED}, aws=aws)
     assert found.only("VolumeAttachment").inputs["volumeId"] == KEPT.id
     questions = [call.args for call in found.asked if "getInstances" in call.token]
-    (asked,) = [question for question in questions if "running" in question["instanceStateNames"]]
+    of_hosts = [question for question in questions if "tag:gpurig:host" in str(question["filters"])]
+    (asked,) = [question for question in of_hosts if "running" in question["instanceStateNames"]]
     assert {part["name"]: part["values"] for part in asked["filters"]} == {
         "tag:gpurig:project": ["gpurig"],
         "tag:gpurig:stack": ["test"],

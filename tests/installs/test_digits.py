@@ -16,20 +16,31 @@ unpinned = ["caffe", "digits"]
 cuda  = "distribution"
 cudnn = "wheel"
 """
-INDEX = "curl -fsS http://127.0.0.1:5000/index/json"
+INDEX = "curl -fsS http://127.0.0.1:5001/index/json"
 
 
 @pytest.fixture(scope="module")
 def digits(box: Box) -> Box:
     """The box with DIGITS."""
     said = box.fab("setup-digits")
-    for recipe in ("cuda", "cudnn", "caffe", "digits"):
+    for recipe in ("door", "cuda", "cudnn", "caffe", "digits"):
         assert re.search(rf"^ *{recipe} +installed in ", said, re.MULTILINE), said
     return box
 
 
 def test_it_is_found_again(digits: Box) -> None:
     assert "nothing to do" in digits.fab("setup-digits")
+
+
+def test_it_listens_for_the_box_alone_and_the_door_for_others(digits: Box) -> None:
+    listening = digits.ssh("ss -Hltn | awk '{print $4}'").split()
+    assert [place for place in listening if place.endswith((":5000", ":5001"))] == ["0.0.0.0:5000", "127.0.0.1:5001"]
+    status = "curl -ks -o /dev/null -w '%{http_code}'"
+    assert digits.ssh(f"{status} https://127.0.0.1:5000/index/json") == "401"
+    # Its web sockets too: what they begin with, from its own page and from another's.
+    for origin, answer in (("http://127.0.0.1:5002", "200"), ("http://evil.example", "403")):
+        begin = f"{status} -H 'Origin: {origin}' 'http://127.0.0.1:5002/socket.io/?EIO=3&transport=polling'"
+        assert digits.ssh(begin) == answer
 
 
 def test_the_example_trains_and_leaves_its_jobs_on_the_volume(digits: Box, tmp_path: Path) -> None:

@@ -92,7 +92,8 @@ def outputs(*rows: dict[str, Any], project: str = "gpurig", stack: str = "dev") 
 def _resources(row: dict[str, Any], prefix: str) -> list[dict[str, Any]]:
     """Return a box as the state has it: what the program said of it, and what AWS made."""
     box, host = f"{prefix}{BOX}::{row['name']}", f"{prefix}{BOX}$gpurig:infra:Host::{row['name']}"
-    made = {"publicIp": row["address"], "instanceType": row["instanceType"], "availabilityZone": "us-east-1a"}
+    address = "publicIp" if row.get("access", "public") == "public" else "privateIp"
+    made = {address: row["address"], "instanceType": row["instanceType"], "availabilityZone": "us-east-1a"}
     resources: list[dict[str, Any]] = [
         {"urn": box, "type": BOX, "inputs": {"document": {"version": VERSION, "generation": 1, **row}}},
         {"urn": host, "type": "gpurig:infra:Host", "parent": box},

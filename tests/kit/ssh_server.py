@@ -6,8 +6,9 @@ import contextlib
 import socket
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import paramiko
 
@@ -15,11 +16,23 @@ PORT = 2022
 """The same on every address: what moves between addresses keeps its port."""
 
 
+_FORBIDDEN = paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+
+def _copy(source: Any, goal: Any) -> None:
+    with contextlib.suppress(OSError, EOFError):
+        while data := source.recv(65536):
+            goal.sendall(data)
+        goal.shutdown(socket.SHUT_WR)
+
+
 class _Door(paramiko.ServerInterface):
     """Lets any public key in and takes any command."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.goals: dict[int, str] = {}
+        """Channel → the address that it goes on to."""
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         del username, key
@@ -38,7 +51,31 @@ class _Door(paramiko.ServerInterface):
         threading.Timer(0.1, self._answer, args=(channel, command)).start()
         return True
 
+    def check_channel_direct_tcpip_request(
+        self, chanid: int, origin: tuple[str, int], destination: tuple[str, int]
+    ) -> int:
+        del origin
+        self.server.dialled.append(destination[0])
+        goal = self.server.knows.get(destination[0])
+        if goal is None:
+            return int(paramiko.common.OPEN_FAILED_CONNECT_FAILED if self.server.knows else _FORBIDDEN)
+        self.goals[chanid] = goal
+        return int(paramiko.common.OPEN_SUCCEEDED)
+
+    def forward(self, transport: paramiko.Transport) -> None:
+        """Connect what is to go on to elsewhere."""
+        while transport.is_active():
+            channel = transport.accept(0.2)
+            if channel is not None and (goal := self.goals.get(channel.get_id())):
+                there = socket.create_connection((goal, PORT))
+                for ends in ((channel, there), (there, channel)):
+                    threading.Thread(target=_copy, args=ends, daemon=True).start()
+
     def _answer(self, channel: paramiko.Channel, command: bytes) -> None:
+        if self.server.acts:
+            self.server.acts(channel, command.decode())
+            channel.close()
+            return
         channel.sendall(self.server.says or f"{self.server.name} did {command.decode()}\n".encode())
         if b'"send"' in self.server.says:
             self.server.asked.append(zlib.decompress(channel.makefile("rb").read()).decode())
@@ -55,16 +92,26 @@ class Server:
         self.key = paramiko.ECDSAKey.generate()
         self.says = b""
         """What answers each command, in place of its name."""
+        self.acts: Callable[[paramiko.Channel, str], None] | None = None
+        """What is done instead with a channel and its command."""
         self.asked: list[str] = []
         """What was sent where `says` wants it, as a box's program does."""
         self.answered = 0
         """How many commands were answered."""
+        self.knows: dict[str, str] = {}
+        """Where it goes on to for those who come through it: the address that they name → the true one."""
+        self.dialled: list[str] = []
+        """The addresses that were named so."""
 
     @property
     def console(self) -> str:
         """What an instance's console shows of the key."""
         line = f"{self.key.get_name()} {self.key.get_base64()}"
         return f"-----BEGIN SSH HOST KEY KEYS-----\n{line} root@box\n-----END SSH HOST KEY KEYS-----\n"
+
+    def known_at(self, address: str) -> str:
+        """Return the line of known_hosts for it."""
+        return f"[{address}]:{PORT} {self.key.get_name()} {self.key.get_base64()}\n"
 
     @contextlib.contextmanager
     def at(self, address: str) -> Iterator[None]:
@@ -85,7 +132,17 @@ class Server:
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.key)
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):  # a client that goes away again
-                transport.start_server(server=_Door(self))
+                door = _Door(self)
+                transport.start_server(server=door)
+                threading.Thread(target=door.forward, args=(transport,), daemon=True).start()
+
+
+def known_to(home: Path, servers: Mapping[str, Server]) -> None:
+    """Write the host keys of servers, by address, and a key of the user's, into a home folder."""
+    (home / ".ssh").mkdir(parents=True)
+    rows = [f"[{at}]:{PORT} {one.key.get_name()} {one.key.get_base64()}\n" for at, one in servers.items()]
+    (home / ".ssh" / "known_hosts").write_text("".join(rows))
+    paramiko.ECDSAKey.generate().write_private_key_file(str(home / ".ssh" / "id_ecdsa"))
 
 
 def user_key(folder: Path) -> Path:

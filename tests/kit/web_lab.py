@@ -132,8 +132,14 @@ class Lab:
         self._server.shutdown()
         self._server.server_close()
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        port: int = self._server.server_address[1]
+        return port
+
     def url(self, name: str) -> str:
-        return f"http://{self.address}:{self._server.server_address[1]}/{name}"
+        return f"http://{self.address}:{self.port}/{name}"
 
     def serve(self, name: str, data: bytes | memoryview, **how: Any) -> str:
         """Put a file on the server; returns its address."""

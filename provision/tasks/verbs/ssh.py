@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from provision.model.errors import GpurigError, RunFailed
 from provision.tasks.output import tell
 from provision.tasks.verb import verb
-from provision.transport.connection import ssh_command
 from provision.transport.session import Session
+from provision.transport.way import ssh_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -33,6 +33,18 @@ def delete_security_group(response: Any, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
+@intercept(EC2Response, "modify_security_group_rules")
+def modify_security_group_rules(response: Any, proceed: Callable[[], Any]) -> Any:
+    """Have a rule that names a group name the other one, which moto leaves as it was."""
+    result = proceed()
+    group = response.ec2_backend.get_security_group_from_id(parameter(response, "GroupId"))
+    for change in parameter(response, "SecurityGroupRules", []):
+        if named := change["SecurityGroupRule"].get("ReferencedGroupId"):
+            rule = group.get_rule(change["SecurityGroupRuleId"])
+            rule.source_group = {**rule.source_group, "GroupId": named}
+    return result
+
+
 @intercept(EC2Response, "delete_subnet")
 def delete_subnet(response: Any, proceed: Callable[[], Any]) -> Any:
     """Refuse while network interfaces are in the subnet."""

@@ -77,3 +77,35 @@ def test_a_failed_up_keeps_the_outputs_that_were(lab: Lab) -> None:
 def test_component_outputs_are_kept(lab: Lab) -> None:
     lab.up("g = Group('g')\ng.register_outputs({'x': Thing('a').serial})")
     assert lab.resource("g")["outputs"]["x"].startswith("serial-a-")
+
+
+_STASH = """
+stash = pulumi.Stash("kept", input=VALUE, opts=Opts(OPTS))
+said = pulumi.runtime.invoke("pulumi:pulumi:getResource", {"urn": stash.urn}).value
+print("kept is", said["state"]["output"], "and named", said["urn"].rpartition("::")[2])
+"""
+
+
+def test_a_stash_keeps_its_first_value_and_a_program_reads_it_at_once(lab: Lab) -> None:
+    ignoring = _STASH.replace("OPTS", "ignore_changes=['input']")
+    assert "kept is one and named kept" in lab.preview(ignoring.replace("VALUE", "'one'")).text
+    assert "kept is two and named kept" in lab.preview(ignoring.replace("VALUE", "'two'")).text
+    assert "kept is one and named kept" in lab.up(ignoring.replace("VALUE", "'one'")).text
+    again = lab.up(ignoring.replace("VALUE", "'two'"))
+    assert "kept is one and named kept" in again.text
+    assert again.counts == {"unchanged": 2}
+    changed = lab.up(_STASH.replace("VALUE", "'two'").replace("OPTS", ""))
+    assert "kept is one and named kept" in changed.text
+    assert changed.counts == {"updated": 1, "unchanged": 1}
+    assert lab.resource("kept")["outputs"] == {"input": "two", "output": "one"}
+
+
+def test_a_stash_is_in_the_state_though_the_program_fails_after_it(lab: Lab) -> None:
+    lab.up("kept = pulumi.Stash('kept', input='one')\nThing('a', size='huge', opts=Opts(depends_on=[kept]))", code=1)
+    assert lab.resource("kept")["outputs"]["output"] == "one"
+
+
+def test_what_was_not_registered_is_no_resource(lab: Lab) -> None:
+    urn = "urn:pulumi:dev::lab::lab:index:Thing::a"
+    body = f"pulumi.runtime.invoke('pulumi:pulumi:getResource', {{'urn': {urn!r}}})"
+    assert f"unknown resource {urn}" in lab.preview(body, code=1).text

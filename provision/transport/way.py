@@ -1,0 +1,194 @@
+"""The way to a host's SSH port: straight, through a machine in between, or through AWS's Session Manager.
+
+`of` gives `Connection` a socket; `ssh_command` and `proxy` have OpenSSH go the same way.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import paramiko
+
+from provision.model.access import SSM, Jump
+from provision.model.errors import Unreachable
+from provision.transport import host_keys
+
+if TYPE_CHECKING:
+    from provision.model.host import Host
+
+KEEPALIVE = 15
+NOT_YET = "TargetNotConnected"
+"""What Session Manager says of an instance whose agent has not called in: it boots, is off, or has no way out."""
+_PLUGIN = (
+    "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
+)
+
+
+class Way(Protocol):
+    """What brings a connection to a host."""
+
+    def dial(self, host: Host, seconds: float) -> Any:
+        """Return a socket, or what is like one, to the host's port. Raises `OSError`, `SSHException`, `Unreachable`."""
+
+    def explain(self) -> None:
+        """Raise `OSError` that says why what was dialled broke, where the way knows better than SSH."""
+
+    def close(self) -> None:
+        """Give up what the way itself holds."""
+
+
+class Between(Protocol):
+    """A connection to a machine in between."""
+
+    rig_host: Host
+    transport: Any
+
+    def open(self) -> Any:
+        """Connect, where that was not done. Raises `Unreachable` and `UntrustedHost`."""
+
+    def close(self) -> None:
+        """Leave it."""
+
+
+def of(host: Host, jump: Between | None) -> Way:
+    """Return the way to a host; `jump`: the connection to the machine in between, not open yet."""
+    if host.access == SSM:
+        return _SessionManager()
+    return _Through(jump) if jump else _Straight()
+
+
+class _Straight:
+    """TCP from here to there."""
+
+    def dial(self, host: Host, seconds: float) -> socket.socket:
+        """Connect here: paramiko leaves Nagle's algorithm on, and small packets wait 40 ms each."""
+        sock = socket.create_connection((host.address, host.port), seconds)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    def explain(self) -> None:
+        """Nothing is known beyond what SSH says."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class _Through:
+    """A channel of a connection to another machine, which dials from there."""
+
+    def __init__(self, jump: Between) -> None:
+        self._jump = jump
+
+    def dial(self, host: Host, seconds: float) -> paramiko.Channel:
+        """Have the machine in between connect. One that cannot says so at once; for silence there are `seconds`."""
+        self._jump.open()
+        goal = (host.address, host.port)
+        try:
+            channel: paramiko.Channel = self._jump.transport.open_channel(
+                "direct-tcpip", goal, ("", 0), timeout=seconds
+            )
+        except paramiko.ChannelException as error:
+            if error.code == paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED:
+                hint = "its sshd_config says so (AllowTcpForwarding, PermitOpen)"
+                raise Unreachable(f"{self._jump.rig_host} connects nobody to {goal[0]}", hint=hint) from error
+            raise ConnectionRefusedError(f"{self._jump.rig_host} finds no way to {goal[0]}") from error
+        return channel
+
+    def explain(self) -> None:
+        """Nothing is known beyond what SSH says."""
+
+    def close(self) -> None:
+        """Leave the machine in between."""
+        self._jump.close()
+
+
+class _SessionManager:
+    """AWS's own CLI, whose standard streams are the port."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it goes with this object
+
+    def dial(self, host: Host, seconds: float) -> socket.socket:
+        """Start a session. Raises `Unreachable` where the programs for it are not here."""
+        del seconds
+        lacking = [name for name in ("aws", "session-manager-plugin") if shutil.which(name) is None]
+        if lacking:
+            problem = f"{host} is reached through Session Manager, and there is no {' and no '.join(lacking)} on PATH"
+            raise Unreachable(problem, hint=f"install it: {_PLUGIN}")
+        self.close()
+        here, there = socket.socketpair()
+        with there:
+            # In a session of its own: Ctrl-C is for us, who may have more to say over it.
+            streams: dict[str, Any] = {"stdin": there, "stdout": there, "stderr": self._said}
+            self._process = subprocess.Popen(_session(host), **streams, start_new_session=True)
+        return here
+
+    def explain(self) -> None:
+        """Raise what the CLI said, where it has ended."""
+        if self._process is None or self._process.poll() is None:
+            return
+        self._said.seek(0)
+        said = " ".join(self._said.read().decode("utf-8", "replace").split())
+        if NOT_YET in said:
+            raise ConnectionRefusedError("its agent has not called Session Manager yet")
+        raise OSError(f"Session Manager: {said[-500:] or 'the session ended'}")
+
+    def close(self) -> None:
+        """End the session."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
+        self._said.seek(0)
+        self._said.truncate()
+
+
+def _session(host: Host) -> list[str]:
+    """Return the command whose standard streams are a host's port through Session Manager."""
+    where = ["--region", host.region, *(("--profile", host.profile) if host.profile else ())]
+    document = ["--document-name", "AWS-StartSSHSession", "--parameters", f"portNumber={host.port}"]
+    return ["aws", "ssm", "start-session", "--target", host.instance_id, *document, *where]
+
+
+def proxy(host: Host, identity: str) -> str:
+    """Return OpenSSH's ProxyCommand to a host, "" where the way is straight; `identity`: a private key, or ""."""
+    if host.access == SSM:
+        return _as_value(_session(host))
+    if not host.jump:
+        return ""
+    jump = Jump.read(host.jump)
+    # Not ProxyJump: that one takes neither these options nor this key along, and would ask about an unknown host key.
+    known = ["-o", "StrictHostKeyChecking=yes", "-o", f'UserKnownHostsFile="{Path.home()}/.ssh/known_hosts"']
+    login = [*(("-p", str(jump.port)) if jump.port else ()), *(("-l", jump.user) if jump.user else ()), jump.host]
+    key = ["-i", str(Path(identity).expanduser()), "-o", "IdentitiesOnly=yes"] if identity else []
+    alive = ["-o", f"ServerAliveInterval={KEEPALIVE}"]
+    return f"ssh -W %h:%p {_as_value([*known, *alive, *key, *login])}"
+
+
+def _as_value(command: list[str]) -> str:
+    """Return a command as ssh_config takes it: a shell's words, in which a percent sign begins a token."""
+    return shlex.join(command).replace("%", "%%")
+
+
+def ssh_command(host: Host, *, identity: str = "") -> list[str]:
+    """Return the OpenSSH command line that connects as `Connection` does."""
+    key = identity or os.environ.get("GPURIG_SSH_KEY", "")
+    through = proxy(host, key)
+    pins = ["-o", f"UserKnownHostsFile={host_keys.known_hosts()}", "-o", f"HostKeyAlias={host.instance_id}"]
+    # The file that `Connection` reads: ssh by itself would not ask $HOME where it is.
+    known = ["-o", f'UserKnownHostsFile="{Path.home()}/.ssh/known_hosts"']
+    return [
+        *("ssh", "-p", str(host.port), "-o", "StrictHostKeyChecking=yes", "-o", f"ServerAliveInterval={KEEPALIVE}"),
+        *(pins if host.instance_id else known),
+        *(("-i", key, "-o", "IdentitiesOnly=yes") if key else ()),
+        *(("-o", f"ProxyCommand={through}") if through else ()),
+        f"{host.user}@{host.address}",
+    ]
