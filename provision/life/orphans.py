@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from provision.aws.holdings import is_gone
 from provision.aws.snapshots import COMPLETED, Taken, only_copies
-from provision.model.tags import FROM, IMAGE, JOBS, RECIPE, TEMPORARY, VOLUME, was_never_attached
+from provision.model.tags import FROM, IMAGE, JOBS, RECIPE, STACK_ID, TEMPORARY, VOLUME, was_never_attached
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ class Standing(enum.StrEnum):
     """Perhaps another person's: of a stack whose state cannot be read here, or of one that has our stack's name."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Found:
     """A thing that is in no state, and why it stands where it does."""
 
@@ -48,7 +48,7 @@ class Found:
     standing: Standing
     why: str
     sure: bool
-    """Whether more than its tags says whose it is: an update of ours that was killed, or the user (`gone`)."""
+    """Whether more than a name says whose it is: the stack's id, an update of ours that was killed, or the user."""
 
 
 def sort(things: Sequence[Thing], states: Sequence[State], *, now: float, gone: Collection[str] = ()) -> list[Found]:
@@ -81,9 +81,7 @@ class _Sorting:
         for thing in self.things:
             if self._owned(thing) or self._belongs(thing):
                 continue
-            standing, why = self._standing(thing)
-            sure = thing.stack in self.gone or self._making(thing)
-            yield Found(thing=thing, standing=standing, why=why, sure=sure)
+            yield Found(thing, *self._standing(thing), self._sure(thing))
 
     def _owned(self, thing: Thing) -> bool:
         # Of a key pair the state has the name, of what has an ARN perhaps what that ends with.
@@ -102,11 +100,9 @@ class _Sorting:
         return thing.id in self.in_images or thing.row.get("GroupName") == "default"
 
     def _standing(self, thing: Thing) -> tuple[Standing, str]:
-        unreadable = self._unreadable(thing.stack)
-        if unreadable:
+        if unreadable := self._unreadable(thing.stack):
             return Standing.UNKNOWN, unreadable
-        holder = self._holder(thing)
-        if holder is not None:
+        if holder := self._holder(thing):
             standing, why = self._standing(holder)
             of_it = "which is an orphan too" if standing is Standing.ORPHAN else why
             return standing, f"it goes with {holder.id}: {of_it}"
@@ -165,6 +161,12 @@ class _Sorting:
         state = self.states.get(thing.stack)
         making = {kind.rpartition(":")[2].lower() for kind in (state.cut_off if state else ())}
         return thing.kind.rpartition(" ")[2].replace("-", "") in making
+
+    def _sure(self, thing: Thing) -> bool:
+        """Tell whether a thing is of the very stack whose state is here, not of another one of its name."""
+        state = self.states.get(thing.stack)
+        ours = bool(state and state.id and thing.tags.get(STACK_ID) == state.id)
+        return ours or thing.stack in self.gone or self._making(thing)
 
     def _cut_off(self, thing: Thing) -> str:
         if thing.stack not in self.states:
