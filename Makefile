@@ -51,7 +51,7 @@ test-faults: setup
 	$(BIN)/pytest -n 2 --dist loadfile -m faults tests/faults
 
 test-nightly: setup
-	$(BIN)/pytest -n 2 --dist loadfile -m nightly
+	$(BIN)/pytest -n 2 --dist loadfile -m 'nightly or hypothesis' --hypothesis-profile nightly
 
 bench: setup
 	@$(BIN)/python -m bench

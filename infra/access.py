@@ -57,6 +57,9 @@ class AccessArgs:
     """What an `Access` is made of."""
 
     vpc_id: pulumi.Input[str]
+    key_name: str
+    """Of the key pair. The instance has it from the same place, as plain text: by an output of the pair the engine
+    would replace the two together."""
     public_key: str
     """ed25519, as in authorized_keys."""
     cidrs: Sequence[str]
@@ -93,13 +96,11 @@ class Access(pulumi.ComponentResource):
             if args.group:
                 self._allow_ingress(service, port, args.group, group=args.group)
         self._allow_egress()
-        self.key_name = f"{pulumi.get_project()}-{pulumi.get_stack()}-{name}"
-        """Of the key pair, as plain text: by an output the engine would replace the instance together with the pair."""
         # EC2 changes no key of a pair, and another name of a pair replaces the instance: so the old one goes first, and
         # the name stays. On a box that is there `fab keys` changes keys.
         aws.ec2.KeyPair(
             f"{name}-key",
-            key_name=self.key_name,
+            key_name=args.key_name,
             public_key=args.public_key,
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )

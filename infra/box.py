@@ -87,6 +87,7 @@ class Box(pulumi.ComponentResource):
     def _access(self, name: str, args: BoxArgs) -> Access:
         wanted = AccessArgs(
             vpc_id=args.network.vpc_id,
+            key_name=self._key_name(args.placement.cloud),
             public_key=args.settings.ssh_public_key,
             cidrs=args.settings.allowed_cidrs,
             ports=args.settings.doors,
@@ -96,6 +97,10 @@ class Box(pulumi.ComponentResource):
             boundary=args.settings.permissions_boundary,
         )
         return Access(name, wanted, pulumi.ResourceOptions(parent=self))
+
+    def _key_name(self, cloud: Cloud) -> str:
+        """Return the name of the box's key pair, which no other stack of the account has."""
+        return f"{pulumi.get_project()}-{pulumi.get_stack()}-{self.settings.host_name}-{cloud.identity.id}"
 
     def _job_volume(self, name: str, args: BoxArgs) -> JobVolume:
         wanted = JobVolumeArgs(
@@ -113,7 +118,7 @@ class Box(pulumi.ComponentResource):
             # Where the volume is, not where a new one would be: a volume cannot follow the box.
             subnet_id=zone.apply(refusals()(args.network.subnet_in)),
             group_id=self.access.group.id,
-            key_name=self.access.key_name,
+            key_name=self._key_name(args.placement.cloud),
             profile=self.access.profile.name,
             user_data=self.job_volume.id.apply(refusals()(self._user_data)),
             volume_id=self.job_volume.id,

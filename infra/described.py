@@ -21,6 +21,7 @@ def host_document(cloud: Cloud, settings: Settings, on_demand: Quote | None, lim
         "port": 22,
         "access": settings.access,
         "jump": settings.bastion,
+        "keys": [settings.ssh_public_key, *settings.ssh_keys],
         "region": cloud.region,
         "profile": cloud.reach or None,
         "image": settings.system.name,

@@ -130,6 +130,9 @@ def _figures(text: str) -> dict[str, float]:
 BUSY_FIGURES: Check[Mapping[str, float]] = Check(
     _figures, f"an object of figure ({', '.join(BUSY)}): number from 0, as docs/idle.md has them"
 )
+SIGNING_KEYS = listed(
+    r"ssh-ed25519 [A-Za-z0-9+/]{68}", "a list of ed25519 public keys without comments, or keys with commas between them"
+)
 
 
 def _read_mirrors(text: str) -> dict[str, dict[str, str]]:

@@ -28,7 +28,6 @@ _WAS = {
     StepState.INTERRUPTED: "it had not come to its end before",
 }
 _KEPT = {
-    Kept.WHOLE: "taken from the job volume",
     Kept.BUILT: "its build taken from the job volume",
     Kept.FULL: "the job volume has no room to keep all of it",
 }

@@ -37,17 +37,12 @@ class Jump:
     @classmethod
     def read(cls, text: str) -> Self:
         """Read what `str` writes. Raises `ValueError` for anything else: nothing else reaches ssh's command line."""
-        found = _PARTS.fullmatch(text)
-        if (
-            found is None
-            or not ADDRESS.holds(found["host"])
-            or not (found["user"] is None or USER.holds(found["user"]))
-        ):
+        if (found := _PARTS.fullmatch(text)) is None:
             raise ValueError(text)
-        port = port_of(found["port"]) if found["port"] else None
-        if found["port"] and port is None:
+        host, user, port = found["host"], found["user"], port_of(found["port"] or "")
+        if not ADDRESS.holds(host) or (user and not USER.holds(user)) or (found["port"] and port is None):
             raise ValueError(text)
-        return cls(host=found["host"], user=found["user"] or "", port=port)
+        return cls(host=host, user=user or "", port=port)
 
     def __str__(self) -> str:
         """Return it as it is written in settings: "me@bastion.example.com:2222"."""

@@ -23,6 +23,7 @@ OUTPUT, VERSION = "gpurig", 1
 BOX = "gpurig:infra:Box"
 """Pulumi's type of one box, whose input `document` is a host's row as far as it is known before AWS makes anything."""
 
+KEYS = checks.listed(checks.text(r"[ -~]{1,1000}", ""), "a list of ed25519 public keys, or of their files")
 _MONEY = checks.none_or(checks.NUMBER)
 ROW: Mapping[str, Any] = {
     "name": checks.MACHINE,
@@ -37,6 +38,7 @@ ROW: Mapping[str, Any] = {
     "profile": checks.none_or(checks.text(r"[ -~]{1,128}", "the name of a profile")),
     "access": ACCESS,
     "jump": checks.none_or(JUMP),
+    "keys": checks.none_or(KEYS),
     "pricePerHour": _MONEY,
     "ports": checks.table(checks.WORD, checks.PORT, "a table of name = port"),
     "limit": {"hours": checks.none_or(checks.WHOLE), "usd": _MONEY, "usdPerHour": _MONEY, "*": ANY},
@@ -78,7 +80,7 @@ class Host:
     jump: str = ""
     """The machine that SSH goes through (`model.access.Jump`); "": none."""
     keys: tuple[str, ...] = ()
-    """The public keys that are to log in, of a machine of one's own."""
+    """The public keys that are to log in; the first of a stack's box is the one that it was made with."""
     target: Target | None = None
     """What to render for; None: to be read from the machine itself."""
     recipe: str = "digits"
@@ -110,6 +112,7 @@ class Host:
             port=row["port"],
             access=row.get("access", PUBLIC),
             jump=row.get("jump") or "",
+            keys=tuple(row.get("keys") or ()),
             target=Target.from_document(row["target"]),
             recipe=row["recipe"],
             instance_id=row["instanceId"],

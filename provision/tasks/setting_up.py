@@ -14,6 +14,7 @@ from provision.agent.words import Kind
 from provision.bundle.render import render
 from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
+from provision.life import keys
 from provision.model.errors import BadInput, GpurigError
 from provision.screen import progress
 from provision.tasks.option import pairs
@@ -71,6 +72,7 @@ class SetUp:
                 raise BadInput(wrong, hint=f"allowed: {', '.join(steps)}")
             for name, path in self.uploads.items():
                 _send(session, name, path, out)
+            _bring_keys(session, out)
             notice.watch(session)
             events = session.apply(bundle, fresh=self.fresh)
             if self.json:
@@ -89,6 +91,15 @@ class SetUp:
                 made = render([recipe], target, self._catalogue)
                 self._bundles.append((recipe, target, made))
             return made
+
+
+def _bring_keys(session: Session, out: View) -> None:
+    """Bring the keys that are wanted beside the first one, which a stack's box is made with."""
+    if not session.host.keys[bool(session.host.stack) :]:
+        return
+    if lacking := keys.missing(keys.there(session), keys.recorded(session.host)):
+        keys.put(session, [one.key for one in lacking])
+        out.line(f"{', '.join(one.key.comment or one.key.fingerprint for one in lacking)} may log in now, too")
 
 
 def _driver(session: Session) -> str:
@@ -116,11 +127,11 @@ def _send(session: Session, name: str, path: Path, out: View) -> None:
         # An older upload of another suffix would leave the recipe two to choose from.
         old = f"{shlex.quote(f'{folder}/{name}')}.*"
         move = f"mkdir -p {folder} && chown root: {part} && rm -f {old} && mv -f {part} {goal}"
-        result = session.root(move)
+        code, said = session.root(move)
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise GpurigError(f"{path} did not arrive on {session.host}: {error or type(error).__name__}") from error
-    if result.failed:
-        raise GpurigError(f"{path} did not arrive on {session.host}: {result.stderr.strip()}")
+    if code:
+        raise GpurigError(f"{path} did not arrive on {session.host}: {said.strip()}")
 
 
 def _put(session: Session, path: Path, name: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from provision.model import checks
 from provision.model.access import JUMP
 from provision.model.errors import BadInput, NoHosts
-from provision.model.host import Host
+from provision.model.host import KEYS, Host
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.project import HOSTS_FILE, project_folder
 from provision.model.ranges import RANGES
@@ -31,7 +31,7 @@ _HOST: dict[str, Any] = {
     **{key: SCHEMA[key] for key in ("user", "ui_port", "compute", "mount_point")},
     "allow": checks.Kind(RANGES.allowed, lambda value: bool(value) and RANGES.holds(value)),
     "jump": JUMP,
-    "keys": checks.listed(checks.text(r"[ -~]{1,1000}", ""), "a list of ed25519 public keys, or of their files"),
+    "keys": KEYS,
 }
 _SHARED: dict[str, Any] = {
     "sources": {"*": checks.WORD},

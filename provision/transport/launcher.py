@@ -11,7 +11,6 @@ from provision.agent.paths import MACHINE_HOME, MEMORY
 from provision.agent.verbs import Verb
 from provision.agent.words import Kind
 from provision.bundle import program
-from provision.transport.sudo import PROMPT
 
 if TYPE_CHECKING:
     from provision.agent.wire.documents import Account
@@ -102,8 +101,6 @@ def whole(request: Request, account: Account, *, agent: bool) -> bytes:
 def parse(line: str) -> Event:
     """Return the event in a line; a line that is none becomes one: nothing that the host says is dropped."""
     text = line.rstrip("\n")
-    if text == PROMPT:
-        return {"event": Kind.PROMPT, "step": "", "line": text}
     try:
         found: Any = json.loads(line)
         found["event"] = Kind(found["event"])

@@ -22,7 +22,6 @@ from provision.transport import host_keys
 
 if TYPE_CHECKING:
     from provision.model.host import Host
-    from provision.transport.connection import Connection
 
 KEEPALIVE = 15
 NOT_YET = "TargetNotConnected"
@@ -45,7 +44,20 @@ class Way(Protocol):
         """Give up what the way itself holds."""
 
 
-def of(host: Host, jump: Connection | None) -> Way:
+class Between(Protocol):
+    """A connection to a machine in between."""
+
+    rig_host: Host
+    transport: Any
+
+    def open(self) -> Any:
+        """Connect, where that was not done. Raises `Unreachable` and `UntrustedHost`."""
+
+    def close(self) -> None:
+        """Leave it."""
+
+
+def of(host: Host, jump: Between | None) -> Way:
     """Return the way to a host; `jump`: the connection to the machine in between, not open yet."""
     if host.access == SSM:
         return _SessionManager()
@@ -71,7 +83,7 @@ class _Straight:
 class _Through:
     """A channel of a connection to another machine, which dials from there."""
 
-    def __init__(self, jump: Connection) -> None:
+    def __init__(self, jump: Between) -> None:
         self._jump = jump
 
     def dial(self, host: Host, seconds: float) -> paramiko.Channel:

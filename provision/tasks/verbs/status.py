@@ -11,7 +11,7 @@ from provision.agent.wire.answers import Overview
 from provision.agent.words import Kind
 from provision.aws.snapshots import COMPLETED
 from provision.catalogue.catalogue import Catalogue
-from provision.life import ceiling
+from provision.life import ceiling, keys
 from provision.model.errors import GpurigError
 from provision.model.platforms import NO_GPU
 from provision.model.run import Run
@@ -22,6 +22,7 @@ from provision.tasks.awake import shown
 from provision.tasks.target import cards
 from provision.tasks.verb import verb
 from provision.transport import background
+from provision.work import door
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,8 +53,8 @@ class Volume(TypedDict, total=False):
     problem: str
 
 
-Told = tuple[Overview, Volume, list[str]]
-"""The box's answer, EC2's on its volume, and the lines on its ceiling."""
+Told = tuple[Overview, Volume, list[str], list[str]]
+"""The box's answer, EC2's on its volume, the lines on its ceiling, and on keys that cannot log in."""
 Answer = TypeVar("Answer")
 PATIENCE = 20
 """Seconds that the answer of EC2 is waited for."""
@@ -71,15 +72,17 @@ def status(c: Context) -> None:
         host = session.host
         volume, end = background.begin(lambda: _volume(host)), background.begin(lambda: ceiling.lines(host))
         overview = session.answer({"verb": Verb.OVERVIEW, "units": units}, Overview)
+        lacking = keys.lines(keys.there(session), keys.recorded(host)) if host.keys else []
         late = f"AWS did not answer within {PATIENCE} s"
         unknown: Volume = {"problem": late}
-        told[host.name] = session.host, (overview, _waited(volume, unknown), _waited(end, [late]))
+        told[host.name] = session.host, (overview, _waited(volume, unknown), _waited(end, [late]), lacking)
 
     c.each_session(ask)
     shown = [told[host.name] for host in c.hosts if host.name in told]
     if c.json:
-        for host, (answer, volume, end) in shown:
-            print(json.dumps({"host": host.name, **answer, "event": "status", "volume": volume, "ceiling": end}))
+        for host, (answer, volume, end, lacking) in shown:
+            aside = {"event": "status", "volume": volume, "ceiling": end, "keys": lacking}
+            print(json.dumps({"host": host.name, **answer, **aside}))
     else:
         print("\n".join(_screen(host, answer, catalogue) for host, answer in shown), end="")
 
@@ -105,7 +108,7 @@ def _volume(host: Host) -> Volume:
 
 def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
     """Return the lines about one host."""
-    answer, volume, end = told
+    answer, volume, end, lacking = told
     most = "at most " if host.target and host.target.spot else ""
     price = f", {most}${host.price_per_hour:.2f}/h" if host.price_per_hour is not None else ""
     installed = sorted(answer["marks"].items(), key=lambda item: item[1]["at"])
@@ -115,8 +118,10 @@ def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
         "machine": [f"{answer['os']}, kernel {answer['kernel']}, {answer['memory_gib']:.0f} GiB of memory"],
         "state": list(_states(host, answer, catalogue)),
         "ceiling": end,
+        "keys": lacking,
         "awake": list(shown(answer["guard"], time.time())),
         "services": [f"{unit} is {state}" for unit, state in answer["services"].items()],
+        "door": list(_about_door(host, answer)),
         "GPU": [*_gpus(answer), *_in_the_way(answer)],
         "disk": [
             f"{_gib(disk['free'])} of {_gib(disk['total'])} GiB free on {disk['path']}" for disk in answer["disks"]
@@ -190,6 +195,14 @@ def _in_the_way(answer: Overview) -> list[str]:
         "Secure Boot is on: NVIDIA's unsigned modules will not load": answer["secure_boot"],
     }
     return [sign for sign, holds in signs.items() if holds]
+
+
+def _about_door(host: Host, answer: Overview) -> Iterator[str]:
+    """Say where the web interface is, and by which certificate a browser knows it."""
+    if door.RECIPE in answer["marks"]:
+        known = door.noted(host)
+        yield f"{door.url(host)}; {'its certificate:' if known else 'fab password makes its login'}"
+        yield from filter(None, [known])
 
 
 def _about_volume(host: Host, volume: Volume, *, mounted: bool) -> Iterator[str]:
