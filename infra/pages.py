@@ -1,4 +1,4 @@
-"""What is written from the settings, the keys of Pulumi.yaml and docs/settings.md: `python -m infra.pages` does it."""
+"""What `python -m infra.pages` writes: Pulumi.yaml and docs/settings.md, docs/iam, docs/policy.md."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from infra.policy import page as policy
+from infra.rights import page as rights
 from infra.settings import Settings
 from infra.settings.setting import NAMESPACE, declared_in, descriptions
 from provision.model import aws_settings
@@ -52,7 +54,8 @@ def pages() -> dict[Path, str]:
     refused = [[f"`{key}`", why] for key, why in aws_settings.REFUSED.items()]
     account = table(["key", "for example"], taken) + "\n" + table(["refused", "why, and what instead"], refused)
     settings = table(["key", "default", "what it is", "it has to be", "for example"], rows)
-    return {project: head + keys, ROOT / "docs" / "settings.md": _HEAD + settings + _TAIL + account}
+    named = _HEAD + settings + _TAIL + account
+    return {project: head + keys, ROOT / "docs" / "settings.md": named, **rights.pages(), **policy.pages()}
 
 
 def _default(value: Any) -> Any:
@@ -64,4 +67,5 @@ def _default(value: Any) -> Any:
 
 if __name__ == "__main__":
     for path, text in pages().items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 UP = ("up", "--yes", "--skip-preview", "--refresh")
 """With a refresh: a box that was taken away is still in Pulumi's state, and would not be made again."""
+BOUNDARY = (
+    "where that is iam:CreateRole, the account may want a boundary on every role (docs/iam.md): "
+    "pulumi config set gpurig:permissionsBoundary ARN"
+)
+"""What helps where IAM refuses; EC2 has another word for it."""
 _ERROR = re.compile(r"api error ([A-Za-z0-9.]+)")
 """How the provider quotes AWS's own code of a refusal."""
 NO_CAPACITY = (
@@ -232,5 +237,6 @@ def take(offer: Offer, wish: Wish, stack: Stack, tell: Callable[[str], None]) ->
     failed, codes = update()
     if failed and not is_capacity(codes):
         said = f" ({', '.join(codes)})" if codes else ""
-        raise GpurigError(f"`pulumi up` failed, and not for want of capacity{said}", hint="what it said is above")
+        hint = "\n".join(["what it said is above", *([BOUNDARY] if "AccessDenied" in codes else [])])
+        raise GpurigError(f"`pulumi up` failed, and not for want of capacity{said}", hint=hint)
     return codes if failed else []

@@ -66,6 +66,9 @@ def nothing_had(stack: Stack) -> None:
     stack.cloud.fault("RunInstances", code="UnauthorizedOperation", message="you may not")
     said = at(stack, code=1)
     assert "`pulumi up` failed, and not for want of capacity (UnauthorizedOperation)" in said
+    assert "permissionsBoundary" not in said
+    stack.cloud.fault("CreateRole", code="AccessDenied", message="you may not")
+    assert "pulumi config set gpurig:permissionsBoundary ARN" in at(stack, code=1)
     stack.cloud.fault("RunInstances", code="VcpuLimitExceeded", message="your current vCPU limit of 0 allows")
     said = at(stack, code=1)
     assert said.count("trying ") == 1, "none of its class is tried again, and nobody can be asked here"
