@@ -22,15 +22,16 @@ _HEAD = """# Settings
 
 Every key of the namespace `gpurig`, written from `infra/settings` (`make pages`). `pulumi config set gpurig:KEY VALUE`
 sets one; a value that is empty text counts as not set. `pulumi preview` refuses a wrong or unknown one, all of them at
-once. Where in AWS to work is said by the settings of `aws`, at the end of this page, else by the environment.
+once. Where in AWS to work is said by the settings of the namespace `aws`, at the end of this page, else by the
+environment.
 
 """
 _TAIL = """
 ## The account: `aws:`
 
-What the AWS provider can be configured with counts for `pulumi` and for `fab` alike. An account that `allowedAccountIds` does not name, or that
-`forbiddenAccountIds` does, is refused before the first call that could change something. Tags of `defaultTags` come beside those of the program, on
-snapshots and images that `fab` makes as well.
+What the AWS provider can be configured with counts for `pulumi` and for `fab` alike. An account that `allowedAccountIds`
+does not name, or that `forbiddenAccountIds` does, is refused before the first call that could change something. Tags of
+`defaultTags` come beside those of the program, on snapshots and images that `fab` makes as well.
 
 """
 

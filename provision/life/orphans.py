@@ -58,7 +58,7 @@ class Found:
     standing: Standing
     why: str
     sure: bool
-    """Whether more than its tags says whose it is: an update of ours that was killed, or the user (`gone`)."""
+    """Whether more than a name says whose it is: the stack's id, an update of ours that was killed, or the user."""
 
 
 def sort(things: Sequence[Thing], states: Sequence[State], *, now: float, gone: Collection[str] = ()) -> list[Found]:
@@ -87,7 +87,7 @@ class _Sorting:
             if self._owned(thing) or self._belongs(thing):
                 continue
             standing, why = self._standing(thing)
-            sure = self.whose.gone(thing) or self._making(thing)
+            sure = self.whose.own(thing) or self.whose.gone(thing) or self._making(thing)
             yield Found(thing=thing, standing=standing, why=why, sure=sure)
 
     def _owned(self, thing: Thing) -> bool:

@@ -27,6 +27,11 @@ class Whose:
         """Return why nobody can tell that a thing is an orphan; "" where its stack is known."""
         return self._unreadable(thing) or self._foreign(thing)
 
+    def own(self, thing: Thing) -> bool:
+        """Tell whether a thing is of the very stack whose state is here."""
+        state = self._states.get(thing.stack)
+        return bool(state and state.id and thing.tags.get(STACK_ID) == state.id)
+
     def gone(self, thing: Thing) -> bool:
         """Tell whether the user has said that a thing's stack is gone; a name says so of no stack where two have it."""
         known = thing.tags.get(STACK_ID, "")
@@ -47,7 +52,7 @@ class Whose:
     def _foreign(self, thing: Thing) -> str:
         """Return why a thing may be of another stack of its name; "" where it is not."""
         known, state = thing.tags.get(STACK_ID, ""), self._states.get(thing.stack)
-        if self.gone(thing) or state is None or (known and known == state.id):
+        if self.gone(thing) or state is None or self.own(thing):
             return ""
         if not known:
             return "it has no tag of any stack's id: an earlier version made it, or somebody by hand"

@@ -13,6 +13,7 @@ from provision.aws.holdings import Thing
 from provision.life import removal
 from provision.life.orphans import sort
 from provision.life.states import State
+from provision.model.identity import NAME, STASH
 from tests.account.lab import INSTANCE, KEY, Account, network, specifications, standings
 from tests.kit.states import REGION, STACK_ID, deployment
 
@@ -30,6 +31,20 @@ def test_of_a_killed_update_only_a_volume_that_nothing_ever_had_is_an_orphan(acc
     account.fab("orphans", "--remove", "--without-snapshot", "--yes")
     assert {older, retained} <= account.volumes()
     assert blank not in account.volumes()
+
+
+def test_a_running_box_that_carries_the_id_of_the_stack_is_surely_its_own(account: Account) -> None:
+    box = account.box()
+    account.ec2.create_tags(Resources=[box], Tags=[{"Key": "gpurig:stack-id", "Value": "0123456789ab"}])
+    state = deployment(KEY)
+    stash = {"output": {"id": "0123456789ab", "madeBy": "arn:aws:iam::123456789012:user/me"}}
+    state["resources"].append(
+        {"urn": f"urn:pulumi:dev::gpurig::pulumi:index:Stash::{NAME}", "type": STASH, "outputs": stash}
+    )
+    account.knows({"dev": state})
+    account.advance(1)
+    account.fab("orphans", "--remove", "--yes")
+    assert account.state_of(box) == "terminated"
 
 
 def test_what_an_update_may_be_making_just_now_is_said_apart_and_stays(account: Account) -> None:

@@ -40,7 +40,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=10, help="how often the network sees each picture")
     parser.add_argument("--per-class", type=int, default=300, help="pictures of each digit; a quarter validates")
     parser.add_argument("--seed", type=int, default=1, help="of the pictures and of the network's first weights")
-    parser.add_argument("--pictures", type=Path, default=Path("pictures"), help="folder of the pictures, which DIGITS reads")
+    parser.add_argument(
+        "--pictures", type=Path, default=Path("pictures"), help="folder of the pictures, which DIGITS reads"
+    )
     parser.add_argument("--framework", default="caffe", help="what DIGITS trains with")
     parser.add_argument("--url", default="http://127.0.0.1:5001", help="where DIGITS is")
     parser.add_argument("--pages", default="http://127.0.0.1:5000", help="where you see its pages, through fab tunnel")
