@@ -3,7 +3,11 @@
 from invoke.exceptions import Exit
 
 from provision.model.errors import BadInput
+from provision.screen import terminal
 from provision.tasks import collection
+
+# Before anything is printed: much of it is what a box said.
+terminal.guard()
 
 try:
     ns = collection()

@@ -93,9 +93,8 @@ def _apart(subnets: list[_Subnet]) -> Iterator[str]:
 
 def _full(settings: Settings, cloud: Cloud, subnets: list[_Subnet]) -> Iterator[str]:
     """Yield that there are too few addresses for the boxes that are not there yet."""
-    new = [
-        box for box in settings.per_host() if not cloud.instances({STACK_ID: cloud.identity.id, HOST: box.host_name})
-    ]
+    own = {STACK_ID: cloud.identity.id}
+    new = [box for box in settings.per_host() if not cloud.instances({**own, HOST: box.host_name})]
     if len(new) > (free := sum(subnet.free for subnet in subnets)):
         names = ", ".join(subnet.id for subnet in subnets)
         yield f"{names} has {free} free addresses left, and {len(new)} boxes are to come"

@@ -5,10 +5,22 @@ from __future__ import annotations
 import os
 import signal
 
+import hypothesis
 import pytest
 
 from provision.aws import clients, prices
 from rehearsal.cloud.handle import direct
+
+# The same inputs at each run, so that a failure is the change's and not the day's; many, and others each time, by
+# `--hypothesis-profile nightly`, as `make test-nightly` has it.
+_CHECKS = (hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much)
+hypothesis.settings.register_profile(
+    "default", max_examples=30, derandomize=True, database=None, deadline=None, suppress_health_check=_CHECKS
+)
+hypothesis.settings.register_profile(
+    "nightly", hypothesis.settings.get_profile("default"), max_examples=2000, derandomize=False
+)
+hypothesis.settings.load_profile("default")
 
 
 def pytest_configure() -> None:

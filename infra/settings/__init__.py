@@ -63,7 +63,7 @@ class Settings(Reach):
     image_os: str = setting("imageOs", checks.matching(_IMAGE, f"one of {_IMAGES}"), "", example="ubuntu-22.04")
     """For baked or an image by its id, the image whose rules apply (account, recipes)."""
     zone: str = setting(
-        "zone", checks.matching(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", "an availability zone"), "", example="us-east-1a"
+        "zone", checks.matching(r"[a-z]{2,5}(-[a-z]+)+-\d[a-z]", "an availability zone"), "", example="us-east-1a"
     )
     """Availability zone; not set, the first one that offers the instance type."""
     root_volume_gib: int = setting(
@@ -148,8 +148,7 @@ class Settings(Reach):
         (),
         example="my-datasets",
     )
-    """S3 buckets, as a list or with commas, that the boxes may list and read (`fab dataset-get s3://…`); nothing else
-    of AWS."""
+    """S3 buckets, as a list or with commas, that the boxes may read (`fab dataset-get s3://…`); nothing else of AWS."""
     permissions_boundary: str = setting(
         "permissionsBoundary", checks.A_POLICY, "", example="arn:aws:iam::123456789012:policy/boundary"
     )
@@ -169,6 +168,9 @@ class Settings(Reach):
     )
     """Licences, as a list or with commas, that you have read and accepted, by the names that `pulumi preview` asks
     for."""
+
+    builders: tuple[str, ...] = setting("builders", checks.SIGNING_KEYS, (), example="ssh-ed25519 AAAA…")
+    """Public keys of others whose kept builds your boxes take too (docs/volumes.md), as a list or with commas."""
 
     machine: InstanceType
     """What `instance_type` names."""
@@ -210,6 +212,7 @@ class Settings(Reach):
             before_stop=self.before_stop,
             lifetime_hours=self.max_hours if lifetime_hours is None else lifetime_hours,
             spot=self.spot,
+            builders=self.builders,
             leaves_early=self.spot and self.spot_rebalance == "leave",
         )
 

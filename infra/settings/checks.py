@@ -48,7 +48,7 @@ def matching(pattern: str, allowed: str) -> Check[str]:
     """Return the check for text that a regular expression matches as a whole."""
 
     def read(text: str) -> str:
-        if not re.fullmatch(pattern, text):
+        if not re.fullmatch(pattern, text, re.ASCII):
             raise ValueError(text)
         return text
 
@@ -129,6 +129,9 @@ def _figures(text: str) -> dict[str, float]:
 
 BUSY_FIGURES: Check[Mapping[str, float]] = Check(
     _figures, f"an object of figure ({', '.join(BUSY)}): number from 0, as docs/idle.md has them"
+)
+SIGNING_KEYS = listed(
+    r"ssh-ed25519 [A-Za-z0-9+/]{68}", "a list of ed25519 public keys without comments, or keys with commas between them"
 )
 
 

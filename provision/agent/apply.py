@@ -14,6 +14,7 @@ from provision.agent.events import end_of_journal, events_after
 from provision.agent.facts import boot_id
 from provision.agent.files import load, lock, remove, write
 from provision.agent.journal import log_after
+from provision.agent.kept_signs import offer, trust
 from provision.agent.notice import need_future
 from provision.agent.paths import BUNDLE, HOME, PENDING, READY, log_of
 from provision.agent.reply import say
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from provision.agent.wire import requests
     from provision.agent.wire.documents import Bundle, ReadyMark, Step
-    from provision.agent.wire.setups import Started, Unchanged
+    from provision.agent.wire.setups import Recorded, Started, Unchanged
 
 LOOKED = HOME / "looked.json"
 
@@ -51,6 +52,8 @@ def apply(request: requests.Apply) -> None:
             if answer and answer["event"] == Kind.STARTED:
                 launch()
         if answer:
+            if answer["event"] == Kind.UNCHANGED:
+                offer()
             say(answer)
             if answer["event"] == Kind.STARTED:
                 follow({"run": answer["run"], "offset": answer["offset"], "position": 0})
@@ -78,6 +81,7 @@ def _begin(request: requests.Apply, bundle: Bundle, asked: float) -> Union[Start
             write(BUNDLE, request["bundle"])
             ready = finish(bundle)
         return {"event": Kind.UNCHANGED, "steps": states, "since": ready["at"]}
+    trust(request["builders"])
     offset = end_of_journal()
     run = prepare(request["bundle"], fresh=fresh)["run"]
     return {"event": Kind.STARTED, "run": run, "offset": offset, "steps": states}
@@ -144,7 +148,7 @@ def follow(request: requests.Place) -> Kind:
                 if kind in ENDINGS or state == StepState.INSTALLED:
                     place = _tell_log(step, place, ended=True)
                 event["offset"] = end
-                say(event)
+                _tell(event)
                 # A restart with something after it is history.
                 ending = kind if kind in ENDINGS else None
             if event["event"] == Kind.STEP and state == StepState.INSTALLING:
@@ -158,6 +162,13 @@ def follow(request: requests.Place) -> Kind:
             say({"event": Kind.LOST, "run": run, "step": step})
             return Kind.LOST
         time.sleep(0.1)
+
+
+def _tell(event: Recorded) -> None:
+    """Answer with an event of the journal; before one that ends a setup, with what that built."""
+    if event["event"] in (Kind.READY, Kind.FAILED):
+        offer()
+    say(event)
 
 
 def _tell_log(step: str, position: int, *, ended: bool = False) -> int:

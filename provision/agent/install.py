@@ -47,12 +47,11 @@ def install(step: Step, folder: Path, keeper: Optional[Keeper], *, rebooted: boo
             return 0, "", Kept.NOTHING
         if not (keeper and step["key"]):
             return (*_attempt(step, folder, log, **env), Kept.NOTHING)
-        build = keeper.build(step, log)
-        if build.put_back() and verified(step, folder, log):
-            return 0, "", build.done(whole=True)
-        build.watch()
-        code, why = _attempt(step, folder, log, **env, **build.env)
-        if code and build.give_up():
+        with keeper.build(step, log) as build:
+            build.put_back()
             build.watch()
             code, why = _attempt(step, folder, log, **env, **build.env)
-        return code, why, Kept.NOTHING if code else build.done(whole=False)
+            if code and build.give_up():
+                build.watch()
+                code, why = _attempt(step, folder, log, **env, **build.env)
+            return code, why, Kept.NOTHING if code else build.done()

@@ -1,36 +1,34 @@
 """Keep on the job volume what a step's install made, and put it back on the next box instead of making it again.
 
-Three kinds of entries, all of
-one step on one image and compute capability. "built": the folders that its recipe names. "whole": all else that its
-install changed on the root file system, for a box whose packages, accounts and other steps are the very same; with it
-nothing is left to install, and `verify` decides. "packages": what apt downloaded, for where there is no "whole".
+Two kinds of entries, both of one step on one image and compute capability. "built": the folders that its recipe names,
+which come back where there are none. "packages": what apt downloaded. An entry is believed where a signature says so
+(`kept_signs`), and may hold nothing else (`kept_stage`). The install runs over what came back, and finds its work done.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
-import stat
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Iterator
 
-from provision.agent.files import write
-from provision.agent.kept_parts import TAR, temporary_path
-from provision.agent.kept_scan import ROOT, below, changed, downloaded, machine_digest, packages, why_not_whole
+from provision.agent.files import load, write
+from provision.agent.held import held_of_root
+from provision.agent.kept_scan import below, downloaded
+from provision.agent.kept_stage import Stage, remove, why_not
 from provision.agent.kept_store import NO_ROOM, Store
 from provision.agent.mount import is_mounted
-from provision.agent.paths import HOME, MACHINE_HOME
-from provision.agent.processes import output, run_checked
-from provision.agent.words import Kept
+from provision.agent.paths import HOME, KEPT_FOLDER
+from provision.agent.processes import run_checked
+from provision.agent.words import KEPT_KINDS, Kept, kept_name
 
 if TYPE_CHECKING:
-    from provision.agent.wire.documents import Index, KeptAbout, Step
+    from typing import Optional
 
-KINDS = ("built", "whole", "packages")
+    from provision.agent.wire.documents import KeptAbout, Step
 
 
 class Keeper:
@@ -39,57 +37,38 @@ class Keeper:
     def __init__(self, about: KeptAbout, *, fresh: bool) -> None:
         self.mount = Path(about["mount"])
         self.volume = about["volume"]
-        self.store = Store(self.mount / ".gpurig" / "kept")
-        self.apart = about["apart"]
         self.fresh = fresh
 
-    def usable(self) -> bool:
-        """Return whether our volume is mounted there, with a folder that nobody but us can write to."""
-        try:
-            if not is_mounted(str(self.mount), self.volume) or not shutil.which("zstd"):
-                return False
-            for path in (self.store.folder.parent, self.store.folder):
-                with contextlib.suppress(FileExistsError):
-                    path.mkdir(mode=0o700)
-                seen = path.lstat()
-                if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid() or seen.st_mode & 0o022:
-                    return False
-            self.store.folder.chmod(0o700)
-            for part in self.store.folder.glob("*.part"):
-                shutil.rmtree(part, ignore_errors=True)
-        except OSError:
-            return False
-        return True
-
-    def build(self, step: Step, log: BinaryIO) -> Build:
-        """Begin a step's install."""
-        return Build(self, step, log)
+    @contextlib.contextmanager
+    def build(self, step: Step, log: BinaryIO) -> Iterator[Build]:
+        """Begin a step's install; to its end the folder of entries is held open, and is ours whatever its name is."""
+        with contextlib.ExitStack() as stack:
+            store = None
+            with contextlib.suppress(OSError):  # it is not ours alone, or there is no room for it
+                if is_mounted(str(self.mount), self.volume) and shutil.which("zstd"):
+                    store = Store(stack.enter_context(held_of_root(self.mount, *KEPT_FOLDER)))
+            yield Build(store, step, log, fresh=self.fresh)
 
 
 class Build:
-    """One step's install: what was kept of it, and what will be."""
+    """One step's install: what was kept of it, and what will be. `store`: None where nothing is kept."""
 
-    def __init__(self, keeper: Keeper, step: Step, log: BinaryIO) -> None:
-        self.keeper = keeper
-        self.store = keeper.store
+    def __init__(self, store: Optional[Store], step: Step, log: BinaryIO, *, fresh: bool) -> None:
+        self.store = store
         self.step = step
         self.log = log
         self.trees = step["keeps"]
         self.back: set[str] = set()
         self.full = False
         # An entry that is there stays as it was made, on a box that had nothing before: unless it did not do.
-        self.anew = keeper.fresh
+        self.anew = fresh
         # What a run before this one put back and could not finish with.
         self.undo()
-        self.usable = keeper.usable()
-        self.wanted = KINDS if self.usable and not keeper.fresh else ()
+        self.wanted = KEPT_KINDS if store and not fresh else ()
         # Where `download` of lib.sh looks, by checksum, and leaves what it brought.
-        self.env = {"GPURIG_KEPT": str(self.store.folder)} if self.wanted else {}
-        self.before = packages()
+        self.env = {"GPURIG_KEPT": str(store.folder)} if store and self.wanted else {}
         self.since = 0
-        exact = hashlib.sha256((step["key"] + machine_digest({*keeper.apart, step["name"]})).encode()).hexdigest()
-        keys = {"whole": exact, "built": step["key"], "packages": step["key"]}
-        self.names = {kind: f"{step['name']}-{kind}-{keys[kind][:24]}" for kind in KINDS}
+        self.names = {kind: kept_name(step["name"], kind, step["key"]) for kind in KEPT_KINDS}
 
     def say(self, text: str) -> None:
         """Write a line into the step's log."""
@@ -103,100 +82,84 @@ class Build:
         return self.anew
 
     def watch(self) -> None:
-        """Begin to look at what changes."""
+        """Begin to look at what is downloaded."""
         stamp = HOME / "kept" / "stamp"
         write(stamp, "")
         self.since = stamp.stat().st_ctime_ns
 
     # -- putting back
 
-    def put_back(self) -> bool:
-        """Put back what there is; returns whether that is all that the install would make."""
+    def put_back(self) -> None:
+        """Put back what there is."""
         for kind in self.wanted:
             # A tree that is there is somebody's work: the install knows what to do with it.
-            taken = kind == "built" and any(os.path.lexists(tree) for tree in self.trees)
-            if not taken and not (kind == "packages" and "whole" in self.back):
-                self._put_back(kind)
-        return "whole" in self.back and ("built" in self.back or not self.trees)
+            free = self.trees and not any(map(os.path.lexists, self.trees))
+            if self.store and (free or kind != "built"):
+                self._put_back(self.store, kind)
 
-    def _put_back(self, kind: str) -> None:
-        name = self.names[kind]
+    def _put_back(self, store: Store, kind: str) -> None:
+        name, stage = self.names[kind], Stage(self.trees if kind == "built" else ())
         try:
-            index = self.store.index(name)
+            index = store.index(name)
             if not index:
                 return
             began = time.monotonic()
-            self._remember(kind, index)
-            self.store.take(name, index)
-        except OSError as error:
-            self.say(f"what the job volume keeps of this step ({kind}) is of no use and is deleted: {error}")
-            self.store.drop(name)
+            self._remember(kind, stage)
+            store.take(name, index, stage)
+            count = stage.judge()
+            goals = stage.goals()
+            self._remember(kind, stage, *goals)
+            stage.move(goals)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.say(f"what the job volume keeps of this step ({kind}) is not used, and is deleted: {error}")
+            store.drop(name)
             self.undo(kind)
             return
         self.back.add(kind)
-        files = len(index["rows"]) + len(index["paths"])
-        self.say(f"taken from the job volume ({kind}): {files:,} files in {time.monotonic() - began:.1f} s")
-        if kind == "whole" and not ROOT:
-            output("ldconfig")
-            output("systemctl", "daemon-reload")
+        self.say(f"taken from the job volume ({kind}): {count:,} files in {time.monotonic() - began:.1f} s")
 
-    def _undone(self, kind: str) -> Path:
-        """Return the folder with what it takes to undo a kind; there until what was put back is safely on the disk."""
-        return HOME / "kept" / f"{self.step['name']}.{kind}"
+    def _note(self, kind: str) -> Path:
+        """Return the note of what a kind put back; there until that is safely on the disk."""
+        return HOME / "kept" / f"{self.step['name']}.{kind}.json"
 
-    def _remember(self, kind: str, index: Index) -> None:
-        """Write down what putting an entry back will change."""
-        folder = self._undone(kind)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        alone = [row["path"] for row in index["rows"] if "path" in row]
-        made = [*alone, *map(temporary_path, alone), *index["paths"]]
-        there = [path for path in made if os.path.lexists(path)]
-        (folder / "names").write_bytes(b"\0".join(map(os.fsencode, there)))
-        words = ["--create", "--no-recursion", "--null", f"--files-from={folder / 'names'}"]
-        run_checked(*TAR, f"--file={folder / 'before'}", *words)
-        write(folder / "made.json", json.dumps(sorted(set(made) - set(there))))
+    def _remember(self, kind: str, stage: Stage, *goals: str) -> None:
+        """Write down what there will be that was not there before."""
+        write(self._note(kind), json.dumps([str(stage.top), *goals]))
 
     def undo(self, *kinds: str) -> bool:
         """Take away what was put back and is not settled; returns whether there was anything."""
         found = False
-        for kind in kinds or KINDS:
-            folder = self._undone(kind)
-            with contextlib.suppress(OSError, ValueError):
-                made = json.loads((folder / "made.json").read_text(encoding="ascii"))
+        for kind in kinds or KEPT_KINDS:
+            for path in load(self._note(kind)) or ():
                 found = True
-                for path in sorted(made, reverse=True):
-                    with contextlib.suppress(OSError):
-                        (os.rmdir if stat.S_ISDIR(os.lstat(path).st_mode) else os.unlink)(path)
-                run_checked(*TAR, f"--file={folder / 'before'}", "--extract", "--preserve-permissions")
-            shutil.rmtree(folder, ignore_errors=True)
+                remove(Path(path))
+            remove(self._note(kind))
             self.back.discard(kind)
         return found
 
     # -- keeping
 
-    def done(self, *, whole: bool) -> Kept:
+    def done(self) -> Kept:
         """Settle what was put back, keep what was not; returns what there was of the step."""
         if self.back:
             with contextlib.suppress(OSError):
                 run_checked("sync", "--file-system", str(HOME))
-            for kind in KINDS:
-                shutil.rmtree(self._undone(kind), ignore_errors=True)
-        for kind in KINDS if self.usable else ():
-            if self.anew or not (self.store.folder / self.names[kind]).exists():
-                self._keep(kind)
-        with contextlib.suppress(OSError):
-            self.store.make_room()  # downloads were put there without a look at it
-        if whole:
-            return Kept.WHOLE
-        return Kept.FULL if self.full else Kept.BUILT if self.back - {"packages"} else Kept.NOTHING
+            for kind in KEPT_KINDS:
+                remove(self._note(kind))
+        if self.store:
+            for kind in KEPT_KINDS:
+                if self.anew or not os.path.lexists(self.store.folder / self.names[kind]):
+                    self._keep(self.store, kind)
+            with contextlib.suppress(OSError):
+                self.store.make_room()  # downloads were put there without a look at it
+        return Kept.FULL if self.full else Kept.BUILT if "built" in self.back else Kept.NOTHING
 
-    def _keep(self, kind: str) -> None:
+    def _keep(self, store: Store, kind: str) -> None:
         began = time.monotonic()
         try:
-            paths = getattr(self, f"_{kind}")()
+            paths = self._built() if kind == "built" else downloaded(self.since) if self.since else []
             if paths:
-                size = self.store.add(self.names[kind], paths)
+                size = store.add(self.names[kind], paths)
                 took = time.monotonic() - began
                 self.say(f"kept on the job volume ({kind}): {size / 2**30:.1f} GiB in {took:.1f} s")
         except OSError as error:
@@ -204,17 +167,9 @@ class Build:
             self.say(f"not kept on the job volume ({kind}): {error}")
 
     def _built(self) -> list[str]:
-        trees = [tree for tree in self.trees if Path(tree).is_dir()]
-        return [path for tree in trees for path in (tree, *below(tree))]
-
-    def _whole(self) -> list[str]:
-        """Return what changed beside the trees. Raises `OSError` where that is not all that the install did."""
-        if not self.since or (HOME != MACHINE_HOME and not ROOT):
-            return []
-        paths = changed(self.since, [*self.trees, str(self.keeper.mount)])
-        if why := why_not_whole(paths, self.before, self.step):
-            raise OSError(why)
+        """Return all of the trees. Raises `OSError` where there is something in them that no box would take."""
+        paths = [path for tree in self.trees if Path(tree).is_dir() for path in (tree, *below(tree))]
+        for path in paths:
+            if why := why_not(path, path, self.trees):
+                raise OSError(why)
         return paths
-
-    def _packages(self) -> list[str]:
-        return downloaded(self.since) if self.since else []

@@ -1,12 +1,10 @@
 """How the files of a kept build become parts of an entry, and parts become files again.
 
-A large file is a part of its
-own, everything else goes into a few archives: so that all cores have something to do.
+A large file is a part of its own, everything else goes into a few archives: so that all cores have something to do.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import stat
@@ -20,8 +18,7 @@ ALONE = 4 * 2**20
 """Bytes from which on a file is a part of its own: parts are packed and unpacked side by side."""
 BLOCK = 2**20
 WORKERS = os.cpu_count() or 1
-TAR = ("tar", "--use-compress-program=zstd -1", "--directory=/", "--numeric-owner", "--xattrs", "--xattrs-include=*")
-EXTRACT = [*TAR, "--file=-", "--extract", "--preserve-permissions"]
+TAR = ("tar", "--use-compress-program=zstd -1", "--file=-")
 # Past the page cache where the file system lets us: these are gigabytes, and have to be on the disk in the end.
 UNPACK = 'zstd -dcq | dd of="$0" bs=4M iflag=fullblock oflag="$1" status=none'
 
@@ -38,18 +35,9 @@ def pump(source: IO[bytes], goal: IO[bytes], spend: Callable[[int], None] = lamb
 
 
 def is_large_plain_file(path: str) -> bool:
-    """Return whether a file is large, and all that is to know of it are its bytes, owner, mode and time."""
+    """Return whether a file is large, and all that is to know of it are its bytes, mode and time."""
     seen = os.lstat(path)
-    if not (stat.S_ISREG(seen.st_mode) and seen.st_size >= ALONE and seen.st_nlink == 1):
-        return False
-    with contextlib.suppress(OSError):
-        return not os.listxattr(path)
-    return True
-
-
-def temporary_path(path: str) -> str:
-    """Return where a file is unpacked before it takes its place."""
-    return f"{path}.gpurig"
+    return stat.S_ISREG(seen.st_mode) and seen.st_size >= ALONE and seen.st_nlink == 1
 
 
 def split_for_workers(paths: list[str]) -> list[list[str]]:

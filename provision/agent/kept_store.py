@@ -1,7 +1,8 @@
 """The entries on the job volume: packed, checked, unpacked, pruned.
 
-An entry is a folder: parts, and an index with the size and SHA-256 of each. It appears under its name by a rename, when
-it is whole; what a power cut leaves of it is not what its index says, and that is found out before any of it is used.
+An entry is a folder: parts, an index with the size and SHA-256 of each, and a signature (`kept_signs`). It appears
+under its name by a rename, when it is whole; what a power cut leaves of it is not what its index says, and that is
+found out before any of it is used. The folder of all entries was another machine's too: what lies in it may be a link.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from provision.agent.kept_parts import (
-    EXTRACT,
     TAR,
     UNPACK,
     WORKERS,
@@ -28,12 +28,14 @@ from provision.agent.kept_parts import (
     pump,
     split_for_workers,
     takes_direct,
-    temporary_path,
 )
+from provision.agent.kept_signs import SIGNATURE, note, vouched_for
+from provision.agent.kept_stage import remove
 
 if TYPE_CHECKING:
     from typing import List, Optional
 
+    from provision.agent.kept_stage import Stage
     from provision.agent.wire.documents import Index, Part
 
 SHARE = 0.4
@@ -42,12 +44,12 @@ RESERVE = 0.05
 """Part of the volume that stays free for the user's own work while something is being kept."""
 NO_ROOM = "there is no room for it"
 INDEX = "index.json"
-"""A line with the SHA-256 of the line after it: a row per part, and the paths of what is in the archive."""
+"""A line with the SHA-256 of the line after it, which is what is signed: a row per part, and folders."""
 
 
 def size_of(entry: Path) -> int:
     """Return the bytes of an entry, or of a single file."""
-    files = entry.iterdir() if entry.is_dir() else [entry]
+    files = entry.iterdir() if entry.is_dir() and not entry.is_symlink() else [entry]
     return sum(file.lstat().st_size for file in files)
 
 
@@ -56,6 +58,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        for part in folder.glob("*.part"):
+            remove(part)
         self.began = time.time()
         self.left = 0
         self.counting = threading.Lock()
@@ -65,7 +69,7 @@ class Store:
     def add(self, name: str, paths: List[str]) -> int:
         """Keep these paths as an entry; returns its size. Raises `OSError`, and then there is none."""
         part = self.folder / f"{name}.part"
-        shutil.rmtree(part, ignore_errors=True)
+        remove(part)
         try:
             self._open(sum(os.lstat(path).st_size for path in paths))
             part.mkdir(mode=0o700)
@@ -78,20 +82,22 @@ class Store:
                 ]
                 jobs += [pool.submit(self._pack, part, number, path) for number, path in enumerate(alone)]
                 rows = [job.result() for job in jobs]
-            text = json.dumps({"rows": rows, "paths": rest})
-            (part / INDEX).write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", encoding="ascii")
+            text = json.dumps({"rows": rows, "folders": sorted({path.rpartition("/")[0] for path in paths})})
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            (part / INDEX).write_text(f"{digest}\n{text}", encoding="ascii")
             self.make_room()
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+            remove(self.folder / name)
+            note(name, digest)
             part.rename(self.folder / name)
         finally:
-            shutil.rmtree(part, ignore_errors=True)
+            remove(part)
         return size_of(self.folder / name)
 
     def _archive(self, part: Path, number: int, paths: List[str]) -> Part:
         """Pack what is small, linked, or no file at all, as an archive."""
         names = part / f"names-{number}"
         names.write_bytes(b"\0".join(os.fsencode(path) for path in paths))
-        words = ["--create", "--file=-", "--no-recursion", "--null", f"--files-from={names}"]
+        words = ["--directory=/", "--create", "--no-recursion", "--null", f"--files-from={names}"]
         row = self._write(part, f"rest-{number}", [*TAR, *words])
         names.unlink()
         return row
@@ -99,8 +105,7 @@ class Store:
     def _pack(self, part: Path, number: int, path: str) -> Part:
         seen = os.lstat(path)
         row = self._write(part, str(number), ["zstd", "-1", "-qc", path])
-        owner = [seen.st_uid, seen.st_gid]
-        return {**row, "path": path, "mode": seen.st_mode, "owner": owner, "mtime": seen.st_mtime_ns}
+        return {**row, "path": path, "mode": seen.st_mode, "mtime": seen.st_mtime_ns}
 
     def _write(self, part: Path, name: str, command: List[str]) -> Part:
         """Write what a command prints as a part; returns the part's row for the index."""
@@ -150,60 +155,66 @@ class Store:
     def drop(self, name: str) -> None:
         """Delete an entry; half of it is not taken for one, whenever this is cut off."""
         path = self.folder / name
-        with contextlib.suppress(FileNotFoundError):
-            if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
+            with contextlib.suppress(FileNotFoundError):
                 (path / INDEX).unlink()
-            else:
-                path.unlink()
-        shutil.rmtree(path, ignore_errors=True)
+        remove(path)
 
     # -- putting back
 
     def index(self, name: str) -> Optional[Index]:
-        """Return an entry's index, None where there is no entry. Raises `OSError` when it is not whole."""
+        """Return an entry's index, None where there is no entry.
+
+        Raises `OSError` when it is not whole, or nobody who counts vouches for it: then none of it was believed.
+        """
         entry = self.folder / name
-        if not entry.is_dir():
+        if not os.path.lexists(entry):
             return None
+        if entry.is_symlink() or not entry.is_dir():
+            raise OSError("it is no folder")
         digest, _, text = (entry / INDEX).read_text(encoding="ascii", errors="replace").partition("\n")
         if hashlib.sha256(text.encode()).hexdigest() != digest:
             raise OSError("its index is not what was written")
+        if not vouched_for(name, digest, entry / SIGNATURE):
+            raise OSError("it is not signed by a key that you trust")
         index: Index = json.loads(text)
         for row in index["rows"]:
             if (entry / row["part"]).lstat().st_size != row["size"]:
                 raise OSError(f"part {row['part']} of it was cut short")
         return index
 
-    def take(self, name: str, index: Index) -> None:
-        """Put an entry's files where they were. Raises `OSError`: then some of them may be there."""
+    def take(self, name: str, index: Index, stage: Stage) -> None:
+        """Unpack an entry's files into a stage. Raises `OSError`: then some of them may be there."""
         entry = self.folder / name
         archives = [row for row in index["rows"] if "path" not in row]
         # The largest first: the last one to end should be a small one.
         alone = sorted((row for row in index["rows"] if "path" in row), key=lambda row: -row["size"])
+        extract = [*TAR, f"--directory={stage.folder}", "--extract", "--no-same-owner", "--preserve-permissions"]
         # More than cores: while some wait for a disk, others compute.
         with concurrent.futures.ThreadPoolExecutor(2 * WORKERS) as pool:
+            # Before anything of it is unpacked: tar has done it by the time that the last byte is known.
             for _ in pool.map(lambda row: self._check(entry, row), archives):
                 pass
-            # Before it begins: of two tars that make the same folder at once, one fails.
-            paths = [*index["paths"], *(row["path"] for row in alone)]
-            for folder in {path.rpartition("/")[0] for path in paths}:
-                Path(folder).mkdir(parents=True, exist_ok=True)
+            # Before they begin: of two tars that make the same folder at once, one fails.
+            stage.open(index["folders"])
             jobs: list[concurrent.futures.Future[Any]] = [
-                pool.submit(self._through, entry, row, EXTRACT) for row in archives
+                pool.submit(self._through, entry, row, extract) for row in archives
             ]
-            jobs += [pool.submit(self._unpack, entry, row) for row in alone]
+            jobs += [
+                pool.submit(self._unpack, entry, row, str(stage.large / str(number)))
+                for number, row in enumerate(alone)
+            ]
             for job in jobs:
                 job.result()
-        for row in alone:
-            Path(temporary_path(row["path"])).replace(row["path"])
+        for number, row in enumerate(alone):
+            (stage.large / str(number)).rename(stage.place(row["path"]))
         os.utime(entry)
 
-    def _unpack(self, entry: Path, row: Part) -> None:
-        """Unpack a file that is a part of its own beside its place, where it goes once all others are right too."""
-        path = temporary_path(row["path"])
+    def _unpack(self, entry: Path, row: Part, path: str) -> None:
+        """Unpack a file that is a part of its own."""
         flag = "direct" if takes_direct(path) else "append"
         if not self._through(entry, row, ["/bin/bash", "-o", "pipefail", "-c", UNPACK, path, flag]):
             raise OSError(f"part {row['part']} ends before its end")
-        os.chown(path, *row["owner"])
         Path(path).chmod(stat.S_IMODE(row["mode"]))
         os.utime(path, ns=(row["mtime"], row["mtime"]))
 

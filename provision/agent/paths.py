@@ -17,6 +17,8 @@ MEMORY = "/dev/shm"  # noqa: S108 - a folder of root's own is made in it
 """Where a version lies for as long as one answer takes, when the disk has no room for it."""
 BUNDLE, PENDING, READY = HOME / "bundle.json", HOME / "pending.json", HOME / "ready.json"
 MARKS, BEGUN, LOGS = HOME / "marks", HOME / "begun", HOME / "logs"
+KEPT_FOLDER = (".gpurig", "kept")
+"""Where the job volume has kept builds: folders of root's alone."""
 VOLUME_SCRIPT = "/usr/local/sbin/gpurig-volume"
 GUARD_PROGRAM = "/usr/local/sbin/gpurig-guard"
 

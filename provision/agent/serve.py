@@ -37,6 +37,7 @@ ACCOUNT_VERBS = {
     **dict.fromkeys((Verb.VOLUME, Verb.SYNC, Verb.GROW, Verb.RELEASE), "volume"),
     **dict.fromkeys((Verb.CHECK, Verb.RESTORE), "restore"),
     Verb.SAMPLE: "sampler",
+    Verb.SEAL: "kept_signs",
 }
 """The same, of what is done in an account's folders."""
 

@@ -35,3 +35,4 @@ class Verb(Word):
     CHECK = "check"
     RESTORE = "restore"
     SAMPLE = "sample"
+    SEAL = "seal"

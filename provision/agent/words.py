@@ -1,4 +1,4 @@
-"""The words of the wire: kinds of events, states of steps and runs."""
+"""The words of the wire: kinds of events, states of steps and runs; and of kept builds, which both sides name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ class Kind(Word):
     """What an event tells. `wire` has the fields of each."""
 
     SEND = "send"
-    PROMPT = "prompt"
     ALIVE = "alive"
     LOG = "log"
     REFUSED = "refused"
@@ -56,6 +55,8 @@ class Kind(Word):
     RESTORED = "restored"
     NOTICE = "notice"
     SAMPLE = "sample"
+    OFFER = "offer"
+    SEALED = "sealed"
 
 
 ENDINGS = (Kind.READY, Kind.FAILED, Kind.REBOOT)
@@ -81,7 +82,6 @@ class Kept(Word):
     """How much of a step came from the job volume."""
 
     NOTHING = ""
-    WHOLE = "whole"
     BUILT = "built"
     FULL = "full"
     """Nothing, and there is no room to keep all of it there."""
@@ -100,3 +100,19 @@ class RunState(Word):
     """Asked to end because EC2 takes the box."""
     LOST = "lost"
     """Killed from outside, or with the box."""
+
+
+SIGNED_FOR = "kept@gpurig"
+"""The namespace of signatures of kept builds: one that was made for anything else does not count."""
+KEPT_KINDS = ("built", "packages")
+"""What is kept of a step: the folders that its recipe names, and what apt downloaded."""
+
+
+def kept_name(step: str, kind: str, key: str) -> str:
+    """Return the name of a kept build."""
+    return f"{step}-{kind}-{key[:24]}"
+
+
+def kept_message(name: str, digest: str) -> str:
+    """Return what is signed: that this build, by this name, has an index of this SHA-256."""
+    return f"{name} {digest}\n"

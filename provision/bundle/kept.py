@@ -8,13 +8,14 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from provision.agent.words import KEPT_KINDS, kept_name
 from provision.model.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from provision.agent.wire.documents import KeptAbout
-    from provision.bundle.step import Step
+    from provision.bundle.step import Bundle, Step
     from provision.catalogue.recipe import Recipe
     from provision.model.target import Target
 
@@ -42,8 +43,12 @@ def keyed(step: Step, upon: Iterable[Step], target: Target) -> Step:
 
 
 def keeper_settings(steps: Collection[Step], target: Target) -> KeptAbout | None:
-    """Return the volume, and the steps of which nothing is kept; None where that is all of them."""
-    apart = [step.name for step in steps if not step.key]
-    if len(apart) == len(steps):
+    """Return where the builds of these steps are kept; None where nothing of any of them is."""
+    if not any(step.key for step in steps):
         return None
-    return {"mount": target.mount_point, "volume": target.volume_id, "apart": apart}
+    return {"mount": target.mount_point, "volume": target.volume_id}
+
+
+def names_of(bundle: Bundle) -> set[str]:
+    """Return the names of all builds that there can be of a bundle."""
+    return {kept_name(step.name, kind, step.key) for step in bundle.steps if step.key for kind in KEPT_KINDS}

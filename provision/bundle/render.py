@@ -6,6 +6,7 @@ Rendering is pure and deterministic: the same recipes and target give the same b
 from __future__ import annotations
 
 import functools
+import re
 import shlex
 import traceback
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,7 +45,18 @@ def _environment() -> jinja2.Environment:
         autoescape=False,  # noqa: S701 - bash and systemd units, not HTML
     )
     environment.filters["quote"] = shlex.quote
+    environment.filters["unit"] = _in_unit
     return environment
+
+
+def _in_unit(value: str) -> str:
+    """Return a value for a line of a systemd unit as it is. Raises `ValueError` for one that would mean more there.
+
+    Nothing is quoted: each key of a unit has rules of its own for that, and some, such as User=, know none.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_./][A-Za-z0-9_./:@-]*", value, re.ASCII):
+        raise ValueError(f"{value!r} cannot stand in a unit")
+    return value
 
 
 @functools.cache
@@ -58,7 +70,7 @@ def _expand(text: str, where: str, **values: object) -> str:
 
     try:
         return _template(text).render(**values)
-    except jinja2.TemplateError as error:
+    except (jinja2.TemplateError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         # jinja2 rewrites its tracebacks: the innermost frame is the template's own line.
         line = getattr(error, "lineno", None) or traceback.extract_tb(error.__traceback__)[-1].lineno
         raise BadInput([f"{where}:{line}: {error}"]) from error

@@ -70,7 +70,7 @@ MACHINE = text(
 """Of a machine of one's own: also the name of a folder for what comes from it."""
 STACK = text(r"[A-Za-z0-9_.-]{1,100}", "letters, digits, dots, hyphens and underscores, as Pulumi has it")
 """Of a stack or a project."""
-RUN = text(r"[a-z0-9][a-z0-9-]{0,47}", "up to 48 small letters, digits and hyphens, beginning with no hyphen")
+RUN = text(r"[a-z0-9][a-z0-9-]{0,47}", "up to 48 small letters, digits and hyphens, and begins with no hyphen")
 DATASET = text(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
     "up to 64 letters, digits, dots, hyphens and underscores, beginning with a letter or digit",
@@ -85,7 +85,7 @@ WORD = text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a word of letters, digits, dots
 COMMAND = text(r"[ -~]{1,1000}", "a command on one line of ASCII, 1000 characters at most")
 COMPUTE = text(r"[0-9]{1,2}\.[0-9]", 'a compute capability such as "7.5"')
 GPU = text(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", "the model of a GPU")
-REGION = text(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region of AWS such as us-east-1")
+REGION = text(r"[a-z]{2,5}(-[a-z]+)+-[0-9]", "a region of AWS such as us-east-1")
 # Their letters are EC2's; they become names of files and arguments here.
 INSTANCE = text(r"i-[a-z0-9-]{1,63}", "the id of an instance (i-…)")
 VOLUME = text(r"vol-[a-z0-9-]{1,63}", "the id of a volume (vol-…)")
@@ -137,7 +137,12 @@ MOUNT_POINT = Kind(
 )
 
 
+def whole_of(word: str) -> int | None:
+    """Return the whole number that a word of the command line is, None where it is none, or has ten digits or more."""
+    return int(word) if re.fullmatch(r"[0-9]{1,9}", word, re.ASCII) else None
+
+
 def port_of(word: str) -> int | None:
     """Return the port that a word of the command line names, None where it names none."""
-    number = int(word) if re.fullmatch(r"[0-9]{1,5}", word) else 0
+    number = whole_of(word)
     return number if PORT.holds(number) else None

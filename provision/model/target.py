@@ -78,6 +78,8 @@ class Target:
     """A command of the user's own that says whether the box is in use: exit code 0 is yes, 1 is no."""
     before_stop: str = ""
     """A command of the user's own that runs before the box stops by itself."""
+    builders: tuple[str, ...] = ()
+    """Public keys, without comments, by whose signatures kept builds count beside those of the user's own."""
 
     spot: bool = False
     """Whether EC2 may take the box: then it watches for the notice of that."""

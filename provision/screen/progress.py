@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from provision.agent.words import Kept, Kind, StepState
 from provision.model.errors import StepFailed
 from provision.model.words import minute
+from provision.screen import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +31,6 @@ _WAS = {
 }
 
 _KEPT = {
-    Kept.WHOLE: ", taken from the job volume",
     Kept.BUILT: ", what it builds taken from the job volume",
     Kept.FULL: "; the job volume has no room to keep all of it for the next box",
 }
@@ -116,11 +116,10 @@ class LiveView(PlainView):
 
 def live(shown: Callable[[], RenderableType]) -> Live:
     """Begin to show on the terminal what `shown` returns each time."""
-    from rich.console import Console  # noqa: PLC0415 - 60 ms that what is over soon need not pay
-    from rich.live import Live  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415 - 60 ms that what is over soon need not pay
 
     started = Live(
-        console=Console(highlight=False),
+        console=terminal.console(highlight=False),
         get_renderable=shown,
         refresh_per_second=FRAMES_PER_SECOND,
         transient=True,

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import fabric
 import fabric.main
 
+from provision.model.checks import USER
 from provision.model.errors import BadInput, GpurigError
+from provision.model.schema import plain
 from provision.screen import progress
 from provision.tasks.output import tell
 from provision.transport import inventory
@@ -110,11 +112,13 @@ def given_hosts(call: Any) -> list[str]:
 
 
 def _given(c: fabric.Connection, word: str) -> Host:
-    """Return the host that a word of `fab -H` names."""
+    """Return the host that a word of `fab -H` names. Raises `BadInput`."""
     given = c.derive_shorthand(word)
     host = inventory.named(given["host"], user=given["user"], port=given["port"])
     if host.target:
         return host
     # A machine that no file knows is as ssh_config has it: Fabric looks the rest (HostName, ProxyJump) up by its alias.
     alias = fabric.Connection(word, config=c.config.clone())
+    if not USER.holds(alias.user):
+        raise BadInput([f"-H {plain(word)}: ssh_config's User has to be {USER.allowed}"])
     return dataclasses.replace(host, user=alias.user, port=alias.port)

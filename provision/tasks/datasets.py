@@ -18,7 +18,9 @@ from provision.agent.paths import PREFIX
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.words import RunState
+from provision.model.checks import DATASET
 from provision.model.errors import BadInput, GpurigError, RunFailed
+from provision.model.schema import plain
 from provision.tasks.following import leaving
 from provision.tasks.option import Choices
 from provision.tasks.setting_up import SetUp
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 RECIPE = "datasets"
 PROGRAMS = f"{PREFIX}/{RECIPE}"
 PYTHON = f"{PROGRAMS}/venv/bin/python"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ARCHIVE = re.compile(
     r"\.(tar\.(gz|bz2|xz|zst|Z)|t[gx]z|tbz2?|tzst|taz|tar|zip|z\d\d)([._-](part)?(\d{1,4}|[a-z]{2,3}))?$", re.IGNORECASE
 )
@@ -67,9 +68,10 @@ class Job:
 
 def check_name(name: str, option: str = "--name") -> None:
     """Raise `BadInput` for what cannot be a data set's name."""
-    if not NAME.fullmatch(name):
-        rule = "up to 64 letters, digits, dots, hyphens and underscores, beginning with a letter or digit"
-        raise BadInput([f'"{name}" cannot be a data set\'s name: {rule}'], hint=f"{option} gives it one")
+    if not DATASET.holds(name):
+        raise BadInput(
+            [f'"{plain(name)}" cannot be a data set\'s name: {DATASET.allowed}'], hint=f"{option} gives it one"
+        )
 
 
 def job_of(order: Mapping[str, Any], place: PurePosixPath, asked: Sequence[str]) -> Job:

@@ -6,7 +6,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Self
 
 from provision.catalogue.catalogue import Catalogue
+from provision.model.checks import whole_of
 from provision.model.errors import BadInput
+from provision.model.schema import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +49,7 @@ def pairs(option: str, words: Sequence[str] | None, form: str) -> dict[str, str]
 
 def whole_number(option: str, word: str, most: int) -> int:
     """Return an option's number. Raises `BadInput`."""
-    if not (word.isdecimal() and 1 <= int(word) <= most):
-        raise BadInput([f"--{option} {word}: write a number from 1 to {most}"])
-    return int(word)
+    number = whole_of(word)
+    if number is None or not 1 <= number <= most:
+        raise BadInput([f"--{option} {plain(word)}: write a number from 1 to {most}"])
+    return number

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
+from provision.screen import terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,7 +38,5 @@ def tell(message: str) -> None:
 
 def draw(table: Table) -> None:
     """Print a table."""
-    from rich.console import Console  # noqa: PLC0415 - 60 ms that only tables pay
-
-    console = Console()
-    (console if console.is_terminal else Console(width=PIPE_WIDTH)).print(table)
+    console = terminal.console()
+    (console if console.is_terminal else terminal.console(width=PIPE_WIDTH)).print(table)

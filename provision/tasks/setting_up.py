@@ -129,11 +129,11 @@ def _send(session: Session, name: str, path: Path, out: View) -> None:
         # An older upload of another suffix would leave the recipe two to choose from.
         old = f"{shlex.quote(f'{folder}/{name}')}.*"
         move = f"mkdir -p {folder} && chown root: {part} && rm -f {old} && mv -f {part} {goal}"
-        result = session.root(move)
+        code, said = session.root(move)
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise GpurigError(f"{path} did not arrive on {session.host}: {error or type(error).__name__}") from error
-    if result.failed:
-        raise GpurigError(f"{path} did not arrive on {session.host}: {result.stderr.strip()}")
+    if code:
+        raise GpurigError(f"{path} did not arrive on {session.host}: {said.strip()}")
 
 
 def _put(session: Session, path: Path, name: str) -> str:

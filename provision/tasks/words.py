@@ -8,6 +8,7 @@ more afterwards: what it would refuse in its own words, and with the exit code 1
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit, ParseError
 from invoke.parser import Parser
 from invoke.parser.context import to_flag
+
+from provision.model.checks import PORT, port_of
+from provision.model.schema import plain
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -72,6 +76,7 @@ def check(program: Any, tasks: Collection, names: Names) -> None:
     core, help_for = program.core, program.args.help.value
     if help_for and help_for not in names:
         raise _unknown([help_for], None, tasks, names)
+    _check_signs(program.argv)
     _check_hosts(program.args.hosts.value, core.unparsed, names)
     if not core.unparsed:
         return
@@ -80,9 +85,19 @@ def check(program: Any, tasks: Collection, names: Names) -> None:
         parsed = Parser(tasks.to_contexts(), program.initial_context, ignore_unknown=True).parse_argv(core.unparsed)
     except ParseError as error:
         raise _incomplete(error) from error
+    except ValueError as error:  # of Fabric's own options, some are numbers
+        raise _refusal(f"an option of fab's own is no number: {error}", "fab --help shows them") from error
     _check_hosts(parsed[0].args.hosts.value, core.unparsed, names)
     if parsed.unparsed:
         raise _unknown(parsed.unparsed, parsed[-1], tasks, names)
+
+
+def _check_signs(typed: list[str]) -> None:
+    """Raise `Exit` for a number with a sign: Invoke takes -1h for the options -1 and -h, and shows a task's help."""
+    words = typed[: typed.index("--")] if "--" in typed else typed
+    for before, word in itertools.pairwise(words):
+        if re.match(r"-[0-9]", word) and not before.startswith("-"):
+            raise _refusal(f"{word}: a time or a number has no sign", f"write {word[1:]}, as in: fab extend 4h")
 
 
 def _check_hosts(given: str | None, words: list[str], names: Names) -> None:
@@ -90,6 +105,11 @@ def _check_hosts(given: str | None, words: list[str], names: Names) -> None:
     if given is not None and not given.strip(", "):
         hint = "fab -H USER@HOST TASK; without -H, the hosts of hosts.toml or of the Pulumi stack"
         raise _refusal("-H comes with a host, and has none", hint)
+    for word in (given or "").split(","):
+        # More colons are an IPv6 address, without a port; Fabric reads a port before any of our words is heard.
+        _, colon, port = word.rpartition("@")[2].partition(":")
+        if colon and ":" not in port and port_of(port) is None:
+            raise _refusal(f"-H {plain(word)}: the port has to be {PORT.allowed}", "fab -H USER@HOST:PORT TASK")
     if given and given in names and not any(word in names for word in words):
         hint = f"fab -H USER@HOST {shlex.join([given, *words])}"
         raise _refusal(f'-H comes with a host, and "{given}" is a task', hint)

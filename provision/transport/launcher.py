@@ -11,7 +11,7 @@ from provision.agent.paths import MACHINE_HOME, MEMORY
 from provision.agent.verbs import Verb
 from provision.agent.words import Kind
 from provision.bundle import program
-from provision.transport.sudo import PROMPT
+from provision.transport.shape import is_event
 
 if TYPE_CHECKING:
     from provision.agent.wire.documents import Account
@@ -102,12 +102,10 @@ def whole(request: Request, account: Account, *, agent: bool) -> bytes:
 def parse(line: str) -> Event:
     """Return the event in a line; a line that is none becomes one: nothing that the host says is dropped."""
     text = line.rstrip("\n")
-    if text == PROMPT:
-        return {"event": Kind.PROMPT, "step": "", "line": text}
     try:
         found: Any = json.loads(line)
         found["event"] = Kind(found["event"])
-    except (ValueError, TypeError, KeyError):
-        return {"event": Kind.LOG, "step": "", "line": text}
-    event: Event = found
-    return event
+        event: Event | None = found if is_event(found) else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        event = None
+    return event or {"event": Kind.LOG, "step": "", "line": text}

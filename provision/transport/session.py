@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
-from invoke.exceptions import AuthFailure
-
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.wire.events import kind_of
@@ -17,10 +15,10 @@ from provision.agent.words import Kind
 from provision.bundle import program
 from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted, Unreachable
 from provision.model.target import Target
-from provision.transport import launcher, whereabouts
+from provision.transport import builder_key, launcher, whereabouts
 from provision.transport.answers import ENDINGS, ours, place_after
-from provision.transport.connection import SILENCE, Connection, Dropped, dropping
-from provision.transport.sudo import PasswordWanted, Sudo
+from provision.transport.connection import Connection, Dropped, dropping
+from provision.transport.sudo import AsRoot, PasswordWanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -103,31 +101,23 @@ class Session:
         """
         said: list[str] = []
         with dropping(self.host):
-            channel = self.connection.transport.open_session(timeout=SILENCE)
-            channel.settimeout(SILENCE)
-            # One stream: what is no event (a shell's start-up file, sudo, a Python that breaks) is shown and kept.
-            channel.set_combine_stderr(combine=True)
-            sudo = self._sudo
-            channel.exec_command(sudo.wrap(launcher.command(request)))
-            for line in channel.makefile("r"):
+            call = AsRoot(self.connection, launcher.command(request))
+            for line in call.lines():
                 event = launcher.parse(line)
-                if event["event"] == Kind.PROMPT:
-                    channel.sendall(sudo.answer())
-                elif event["event"] == Kind.SEND:
-                    channel.sendall(self._whole(request, bundle, agent=event["agent"]))
-                    channel.shutdown_write()
+                if event["event"] == Kind.SEND:
+                    call.channel.sendall(self._whole(request, bundle, agent=event["agent"]))
+                    call.channel.shutdown_write()
                 elif event["event"] == Kind.REFUSED:
                     raise (NotHere if event["missing"] else BadInput)([event["problem"]], hint=event["hint"])
                 elif event["event"] != Kind.ALIVE:
                     if event["event"] == Kind.LOG and not event["step"]:
                         said.append(event["line"])
                     yield event
-            status = channel.recv_exit_status()
-            channel.close()
+            status = call.end()
         if status == -1:
             raise Dropped(self.host, "it was closed")
         if status:
-            sudo.check(said)
+            call.sudo.check(said)
             words = "\n".join(said)[-2000:]
             raise GpurigError(f"the program on {self.host} ended with exit code {status}: {words}")
 
@@ -142,20 +132,13 @@ class Session:
         }
         return launcher.whole(request, account, agent=agent)
 
-    @property
-    def _sudo(self) -> Sudo:
-        return Sudo(self.host, self.connection.config.sudo.password)
-
-    def root(self, command: str) -> Any:
-        """Run a shell command as root on the host; returns Fabric's result, also when the command failed.
+    def root(self, command: str) -> tuple[int, str]:
+        """Run a shell command as root on the host; returns its exit code and what it said, on both streams.
 
         Raises `Unreachable` when sudo wants a password, or a better one.
         """
-        run = self.connection.run if self.host.user == "root" else self.connection.sudo
-        try:
-            return run(f"sh -c {shlex.quote(command)}", hide=True, warn=True, in_stream=False)
-        except AuthFailure as error:
-            raise self._sudo.wants_password() from error
+        with dropping(self.host):
+            return AsRoot(self.connection, f"sh -c {shlex.quote(f'exec </dev/null; {command}')}").outcome()
 
     def answer(self, request: Request, kind: type[Answer], bundle: Bundle | None = None) -> Answer:
         """Return the event of a type of `wire.answers` that answers a request.
@@ -183,16 +166,20 @@ class Session:
         """Yield the events of bringing the host to `bundle`, until it is ready, unchanged or failed.
 
         A dropped connection or a reboot in the middle is bridged. Raises `RunInterrupted` when the setup was killed.
+        What the host keeps of it on its job volume is signed before it ends.
         """
         place: Place | None = None
+        keys = self._builders()
+        begin: Request = {"verb": Verb.APPLY, "digest": bundle.digest, "bundle": "", "fresh": fresh, "builders": keys}
 
         def attempt() -> Iterator[Event]:
             nonlocal place
-            request: Request = {"verb": Verb.APPLY, "digest": bundle.digest, "bundle": "", "fresh": fresh}
-            if place:
-                request = {"verb": Verb.FOLLOW, **place}
-            for event in ours(self.ask(request, bundle)):
+            follow: Request | None = {"verb": Verb.FOLLOW, **place} if place else None
+            for event in ours(self.ask(follow or begin, bundle)):
                 place = place_after(event, place)
+                if event["event"] == Kind.OFFER:
+                    self._seal(event["entries"], bundle)
+                    continue
                 yield event
                 if event["event"] == Kind.LOST:
                     raise self._killed(event["step"])
@@ -201,6 +188,23 @@ class Session:
             raise Dropped(self.host, "it reboots" if place else "the answer ended early")
 
         return self.bridged(attempt)
+
+    def _builders(self) -> list[str]:
+        """Return the public keys by whose signatures kept builds count: the user's, and those that the stack names."""
+        keys = list(self._target.builders)
+        try:
+            keys.append(builder_key.public())
+        except GpurigError as error:
+            self.tell(f"nothing that {self.host} keeps on its job volume will be signed: {error}")
+        return keys
+
+    def _seal(self, offered: Mapping[str, str], bundle: Bundle) -> None:
+        """Sign what the host built just now; what goes wrong costs the next box a build, and no more."""
+        try:
+            if signatures := builder_key.signatures(offered, bundle):
+                self.answer({"verb": Verb.SEAL, "signatures": signatures}, answers.Sealed)
+        except GpurigError as error:
+            self.tell(f"what {self.host} keeps on its job volume is not signed, and no other box will take it: {error}")
 
     def bridged(self, attempt: Callable[[], Iterator[Item]]) -> Iterator[Item]:
         """Yield what an attempt does; where its connection drops, connect again and make the next one.

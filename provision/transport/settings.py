@@ -13,8 +13,10 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from provision.model import aws_settings
+from provision.model.checks import whole_of
 from provision.model.errors import BadInput, GpurigError
 from provision.model.project import project_folder, project_name
+from provision.model.schema import plain
 from provision.transport.pulumi_cli import finished, said
 
 if TYPE_CHECKING:
@@ -72,14 +74,14 @@ def _loaded(key: str, text: str, kind: type[dict[str, str] | list[str]]) -> Any:
     """Return a list or an object whose values are texts. Raises `BadInput` for anything else."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
-    values = found.values() if isinstance(found, dict) else found or []
+    values = found.values() if isinstance(found, dict) else found if isinstance(found, list) else []
     if isinstance(found, kind) and all(isinstance(value, str) for value in values):
         return found
     shape = "a JSON object of texts" if kind is dict else "a JSON list of texts, or names with commas between them"
     ways = f"pulumi config rm {NAMESPACE}:{key} takes it out; docs/settings.md has an example"
-    raise BadInput([f"{NAMESPACE}:{key}: {text!r} has to be {shape}"], hint=ways)
+    raise BadInput([f'{NAMESPACE}:{key}: "{plain(text)}" has to be {shape}'], hint=ways)
 
 
 def read() -> StackSettings:
@@ -195,6 +197,8 @@ def run(*words: str, heard: Callable[[str], None] | None = None) -> int:
 def whole_number(settings: StackSettings, key: str, default: int) -> int:
     """Return a setting that is a whole number. Raises `BadInput` for one that is not."""
     text = settings.get(key, str(default))
-    if not text.isdecimal():
-        raise BadInput([f'{NAMESPACE}:{key}: "{text}" has to be a whole number'], hint="pulumi preview says all of it")
-    return int(text)
+    if (number := whole_of(text)) is None:
+        raise BadInput(
+            [f'{NAMESPACE}:{key}: "{plain(text)}" has to be a whole number'], hint="pulumi preview says all of it"
+        )
+    return number

@@ -82,21 +82,23 @@ def set_login(session: Session, password: str) -> None:
     try:
         # Read as the account, whose folder it is.
         take = f"test -f {_LOGIN} || exit {_NO_DOOR}; runuser -u {user} -- cat {path} | python3 {_LOGIN} set"
-        result = session.root(take)
+        code, said = session.root(take)
     finally:
         sftp.remove(name)
-    if result.return_code == _NO_DOOR:
+    if code == _NO_DOOR:
         raise BadInput([f"{session.host} has no door"], hint="fab setup-digits puts it before DIGITS")
-    if result.failed:
-        raise GpurigError(f"{session.host} did not take the password: {result.stderr.strip()}")
+    if code:
+        raise GpurigError(f"{session.host} did not take the password: {said.strip()}")
 
 
 def learn(session: Session) -> str:
     """Return the fingerprint of a door's certificate, read over SSH, whose key is pinned, and note it."""
-    result = session.root("cat /var/lib/gpurig-door/cert.pem")
-    if result.failed:
-        raise GpurigError(f"{session.host} has no certificate: {result.stderr.strip()}", hint="fab setup-door")
-    found = fingerprint(ssl.PEM_cert_to_DER_cert(result.stdout))
+    code, text = session.root("cat /var/lib/gpurig-door/cert.pem")
+    # What a shell's start-up file says comes before it.
+    begin = text.rfind(ssl.PEM_HEADER)
+    if code or begin < 0:
+        raise GpurigError(f"{session.host} has no certificate: {text.strip()}", hint="fab setup-door")
+    found = fingerprint(ssl.PEM_cert_to_DER_cert(text[begin:]))
     with _LOCK:
         path = _file()
         path.parent.mkdir(exist_ok=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import TYPE_CHECKING
 
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.words import Kind, RunState
+from provision.model.checks import RUN
 from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted
 from provision.model.run import Run
+from provision.model.schema import plain
 from provision.model.target import Target
 from provision.transport import notice
 from provision.transport.connection import Dropped
@@ -23,15 +24,13 @@ if TYPE_CHECKING:
     from provision.agent.wire.requests import Log, Request, Start
     from provision.transport.session import Session
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
 NO_ENV: Mapping[str, str] = {}
 
 
 def check_name(name: str) -> None:
     """Raise `BadInput` for what cannot be a run's name."""
-    if not NAME.fullmatch(name):
-        rule = "a run's name is up to 48 small letters, digits and hyphens, and begins with no hyphen"
-        raise BadInput([f'"{name}": {rule}'])
+    if not RUN.holds(name):
+        raise BadInput([f'"{plain(name)}": a run\'s name is {RUN.allowed}'])
 
 
 def _check(command: str, name: str) -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from provision.agent.verbs import Verb
 from provision.agent.words import Kind
+from provision.model.checks import RUN
 from provision.model.digest import sha256
 from provision.model.errors import BadInput, GpurigError
 from provision.transport import pipes
-from provision.work.runs import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,7 +95,7 @@ def _all_unreadable(files: Mapping[str, str], user: str) -> GpurigError:
 
 def _wanted(session: Session, what: str) -> str:
     """Return a run's name or a pattern relative to the mount point. Raises `BadInput`."""
-    if NAME.fullmatch(what):
+    if RUN.holds(what):
         return what
     place = session.mount_point
     path = PurePosixPath(what)

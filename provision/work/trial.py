@@ -67,7 +67,7 @@ def stem(recipe: Recipe, kind: Kind) -> str:
 
 def folder_name(host: Host) -> str:
     """Return what a host's name becomes in the name of a folder: it may be an address with colons."""
-    return re.sub(r"[^\w.-]", "_", host.name)
+    return re.sub(r"\A\.+|[^\w.-]", "_", host.name)
 
 
 def results_folder(host: Host, recipe: Recipe, kind: Kind, wishes: Wishes) -> Path:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from rehearsal.hypervisor import Hypervisor
 
+CALLER = "198.18.0.1"
+"""Who calls a cloud without boxes, as it says itself: an address that could be anybody's, as a loopback one is not."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until told to stop; exit code 0 after SIGTERM or SIGINT, 1 with one line where it cannot start."""
@@ -58,7 +61,7 @@ def run(arguments: argparse.Namespace, stop: threading.Event) -> None:
     try:
         facts = hypervisor.facts()
         sources = extra_services(state, facts, arguments.sources)
-        server = listen(build(state, hypervisor, caller=facts.get("caller", "127.0.0.1")))
+        server = listen(build(state, hypervisor, caller=facts.get("caller", CALLER)))
         thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="api")
         thread.start()
         endpoint = f"http://127.0.0.1:{server.server_port}"

@@ -14,8 +14,9 @@ __all__ = ["lab", "templates"]
 
 
 @pytest.fixture
-def box(lab: Lab, tmp_path: Path) -> Lab:
-    """A host that keeps builds on its job volume."""
+def box(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """A host that keeps builds on its job volume, and its user's home."""
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
     if not shutil.which("zstd"):
         pytest.skip("there is no zstd here")
     kept_lab.prepare(lab, tmp_path / "jobs")

@@ -7,13 +7,16 @@ import stat
 from pathlib import Path
 
 from provision.model.target import Target
+from provision.transport import builder_key
 from tests.kit.host import Lab
-from tests.kit.programs import write_program
 
 BUILD = """
 mkdir -p opt/tool/bin usr/share/tool etc
-[ -e opt/tool/bin/tool ] || { echo build >> said; head -c 5000000 /dev/urandom > opt/tool/bin/large; }
-echo v1 > opt/tool/bin/tool; chmod 0751 opt/tool/bin/tool; ln -sfn bin opt/tool/current
+[ -e opt/tool/bin/tool ] || {
+  echo build >> said; head -c 5000000 /dev/urandom > opt/tool/bin/large
+  echo v1 > opt/tool/bin/tool; chmod 0751 opt/tool/bin/tool; ln -f opt/tool/bin/tool opt/tool/bin/other
+  ln -sfn bin opt/tool/current
+}
 echo doc > usr/share/tool/doc; ln -f usr/share/tool/doc usr/share/tool/other; mkdir -p usr/share/tool/empty
 echo set > etc/setting
 """
@@ -24,8 +27,9 @@ def prepare(lab: Lab, jobs: Path) -> None:
     """Give a host a root file system that is a folder, a job volume beside it, and a recipe that builds."""
     jobs.mkdir()
     lab.target = Target(mount_point=str(jobs))
+    lab.account = {"mount_point": str(jobs)}
+    lab.builders = [builder_key.public()]
     lab.more["GPURIG_ROOT"] = str(lab.world)
-    write_program(lab.bin / "dpkg-query", f"cat {lab.world}/packages 2>/dev/null || true")
     lab.recipe("base")
     recipe(lab)
 
@@ -55,12 +59,22 @@ def next_box(lab: Lab) -> None:
     lab.world.mkdir()
 
 
-def setup(lab: Lab, **fields: bool) -> str:
-    """Set the recipe up; returns what of it came from the job volume."""
-    events = lab.ask("apply", lab.bundle("tool"), **fields)
+def setup(lab: Lab, *, signs: bool = True, **fields: bool) -> str:
+    """Set the recipe up, and have what it kept signed as `fab` does; returns what of it came from the job volume."""
+    bundle = lab.bundle("tool")
+    events = lab.ask("apply", bundle, **fields)
     assert events[-1]["event"] == "ready", events
+    for event in events if signs else ():
+        if event["event"] == "offer":
+            seal(lab, builder_key.signatures(event["entries"], bundle))
     (done,) = [event for event in events if event.get("step") == "tool" and event.get("state") == "installed"]
     return str(done.get("kept", ""))
+
+
+def seal(lab: Lab, signatures: dict[str, str]) -> list[str]:
+    """Hand signatures to the box; returns the entries that have one now."""
+    (answer,) = lab.ask("seal", signatures=signatures)
+    return list(answer["entries"])
 
 
 def said(lab: Lab) -> str:

@@ -34,15 +34,15 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def tunnel(address: str, said: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def tunnel(address: str, said: Path, port: int = PORT) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Run `fab tunnel` until it says that it listens; standard error goes to `said`."""
     local = free_port()
-    command = [*FAB, "-H", address, "tunnel", "--port", str(PORT), "--local", str(local)]
+    command = [*FAB, "-H", address, "tunnel", "--port", str(port), "--local", str(local)]
     with said.open("w") as errors:
         program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     try:
         assert program.stdout is not None
-        assert f"127.0.0.1:{local} is port {PORT}" in program.stdout.readline(), said.read_text()
+        assert f"127.0.0.1:{local} is port {port}" in program.stdout.readline(), said.read_text()
         yield program, local
     finally:
         program.kill()
@@ -79,6 +79,31 @@ def test_a_tunnel_survives_refused_connections_and_ends_on_ctrl_c(machine: Machi
         assert program.wait(30) == 0
     assert said.read_text().count("takes no connection") == 1
     assert "Traceback" not in said.read_text()
+
+
+def test_the_tunnel_to_digits_ends_at_the_door_where_there_is_one(machine: Machine, home: Path) -> None:
+    serve = (
+        "cd $(mktemp -d) && echo {0} >index.html && systemd-run --unit={1} -d python3 -m http.server -b 127.0.0.1 {0}"
+    )
+    for port, unit in ((5000, "bare"), (5002, "gpurig-door")):
+        run(machine, serve.format(port, unit))
+    address = f"ubuntu@{machine.host.address}"
+    try:
+        for port in (5000, 5001):
+            with tunnel(address, home / "said", port) as (_, local):
+                assert until(lambda local=local: get(local)).endswith(b"5002\n")  # type: ignore[misc]
+        run(machine, "systemctl stop gpurig-door")
+        with tunnel(address, home / "said", 5000) as (_, local):
+            assert get(local).endswith(b"5000\n")
+    finally:
+        run(machine, "systemctl stop bare gpurig-door || true")
+
+
+def test_a_host_without_a_door_gets_no_password(machine: Machine, home: Path) -> None:
+    said = fab_ends(2, "-H", f"ubuntu@{machine.host.address}", "password", cwd=home)
+    assert "has no door" in said.stderr
+    assert "fab setup-digits" in said.stderr
+    assert not run(machine, "ls -A /home/ubuntu | grep gpurig-login || true")
 
 
 class Cable:

@@ -11,14 +11,15 @@ DESTROY = ("pulumi", "destroy", "--yes", "--skip-preview")
 
 
 def _torn_down(world: World) -> None:
-    if world.instances():
-        world.works(*DESTROY)
+    if world.instances() or len(world.resources()) > 1:
+        world.again(*DESTROY)
 
 
 def made(world: World) -> None:
     """Have a stack that is up."""
-    if not world.instances():
-        world.works(*UP)
+    if not world.instances() or not world.whole:
+        world.again(*UP)
+        world.whole = True
 
 
 def _state_is_true(world: World) -> None:

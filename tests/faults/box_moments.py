@@ -57,12 +57,15 @@ def let_go(world: World) -> None:
 
 def _not_set_up(world: World) -> None:
     is_up(world)
-    world.on_box(f"rm -rf /srv/faulty {MARK} {BEGUN}; echo {world.serve('faulty', FILE)} >/srv/faulty.url")
+    world.on_box(f"umount /srv/faulty 2>/dev/null; rm -rf /srv/faulty {MARK} {BEGUN}")
+    world.on_box(f"echo {world.serve('faulty', FILE)} >/srv/faulty.url")
 
 
 def _no_half_setup(world: World) -> None:
-    if world.has(f"test -e {MARK} && ! test -e {BEGUN}"):
-        assert world.has("test -e /srv/faulty/whole"), "a recipe that is half there has its mark"
+    look = f"ls -l --full-time {MARK} {BEGUN} /srv/faulty 2>&1; tail -n 12 /var/lib/gpurig/journal.jsonl"
+    # In one look: a setup may go on meanwhile.
+    half = f"test -e {MARK} && ! test -e {BEGUN} && ! test -e /srv/faulty/whole"
+    assert not world.has(half), f"a recipe that is half there has its mark: {world.on_box(look)}"
 
 
 def _set_up(world: World) -> None:

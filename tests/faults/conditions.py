@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +12,7 @@ from tests.faults.box_moments import FILE
 from tests.faults.moment import Moment
 from tests.faults.strikes import Strike
 from tests.faults.world import Done, World
+from tests.kit.servers import Handler, serving
 
 HOME = "/var/lib/gpurig"
 SMALL = f"""
@@ -85,4 +88,46 @@ def apt_locked(world: World, moment: Moment) -> Done:
     world.on_box(f'systemd-run --quiet python3 -c "import fcntl, time; {BUSY}"; sleep 0.5')
     done = world.run(*moment.words(world))
     assert "waiting for another package manager" in done.said, done
+    return done
+
+
+def first_boot(config: str, code: int) -> Strike:
+    """The first boot goes wrong in a part of cloud-init that is none of ours, which then ends with `code`."""
+    place = "/etc/cloud/cloud.cfg.d/99-faulty.cfg"
+    again = f"cat >{place} <<'X'\n{config}ssh_deletekeys: false\nX\ncloud-init clean --logs"
+
+    def strike(world: World, moment: Moment) -> Done:
+        moment.release(world)
+        world.on_box(again)
+        world.reboot()
+        said = world.on_box(f"cloud-init status --wait >/run/said || c=$?; echo ${{c:-0}}; rm -f {place}")
+        assert said.split() == [str(code)]
+        return world.run(*moment.words(world))
+
+    return strike
+
+
+cloud_init_1 = first_boot('runcmd: [[sh, -c, "exit 3"]]\n', 1)
+cloud_init_2 = first_boot("write_files: [{path: /run/odd, encoding: no-such, content: odd}]\n", 2)
+
+
+class _Endless(Handler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"and so on\n" * 10_000)
+
+
+def endless(world: World, moment: Moment) -> Done:
+    """The web server never comes to the end of what it gives, and the disk for it does."""
+    moment.release(world)
+    address = world.user.cloud.boxes["caller"]
+    server = http.server.ThreadingHTTPServer((address, 0), _Endless)
+    small = "mkdir -p /srv/faulty; mount -t tmpfs -o size=30m tmpfs /srv/faulty; cp /srv/faulty.url /run/url"
+    with serving(server):
+        world.on_box(f"{small}; echo http://{address}:{server.server_port}/faulty >/srv/faulty.url")
+        done = world.run(*moment.words(world))
+    world.on_box("cp /run/url /srv/faulty.url")
     return done

@@ -13,6 +13,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ended = {}
     for report in reports:
         told = dict(getattr(report, "user_properties", ()))
+        if "seed" in told:
+            terminalreporter.write_line(f"the walk went by GPURIG_WALK_SEED={told['seed']}")
         if "cell" in told and getattr(report, "when", "") == "call":
             ended[tuple(told["cell"])] = told.get("ended", "FAILED") if report.passed else "FAILED"
     if ended:

@@ -6,23 +6,32 @@ import re
 
 from tests.faults.cells import FAULTS, Cell
 from tests.faults.moments import MOMENTS
-from tests.faults.world import World
+from tests.faults.world import Done, World
 
 MAKING = ("RunInstances", "DeleteVolume")
 """Calls of AWS in moments that make things there, or unmake them: what others leave, the end of all cells tells."""
 
 
-def play(world: World, cell: Cell) -> str:
-    """Play a cell; returns how it ended, in a word for the matrix."""
+def strike(world: World, cell: Cell) -> Done:
+    """Have the moment come and the fault strike; returns how the command ended, which was honest about it."""
     fault, moment = FAULTS[cell.fault], MOMENTS[cell.moment]
     world.name = f"cell-{next(world.numbers)}"
     moment.before(world)
     struck = fault.strike(world, moment)
+    if cell.moment in ("up", "destroy"):
+        world.whole = False
     moment.honest(world)
+    if struck.code and struck.words[0] == "fab":
+        assert re.search(fault.says, struck.said), f"it does not say {fault.says}: {struck}"
+    return struck
+
+
+def play(world: World, cell: Cell) -> str:
+    """Play a cell; returns how it ended, in a word for the matrix."""
+    fault, moment = FAULTS[cell.fault], MOMENTS[cell.moment]
+    struck = strike(world, cell)
     if fault.passes is not None:
         assert (struck.code == 0) == fault.passes, struck
-    if struck.code and moment.words(world)[0] == "fab":
-        assert re.search(fault.says, struck.said), f"it does not say {fault.says}: {struck}"
     did = [] if struck.code == 0 else moment.again(world, moment.words(world))
     moment.honest(world)
     moment.done(world)

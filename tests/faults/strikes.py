@@ -75,13 +75,6 @@ def _cut_ssh(world: World) -> None:
     world.on_box("pkill -KILL -f '^sshd: ubuntu' || true")
 
 
-def _reboot(world: World) -> None:
-    assert world.box
-    before = world.box.leader()
-    world.ec2.reboot_instances(InstanceIds=[world.box.instance_id])
-    until(lambda: world.box and world.box.leader() not in (0, before))
-
-
 def _cut_power(world: World) -> None:
     """Pull the plug; somebody finds out, and starts the box again past `fab`."""
     assert world.box
@@ -96,6 +89,6 @@ def _kill_runner(world: World) -> None:
 
 
 ssh_cut = to_the_box(_cut_ssh)
-rebooted = to_the_box(_reboot)
+rebooted = to_the_box(World.reboot)
 power_cut = to_the_box(_cut_power)
 runner_killed = to_the_box(_kill_runner)

@@ -19,6 +19,7 @@ from rehearsal.boxes import roots
 from rehearsal.site import ROOT, open_site
 from rehearsal.user import User
 from tests.faults.box import Box
+from tests.kit.wait import until
 from tests.kit.web_lab import Lab
 
 SECONDS = 300
@@ -49,6 +50,8 @@ class World:
     """Of the run in the present cell: another one in each."""
     box: Box | None = None
     web: Lab | None = None
+    whole: bool = False
+    """Whether the last `pulumi up` came to its end."""
     sums: str = ""
     """Of what is on the job volume."""
 
@@ -144,6 +147,13 @@ class World:
     def has(self, test: str) -> bool:
         """Tell whether a shell test holds on the box."""
         return self.box is not None and self.box.has(test)
+
+    def reboot(self) -> None:
+        """Restart the box past `fab`, and return when it boots anew."""
+        assert self.box
+        box, before = self.box, self.box.leader()
+        self.ec2.reboot_instances(InstanceIds=[box.instance_id])
+        until(lambda: box.leader() not in (0, before))
 
     def serve(self, name: str, data: bytes, **how: Any) -> str:
         """Have a web server of this machine give a file, well or as `how` says; returns its address for the box."""

@@ -39,7 +39,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "gpurig:mountPoint": "/data",
         "gpurig:idleStopMinutes": "45",
         "gpurig:maxHours": "12",
-        "gpurig:spot": "true", "gpurig:spotRebalance": "leave",
+        "gpurig:spot": "true", "gpurig:spotRebalance": "leave", "gpurig:builders": f"ssh-ed25519 {'A' * 68}",
     })  # fmt: skip
     (host,) = box.hosts()
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
@@ -60,8 +60,8 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "idle_stop_minutes": 45,
         "lifetime_hours": 12,
         "busy": BUSY,
-        "busy_probe": "",
-        "before_stop": "",
+        **dict.fromkeys(("busy_probe", "before_stop"), ""),
+        "builders": [f"ssh-ed25519 {'A' * 68}"],
         **dict.fromkeys(("spot", "leaves_early"), True),
         "allow": [],
         "ui_port": 5000,

@@ -24,7 +24,7 @@ LICENCES = compatibility.licences(CATALOGUE)
 VOLUME = "vol-0123456789abcdef0"
 MIRRORS = {
     "git": {"https://github.com/": "http://mirror.example/git/"},
-    "apt": {"http://archive.example/": "http://mirror.example/ubuntu?a&b/"},
+    "apt": {"http://archive.example/": "http://mirror.example/ubuntu~a/"},
     "pip": {"https://index.example/simple": "http://mirror.example/simple"},
     "conda": {"https://channels.example": "http://mirror.example/channels"},
 }

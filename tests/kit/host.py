@@ -92,6 +92,10 @@ class Lab:
         self.python = sys.executable
         self.program = folder / "program"
         self.target = Target()
+        self.account: dict[str, str] = {}
+        """What of the account is otherwise than in all labs."""
+        self.builders: list[str] = []
+        """Public keys by whose signatures kept builds count."""
         self.more: dict[str, str] = {}
         """Environment that a test adds."""
         for path in (self.world, self.recipes, self.bin):
@@ -141,9 +145,9 @@ class Lab:
     def client(self, verb: str, bundle: Bundle | None = None, *, bundle_text: str = "", **fields: Any) -> Client:
         """Start a client; its request is what goes over SSH."""
         text = bundle.to_bytes().decode() if bundle else bundle_text
-        request = {"verb": verb, "bundle": text, "fresh": False, "position": 0, **fields}
+        request = {"verb": verb, "bundle": text, "fresh": False, "builders": self.builders, "position": 0, **fields}
         with tempfile.TemporaryFile() as file:
-            file.write(zlib.compress(json.dumps({"request": request, "account": ACCOUNT}).encode()))
+            file.write(zlib.compress(json.dumps({"request": request, "account": {**ACCOUNT, **self.account}}).encode()))
             file.seek(0)
             pipe = subprocess.PIPE
             command = [self.python, "-IS", "-c", LAUNCHER, str(self.program)]

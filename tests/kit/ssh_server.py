@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,10 @@ class _Door(paramiko.ServerInterface):
                     threading.Thread(target=_copy, args=ends, daemon=True).start()
 
     def _answer(self, channel: paramiko.Channel, command: bytes) -> None:
+        if self.server.acts:
+            self.server.acts(channel, command.decode())
+            channel.close()
+            return
         channel.sendall(self.server.says or f"{self.server.name} did {command.decode()}\n".encode())
         if b'"send"' in self.server.says:
             self.server.asked.append(zlib.decompress(channel.makefile("rb").read()).decode())
@@ -88,6 +92,8 @@ class Server:
         self.key = paramiko.ECDSAKey.generate()
         self.says = b""
         """What answers each command, in place of its name."""
+        self.acts: Callable[[paramiko.Channel, str], None] | None = None
+        """What is done instead with a channel and its command."""
         self.asked: list[str] = []
         """What was sent where `says` wants it, as a box's program does."""
         self.answered = 0
@@ -129,6 +135,14 @@ class Server:
                 door = _Door(self)
                 transport.start_server(server=door)
                 threading.Thread(target=door.forward, args=(transport,), daemon=True).start()
+
+
+def known_to(home: Path, servers: Mapping[str, Server]) -> None:
+    """Write the host keys of servers, by address, and a key of the user's, into a home folder."""
+    (home / ".ssh").mkdir(parents=True)
+    rows = [f"[{at}]:{PORT} {one.key.get_name()} {one.key.get_base64()}\n" for at, one in servers.items()]
+    (home / ".ssh" / "known_hosts").write_text("".join(rows))
+    paramiko.ECDSAKey.generate().write_private_key_file(str(home / ".ssh" / "id_ecdsa"))
 
 
 def user_key(folder: Path) -> Path:

@@ -226,5 +226,12 @@ class Restored(TypedDict):
     aside: str
 
 
+class Sealed(TypedDict):
+    """These kept builds have a signature now."""
+
+    event: Literal[Kind.SEALED]
+    entries: List[str]
+
+
 _OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs, Sample]
-Answer = Union[_OfTheBox, Said, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored]
+Answer = Union[_OfTheBox, Said, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored, Sealed]

@@ -35,12 +35,10 @@ class Step(TypedDict):
 
 
 class KeptAbout(TypedDict):
-    """What keeps builds of a bundle's steps."""
+    """Where builds of a bundle's steps are kept."""
 
     mount: str
     volume: str
-    apart: List[str]
-    """Steps of which nothing is kept."""
 
 
 class _Bundle(TypedDict):
@@ -149,16 +147,15 @@ class Part(_Part, total=False):
 
     path: str
     mode: int
-    owner: List[int]
     mtime: int
     """Nanoseconds."""
 
 
 class Index(TypedDict):
-    """A kept build: its parts, and the paths of what is in its archives."""
+    """A kept build: its parts, and the folders that their files are in."""
 
     rows: List[Part]
-    paths: List[str]
+    folders: List[str]
 
 
 class Disk(TypedDict):

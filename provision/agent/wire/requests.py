@@ -14,6 +14,8 @@ class Apply(TypedDict):
     bundle: str
     """The bundle as JSON. "" to a box that may have it: it asks where it has not."""
     fresh: bool
+    builders: List[str]
+    """Public keys, as OpenSSH writes them: a kept build counts that one of them has signed."""
 
 
 class Plan(TypedDict):
@@ -199,10 +201,17 @@ class Sample(TypedDict):
     times: int
 
 
+class Seal(TypedDict):
+    """Put signatures beside kept builds that this box made: name → what `ssh-keygen -Y sign` wrote."""
+
+    verb: Literal[Verb.SEAL]
+    signatures: Dict[str, str]
+
+
 Setup = Union[Apply, Plan, Follow]
 Request = Union[
     Union[Setup, Question, Overview, Journal, Start, Stop, Log, Files, Tree],
-    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard, Resume, Watch, Sample],
+    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard, Resume, Watch, Sample, Seal],
 ]
 
 

@@ -12,14 +12,6 @@ class Send(TypedDict):
     agent: bool
 
 
-class Prompt(TypedDict):
-    """sudo asks for the password."""
-
-    event: Literal[Kind.PROMPT]
-    step: str
-    line: str
-
-
 class Alive(TypedDict):
     """A sign of life."""
 
@@ -136,6 +128,13 @@ class Failed(_Recorded):
     undo: str
 
 
+class Offer(TypedDict):
+    """Kept builds that this box made and nobody has signed yet: name → SHA-256 of the index."""
+
+    event: Literal[Kind.OFFER]
+    entries: Dict[str, str]
+
+
 class Lost(TypedDict):
     """The setup was killed."""
 
@@ -157,5 +156,5 @@ class Notice(_Recorded):
 
 Recorded = Union[Start, StepEvent, Reboot, Ready, Failed]
 """What the journal holds, a line each."""
-Told = Union[Send, Prompt, Alive, Log, Refused, Started, Joined, Unchanged, Recorded, Lost]
+Told = Union[Send, Alive, Log, Refused, Started, Joined, Unchanged, Recorded, Offer, Lost]
 """What a client is told beside answers."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import GpurigError
 from provision.model.platforms import NO_GPU
+from provision.screen import terminal
 from provision.tasks.following import leaving
 from provision.tasks.trials import OPTIONS, Play, wishes_of
 from provision.tasks.verb import verb
@@ -83,17 +84,15 @@ def _machine(session: Session) -> dict[str, Any]:
 
 def _report(comparison: Comparison, into: Path, out: View) -> None:
     """Show both halves, and write them as JSON and as a plot."""
-    from rich.console import Console  # noqa: PLC0415 - 60 ms that other tasks need not pay
-
-    from provision.work.plot import plot  # noqa: PLC0415 - and here a third of a second
+    from provision.work.plot import plot  # noqa: PLC0415 - a third of a second that other tasks need not pay
 
     (into / FILE).write_text(
         json.dumps(comparison.to_document(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     plot(comparison, into / "bench.png")
-    console = Console()
+    console = terminal.console()
     # A pipe has no width: keep every row on one line there.
-    console = console if console.is_terminal else Console(width=120)
+    console = console if console.is_terminal else terminal.console(width=120)
     with console.capture() as drawn:
         console.print(comparison.table())
     out.block(drawn.get().rstrip("\n"))

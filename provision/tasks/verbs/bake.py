@@ -9,8 +9,10 @@ from provision.agent.words import StepState
 from provision.aws import prices
 from provision.bundle import baked
 from provision.bundle.render import render
+from provision.model.checks import whole_of
 from provision.model.errors import BadInput, GpurigError
 from provision.model.platforms import BAKED
+from provision.model.schema import plain
 from provision.screen import progress
 from provision.storage.bake import Bakery
 from provision.tasks.verb import verb
@@ -29,8 +31,8 @@ OPTIONS = {"keep": "how many images of the stack and recipe to keep, this one in
 @verb(options=OPTIONS, stopped=STOPPED)
 def bake(c: Context, *, keep: str = "2") -> None:
     """Make an image of one host, with all that is on its root disk; the host runs on."""
-    if not keep.isdecimal() or not int(keep):
-        problem = f"--keep {keep}: write a number from 1 on: the image that is made now has to stay"
+    if not (images := whole_of(keep)):
+        problem = f"--keep {plain(keep)}: write a number from 1 on: the image that is made now has to stay"
         raise BadInput([problem], hint="--keep 1 keeps it alone")
     host = c.one_host()
     bakery = Bakery(host)
@@ -45,7 +47,7 @@ def bake(c: Context, *, keep: str = "2") -> None:
         price = prices.snapshot_gib_month(host.profile, host.region)
         most = f"its snapshot costs ${gib * price.usd:.2f} a month or less"
         out.line(f"{most} ({gib} GiB; what was never written does not count; {price.source})")
-        removed, used = bakery.prune(int(keep))
+        removed, used = bakery.prune(images)
         for old in removed:
             out.line(f"removed {old}, with its snapshot")
         for old in used:
@@ -63,8 +65,9 @@ def _prepare(host: Host, target: Target, config: Any, out: View) -> None:
         if lacking := [f"{step} is {state}" for step, state in answer["steps"].items() if state != StepState.PRESENT]:
             message = f"{host.recipe} is not ready on {host}: {', '.join(lacking)}"
             raise GpurigError(message, hint=f"fab setup-{host.recipe}; then fab bake")
-        if (done := session.root("sync")).failed:
-            raise GpurigError(f"{host} could not write its disk: {done.stderr.strip()}")
+        code, said = session.root("sync")
+        if code:
+            raise GpurigError(f"{host} could not write its disk: {said.strip()}")
 
 
 def _how_to_use(target: Target) -> str:

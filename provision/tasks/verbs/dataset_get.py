@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
+from provision.model.schema import plain
 from provision.tasks.datasets import check_name, job_of, name_from, work
 from provision.tasks.option import whole_number
 from provision.tasks.verb import verb
@@ -61,8 +62,8 @@ def dataset_get(  # noqa: PLR0913 - one for each option
         "endpoint": s3_endpoint,
     }
     check_name(str(order["name"]))
-    # Behind the question mark there may be a signature.
-    asked = ["dataset-get", *(url.partition("?")[0] for url in urls), *([f"--name={name}"] if name else [])]
+    # Behind a question mark, or a #, there may be a signature.
+    asked = ["dataset-get", *(re.split(r"[?#]", url)[0] for url in urls), *([f"--name={name}"] if name else [])]
     work(c, lambda _session, place, _out: job_of(order, place, asked), detach=detach)
 
 
@@ -72,14 +73,24 @@ def _checked(urls: list[str]) -> list[str]:
         raise BadInput(["there is no address to fetch from"], hint="fab dataset-get https://…/train.zip")
     problems = []
     for url in urls:
-        words = urllib.parse.urlsplit(url)
-        if words.scheme not in SCHEMES or not words.netloc:
-            problems.append(f"{url}: an address begins with {', '.join(f'{scheme}://' for scheme in SCHEMES)}")
-        elif words.scheme != "s3" and words.username:
-            problems.append(f"{words.hostname}: a password in an address ends up in logs; --header 'Authorization: …'")
+        words = _split(url)
+        if words is None or words.scheme not in SCHEMES or not words.netloc:
+            problems.append(f"{plain(url)}: an address begins with {', '.join(f'{scheme}://' for scheme in SCHEMES)}")
+        elif words.scheme != "s3" and "@" in words.netloc:
+            problems.append(
+                f"{plain(words.hostname)}: a password in an address ends up in logs; --header 'Authorization: …'"
+            )
     if problems:
         raise BadInput(problems, hint="what is on this machine goes up by `fab dataset-put`")
     return list(dict.fromkeys(urls))
+
+
+def _split(url: str) -> urllib.parse.SplitResult | None:
+    """Return the parts of an address, None for what is none, or what a terminal would obey."""
+    try:
+        return urllib.parse.urlsplit(url) if url.isprintable() else None
+    except ValueError:
+        return None
 
 
 def _headers(words: Sequence[str]) -> dict[str, str]:
@@ -99,10 +110,10 @@ def _sums(word: str) -> dict[str, str] | None:
         return None
     if DIGEST.fullmatch(word):
         return {"single": word}
-    if urllib.parse.urlsplit(word).scheme in SCHEMES:
+    if (words := _split(word)) and words.scheme in SCHEMES:
         return {"origin": word}
     try:
         return {"origin": word, "text": Path(word).expanduser().read_text(encoding="utf-8")}
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # no home of that name, a character that no path has
         hint = "a file of checksums, the address of one, or sha256:DIGEST"
-        raise BadInput([f"--sums {word}: {error}"], hint=hint) from error
+        raise BadInput([f"--sums {plain(word)}: {error}"], hint=hint) from error

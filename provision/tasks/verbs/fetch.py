@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provision.model.checks import RUN
 from provision.model.errors import BadInput
 from provision.model.words import amount, counted
 from provision.tasks.verb import verb
-from provision.work.runs import NAME, Runs
+from provision.work.runs import Runs
 from provision.work.transfer import fetch as transfer
 from provision.work.trial import folder_name
 
@@ -31,7 +32,7 @@ def fetch(c: Context, what: str, *, into: str = "", watch: bool = False) -> None
 
     From several hosts, each one's come into a folder of its name: results/HOST/NAME.
     """
-    named = bool(NAME.fullmatch(what))
+    named = RUN.holds(what)
     several = len(c.hosts) > 1
 
     def bring(session: Session, out: View) -> None:

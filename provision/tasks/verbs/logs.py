@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provision.model.checks import whole_of
 from provision.model.errors import BadInput
+from provision.model.schema import plain
 from provision.tasks.following import follow as follow_run
 from provision.tasks.following import leaving
 from provision.tasks.verb import verb
@@ -25,8 +27,8 @@ OPTIONS = {
 @verb(options=OPTIONS, argument="name", short_options=False)
 def logs(c: Context, *, name: str = "", follow: bool = False, lines: str = "100") -> None:
     """Show the log of a run (fab logs [NAME])."""
-    if not lines.isdecimal():
-        raise BadInput([f"--lines {lines}: write a number of lines, or 0 for all"])
+    if (last := whole_of(lines)) is None:
+        raise BadInput([f"--lines {plain(lines)}: write a number of lines, or 0 for all"])
     names: dict[str, str] = {}
 
     def show(session: Session, out: View) -> None:
@@ -34,9 +36,9 @@ def logs(c: Context, *, name: str = "", follow: bool = False, lines: str = "100"
         which = name or runs.newest().name
         if follow:
             names[session.host.name] = which
-            follow_run(runs, which, out, lines=int(lines))
+            follow_run(runs, which, out, lines=last)
         else:
-            out.line("\n".join(runs.log(which, lines=int(lines))))
+            out.line("\n".join(runs.log(which, lines=last)))
 
     with leaving(names):
         c.each_session(show)

@@ -56,5 +56,5 @@ def _print(rows: list[tuple[Host, Run]], *, several: bool) -> None:
         code = "" if run.code is None else str(run.code)
         state = f"{run.state}: {run.why}" if run.why else run.state
         # A command may hold what Rich would read as its markup.
-        table.add_row(*([host.name] * several), run.name, state, since, took(run.seconds), code, Text(run.shown))
+        table.add_row(*([host.name] * several), run.name, Text(state), since, took(run.seconds), code, Text(run.shown))
     draw(table)

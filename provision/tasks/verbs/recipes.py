@@ -14,6 +14,7 @@ from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.compatibility import State
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
+from provision.screen import terminal
 from provision.tasks.output import PIPE_WIDTH, draw
 from provision.tasks.verb import verb
 
@@ -157,13 +158,12 @@ def _print_reasons(never: dict[str, Cells], image: str) -> None:
 
 def _show_page(catalogue: Catalogue, name: str) -> None:
     """Show one recipe's page: as it is read in a terminal, as Markdown in a pipe."""
-    from rich.console import Console  # noqa: PLC0415 - only this task draws
-    from rich.markdown import Markdown  # noqa: PLC0415
+    from rich.markdown import Markdown  # noqa: PLC0415 - only this task draws
 
     from provision.pages.recipe import page  # noqa: PLC0415
 
     text = page(catalogue, name)
-    console = Console()
+    console = terminal.console()
     if console.is_terminal:
         # Links between pages lead nowhere here, and an address is its own name.
         plain = re.sub(r"<(https?://[^>]+)>", r"\1", re.sub(r"\[([^]]+)\]\((?!http)[^)]+\)", r"\1", text))

@@ -22,6 +22,7 @@ from provision.tasks.awake import shown
 from provision.tasks.target import cards
 from provision.tasks.verb import verb
 from provision.transport import background
+from provision.work import door
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,6 +121,7 @@ def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
         "keys": lacking,
         "awake": list(shown(answer["guard"], time.time())),
         "services": [f"{unit} is {state}" for unit, state in answer["services"].items()],
+        "door": list(_about_door(host, answer)),
         "GPU": [*_gpus(answer), *_in_the_way(answer)],
         "disk": [
             f"{_gib(disk['free'])} of {_gib(disk['total'])} GiB free on {disk['path']}" for disk in answer["disks"]
@@ -193,6 +195,14 @@ def _in_the_way(answer: Overview) -> list[str]:
         "Secure Boot is on: NVIDIA's unsigned modules will not load": answer["secure_boot"],
     }
     return [sign for sign, holds in signs.items() if holds]
+
+
+def _about_door(host: Host, answer: Overview) -> Iterator[str]:
+    """Say where the web interface is, and by which certificate a browser knows it."""
+    if door.RECIPE in answer["marks"]:
+        known = door.noted(host)
+        yield f"{door.url(host)}; {'its certificate:' if known else 'fab password makes its login'}"
+        yield from filter(None, [known])
 
 
 def _about_volume(host: Host, volume: Volume, *, mounted: bool) -> Iterator[str]:

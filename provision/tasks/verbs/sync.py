@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provision.model.checks import FOLDER
 from provision.model.errors import BadInput
+from provision.model.schema import plain
 from provision.tasks.verb import verb
 from provision.work.sync import sync as send
 
@@ -20,7 +21,6 @@ OPTIONS = {
     "name": "the folder's name on the host; its own where not given",
     "delete": "delete what the host's copy has beside it, but for what .gitignore names",
 }
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 STOPPED = "stopped; what has arrived stays there, and the same command sends the rest"
 
 
@@ -29,9 +29,8 @@ def sync(c: Context, *, folder: str = "", name: str = "", delete: bool = False) 
     """Send a folder (fab sync [FOLDER]) to every host, where `fab run` then works in it; .gitignore is respected."""
     here = Path(folder or ".").expanduser()
     name = name or here.resolve().name
-    if not NAME.fullmatch(name):
-        rule = "letters, digits, dots, hyphens and underscores, beginning with a letter or digit"
-        problem = f'{here}: "{name}" cannot be a synced folder\'s name: {rule}'
+    if not FOLDER.holds(name):
+        problem = f'{here}: "{plain(name)}" cannot be a synced folder\'s name: {FOLDER.allowed}'
         raise BadInput([problem], hint="give it one by --name")
 
     def send_to(session: Session, out: View) -> None:

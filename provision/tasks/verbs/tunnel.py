@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provision.model.checks import PORT, port_of
 from provision.model.errors import BadInput, Unreachable
+from provision.model.schema import plain
 from provision.tasks.output import tell
 from provision.tasks.verb import verb
 from provision.transport.session import Session
@@ -14,13 +16,11 @@ from provision.work import door
 if TYPE_CHECKING:
     from provision.tasks.context import Context
 
-HIGHEST_PORT = 65535
-
 
 @verb(options={"port": "port on the host", "local": "port on this machine; the same where not given"})
 def tunnel(c: Context, *, port: str = "5000", local: str = "") -> None:
     """Open a port of the host (DIGITS) on this machine, until Ctrl-C."""
-    there, here = _ports(port, local or port)
+    there, here = _ports(port, local)
     host = c.one_host()
     try:
         forwarder = Forwarder(here, tell)
@@ -48,13 +48,10 @@ def _checked(session: Session, port: int) -> int:
 
 
 def _ports(port: str, local: str) -> tuple[int, int]:
-    """Return both ports as numbers. Raises `BadInput`."""
-    words = {"port": port, "local": local}
-    problems = [
-        f"--{option} {word}: a port is a number from 1 to {HIGHEST_PORT}"
-        for option, word in words.items()
-        if not (word.isdecimal() and 1 <= int(word) <= HIGHEST_PORT)
-    ]
-    if problems:
-        raise BadInput(problems)
-    return int(port), int(local)
+    """Return both ports as numbers; `local` may be empty. Raises `BadInput`, for a word that was typed once only."""
+    there = port_of(port)
+    here = port_of(local) if local else there
+    wrong = [f"--port {port}"] * (there is None) + [f"--local {local}"] * bool(local and here is None)
+    if there is None or here is None:
+        raise BadInput(f"{plain(word)}: write {PORT.allowed}" for word in wrong)
+    return there, here

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
+from provision.model.checks import whole_of
 from provision.model.errors import BadInput, GpurigError
+from provision.model.schema import plain
 from provision.storage.volumes import JobVolume
 from provision.tasks.output import tell
 from provision.tasks.verb import verb
@@ -38,21 +40,21 @@ STOPPED = "stopped; `fab volume-status` tells how large the volumes are, and the
 def volume_grow(c: Context, size: str, *, yes: bool = False) -> None:
     """Enlarge the job volumes of the stack and, while they are in use, the file systems on them."""
     hosts = c.hosts
-    if not size.isdecimal():
-        raise BadInput([f"--size {size}: write a whole number of GiB"])
+    if (gib := whole_of(size)) is None:
+        raise BadInput([f"--size {plain(size)}: write a whole number of GiB"])
     volumes = [JobVolume.of(host) for host in hosts]
     problems = [
         f"{volume.id} of {volume.host} has {volume.size_gib} GiB already, and a volume never shrinks"
         for volume in volumes
-        if volume.size_gib > int(size)
+        if volume.size_gib > gib
     ]
     if problems:
         raise BadInput(problems, hint="a smaller one: fab volume-snapshot, and copy what you need to a new stack's")
-    if any(volume.size_gib < int(size) for volume in volumes):
-        _enlarge(volumes, int(size), yes=yes)
+    if any(volume.size_gib < gib for volume in volumes):
+        _enlarge(volumes, gib, yes=yes)
 
     def grow(session: Session, out: View) -> None:
-        there = session.answer({"verb": Verb.GROW, "bytes": int(size) * GIB}, answers.Volume)
+        there = session.answer({"verb": Verb.GROW, "bytes": gib * GIB}, answers.Volume)
         free, total = there["free"] / GIB, there["total"] / GIB
         out.line(f"the job volume of {session.host} has {size} GiB: {free:.1f} of {total:.1f} GiB are free")
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
+from provision.model.checks import whole_of
 from provision.model.errors import BadInput, Unreachable
+from provision.model.schema import plain
 from provision.storage.restore import Restore
 from provision.storage.volumes import JobVolume
 from provision.tasks.verb import verb
@@ -26,15 +28,17 @@ OPTIONS = {
 @verb(options=OPTIONS, stopped=STOPPED)
 def volume_snapshot(c: Context, *, keep: str = "7") -> None:
     """Take a snapshot of the job volume of every host, then prune the older ones."""
-    if not keep.isdecimal() or not int(keep):
-        raise BadInput([f"--keep {keep}: write a number from 1 on; the last completed snapshot is never deleted"])
+    if not (most := whole_of(keep)):
+        raise BadInput(
+            [f"--keep {plain(keep)}: write a number from 1 on; the last completed snapshot is never deleted"]
+        )
 
     def take(host: Host, out: View) -> None:
         volume = JobVolume.of(host)
         _sync(c, volume, out)
         taken = volume.snapshot(lambda now: out.now(f"{now.id}: {now.percent} % copied"))
         out.line(f"{taken.id} of {volume.id} on {host} is completed")
-        deleted, kept = volume.prune(int(keep))
+        deleted, kept = volume.prune(most)
         for old in deleted:
             out.line(f"deleted {old}: {keep} newer ones are there")
         for old in kept:

@@ -1,0 +1,79 @@
+"""The key that signs kept builds, one of the user's for all boxes: it never leaves this machine.
+
+A kept build counts on the next box by a signature. Root on a box may say what it likes of what it built; that it was
+this user's own setup that built it is what is signed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.agent.words import SIGNED_FOR, kept_message
+from provision.bundle import kept
+from provision.model.errors import GpurigError
+from provision.transport import ssh_config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provision.bundle.step import Bundle
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def path() -> Path:
+    """Return the private key's file, there or not; its public key is beside it."""
+    return ssh_config.folder() / "kept_ed25519"
+
+
+def public() -> str:
+    """Return the public key, without a comment; made at the first call. Raises `GpurigError` where it cannot be."""
+    try:
+        if not path().exists():
+            _make()
+        words = path().with_suffix(".pub").read_text(encoding="ascii").split()
+    except (OSError, ValueError) as error:
+        raise GpurigError(f"the key that signs kept builds is not to be had: {error}") from error
+    return " ".join(words[:2])
+
+
+def _make() -> None:
+    """Make the key. Of two programs that make it at once, one does."""
+    path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path().parent) as folder:
+        made = Path(folder) / "key"
+        _keygen("-q", "-t", "ed25519", "-N", "", "-C", "gpurig", "-f", str(made))
+        with contextlib.suppress(FileExistsError):
+            os.link(made, path())
+            made.with_suffix(".pub").replace(path().with_suffix(".pub"))
+
+
+def signatures(offered: Mapping[str, str], bundle: Bundle) -> dict[str, str]:
+    """Return name → signature of those kept builds that are of this bundle; `offered`: name → digest.
+
+    Raises `GpurigError` where one cannot be made.
+    """
+    names = kept.names_of(bundle)
+    public()
+    return {
+        name: _keygen("-Y", "sign", "-f", str(path()), "-n", SIGNED_FOR, text=kept_message(name, digest))
+        for name, digest in offered.items()
+        if name in names and _DIGEST.fullmatch(digest)
+    }
+
+
+def _keygen(*words: str, text: str = "") -> str:
+    """Return what `ssh-keygen` prints. Raises `GpurigError` where it fails or is not there."""
+    try:
+        done = subprocess.run(["ssh-keygen", *words], input=text, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise GpurigError(f"ssh-keygen cannot be started: {error}", hint="install OpenSSH's client") from error
+    if done.returncode:
+        raise GpurigError(f"ssh-keygen failed: {done.stderr.strip()}")
+    return done.stdout

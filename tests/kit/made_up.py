@@ -1,0 +1,102 @@
+"""Values that hypothesis makes up: those that the checks take, and any at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import hypothesis
+from hypothesis import strategies as st
+
+from provision.model import checks
+from provision.model.platforms import images
+from provision.model.ranges import RANGES
+from provision.model.target import SCHEMA, Target
+from provision.model.urls import MIRRORS
+
+FEW = hypothesis.settings(
+    max_examples=max(2, hypothesis.settings().max_examples // 15),
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
+"""For a property whose every example takes long; nightly more of them, as of all. None is made smaller: it would take
+hours."""
+
+_SIGNS = "az09AZ._-/:@%+~"
+"""What the checks take, and what one of them takes and another does not."""
+_EVIL = " \n\t\0\r\x1b'\"`$(){}[]<>|&;*?!#\\=,^\u202e\u0660é"
+odd_text = st.text(st.sampled_from(_SIGNS + _EVIL), max_size=12) | st.text(max_size=8)
+"""Mostly what means something to a shell, a unit, a path or a terminal."""
+odd_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | odd_text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(odd_text, inner, max_size=3),
+    max_leaves=8,
+)
+"""Anything that JSON can say."""
+
+
+def said(words: Sequence[str]) -> None:
+    """See that a refusal says something."""
+    assert words
+    assert all(words)
+
+
+def printable(words: Sequence[str]) -> None:
+    """See that a refusal says something, and nothing that a terminal obeys."""
+    said(words)
+    assert all(word.isprintable() for word in words)
+
+
+def good(kind: checks.Kind, pattern: str) -> st.SearchStrategy[str]:
+    """Return text of a pattern that a check takes: the pattern may be laxer than the check."""
+    return st.from_regex(pattern, fullmatch=True).filter(kind.holds)
+
+
+users = good(checks.USER, r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+mount_points = good(checks.MOUNT_POINT, r"/(data|jobs|mnt|srv|[A-Za-z0-9]{1,8})(/[A-Za-z0-9][A-Za-z0-9._-]{0,12}){0,3}")
+addresses = st.from_regex(r"(https|http|file)://[A-Za-z0-9._~%+:/-]{1,30}/", fullmatch=True)
+images_of_containers = st.from_regex(
+    r"[a-z0-9][a-z0-9.-]{0,20}(:[0-9]{2,5})?/([a-z0-9][a-z0-9._-]{0,9}/)?", fullmatch=True
+)
+four = st.ip_addresses(v=4).map(str)
+ranges = st.lists(four | st.ip_addresses(v=6).map(lambda address: f"{address}/128"), min_size=1, max_size=3).filter(
+    RANGES.holds
+)
+
+
+@st.composite
+def mirrors(draw: st.DrawFn) -> dict[str, dict[str, str]]:
+    """Return mirrors of all kinds, for what recipes take from there."""
+    made = {kind: {prefix: draw(addresses)} for kind, prefix in PREFIXES.items()}
+    made["oci"] = {"nvcr.io/nvidia/": draw(images_of_containers)}
+    return made
+
+
+PREFIXES = {
+    "git": "https://github.com/",
+    "apt": "http://archive.ubuntu.com/ubuntu/",
+    "pip": "https://pypi.org/simple",
+    "conda": "https://conda.anaconda.org",
+    "download": "https://",
+}
+
+
+@st.composite
+def targets(draw: st.DrawFn) -> Target:
+    """Return a target in which each value that a person chooses is made up."""
+    table = draw(mirrors())
+    assert all(MIRRORS[kind].holds(table[kind]) for kind in table)
+    document = {
+        "image": "ubuntu-22.04",
+        "user": draw(users),
+        "mount_point": draw(mount_points),
+        "volume_id": draw(st.sampled_from(["", "vol-0123456789abcdef0"])),
+        "mirrors": table,
+        "allow": draw(ranges),
+        "ui_port": draw(st.integers(1, 65535)),
+        "busy_probe": draw(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)),
+        "before_stop": draw(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)),
+        "idle_stop_minutes": draw(st.integers(0, 10080)),
+        "lifetime_hours": draw(st.integers(0, 8760)),
+    }
+    assert document["image"] in images()
+    assert document.keys() <= SCHEMA.keys()
+    return Target.from_document(document)
