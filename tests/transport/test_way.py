@@ -102,6 +102,7 @@ def test_a_bastion_whose_key_is_not_known_or_another_is_never_trusted(lab: Rig, 
     assert bastion.dialled == []
 
 
+@pytest.mark.life
 def test_what_is_wrong_on_the_way_is_said_of_the_right_machine(lab: Rig, bastion: Server) -> None:
     (box,) = lab.boxes
     lab.fab(*SSH)
@@ -144,6 +145,7 @@ def test_session_manager_is_asked_for_port_22_of_the_instance_and_nothing_else(l
     assert asked == [["ssm", "start-session", *where, "--region", "us-east-1"]] * 2
 
 
+@pytest.mark.life
 def test_what_session_manager_says_reaches_the_user(lab: Rig, programs: Path) -> None:
     (box,) = lab.boxes
     lab.recorded["profile"] = ""
