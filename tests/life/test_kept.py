@@ -36,13 +36,16 @@ SUMS = "cd /opt/gpurig/tool && cat built && sha256sum large && dpkg --verify cow
 GONE = "sudo systemctl disable --now tool.service; sudo apt-get -qq purge -y cowsay; sudo rm -rf /opt/gpurig/tool"
 
 
-def test_the_next_box_has_it_from_the_volume_and_what_is_wrong_there_is_made_anew(user: User) -> None:
+def has_recipe(user: User) -> None:
     folder = user.project / "templates" / "recipes" / "tool"
     folder.mkdir()
     files = {"recipe.toml": TOML, "install.sh.j2": INSTALL, "verify.sh.j2": VERIFY, "tool.service.j2": SERVICE}
     for name, text in files.items():
         (folder / name).write_text(text)
 
+
+def test_the_next_box_has_it_from_the_volume_and_what_is_wrong_there_is_made_anew(user: User) -> None:
+    has_recipe(user)
     user.up()
     said = user.fab("setup-tool")
     assert "taken from the job volume" not in said

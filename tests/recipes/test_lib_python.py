@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_package_comes_by_its_hash_or_not_at_all(shell: Shell) -> None:
 
     def install(pin: str, index: Path) -> subprocess.CompletedProcess[str]:
         listed.write_text(f"{pin}\n")
-        env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index.parent), "PIP_CONFIG_FILE": os.devnull}
+        env: dict[str, Any] = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index.parent), "PIP_CONFIG_FILE": os.devnull}
         return shell.run(f"pip_install '{venv}' '{listed}'", **env)
 
     pin = f"tiny==1 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
