@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from infra.identity import name_tags
 from provision.model import aws_settings, tags
 from provision.model.errors import BadInput
+from provision.model.partitions import no_prices, partition_of
 from provision.model.prices import PRICE_LIST_REGIONS, PRICES_PROVIDER
 
 if TYPE_CHECKING:
@@ -50,15 +51,20 @@ class Account:
         self.reach = aws_settings.reach(self._settings)
         """How `fab` reaches it (`provision.model.aws_settings`)."""
 
+    @property
+    def own_tags(self) -> dict[str, str]:
+        """The user's own tags, of everything that is made here: `aws:defaultTags`."""
+        given: dict[str, str] = self._settings.get("defaultTags", {}).get("tags", {})
+        return given
+
     @functools.cached_property
     def provider(self) -> aws.Provider:
         """The provider of every resource; made when first needed, so that wrong settings need no AWS to be refused."""
-        given = self._settings.get("defaultTags", {}).get("tags", {})
         ignored = self._settings.get("ignoreTags", {})
         wanted = {
             **self._given(),
             "region": self.region,
-            "default_tags": {"tags": {**given, **name_tags(), tags.MANAGED_BY: "pulumi"}},
+            "default_tags": {"tags": {**self.own_tags, **name_tags(), tags.MANAGED_BY: "pulumi"}},
             # Set beside what the program declares of a resource; without this a refresh and an update would take
             # them off again: `fab` keeps the hours of a box in the one, `infra.host` notes in the other.
             "ignore_tags": {**ignored, "keys": [*ignored.get("keys", ()), tags.UPTIME, tags.ATTACHED]},
@@ -77,6 +83,9 @@ class Account:
 
     def ask_prices(self, question: Callable[..., Answer], wrong: str, **arguments: Any) -> Answer:
         """Ask as `ask` does, in the region where AWS tells the prices of all: its Price List has no other address."""
+        partition = partition_of(self.region)
+        if not partition.prices:
+            raise BadInput([no_prices(partition)])
         return _asked(self._pricing, question, wrong, arguments)
 
     @functools.cached_property

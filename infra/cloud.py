@@ -86,7 +86,7 @@ class Cloud(Account):
     @property
     def tags(self) -> dict[str, str]:
         """The tags of everything that this stack makes."""
-        return {**name_tags(), tags.MANAGED_BY: "pulumi", **self.identity.tags}
+        return {**self.own_tags, **name_tags(), tags.MANAGED_BY: "pulumi", **self.identity.tags}
 
     def instance_type(self, name: str) -> InstanceType:
         """Return a type that the table does not know, as EC2 describes it. Raises `BadInput` if EC2 has none."""

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from provision.aws.holdings import is_gone
 from provision.aws.snapshots import COMPLETED, Taken, only_copies
-from provision.model.tags import FROM, IMAGE, JOBS, RECIPE, STACK_ID, TEMPORARY, VOLUME, was_never_attached
+from provision.life.whose import Whose
+from provision.model.tags import (
+    FROM,
+    IMAGE,
+    JOBS,
+    RECIPE,
+    STACK_ID,
+    TEMPORARY,
+    VOLUME,
+    was_never_attached,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -40,7 +50,7 @@ class Standing(enum.StrEnum):
     """Perhaps another person's: of a stack whose state cannot be read here, or of one that has our stack's name."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Found:
     """A thing that is in no state, and why it stands where it does."""
 
@@ -63,16 +73,11 @@ class _Sorting:
     def __init__(self, things: Sequence[Thing], states: Sequence[State], now: float, gone: Collection[str]) -> None:
         # What still shuts down holds its volume and its network: who has begun to remove it goes on with it.
         self.things = [thing for thing in things if not is_gone(thing) or thing.state == "shutting-down"]
-        self.now, self.gone = now, gone
+        self.now = now
         self.states = {state.stack: state for state in states}
         self.owned = frozenset[str]().union(*(state.owned for state in states))
         self.instances = {thing.id: thing for thing in self.things if thing.kind == "instance"}
-        self.foreign = {
-            one.stack: one
-            for one in self.instances.values()
-            if one.stack not in gone and one.row.get("KeyName") not in self.owned and not self._owned(one)
-        }
-        """By stack: an instance that only has our stack's name, and was not made with a key pair of ours."""
+        self.whose = Whose(self.things, self.states, gone)
         self.disks = frozenset[str]().union(*(instance.disks for instance in self.instances.values()))
         images = [thing for thing in self.things if thing.kind == "image"]
         self.in_images = frozenset[str]().union(*(image.snapshots for image in images))
@@ -81,7 +86,9 @@ class _Sorting:
         for thing in self.things:
             if self._owned(thing) or self._belongs(thing):
                 continue
-            yield Found(thing, *self._standing(thing), self._sure(thing))
+            standing, why = self._standing(thing)
+            sure = self.whose.own(thing) or self.whose.gone(thing) or self._making(thing)
+            yield Found(thing=thing, standing=standing, why=why, sure=sure)
 
     def _owned(self, thing: Thing) -> bool:
         # Of a key pair the state has the name, of what has an ARN perhaps what that ends with.
@@ -100,17 +107,14 @@ class _Sorting:
         return thing.id in self.in_images or thing.row.get("GroupName") == "default"
 
     def _standing(self, thing: Thing) -> tuple[Standing, str]:
-        if unreadable := self._unreadable(thing.stack):
-            return Standing.UNKNOWN, unreadable
-        if holder := self._holder(thing):
+        unsure = self.whose.unsure(thing)
+        if unsure:
+            return Standing.UNKNOWN, unsure
+        holder = self._holder(thing)
+        if holder is not None:
             standing, why = self._standing(holder)
             of_it = "which is an orphan too" if standing is Standing.ORPHAN else why
             return standing, f"it goes with {holder.id}: {of_it}"
-        foreign = self.foreign.get(thing.stack)
-        # An instance made with our key pair is ours, whoever else has a stack of this name.
-        if foreign and (thing.kind != "instance" or thing.row.get("KeyName") not in self.owned):
-            why = f"the key pair of {foreign.id} is in no state: a stack of this name in another backend may own it"
-            return Standing.UNKNOWN, why
         standing, why = self._of_kind(thing)
         age = self._age(thing)
         if standing is Standing.ORPHAN and age < FRESH:
@@ -146,27 +150,11 @@ class _Sorting:
         made = state.written if thing.made is None else thing.made
         return FRESH if made is None else self.now - made
 
-    def _unreadable(self, stack: str) -> str:
-        state = self.states.get(stack)
-        if state is not None and state.updating:
-            return f'an update of "{stack}" is going on'
-        if stack in self.gone:
-            return ""
-        if state is None:
-            return f'no state of a stack "{stack}" is here'
-        return f'the state of "{stack}" cannot be read: {state.problem}' if state.problem else ""
-
     def _making(self, thing: Thing) -> bool:
         """Tell whether an update that was killed was making something of a thing's kind."""
         state = self.states.get(thing.stack)
         making = {kind.rpartition(":")[2].lower() for kind in (state.cut_off if state else ())}
         return thing.kind.rpartition(" ")[2].replace("-", "") in making
-
-    def _sure(self, thing: Thing) -> bool:
-        """Tell whether a thing is of the very stack whose state is here, not of another one of its name."""
-        state = self.states.get(thing.stack)
-        ours = bool(state and state.id and thing.tags.get(STACK_ID) == state.id)
-        return ours or thing.stack in self.gone or self._making(thing)
 
     def _cut_off(self, thing: Thing) -> str:
         if thing.stack not in self.states:
@@ -210,7 +198,7 @@ class _Sorting:
                 other
                 for other in self.things
                 if other.kind == "snapshot"
-                and (other.stack, other.host, other.tags.get(VOLUME)) == (thing.stack, thing.host, JOBS)
+                and (_stack_of(other), other.host, other.tags.get(VOLUME)) == (_stack_of(thing), thing.host, JOBS)
                 and other.state == COMPLETED
                 and IMAGE not in other.tags
             ),
@@ -229,12 +217,16 @@ class _Sorting:
             other
             for other in self.things
             if other.kind == "image"
-            and (other.stack, other.tags.get(RECIPE)) == (thing.stack, thing.tags.get(RECIPE))
+            and (_stack_of(other), other.tags.get(RECIPE)) == (_stack_of(thing), thing.tags.get(RECIPE))
             and other.state == AVAILABLE
         ]
         if thing.id == max(same, key=lambda other: str(other.row.get("CreationDate", ""))).id:
             return Standing.KEPT, f"the newest of {thing.tags.get(RECIPE, 'its recipe')}: `gpurig:image baked` takes it"
         return Standing.SPARE, "a newer one has taken its place"
+
+
+def _stack_of(thing: Thing) -> tuple[str, str]:
+    return thing.stack, thing.tags.get(STACK_ID, "")
 
 
 class _Sorted(Protocol):

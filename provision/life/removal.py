@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from provision.aws.clients import aws_errors, client, error_code, tag_pairs
 from provision.model.errors import GpurigError
-from provision.model.tags import FROM, HOST, MADE_BY, NAME, PROJECT, STACK, STACK_ID, VOLUME
+from provision.model.tags import FROM, HOST, MADE_BY, NAME, PROJECT, STACK, STACK_ID, VOLUME, of_the_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,7 +113,7 @@ class Remover:
         filters = [{"Name": "volume-id", "Values": [thing.id]}, {"Name": "description", "Values": [DESCRIPTION]}]
         begun = ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
         usable = [row for row in begun if row["State"] in ("pending", "completed")]
-        tags = {key: thing.tags[key] for key in _IDENTITY if key in thing.tags}
+        tags = {**of_the_user(thing.tags), **{key: thing.tags[key] for key in _IDENTITY if key in thing.tags}}
         row = usable[0] if usable else None
         if row is None:
             row = ec2.create_snapshot(

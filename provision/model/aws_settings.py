@@ -12,6 +12,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from provision.model import tag_rules
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -52,8 +54,9 @@ def _mapping(value: Any) -> dict[str, str]:
 
 def _default_tags(text: str) -> dict[str, dict[str, str]]:
     found = json.loads(text)
-    if set(found) != {"tags"} or any(_is_ours(key) for key in _mapping(found["tags"])):
+    if set(found) != {"tags"}:
         raise ValueError
+    tag_rules.check(_mapping(found["tags"]))
     return found  # type: ignore[no-any-return]  # it is what was just checked
 
 
@@ -165,14 +168,17 @@ def read(raw: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
             reader, example = TAKEN[key]
             try:
                 values[key] = reader(text)
+            except tag_rules.WrongTags as error:
+                problems.append(f"{NAMESPACE}:{key}: {error}: pulumi config set {NAMESPACE}:{key} {example}")
             except (ValueError, KeyError, TypeError, AttributeError):
-                problems.append(
-                    f"{NAMESPACE}:{key}: {text!r} will not do: pulumi config set {NAMESPACE}:{key} {example}"
-                )
+                way_out = f"pulumi config set {NAMESPACE}:{key} {example}"
+                problems.append(f"{NAMESPACE}:{key}: {text!r} will not do; for example: {way_out}")
     if "assumeRole" in values and "assumeRoles" in values:
         problems.append(f"{NAMESPACE}:assumeRole and {NAMESPACE}:assumeRoles: set one of them")
-    elif "assumeRole" in values:
-        values["assumeRoles"] = [values.pop("assumeRole")]
+    if "allowedAccountIds" in values and "forbiddenAccountIds" in values:
+        problems.append(f"{NAMESPACE}:allowedAccountIds and {NAMESPACE}:forbiddenAccountIds: set one of them")
+    if "assumeRole" in values:
+        values.setdefault("assumeRoles", [values.pop("assumeRole")])
     several = [key for key in ("sharedConfigFiles", "sharedCredentialsFiles") if len(values.get(key, ())) > 1]
     return values, [*problems, *(f"{NAMESPACE}:{key}: fab reads one such file; put them together" for key in several)]
 

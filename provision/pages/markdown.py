@@ -8,6 +8,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+MARK = "<!-- From here on: written by `make pages`. -->\n"
+
+
+def below_mark(page: str, written: str) -> str:
+    """Return a page whose head is written by hand, and all below the mark anew."""
+    head, mark, _ = page.partition(MARK)
+    return f"{head}{mark}{written}"
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table; a column that is empty in every row is left out."""
     rows = [[cell.replace("|", r"\|") for cell in row] for row in rows]

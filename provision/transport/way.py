@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from provision.model.host import Host
 
 KEEPALIVE = 15
+PROGRAMS = ("aws", "session-manager-plugin")
 NOT_YET = "TargetNotConnected"
 """What Session Manager says of an instance whose agent has not called in: it boots, is off, or has no way out."""
-_PLUGIN = (
-    "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
-)
+PLUGIN = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
 
 
 class Way(Protocol):
@@ -119,10 +118,10 @@ class _SessionManager:
     def dial(self, host: Host, seconds: float) -> socket.socket:
         """Start a session. Raises `Unreachable` where the programs for it are not here."""
         del seconds
-        lacking = [name for name in ("aws", "session-manager-plugin") if shutil.which(name) is None]
+        lacking = [name for name in PROGRAMS if shutil.which(name) is None]
         if lacking:
             problem = f"{host} is reached through Session Manager, and there is no {' and no '.join(lacking)} on PATH"
-            raise Unreachable(problem, hint=f"install it: {_PLUGIN}")
+            raise Unreachable(problem, hint=f"install it: {PLUGIN}")
         self.close()
         here, there = socket.socketpair()
         with there:

@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.cloud import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from rehearsal.cloud.permissions import Wish
+
 KEPT_CALLS = 20_000
+REST_JSON = ("scheduler",)
+"""Services that speak JSON under paths of their own."""
 READ_ONLY = ("Describe", "Get", "List", "GET ", "HEAD ")
 # An allow-list, so that a parameter nobody thought of (user data, policies, key material) cannot end up in a file.
 _TELLING = re.compile(
-    r"(Id|Ids|Name|Names|Type|Types|Zone|Size|Device|Port|Protocol|DryRun|Attribute|Cidr\w*|Block|Tier)$"
+    r"(Id|Ids|Name|Names|Type|Types|Zone|Size|Device|Port|Protocol|DryRun|Attribute|Cidr\w*|Block|Tier|RoleArn|Seconds)$"
 )
 _SECRET = re.compile(r"AccessKey|Secret|Token|Password|Credential", re.IGNORECASE)
 
@@ -58,10 +62,16 @@ class Call:
         return {key: values[0] if len(values) == 1 else values for key, values in parameters.items()}
 
 
+def credential(environ: Mapping[str, Any]) -> str:
+    """Return the credential of a signature, `KEY/DAY/REGION/SERVICE/aws4_request`; "" where there is none."""
+    signature = re.search(r"Credential=([^,\s]*)", environ.get("HTTP_AUTHORIZATION", ""))
+    return signature.group(1) if signature else ""
+
+
 def read(environ: Mapping[str, Any], body: bytes) -> Call:
     """Read the call from a WSGI environment and its body."""
-    signature = re.search(r"Credential=[^/]*/[^/]*/[^/]*/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-    service = signature.group(1) if signature else ""
+    signed = credential(environ).split("/")
+    service = signed[3] if len(signed) > 3 else ""
     agent = environ.get("HTTP_USER_AGENT", "").partition(" ")[0]
     by = agent if agent.endswith(".amazonaws.com") else ""
     target = environ.get("HTTP_X_AMZ_TARGET", "")
@@ -78,7 +88,7 @@ def read(environ: Mapping[str, Any], body: bytes) -> Call:
     params = tuple(
         (re.sub(r"\.\d+(?=\.|$)", "", key), value) for key, value in form if key not in ("Action", "Version")
     )
-    return Call(service=service, action=action, params=params, is_json=False, by=by)
+    return Call(service=service, action=action, params=params, is_json=service in REST_JSON, by=by)
 
 
 def _flat(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -100,8 +110,11 @@ class CallLog:
         self._calls: deque[dict[str, Any]] = deque(maxlen=KEPT_CALLS)
         self._lock = threading.Lock()
 
-    def add(self, call: Call, *, status: int, seconds: float, note: str) -> None:
-        """Record an answered call; `note` is empty, "fault", "replayed", "lost", or why AWS did not even try."""
+    def add(self, call: Call, *, status: int, seconds: float, note: str, wishes: Sequence[Wish] = ()) -> None:
+        """Record an answered call; `note` is empty, "fault", "replayed", "lost", "denied", or why AWS did not even try.
+
+        `wishes` is what it had to be allowed, where its caller is a user of the account.
+        """
         entry = {
             "time": round(clock.now(), 3),
             "service": call.service,
@@ -109,6 +122,7 @@ class CallLog:
             "params": call.telling(),
             "status": status,
             "seconds": round(seconds, 4),
+            **({"wishes": [dataclasses.asdict(wish) for wish in wishes]} if wishes else {}),
             **({"note": note} if note else {}),
             **({"by": call.by} if call.by else {}),
         }

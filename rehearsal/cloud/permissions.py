@@ -1,4 +1,4 @@
-"""What a role may do, by its own documents. moto asks for no permission; a service that takes a role on asks here."""
+"""What somebody may do, by policies: a role that a service takes on, or a user that has made an access key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wish:
-    """One thing that a service wants to do as a role."""
+    """One thing that somebody wants to do."""
 
     action: str
     """`ec2:StopInstances`."""
@@ -33,6 +33,12 @@ def role(arn: str) -> Any:
     )
 
 
+def user(access_key: str) -> Any:
+    """Return moto's record of the user that an access key is of; None where it is no user's, as the rehearsal's own."""
+    users = (user for backends in list(iam_backends.values()) for user in list(backends["aws"].users.values()))
+    return next((user for user in users if any(key.access_key_id == access_key for key in user.access_keys)), None)
+
+
 def trusts(arn: str, service: str, context: Mapping[str, str]) -> bool:
     """Tell whether a role may be taken on by a service (`scheduler.amazonaws.com`) with these condition keys."""
     found = role(arn)
@@ -48,13 +54,53 @@ def trusts(arn: str, service: str, context: Mapping[str, str]) -> bool:
 def refused(arn: str, wishes: Iterable[Wish]) -> Wish | None:
     """Return the first wish that a role's policies do not allow, or forbid; None where all are allowed."""
     found = role(arn)
-    documents = [*found.policies.values(), *(one.document for one in found.managed_policies.values())] if found else []
-    statements = [statement for document in documents for statement in _statements(document)]
+    # What its boundary does not allow as well, a role may not do, whatever its policies say.
+    limits = [_policies(found), *([_boundary(found)] if found and found.permissions_boundary_arn else [])]
+    return next((wish for wish in wishes if any(_verdict(limit, wish) is not None for limit in limits)), None)
+
+
+def refused_to_user(person: Any, wishes: Iterable[Wish]) -> tuple[Wish, str] | None:
+    """Return the first wish that a user's policies do not allow, and why, in AWS's words; None: all are allowed."""
+    statements = _policies(person)
     for wish in wishes:
-        effects = {statement["Effect"] for statement in statements if _meant(statement, wish)}
-        if effects != {"Allow"}:
-            return wish
+        if (why := _verdict(statements, wish)) is not None:
+            return wish, why
     return None
+
+
+def allows(statements: Iterable[Mapping[str, Any]], wish: Wish) -> bool:
+    """Tell whether statements let a wish come true."""
+    return _verdict(statements, wish) is None
+
+
+def _policies(holder: Any) -> list[dict[str, Any]]:
+    """Return the statements of all policies that are in or attached to a role or user."""
+    if holder is None:
+        return []
+    inline = holder.policies.values()
+    documents = [*inline, *(_document(policy) for policy in holder.managed_policies.values())]
+    return [statement for document in documents for statement in _statements(document)]
+
+
+def _boundary(found: Any) -> list[dict[str, Any]]:
+    """Return the statements of the policy that limits a role; none where this cloud does not have it."""
+    arn = found.permissions_boundary_arn
+    known = iam_backends[arn.split(":")[4]]["aws"].managed_policies.get(arn) if ":iam::aws:" not in arn else None
+    return _statements(_document(known)) if known else []
+
+
+def _document(policy: Any) -> str:
+    """Return what the default version of a managed policy says."""
+    document: str = next(one.document for one in policy.versions if one.version_id == policy.default_version_id)
+    return document
+
+
+def _verdict(statements: Iterable[Mapping[str, Any]], wish: Wish) -> str | None:
+    """Return why statements do not let a wish come true, in AWS's words; None where they do."""
+    effects = {statement["Effect"] for statement in statements if _meant(statement, wish)}
+    if "Deny" in effects:
+        return "with an explicit deny in an identity-based policy"
+    return None if effects else f"because no identity-based policy allows the {wish.action} action"
 
 
 def _meant(statement: Mapping[str, Any], wish: Wish) -> bool:

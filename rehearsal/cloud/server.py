@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from rehearsal.cloud import calls, clock, quotas, reads, refusals
+from rehearsal.cloud import calls, clock, quotas, reads, refusals, rights
 from rehearsal.cloud.faults import Fault, Faults
 from rehearsal.cloud.replay import Answer, Answers
 from rehearsal.errors import RehearsalError
@@ -36,6 +36,8 @@ _QUERY_ERROR = (
 )
 _SKEW = "rehearsal.skew"
 """In a request's environment: by how many seconds the clock of its answer is ahead of the cloud's."""
+_JUDGED = "rehearsal.judged"
+"""There as well: what was found of its caller's rights."""
 CONTROLS = ("clock", "disarm", "faults", "quotas", "reset")
 """What the front itself answers, by POST."""
 
@@ -88,8 +90,11 @@ class Front:
             answer, replayed = self._once(environ, call)
             self._reads.note(call, answer)
             note = "replayed" if replayed else note
+        judged: rights.Judgement = environ.get(_JUDGED, rights.Judgement())
+        note = "denied" if judged.refusal else note
         note = "lost" if fault and fault.lose else note
-        self.log.add(call, status=answer.status, seconds=time.monotonic() - started, note=note)
+        seconds = time.monotonic() - started
+        self.log.add(call, status=answer.status, seconds=seconds, note=note, wishes=judged.wishes)
         if fault and (fault.lose or fault.cut):
             # Werkzeug takes this for a client that went away, and writes nothing.
             raise ConnectionAbortedError
@@ -117,7 +122,8 @@ class Front:
 
     def _do(self, environ: WSGIEnvironment, call: calls.Call) -> Answer:
         try:
-            return self._run(environ)
+            judged = environ[_JUDGED] = rights.judge(call, environ["wsgi.input"].getvalue(), calls.credential(environ))
+            return denied_answer(call, judged.refusal) if judged.refusal else self._run(environ)
         except NotImplementedError:
             return error_answer(call, 501, "NotImplemented", f"the rehearsal cloud does not know {call.action}")
         except RehearsalError as error:
@@ -208,6 +214,18 @@ def error_answer(call: calls.Call, status: int, code: str, message: str) -> Answ
         template = _EC2_ERROR if call.service == "ec2" else _QUERY_ERROR
         body, kind = template.format(escape(code), escape(message), uuid.uuid4()), "text/xml"
     return Answer(status, (("Content-Type", kind), ("x-amzn-ErrorType", code)), body.encode())
+
+
+def denied_answer(call: calls.Call, message: str) -> Answer:
+    """Refuse a call that its caller has no right to, as the service does."""
+    if call.service == "ec2":
+        return error_answer(
+            call, 403, "UnauthorizedOperation", f"You are not authorized to perform this operation. {message}"
+        )
+    if call.is_json:
+        status = 403 if call.service in calls.REST_JSON else 400
+        return error_answer(call, status, "AccessDeniedException", message)
+    return error_answer(call, 403, "AccessDenied", message)
 
 
 class _Handler(WSGIRequestHandler):

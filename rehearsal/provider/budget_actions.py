@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.provider.model import Fate, Field, Kind, answer, request
+from rehearsal.provider.tags import OUTPUTS, as_read, pairs, retag, tag_fields
 from rehearsal.provider.validate import between, one_of, same_set
 
 if TYPE_CHECKING:
@@ -30,13 +31,18 @@ def _asked(inputs: Values) -> dict[str, Any]:
 def _create(aws: Aws, inputs: Values) -> str:
     account, budget = aws.connection.account_id, inputs["budgetName"]
     kind = {"AccountId": account, "BudgetName": budget, "ActionType": inputs["actionType"]}
-    made = aws.budgets("CreateBudgetAction", **kind, **_asked(inputs))["ActionId"]
+    tags = {"ResourceTags": pairs(inputs["tagsAll"])} if inputs.get("tagsAll") else {}
+    made = aws.budgets("CreateBudgetAction", **kind, **_asked(inputs), **tags)["ActionId"]
     return f"{account}:{made}:{budget}"
 
 
 def _named(item: Item) -> dict[str, str]:
     account, action, budget = item.id.split(":")
     return {"AccountId": account, "ActionId": action, "BudgetName": budget}
+
+
+def _arn(item: Item) -> str:
+    return "arn:aws:budgets::{AccountId}:budget/{BudgetName}/action/{ActionId}".format(**_named(item))
 
 
 def _update(aws: Aws, item: Item) -> None:
@@ -50,6 +56,7 @@ def _read(aws: Aws, item: Item) -> Values:
         "actionThreshold": answer(found["ActionThreshold"], *_THRESHOLD),
         "definition": {"ssmActionDefinition": answer(found["Definition"]["SsmActionDefinition"], *_SSM)},
         "subscribers": [answer(one, *_SUBSCRIBER) for one in found["Subscribers"]],
+        **as_read(aws.budgets("ListTagsForResource", ResourceARN=_arn(item))["ResourceTags"], aws, item),
     }
 
 
@@ -82,8 +89,9 @@ KINDS = {
             "actionThreshold": Field(type=dict, required=True, on_change=_update, fields=_THRESHOLD_FIELDS),
             "definition": Field(type=dict, required=True, on_change=_update, fields=_DEFINITION),
             "subscribers": Field(type=list, required=True, on_change=_update, same=same_set, fields=_SUBSCRIBER_FIELDS),
+            **tag_fields(retag("budgets", "Resource", lambda item: {"ResourceARN": _arn(item)}, "Resource")),
         },
-        outputs=("actionId", "status"),
+        outputs=("actionId", "status", *OUTPUTS),
         create=_create,
         read=_read,
         delete=lambda aws, item: aws.budgets("DeleteBudgetAction", **_named(item)),

@@ -40,8 +40,8 @@ def _find_default_group(aws: Aws, inputs: Values) -> str:
 
 
 def _adopt_default_group(aws: Aws, item: Item) -> None:
+    retag_ec2(aws, item)  # first, as the provider does: by its tag a policy knows whose rules are revoked
     _close(aws, item.id)
-    retag_ec2(aws, item)
 
 
 def _read_default_group(aws: Aws, item: Item) -> Values:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from tests.infra.aws import OWN_ID
 from tests.infra.lab import GOOD, PUBLIC_KEY, Run, run
 
 
@@ -127,7 +128,7 @@ def test_only_the_users_own_key_logs_in(box: Run) -> None:
     # Without the comment: it names the user's machine and is nobody's business.
     assert box.only("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]
     name = box.only("KeyPair").inputs["keyName"]
-    assert name.startswith("gpurig-test-box-")
+    assert name == f"gpurig-test-box-{OWN_ID}"
     assert box.only("Instance").inputs["keyName"] == name
 
 

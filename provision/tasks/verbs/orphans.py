@@ -24,7 +24,7 @@ OPTIONS = {
     "remove": "remove the orphans, after asking",
     "spare": "remove also snapshots and images that newer ones have taken the place of",
     "without_snapshot": "take no snapshot of a volume before it is removed: what is on it is gone",
-    "gone": "a stack of yours whose state is lost for good: what is tagged for it counts as orphaned",
+    "gone": "a stack of yours whose state is lost for good, by its name or id: what is tagged for it is orphaned",
     "yes": "do not ask",
 }
 TITLES = {
@@ -130,11 +130,6 @@ def _remarks(survey: Survey) -> Iterator[str]:
     yield f"looked at: {', '.join(survey.regions)}, and the states of {', '.join(survey.stacks) or 'no stack'}"
     yield from (f"the state of {name} cannot be read: {why}" for name, why in survey.unreadable.items())
     yield from (f"not looked at: {where}: {why}" for where, why in survey.not_looked_at.items())
-    if by_standing(survey.found)[Standing.ORPHAN]:
-        yield (
-            "a stack of the same name in another backend looks just like this: where somebody else works in this "
-            "account, see that none of it is theirs"
-        )
     if by_standing(survey.found)[Standing.NEW]:
         yield "only Pulumi's service tells of an update that is going on; with another backend, age has to do"
 

@@ -15,6 +15,7 @@ from moto.core.exceptions import JsonRESTError
 from rehearsal.cloud import inside, permissions
 from rehearsal.cloud.hooks import intercept
 from rehearsal.cloud.permissions import Wish
+from rehearsal.cloud.repairs.budgets import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,9 @@ def create_budget_action(response: Any) -> str:
     made = {key: request[key] for key in ("BudgetName", "ActionType", *_KEPT)}
     made |= {"ActionId": str(uuid.uuid4()), "Status": "STANDBY"}
     actions[made["ActionId"]] = made
+    budget = response.backend.budgets[account][made["BudgetName"]]
+    given = {tag["Key"]: tag["Value"] for tag in request.get("ResourceTags") or []}
+    tags_of(budget, made["ActionId"]).update(given)
     return json.dumps({"AccountId": account, "BudgetName": made["BudgetName"], "ActionId": made["ActionId"]})
 
 

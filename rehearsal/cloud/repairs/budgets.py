@@ -26,7 +26,7 @@ def _budget(response: Any) -> Any:
     name = (
         request.get("BudgetName")
         or request.get("NewBudget", {}).get("BudgetName")
-        or request["ResourceARN"].partition(":budget/")[2]
+        or request["ResourceARN"].partition(":budget/")[2].partition("/action/")[0]
     )
     account = request.get("AccountId") or response.current_account
     budget = response.backend.budgets[account].get(name)
@@ -35,8 +35,15 @@ def _budget(response: Any) -> Any:
     return budget
 
 
-def _tags(budget: Any) -> dict[str, str]:
-    tags: dict[str, str] = vars(budget).setdefault("tags", {})
+def _tags(response: Any) -> dict[str, str]:
+    """Return the tags of the budget, or of the action of one, that a request names by its ARN."""
+    arn = _request(response)["ResourceARN"]
+    return tags_of(_budget(response), arn.partition("/action/")[2])
+
+
+def tags_of(budget: Any, action: str = "") -> dict[str, str]:
+    """Return the tags of a budget, or of an action of it."""
+    tags: dict[str, str] = vars(budget).setdefault("tags", {}).setdefault(action, {})
     return tags
 
 
@@ -45,7 +52,7 @@ def create(response: Any, proceed: Callable[[], Any]) -> Any:
     """Keep the tags that a budget is created with."""
     result, request = proceed(), _request(response)
     budget = response.backend.budgets[request["AccountId"]][request["Budget"]["BudgetName"]]
-    _tags(budget).update({tag["Key"]: tag["Value"] for tag in request.get("ResourceTags") or []})
+    tags_of(budget).update({tag["Key"]: tag["Value"] for tag in request.get("ResourceTags") or []})
     return result
 
 
@@ -84,22 +91,20 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def list_tags_for_resource(response: Any) -> str:
-    """List a budget's tags."""
-    return json.dumps(
-        {"ResourceTags": [{"Key": key, "Value": value} for key, value in _tags(_budget(response)).items()]}
-    )
+    """List the tags of a budget or an action."""
+    return json.dumps({"ResourceTags": [{"Key": key, "Value": value} for key, value in _tags(response).items()]})
 
 
 def tag_resource(response: Any) -> str:
-    """Add tags to a budget."""
-    _tags(_budget(response)).update({tag["Key"]: tag["Value"] for tag in _request(response)["ResourceTags"]})
+    """Add tags to a budget or an action."""
+    _tags(response).update({tag["Key"]: tag["Value"] for tag in _request(response)["ResourceTags"]})
     return "{}"
 
 
 def untag_resource(response: Any) -> str:
-    """Take tags off a budget."""
+    """Take tags off a budget or an action."""
     for key in _request(response)["ResourceTagKeys"]:
-        _tags(_budget(response)).pop(key, None)
+        _tags(response).pop(key, None)
     return "{}"
 
 

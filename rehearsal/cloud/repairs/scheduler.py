@@ -17,6 +17,8 @@ from rehearsal.cloud import clock, inside, permissions
 from rehearsal.cloud.clock import Due
 from rehearsal.cloud.hooks import intercept, parameter
 from rehearsal.cloud.permissions import Wish
+from rehearsal.cloud.rights import ec2
+from rehearsal.cloud.rights.asked import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,7 +135,8 @@ def _call(backend: Any, schedule: Any) -> str:
         return "NotImplemented"
     service, operation = target[1], target[2][0].upper() + target[2][1:]
     params = json.loads(schedule.target.get("Input") or "{}")
-    wishes = _wishes(service, operation, params, f"{backend.region_name}:{backend.account_id}", backend.region_name)
+    asked = Asked(operation, params, backend.account_id, backend.region_name)
+    wishes = _wishes(service, asked)
     denied = permissions.refused(schedule.target["RoleArn"], wishes) if wishes else Wish(action=operation, resource="*")
     if denied:
         inside.deny(PRINCIPAL, service, operation, f"{denied.action} on {denied.resource}")
@@ -141,19 +144,17 @@ def _call(backend: Any, schedule: Any) -> str:
     return inside.call(PRINCIPAL, service, operation, backend.region_name, params)
 
 
-def _wishes(service: str, operation: str, params: dict[str, Any], place: str, region: str) -> list[Wish]:
+def _wishes(service: str, asked: Asked) -> list[Wish]:
     """Return what an operation needs to be allowed; none for one that this cloud has no word on, which is refused."""
-    instances = [f"arn:aws:ec2:{place}:instance/{name}" for name in params.get("InstanceIds", [])]
-    match service, operation:
+    params = asked.said
+    match service, asked.action:
         case "ec2", "StopInstances" | "TerminateInstances" | "StartInstances":
-            return [Wish(action=f"ec2:{operation}", resource=instance) for instance in instances]
+            return [ec2.used(asked, asked.action, "instance", name) for name in params.get("InstanceIds", [])]
         case "ec2", "CreateSnapshot":
-            made = f"arn:aws:ec2:{region}::snapshot/*"
-            wishes = [Wish(action="ec2:CreateSnapshot", resource=f"arn:aws:ec2:{place}:volume/{params['VolumeId']}")]
-            wishes.append(Wish(action="ec2:CreateSnapshot", resource=made))
-            if params.get("TagSpecifications"):
-                wishes.append(
-                    Wish(action="ec2:CreateTags", resource=made, context={"ec2:CreateAction": "CreateSnapshot"})
-                )
-            return wishes
+            given = [tag for some in params.get("TagSpecifications", []) for tag in some["Tags"]]
+            tags = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in given}
+            return [
+                ec2.used(asked, "CreateSnapshot", "volume", params["VolumeId"]),
+                *ec2.made(asked, "CreateSnapshot", "snapshot", tags),
+            ]
     return []

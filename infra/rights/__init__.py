@@ -1,0 +1,15 @@
+"""The least policies by which a user of the account may do what this project does, each with its reasons.
+
+`make pages` writes docs/iam from them; the rehearsal's cloud holds users to them in the tests.
+"""
+
+from __future__ import annotations
+
+from infra.rights.fab import BAKE, BUDGET, FAB, LIMITS
+from infra.rights.roles import BOUNDED, FREE, LIMIT
+from infra.rights.stack import STACK
+
+POLICIES = (STACK, FREE, BOUNDED, LIMIT, FAB, LIMITS, BUDGET, BAKE)
+"""Every one of them."""
+
+__all__ = ["BAKE", "BOUNDED", "BUDGET", "FAB", "FREE", "LIMIT", "LIMITS", "POLICIES", "STACK"]

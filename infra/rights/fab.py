@@ -1,0 +1,152 @@
+"""What `fab` has to be allowed, beside what `pulumi` needs where it runs that."""
+
+from __future__ import annotations
+
+from infra.rights.stack import ROLES
+from infra.rights.statement import MADE, OURS, Policy, Statement
+
+_VOLUMES = ("ec2:CreateSnapshot", "ec2:CreateVolume")
+
+FAB = Policy(
+    name="fab",
+    purpose="every verb of `fab` but `bake`, `orphans --remove` and those that run `pulumi`",
+    statements=(
+        Statement(
+            sid="Look",
+            why="Boxes, offers, costs and orphans, in every region. None of these calls knows single resources, but "
+            "for those of IAM, which are asked about roles whose path nobody knows beforehand.",
+            actions=(
+                "cloudwatch:GetMetricStatistics",
+                "ec2:Describe*",
+                "iam:GetInstanceProfile",
+                "iam:GetRole",
+                "iam:ListInstanceProfiles",
+                "iam:ListRoles",
+                "pricing:GetProducts",
+                "scheduler:ListSchedules",
+                "servicequotas:GetAWSDefaultServiceQuota",
+                "servicequotas:GetServiceQuota",
+                "tag:GetResources",
+            ),
+        ),
+        Statement(
+            sid="NewestImage",
+            why="`fab doctor` asks whether the image is there.",
+            actions=("ssm:GetParameter",),
+            resources=("ssm:*::parameter/aws/service/*",),
+        ),
+        Statement(
+            sid="UseOurs",
+            why="The host key out of the console, start and stop, the hours in a tag, snapshots and restores.",
+            actions=(
+                *_VOLUMES,
+                "ec2:AttachVolume",
+                "ec2:CreateTags",
+                "ec2:DeleteSnapshot",
+                "ec2:DeleteVolume",
+                "ec2:DetachVolume",
+                "ec2:GetConsoleOutput",
+                "ec2:StartInstances",
+                "ec2:StopInstances",
+            ),
+            when=OURS,
+        ),
+        Statement(
+            sid="MakeWithTag",
+            why="A snapshot, and the volume of a restore, with the project's tag.",
+            actions=_VOLUMES,
+            resources=("ec2:*::snapshot/*", "ec2:*:*:volume/*"),
+            when=MADE,
+        ),
+        Statement(
+            sid="TagWhatIsMade",
+            why="As they are made.",
+            actions=("ec2:CreateTags",),
+            when={
+                "StringEquals": {
+                    **MADE["StringEquals"],
+                    "ec2:CreateAction": [name.removeprefix("ec2:") for name in _VOLUMES],
+                }
+            },
+        ),
+    ),
+)
+LIMITS = Policy(
+    name="limits",
+    purpose="`maxHours` and `maxSpend`, with `stack`; `fab start` and `fab extend` of a box that has them, with `fab`",
+    statements=(
+        Statement(
+            sid="Schedules",
+            why="The schedules of the program, by their names: Scheduler gives a single schedule no tags.",
+            actions=(
+                "scheduler:CreateSchedule",
+                "scheduler:DeleteSchedule",
+                "scheduler:GetSchedule",
+                "scheduler:UpdateSchedule",
+            ),
+            resources=("scheduler:*:*:schedule/default/gpurig-*",),
+        ),
+        Statement(
+            sid="ListSchedules",
+            why="Which there are of a box; the call knows no single one.",
+            actions=("scheduler:ListSchedules",),
+        ),
+        Statement(
+            sid="PassTheRole",
+            why="Scheduler takes the role on when a schedule is made or moved.",
+            actions=("iam:PassRole",),
+            resources=ROLES,
+            when={"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
+        ),
+    ),
+)
+BUDGET = Policy(
+    name="budget",
+    purpose="`budgetMonthlyUsd`, `budgetForecast` and `budgetAction`, with `stack`",
+    statements=(
+        Statement(
+            sid="Budget",
+            why="The budget, by its name, and the action that stops boxes.",
+            actions=(
+                "budgets:CreateBudgetAction",
+                "budgets:DeleteBudgetAction",
+                "budgets:DescribeBudgetAction",
+                "budgets:ListTagsForResource",
+                "budgets:ModifyBudget",
+                "budgets:TagResource",
+                "budgets:UntagResource",
+                "budgets:UpdateBudgetAction",
+                "budgets:ViewBudget",
+            ),
+            resources=("budgets::*:budget/guardrails-budget-*",),
+            unseen={
+                "budgets:UpdateBudgetAction": "where a box comes or goes while the action is there",
+            },
+        ),
+    ),
+)
+BAKE = Policy(
+    name="bake",
+    purpose="`fab bake`, with `fab`; `fab orphans --remove` needs `stack`, `fab`, `limits` and this",
+    statements=(
+        Statement(
+            sid="UseOurs",
+            why="Of a box of this project, and old images with their snapshots go.",
+            actions=("ec2:CreateImage", "ec2:DeleteSnapshot", "ec2:DeregisterImage"),
+            when=OURS,
+        ),
+        Statement(
+            sid="MakeWithTag",
+            why="The image and its snapshot, with the project's tag.",
+            actions=("ec2:CreateImage",),
+            resources=("ec2:*::image/*", "ec2:*::snapshot/*"),
+            when=MADE,
+        ),
+        Statement(
+            sid="TagWhatIsMade",
+            why="As they are made.",
+            actions=("ec2:CreateTags",),
+            when={"StringEquals": {**MADE["StringEquals"], "ec2:CreateAction": "CreateImage"}},
+        ),
+    ),
+)
