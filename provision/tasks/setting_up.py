@@ -15,6 +15,7 @@ from provision.bundle.render import render
 from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
 from provision.life import keys
+from provision.model.access import PUBLIC
 from provision.model.digest import sha256
 from provision.model.errors import BadInput, GpurigError
 from provision.screen import progress
@@ -82,7 +83,8 @@ class SetUp:
             outcome = progress.Progress(host, bundle.name, steps, out).show(events)
         if outcome == Kind.READY and door.RECIPE in steps:
             out.line(f"next: `fab tunnel` opens it at http://127.0.0.1:{door.PORT}")
-            out.line(f"      or: `fab password` makes the login of {door.url(session.host)}")
+            if session.host.access == PUBLIC:
+                out.line(f"      or: `fab password` makes the login of {door.url(session.host)}")
 
     def _bundle(self, recipe: str, target: Target) -> Bundle:
         """Return what is rendered for a target, once for all hosts with an equal one."""
