@@ -102,6 +102,7 @@ def test_a_bastion_whose_key_is_not_known_or_another_is_never_trusted(lab: Rig, 
     assert bastion.dialled == []
 
 
+@pytest.mark.life
 def test_what_is_wrong_on_the_way_is_said_of_the_right_machine(lab: Rig, bastion: Server) -> None:
     (box,) = lab.boxes
     lab.fab(*SSH)
@@ -152,6 +153,7 @@ def test_a_role_that_the_command_would_not_take_on_is_refused(lab: Rig, programs
     assert not (programs / "asked").exists()
 
 
+@pytest.mark.life
 def test_what_session_manager_says_reaches_the_user(lab: Rig, programs: Path) -> None:
     (box,) = lab.boxes
     lab.recorded["profile"] = ""
