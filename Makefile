@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN     = .venv/bin
 SOURCES ?= standins
-PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py templates/recipes/datasets/program
+PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py scripts/hashes.py templates/recipes/datasets/program
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 
 .PHONY: help setup rehearse shell test lint types unit test-recipes test-life test-faults test-nightly bench pages lock clean
@@ -20,7 +20,7 @@ help:
 	@echo "make bench                 how fast it is, beside plain ssh, Ansible, pyinfra, Fabric and ImageMagick"
 	@echo "make clean                 switch a rehearsal cloud off and remove what it left here"
 	@echo "make pages                 write again what is made of recipes, settings and verbs: docs, Pulumi.yaml, README"
-	@echo "make lock                  pin the newest packages again (needs uv)"
+	@echo "make lock                  pin the newest packages again, and the hashes of those that recipes pin (needs uv)"
 
 setup:
 	@$(PYTHON) scripts/setup.py
@@ -71,6 +71,7 @@ pages: setup
 	@$(BIN)/python -m provision.tasks.readme
 
 lock:
+	$(PYTHON) scripts/hashes.py
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	  --quiet --upgrade requirements/run.in -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \

@@ -35,9 +35,9 @@ SESSIONS = [
 ]
 
 
-def _policy(buckets: Sequence[str], *, session_manager: bool) -> str:
+def _policy(buckets: Sequence[str], partition: str, *, session_manager: bool) -> str:
     """Return what a box may do: list and read these buckets, be reached; whatever else any policy allows is refused."""
-    places = [f"arn:aws:s3:::{bucket}" for bucket in buckets]
+    places = [f"arn:{partition}:s3:::{bucket}" for bucket in buckets]
     objects = [f"{place}/*" for place in places]
     reading = [
         {"Effect": "Allow", "Action": _LIST, "Resource": places},
@@ -68,6 +68,8 @@ class AccessArgs:
     """What they may connect to: name → TCP port."""
     group: str = ""
     """A security group whose members may connect to it too; "": none."""
+    partition: str = "aws"
+    """What ARNs begin with after "arn"."""
     session_manager: bool = False
     """Whether the box is reached through Session Manager, whose agent needs some rights."""
     buckets: Sequence[str] = ()
@@ -139,8 +141,8 @@ class Access(pulumi.ComponentResource):
         )
 
     def _profile(self, args: AccessArgs) -> aws.iam.InstanceProfile:
-        role = roles.role(f"{self._name}-role", policies.trust("ec2"), args.boundary, self)
-        policy = _policy(args.buckets, session_manager=args.session_manager)
+        role = roles.role(f"{self._name}-role", policies.trust("ec2", args.partition), args.boundary, self)
+        policy = _policy(args.buckets, args.partition, session_manager=args.session_manager)
         aws.iam.RolePolicy(f"{self._name}-policy", role=role.name, policy=policy, opts=self._options)
         return aws.iam.InstanceProfile(
             f"{self._name}-profile", path=roles.PATH, role=role.name, opts=roles.options(self)

@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from infra.identity import name_tags
 from provision.model import aws_settings, tags
 from provision.model.errors import BadInput
+from provision.model.partitions import no_prices, partition_of
 from provision.model.prices import PRICE_LIST_REGIONS, PRICES_PROVIDER
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ class Account:
 
     def ask_prices(self, question: Callable[..., Answer], wrong: str, **arguments: Any) -> Answer:
         """Ask as `ask` does, in the region where AWS tells the prices of all: its Price List has no other address."""
+        partition = partition_of(self.region)
+        if not partition.prices:
+            raise BadInput([no_prices(partition)])
         return _asked(self._pricing, question, wrong, arguments)
 
     @functools.cached_property

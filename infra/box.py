@@ -93,6 +93,7 @@ class Box(pulumi.ComponentResource):
             ports=args.settings.doors,
             group=args.settings.bastion_group,
             session_manager=args.settings.access == SSM,
+            partition=args.placement.cloud.partition,
             buckets=args.settings.s3_buckets,
             boundary=args.settings.permissions_boundary,
         )

@@ -94,7 +94,7 @@ class Ceiling(pulumi.ComponentResource):
         cloud = self._args.cloud
         groups = f"arn:{cloud.partition}:scheduler:{cloud.region}:{cloud.account}:schedule-group/default"
         condition = {"StringEquals": {"aws:SourceAccount": cloud.account, "aws:SourceArn": groups}}
-        return policies.trust("scheduler", condition)
+        return policies.trust("scheduler", cloud.partition, condition)
 
     def _policy(self, instance_id: str, volume_id: str) -> str:
         """Return what the role may do: to this box, and to its volume."""

@@ -103,7 +103,7 @@ def _trust(cloud: Cloud) -> str:
     """Return who may take the role on: Budgets, for budgets of this account alone."""
     budgets = f"arn:{cloud.partition}:budgets::{cloud.account}:budget/*"
     condition = {"StringEquals": {"aws:SourceAccount": cloud.account}, "ArnLike": {"aws:SourceArn": budgets}}
-    return policies.trust("budgets", condition)
+    return policies.trust("budgets", cloud.partition, condition)
 
 
 def _policy(cloud: Cloud, instance_ids: Sequence[str]) -> str:

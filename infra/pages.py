@@ -12,6 +12,7 @@ from infra.policy import page as policy
 from infra.rights import page as rights
 from infra.settings import Settings
 from infra.settings.setting import NAMESPACE, declared_in, descriptions
+from provision.model import aws_settings
 from provision.pages.markdown import table
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +22,16 @@ _HEAD = """# Settings
 
 Every key of the namespace `gpurig`, written from `infra/settings` (`make pages`). `pulumi config set gpurig:KEY VALUE`
 sets one; a value that is empty text counts as not set. `pulumi preview` refuses a wrong or unknown one, all of them at
-once. Where in AWS to work is said by `aws:region` and `aws:profile`, else by the environment.
+once. Where in AWS to work is said by the settings of the namespace `aws`, at the end of this page, else by the
+environment.
+
+"""
+_TAIL = """
+## The account: `aws:`
+
+What the AWS provider can be configured with counts for `pulumi` and for `fab` alike. An account that
+`allowedAccountIds` does not name, or that `forbiddenAccountIds` does, is refused before the first call that could
+change something. Tags of `defaultTags` come beside those of the program, on snapshots and images of `fab` as well.
 
 """
 
@@ -41,8 +51,12 @@ def pages() -> dict[Path, str]:
     project = ROOT / "Pulumi.yaml"
     head = project.read_text(encoding="utf-8").partition("config:\n")[0]
     keys = yaml.safe_dump({"config": config}, sort_keys=False, allow_unicode=True, width=1000)
+    taken = [[f"`{key}`", f"`{example}`"] for key, (_, example) in aws_settings.TAKEN.items()]
+    refused = [[f"`{key}`", why] for key, why in aws_settings.REFUSED.items()]
+    account = table(["key", "for example"], taken) + "\n" + table(["refused", "why, and what instead"], refused)
     settings = table(["key", "default", "what it is", "it has to be", "for example"], rows)
-    return {project: head + keys, ROOT / "docs" / "settings.md": _HEAD + settings, **rights.pages(), **policy.pages()}
+    named = _HEAD + settings + _TAIL + account
+    return {project: head + keys, ROOT / "docs" / "settings.md": named, **rights.pages(), **policy.pages()}
 
 
 def _default(value: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from provision.model.partitions import principal
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -16,7 +18,7 @@ def policy(statements: Sequence[Statement]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def trust(service: str, condition: Mapping[str, Mapping[str, str]] | None = None) -> str:
+def trust(service: str, partition: str, condition: Mapping[str, Mapping[str, str]] | None = None) -> str:
     """Return who may take a role on: a service of AWS ("ec2"), under a condition where there is one."""
-    who = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    who = {"Effect": "Allow", "Principal": {"Service": principal(service, partition)}, "Action": "sts:AssumeRole"}
     return policy([{**who, "Condition": condition} if condition else who])

@@ -63,7 +63,7 @@ class Settings(Reach):
     image_os: str = setting("imageOs", checks.matching(_IMAGE, f"one of {_IMAGES}"), "", example="ubuntu-22.04")
     """For baked or an image by its id, the image whose rules apply (account, recipes)."""
     zone: str = setting(
-        "zone", checks.matching(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", "an availability zone"), "", example="us-east-1a"
+        "zone", checks.matching(r"[a-z]{2,5}(-[a-z]+)+-\d[a-z]", "an availability zone"), "", example="us-east-1a"
     )
     """Availability zone; not set, the first one that offers the instance type."""
     root_volume_gib: int = setting(

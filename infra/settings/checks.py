@@ -48,7 +48,7 @@ def matching(pattern: str, allowed: str) -> Check[str]:
     """Return the check for text that a regular expression matches as a whole."""
 
     def read(text: str) -> str:
-        if not re.fullmatch(pattern, text):
+        if not re.fullmatch(pattern, text, re.ASCII):
             raise ValueError(text)
         return text
 

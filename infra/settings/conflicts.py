@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infra.network import hosts_per_zone
-from infra.settings import NEWEST, NO_SNAPSHOT, ranges
+from infra.settings import NEWEST, NO_SNAPSHOT, ranges, where
 from provision.model.access import PRIVATE, PUBLIC, SSM
 from provision.model.platforms import BAKED, images
 
@@ -22,7 +22,7 @@ _NO_WAY_OUT = (
 def problems(settings: Settings, region: str) -> list[str]:
     """Return everything in the settings that contradicts something else in them."""
     found = [*_region(settings, region), *_ranges(settings), *_reach(settings), *_image(settings), *_jobs(settings)]
-    return [*found, *_spot(settings), *_budget(settings)]
+    return [*found, *_spot(settings), *_budget(settings), *where.problems(settings, region)]
 
 
 def _region(settings: Settings, region: str) -> list[str]:

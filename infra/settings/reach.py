@@ -45,7 +45,7 @@ class Reach:
     """Who may connect: IPv4 ranges as a list; auto is your own address, looked up each time. Of a private box: the
     address of the bastion, or the range of your VPN."""
     allow_public: bool = setting("allowPublic", checks.SWITCH, default=False, example="false")
-    """Permit ranges that are broader than /8 all together; DIGITS asks nobody for a password."""
+    """Permit ranges that are broader than /8 all together; one password then stands before DIGITS."""
     access: str = setting("access", checks.of(ACCESS), PUBLIC)
     """How the box is reached: public, at an address of its own; private, without one, through gpurig:bastion or a VPN;
     ssm, without one, through Session Manager, and no port is open. The last two need gpurig:subnetId."""

@@ -9,7 +9,7 @@ from provision.aws.clients import aws_errors, client, listed
 from provision.model.platforms import NO_GPU, InstanceType, gpus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _FAMILIES = ("g*", "p*")
 """EC2 has no filter for GPUs; it names what has them with these letters."""
@@ -38,8 +38,10 @@ def described(profile: str, region: str, name: str) -> InstanceType | None:
     return _read(rows[0]) if rows else None
 
 
-def zones_with(profile: str, region: str, names: Iterable[str]) -> dict[str, list[str]]:
+def zones_with(profile: str, region: str, names: Iterable[str], *, subnets: Sequence[str] = ()) -> dict[str, list[str]]:
     """Return the availability zones that offer each of these types, without local and wavelength zones.
+
+    `subnets`: where a box has to stand in one of these, their zones alone.
 
     Raises `GpurigError` where EC2 does not answer.
     """
@@ -51,6 +53,8 @@ def zones_with(profile: str, region: str, names: Iterable[str]) -> dict[str, lis
         ec2 = client("ec2", profile, region)
         states = [{"Name": "state", "Values": ["available"]}]
         zones = {row["ZoneName"] for row in ec2.describe_availability_zones(Filters=states)["AvailabilityZones"]}
+        if subnets:
+            zones &= {row["AvailabilityZone"] for row in ec2.describe_subnets(SubnetIds=[*subnets])["Subnets"]}
         filters = [{"Name": "instance-type", "Values": wanted}]
         where = {"LocationType": "availability-zone", "Filters": filters}
         rows = listed(ec2, "describe_instance_type_offerings", "InstanceTypeOfferings", **where)

@@ -19,6 +19,7 @@ from provision.aws.clients import aws_errors, client, listed
 from provision.model import prices
 from provision.model.errors import GpurigError
 from provision.model.local_file import replace_text
+from provision.model.partitions import no_prices, partition_of
 from provision.model.platforms import price_table
 from provision.model.prices import PRICE_LIST_REGIONS, Product, Quote
 from provision.model.project import local_folder
@@ -77,7 +78,8 @@ class PriceList:
     def __init__(self, profile: str, region: str) -> None:
         self._profile, self._region = profile, region
         self._lock = threading.Lock()
-        self.refused = ""
+        partition = partition_of(region)
+        self.refused = "" if partition.prices else no_prices(partition)
         """Why it does not answer. Once it has not, it is not asked again: each price would wait for it anew."""
 
     @classmethod

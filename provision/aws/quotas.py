@@ -8,6 +8,7 @@ from typing import Any
 
 from provision.aws import instances
 from provision.aws.clients import aws_errors, client
+from provision.model.partitions import partition_of
 from provision.model.platforms import instance_types
 
 # The codes are the same in all accounts and regions (docs.aws.amazon.com/ec2, "Amazon EC2 instance type quotas").
@@ -57,7 +58,7 @@ def code_of(instance_type: str, *, spot: bool) -> str:
 
 def link(region: str, code: str) -> str:
     """Return where in the console a quota is raised."""
-    return f"https://{region}.console.aws.amazon.com/servicequotas/home/services/ec2/quotas/{code}"
+    return f"https://{region}.{partition_of(region).console}/servicequotas/home/services/ec2/quotas/{code}"
 
 
 def of(profile: str, region: str, code: str) -> Quota:

@@ -9,6 +9,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from provision.aws.clients import aws_errors, client, listed
+from provision.model.partitions import AWS, OTHERS
 from provision.model.prices import SPOT_PRODUCTS
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _price(rows: list[Any], ec2: Any, days: int) -> SpotPrice:
     latest = max(rows, key=lambda row: row["Timestamp"])
     known = [float(row["SpotPrice"]) for row in rows]
     host = urllib.parse.urlsplit(ec2.meta.endpoint_url).hostname or ""
-    teller = "EC2" if host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")) else host
+    teller = "EC2" if host.endswith((*(f".{one.domain}" for one in (AWS, *OTHERS)), ".api.aws")) else host
     return SpotPrice(
         instance_type=latest["InstanceType"],
         zone=latest["AvailabilityZone"],

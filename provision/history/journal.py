@@ -10,6 +10,7 @@ from provision.agent.words import Kept, Kind, StepState
 from provision.history.moments import Boot, Notice, Stop
 from provision.model.errors import GpurigError
 from provision.model.run import Run
+from provision.model.schema import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,7 +108,10 @@ class Journal:
                 said = f": {event['line']}"
         if told is None:
             raise GpurigError(f"{session.host} did not tell what was done on it{said}")
-        return cls.from_events(session.host, told, tails)
+        try:
+            return cls.from_events(session.host, told, tails)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise GpurigError(f"{session.host} tells of itself what cannot be read: {plain(repr(error))}") from error
 
     @classmethod
     def from_events(cls, host: Host, told: answers.Journal, tails: Sequence[answers.Tail]) -> Self:

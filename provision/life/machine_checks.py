@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from provision.life.doctor import error, ok, warning
 from provision.model import caller
+from provision.model.access import SSM
 from provision.model.project import project_folder
 from provision.model.public_key import read_public_key
 from provision.transport import settings as stack_settings
+from provision.transport.way import PLUGIN, PROGRAMS
 
 if TYPE_CHECKING:
     from provision.life.doctor import Finding
@@ -74,8 +76,10 @@ def stack(found: StackSettings) -> Finding:
     return ok(f"stack {name} of {project}")
 
 
-def tools() -> Finding:
+def tools(found: StackSettings) -> Finding:
     """Check the programs that `fab` starts."""
+    if found.get("access") == SSM and (lacking := [name for name in PROGRAMS if not shutil.which(name)]):
+        return error(f"there is no {', '.join(lacking)}, which gpurig:access {SSM} goes through", PLUGIN)
     lacking = [name for name in _PACKAGES if not shutil.which(name)]
     mend = f"apt-get install {' '.join(dict.fromkeys(_PACKAGES[name] for name in lacking))}"
     if {"ssh", "ssh-keygen"} & {*lacking}:
@@ -92,6 +96,11 @@ def key(found: StackSettings) -> Finding:
         read_public_key(value)
     except ValueError as wrong:
         return error(f"gpurig:sshPublicKey: {wrong}", "ssh-keygen -t ed25519; pulumi config set gpurig:sshPublicKey …")
+    for more in found.names("sshKeys"):
+        try:
+            read_public_key(more)
+        except ValueError as wrong:
+            return error(f"gpurig:sshKeys: {wrong}", "fab keys --remove it; docs/lab.md")
     if value.startswith(("ssh-", "sk-", "ecdsa-")):
         return ok("an ed25519 public key, in the settings themselves")
     path = Path(os.path.expandvars(value)).expanduser()

@@ -104,7 +104,7 @@ class Market:
     def look(cls, wish: Wish) -> Market:
         """Ask AWS. Raises `GpurigError` where EC2 does not answer."""
         kinds = _kinds(wish)
-        zones = machines.zones_with(wish.profile, wish.region, kinds)
+        zones = machines.zones_with(wish.profile, wish.region, kinds, subnets=wish.subnets)
         names = [name for name in kinds if zones[name]]
         notes: list[str] = []
         on_demand, spot = _prices(wish, names, notes)

@@ -1,6 +1,6 @@
 """What of an account's things nobody owns: pure, from what AWS has and what the states of the stacks say.
 
-Nothing is an orphan for sure but what is tagged for a stack whose state we can read, and is not in it.
+Nothing is an orphan but what carries the id of a stack whose state we can read, and is not in it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from provision.aws.holdings import is_gone
 from provision.aws.snapshots import COMPLETED, Taken, only_copies
-from provision.model.tags import FROM, IMAGE, JOBS, RECIPE, TEMPORARY, VOLUME, was_never_attached
+from provision.life.whose import Whose
+from provision.model.tags import (
+    FROM,
+    IMAGE,
+    JOBS,
+    RECIPE,
+    STACK_ID,
+    TEMPORARY,
+    VOLUME,
+    was_never_attached,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -47,8 +57,6 @@ class Found:
     thing: Thing
     standing: Standing
     why: str
-    sure: bool
-    """Whether more than its tags says whose it is: an update of ours that was killed, or the user (`gone`)."""
 
 
 def sort(things: Sequence[Thing], states: Sequence[State], *, now: float, gone: Collection[str] = ()) -> list[Found]:
@@ -63,16 +71,11 @@ class _Sorting:
     def __init__(self, things: Sequence[Thing], states: Sequence[State], now: float, gone: Collection[str]) -> None:
         # What still shuts down holds its volume and its network: who has begun to remove it goes on with it.
         self.things = [thing for thing in things if not is_gone(thing) or thing.state == "shutting-down"]
-        self.now, self.gone = now, gone
+        self.now = now
         self.states = {state.stack: state for state in states}
         self.owned = frozenset[str]().union(*(state.owned for state in states))
         self.instances = {thing.id: thing for thing in self.things if thing.kind == "instance"}
-        self.foreign = {
-            one.stack: one
-            for one in self.instances.values()
-            if one.stack not in gone and one.row.get("KeyName") not in self.owned and not self._owned(one)
-        }
-        """By stack: an instance that only has our stack's name, and was not made with a key pair of ours."""
+        self.whose = Whose(self.things, self.states, gone)
         self.disks = frozenset[str]().union(*(instance.disks for instance in self.instances.values()))
         images = [thing for thing in self.things if thing.kind == "image"]
         self.in_images = frozenset[str]().union(*(image.snapshots for image in images))
@@ -82,8 +85,7 @@ class _Sorting:
             if self._owned(thing) or self._belongs(thing):
                 continue
             standing, why = self._standing(thing)
-            sure = thing.stack in self.gone or self._making(thing)
-            yield Found(thing=thing, standing=standing, why=why, sure=sure)
+            yield Found(thing=thing, standing=standing, why=why)
 
     def _owned(self, thing: Thing) -> bool:
         # Of a key pair the state has the name, of what has an ARN perhaps what that ends with.
@@ -102,19 +104,13 @@ class _Sorting:
         return thing.id in self.in_images or thing.row.get("GroupName") == "default"
 
     def _standing(self, thing: Thing) -> tuple[Standing, str]:
-        unreadable = self._unreadable(thing.stack)
-        if unreadable:
-            return Standing.UNKNOWN, unreadable
+        if unsure := self.whose.unsure(thing):
+            return Standing.UNKNOWN, unsure
         holder = self._holder(thing)
         if holder is not None:
             standing, why = self._standing(holder)
             of_it = "which is an orphan too" if standing is Standing.ORPHAN else why
             return standing, f"it goes with {holder.id}: {of_it}"
-        foreign = self.foreign.get(thing.stack)
-        # An instance made with our key pair is ours, whoever else has a stack of this name.
-        if foreign and (thing.kind != "instance" or thing.row.get("KeyName") not in self.owned):
-            why = f"the key pair of {foreign.id} is in no state: a stack of this name in another backend may own it"
-            return Standing.UNKNOWN, why
         standing, why = self._of_kind(thing)
         age = self._age(thing)
         if standing is Standing.ORPHAN and age < FRESH:
@@ -149,16 +145,6 @@ class _Sorting:
             return FRESH
         made = state.written if thing.made is None else thing.made
         return FRESH if made is None else self.now - made
-
-    def _unreadable(self, stack: str) -> str:
-        state = self.states.get(stack)
-        if state is not None and state.updating:
-            return f'an update of "{stack}" is going on'
-        if stack in self.gone:
-            return ""
-        if state is None:
-            return f'no state of a stack "{stack}" is here'
-        return f'the state of "{stack}" cannot be read: {state.problem}' if state.problem else ""
 
     def _making(self, thing: Thing) -> bool:
         """Tell whether an update that was killed was making something of a thing's kind."""
@@ -208,7 +194,7 @@ class _Sorting:
                 other
                 for other in self.things
                 if other.kind == "snapshot"
-                and (other.stack, other.host, other.tags.get(VOLUME)) == (thing.stack, thing.host, JOBS)
+                and (_stack_of(other), other.host, other.tags.get(VOLUME)) == (_stack_of(thing), thing.host, JOBS)
                 and other.state == COMPLETED
                 and IMAGE not in other.tags
             ),
@@ -227,12 +213,16 @@ class _Sorting:
             other
             for other in self.things
             if other.kind == "image"
-            and (other.stack, other.tags.get(RECIPE)) == (thing.stack, thing.tags.get(RECIPE))
+            and (_stack_of(other), other.tags.get(RECIPE)) == (_stack_of(thing), thing.tags.get(RECIPE))
             and other.state == AVAILABLE
         ]
         if thing.id == max(same, key=lambda other: str(other.row.get("CreationDate", ""))).id:
             return Standing.KEPT, f"the newest of {thing.tags.get(RECIPE, 'its recipe')}: `gpurig:image baked` takes it"
         return Standing.SPARE, "a newer one has taken its place"
+
+
+def _stack_of(thing: Thing) -> tuple[str, str]:
+    return thing.stack, thing.tags.get(STACK_ID, "")
 
 
 class _Sorted(Protocol):

@@ -11,6 +11,7 @@ from provision.model import aws_settings
 from provision.model.errors import BadInput, NoHosts
 from provision.model.identity import in_state
 from provision.model.prices import PRICES_PROVIDER
+from provision.model.schema import plain
 from provision.transport import stack as stack_state
 from provision.transport.pulumi_cli import finished, said
 
@@ -119,5 +120,5 @@ def _state(name: str, *, current: bool, updating: bool) -> State:
         return State(stack=bare, current=current, problem=said(answer))
     try:
         return State.of(bare, json.loads(answer.stdout)["deployment"], current=current, updating=updating)
-    except (ValueError, LookupError, TypeError) as error:
-        return State(stack=bare, current=current, problem=f"its state has another form: {error!r}")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        return State(stack=bare, current=current, problem=f"its state has another form: {plain(repr(error))}")

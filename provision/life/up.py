@@ -6,6 +6,7 @@ Pulumi stays the only one that makes things. What is decided here is what to ask
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from provision.aws import instances, quotas
 from provision.aws.clients import aws_errors, client, listed, tag_filters, tags_of
 from provision.model import tags
 from provision.model.errors import BadInput, GpurigError
+from provision.model.identity import maker
 from provision.transport import settings as stack_settings
+from provision.transport import stack as stack_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -65,11 +68,12 @@ class Stack:
     def look(cls, wish: Wish) -> Stack:
         """Ask Pulumi for the stack's name and EC2 for what it has. Raises `GpurigError`."""
         project, name = stack_settings.names()
-        wanted = {tags.PROJECT: project, tags.STACK: name}
+        wanted, ours = {tags.PROJECT: project, tags.STACK: name}, _Ours(wish)
         with aws_errors(f"EC2 does not tell what the stack {name} has in {wish.region}"):
             ec2 = client("ec2", wish.profile, wish.region)
-            boxes = instances.rows(ec2, tag_filters(wanted))
+            boxes = [row for row in instances.rows(ec2, tag_filters(wanted)) if ours(row)]
             disks = listed(ec2, "describe_volumes", "Volumes", Filters=tag_filters({**wanted, tags.VOLUME: tags.JOBS}))
+            disks = [row for row in disks if ours(row)]
             spare = _spare(ec2, disks)
         states = {row["InstanceId"]: row["State"]["Name"] for row in boxes}
         return cls(
@@ -92,6 +96,26 @@ class Stack:
             "one elsewhere, without what is on its root disk: pulumi destroy (the jobs stay, as a snapshot); fab up"
         )
         raise BadInput([f"the stack {self.name} has a box already: {there}"], hint=hint)
+
+
+class _Ours:
+    """Tells what is of the selected stack from what is of others of its name, as `infra.identity` does."""
+
+    def __init__(self, wish: Wish) -> None:
+        self._known = stack_state.identity()
+        self._wish = wish
+
+    def __call__(self, row: Mapping[str, Any]) -> bool:
+        carried = tags_of(row)
+        stack_id = carried.get(tags.STACK_ID)
+        if stack_id is None or self._known:
+            return stack_id is None or (self._known is not None and stack_id == self._known.id)
+        # Of a stack without a state nothing runs; what it left is the caller's.
+        return "VolumeId" in row and carried.get(tags.MADE_BY) == self._caller
+
+    @functools.cached_property
+    def _caller(self) -> str:
+        return maker(client("sts", self._wish.profile, self._wish.region).get_caller_identity()["Arn"])
 
 
 def _spare(ec2: Any, disks: Iterable[Mapping[str, Any]]) -> set[str]:

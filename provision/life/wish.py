@@ -38,6 +38,8 @@ class Wish:
     uses_gpu: bool = True
     """False where the stack declares that there is no GPU."""
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    subnets: tuple[str, ...] = ()
+    """Those of a network that is there already, in one of which a box has to stand."""
     hosts: int = 1
     spot: bool = False
     max_price: float | None = None
@@ -69,6 +71,7 @@ class Wish:
             instance_type=settings.get("instanceType", DEFAULT_TYPE),
             uses_gpu=settings.get("gpu") != NO_GPU,
             sources=settings.table("sources"),
+            subnets=settings.names("subnetId"),
             hosts=whole_number(settings, "hosts", 1),
             spot=spot or settings.is_on("spot"),
         )

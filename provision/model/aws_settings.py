@@ -171,13 +171,14 @@ def read(raw: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
             except tag_rules.WrongTags as error:
                 problems.append(f"{NAMESPACE}:{key}: {error}: pulumi config set {NAMESPACE}:{key} {example}")
             except (ValueError, KeyError, TypeError, AttributeError):
-                problems.append(
-                    f"{NAMESPACE}:{key}: {text!r} will not do: pulumi config set {NAMESPACE}:{key} {example}"
-                )
+                way_out = f"pulumi config set {NAMESPACE}:{key} {example}"
+                problems.append(f"{NAMESPACE}:{key}: {text!r} will not do; for example: {way_out}")
     if "assumeRole" in values and "assumeRoles" in values:
         problems.append(f"{NAMESPACE}:assumeRole and {NAMESPACE}:assumeRoles: set one of them")
-    elif "assumeRole" in values:
-        values["assumeRoles"] = [values.pop("assumeRole")]
+    if "allowedAccountIds" in values and "forbiddenAccountIds" in values:
+        problems.append(f"{NAMESPACE}:allowedAccountIds and {NAMESPACE}:forbiddenAccountIds: set one of them")
+    if "assumeRole" in values:
+        values.setdefault("assumeRoles", [values.pop("assumeRole")])
     several = [key for key in ("sharedConfigFiles", "sharedCredentialsFiles") if len(values.get(key, ())) > 1]
     return values, [*problems, *(f"{NAMESPACE}:{key}: fab reads one such file; put them together" for key in several)]
 

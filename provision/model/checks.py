@@ -85,7 +85,7 @@ WORD = text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a word of letters, digits, dots
 COMMAND = text(r"[ -~]{1,1000}", "a command on one line of ASCII, 1000 characters at most")
 COMPUTE = text(r"[0-9]{1,2}\.[0-9]", 'a compute capability such as "7.5"')
 GPU = text(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", "the model of a GPU")
-REGION = text(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region of AWS such as us-east-1")
+REGION = text(r"[a-z]{2,5}(-[a-z]+)+-[0-9]", "a region of AWS such as us-east-1")
 # Their letters are EC2's; they become names of files and arguments here.
 INSTANCE = text(r"i-[a-z0-9-]{1,63}", "the id of an instance (i-…)")
 VOLUME = text(r"vol-[a-z0-9-]{1,63}", "the id of a volume (vol-…)")

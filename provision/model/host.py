@@ -35,7 +35,7 @@ ROW: Mapping[str, Any] = {
     "instanceType": checks.WORD,
     "region": checks.REGION,
     "address": checks.none_or(checks.ADDRESS),
-    "profile": checks.none_or(checks.text(r"[ -~]{1,128}", "the name of a profile")),
+    "profile": checks.none_or(checks.text(r"[ -~]{1,4096}", "the name of a profile, or what aws: settings say")),
     "access": ACCESS,
     "jump": checks.none_or(JUMP),
     "keys": checks.none_or(KEYS),

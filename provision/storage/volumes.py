@@ -109,7 +109,7 @@ class JobVolume:
         """Return the tags that it shares with its snapshots only. Raises `GpurigError` where somebody removed them."""
         if missing := [key for key in IDENTITY if key not in self.tags]:
             message = f"{self.id} of {self.host} has lost its tags {', '.join(missing)}, which tell its snapshots"
-            hint = "pulumi refresh && pulumi up puts them back; on one that gpurig:jobVolume names: fab volume-adopt"
+            hint = "pulumi refresh && pulumi up puts them back; on one that gpurig:jobVolume names: aws ec2 create-tags"
             raise GpurigError(message, hint=hint)
         return {key: self.tags[key] for key in IDENTITY}
 

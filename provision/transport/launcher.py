@@ -11,6 +11,7 @@ from provision.agent.paths import MACHINE_HOME, MEMORY
 from provision.agent.verbs import Verb
 from provision.agent.words import Kind
 from provision.bundle import program
+from provision.transport.shape import is_event
 
 if TYPE_CHECKING:
     from provision.agent.wire.documents import Account
@@ -104,7 +105,7 @@ def parse(line: str) -> Event:
     try:
         found: Any = json.loads(line)
         found["event"] = Kind(found["event"])
-    except (ValueError, TypeError, KeyError):
-        return {"event": Kind.LOG, "step": "", "line": text}
-    event: Event = found
-    return event
+        event: Event | None = found if is_event(found) else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        event = None
+    return event or {"event": Kind.LOG, "step": "", "line": text}

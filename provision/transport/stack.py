@@ -16,6 +16,7 @@ from provision.model.access import PUBLIC
 from provision.model.checks import STACK
 from provision.model.errors import BadInput, NoHosts
 from provision.model.host import BOX, VERSION, Host, row_of
+from provision.model.identity import in_state
 from provision.model.project import PROJECT_FILES, project_folder
 from provision.model.schema import plain
 from provision.model.tags import GENERATION
@@ -23,6 +24,8 @@ from provision.transport.pulumi_cli import finished, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from provision.model.identity import Identity
 
     Resource = Mapping[str, Any]
     """As the state has it."""
@@ -66,6 +69,17 @@ def find() -> Found:
     except (ValueError, LookupError, TypeError) as error:
         raise _unreadable(error) from error
     return found(deployment)
+
+
+def identity() -> Identity | None:
+    """Return who the selected stack is; None before its first `pulumi up`, and after a `pulumi destroy`.
+
+    Raises `NoHosts` where Pulumi does not give its state.
+    """
+    answer = finished("stack", "export", "--non-interactive")
+    if answer.returncode:
+        raise NoHosts(f"the Pulumi stack gives no state: {said(answer)}", hint="pulumi stack select picks the stack")
+    return in_state(json.loads(answer.stdout)["deployment"])
 
 
 def found(deployment: Mapping[str, Any]) -> Found:

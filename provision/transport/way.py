@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import paramiko
 
 from provision.model.access import SSM, Jump
+from provision.model.aws_settings import reached
 from provision.model.errors import Unreachable
 from provision.transport import host_keys
 
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
     from provision.model.host import Host
 
 KEEPALIVE = 15
+PROGRAMS = ("aws", "session-manager-plugin")
 NOT_YET = "TargetNotConnected"
 """What Session Manager says of an instance whose agent has not called in: it boots, is off, or has no way out."""
-_PLUGIN = (
-    "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
-)
+PLUGIN = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
 
 
 class Way(Protocol):
@@ -119,10 +119,10 @@ class _SessionManager:
     def dial(self, host: Host, seconds: float) -> socket.socket:
         """Start a session. Raises `Unreachable` where the programs for it are not here."""
         del seconds
-        lacking = [name for name in ("aws", "session-manager-plugin") if shutil.which(name) is None]
+        lacking = [name for name in PROGRAMS if shutil.which(name) is None]
         if lacking:
             problem = f"{host} is reached through Session Manager, and there is no {' and no '.join(lacking)} on PATH"
-            raise Unreachable(problem, hint=f"install it: {_PLUGIN}")
+            raise Unreachable(problem, hint=f"install it: {PLUGIN}")
         self.close()
         here, there = socket.socketpair()
         with there:
@@ -152,8 +152,17 @@ class _SessionManager:
 
 
 def _session(host: Host) -> list[str]:
-    """Return the command whose standard streams are a host's port through Session Manager."""
-    where = ["--region", host.region, *(("--profile", host.profile) if host.profile else ())]
+    """Return the command whose standard streams are a host's port through Session Manager.
+
+    Raises `Unreachable` where that would go to another account than everything else.
+    """
+    settings = reached(host.profile)
+    if "assumeRoles" in settings:
+        role = settings["assumeRoles"][-1]["roleArn"]
+        hint = f"aws configure set role_arn {role} --profile NAME, pulumi config set aws:profile NAME, without the role"
+        raise Unreachable(f"{host}: the command aws, through which it is reached, takes no role of aws:", hint=hint)
+    profile = settings.get("profile")
+    where = ["--region", host.region, *(("--profile", profile) if profile else ())]
     document = ["--document-name", "AWS-StartSSHSession", "--parameters", f"portNumber={host.port}"]
     return ["aws", "ssm", "start-session", "--target", host.instance_id, *document, *where]
 

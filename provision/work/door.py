@@ -94,9 +94,11 @@ def set_login(session: Session, password: str) -> None:
 def learn(session: Session) -> str:
     """Return the fingerprint of a door's certificate, read over SSH, whose key is pinned, and note it."""
     code, text = session.root("cat /var/lib/gpurig-door/cert.pem")
-    if code:
+    # What a shell's start-up file says comes before it.
+    begin = text.rfind(ssl.PEM_HEADER)
+    if code or begin < 0:
         raise GpurigError(f"{session.host} has no certificate: {text.strip()}", hint="fab setup-door")
-    found = fingerprint(ssl.PEM_cert_to_DER_cert(text))
+    found = fingerprint(ssl.PEM_cert_to_DER_cert(text[begin:]))
     with _LOCK:
         path = _file()
         path.parent.mkdir(exist_ok=True)

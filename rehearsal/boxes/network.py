@@ -117,7 +117,14 @@ class Network:
             "link set eth0 up",
             f"route add {self._router_address} dev eth0",
             f"route add default via {self._router_address} src {addresses[0]}",
+            # Within a VPC, a /16 at most, EC2's instances are each other's by their private addresses.
+            *(f"route add {_vpc_of(own)} via {self._router_address} src {own}" for own in addresses[1:]),
         )
+
+
+def _vpc_of(private: str) -> ipaddress.IPv4Network:
+    """Return what an instance's network is, at its largest."""
+    return ipaddress.IPv4Network(f"{private}/16", strict=False)
 
 
 def _ip(namespace: str, *commands: str) -> None:

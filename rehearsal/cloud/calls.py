@@ -24,7 +24,7 @@ REST_JSON = ("scheduler",)
 READ_ONLY = ("Describe", "Get", "List", "GET ", "HEAD ")
 # An allow-list, so that a parameter nobody thought of (user data, policies, key material) cannot end up in a file.
 _TELLING = re.compile(
-    r"(Id|Ids|Name|Names|Type|Types|Zone|Size|Device|Port|Protocol|DryRun|Attribute|Cidr\w*|Block|Tier)$"
+    r"(Id|Ids|Name|Names|Type|Types|Zone|Size|Device|Port|Protocol|DryRun|Attribute|Cidr\w*|Block|Tier|RoleArn|Seconds)$"
 )
 _SECRET = re.compile(r"AccessKey|Secret|Token|Password|Credential", re.IGNORECASE)
 

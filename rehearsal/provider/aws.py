@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rehearsal.errors import RehearsalError
+from rehearsal.provider import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -63,8 +64,13 @@ class Connection:
         """Return the client of a service (`ec2`)."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = _new_client(self.settings, service)
+                self._clients[service] = _new_client(self, service)
             return self._clients[service]
+
+    @functools.cached_property
+    def session(self) -> Any:
+        """boto3's session."""
+        return credentials.session(self.settings.account, self.settings.region)
 
     @functools.cached_property
     def account_id(self) -> str:
@@ -148,14 +154,14 @@ class Aws:
             yield
 
 
-def _new_client(settings: Settings, service: str) -> Any:
-    from boto3.session import Session  # noqa: PLC0415
+def _new_client(connection: Connection, service: str) -> Any:
     from botocore.config import Config  # noqa: PLC0415
 
-    session = Session(profile_name=settings.profile, region_name=settings.region)
+    settings = connection.settings
     retries = {"mode": "standard", "total_max_attempts": settings.max_attempts}
     config = Config(retries=retries, max_pool_connections=_CONNECTIONS)
-    return session.client(service, config=config)
+    where = credentials.endpoint(settings.account, service)
+    return connection.session.client(service, config=config, endpoint_url=where)
 
 
 class _explained:  # noqa: N801 - reads as the context manager it is

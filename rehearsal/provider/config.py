@@ -1,4 +1,4 @@
-"""The provider's own configuration: region, profile, retries, default tags."""
+"""The provider's own configuration: region, the way to the account, retries, default tags."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.engine.wire import UNKNOWN
+from rehearsal.provider import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rehearsal.provider.wire import Values
 
-_TEXT = ("region", "profile")
-_JSON = ("defaultTags", "ignoreTags", "maxRetries", "skipCredentialsValidation", "skipRegionValidation")
+_TEXT = ("region", *credentials.KEYS)
+_JSON = (
+    *("defaultTags", "ignoreTags", "maxRetries", "skipCredentialsValidation", "skipRegionValidation"),
+    *credentials.JSON_KEYS,
+)
 """Not text, and therefore JSON text on the wire. The SDK sets the skip flags unasked; nothing is validated here."""
+_ACCOUNT = (*credentials.KEYS, *credentials.JSON_KEYS)
 _ENGINES_OWN = ("version", "pluginDownloadURL", "__internal", "__defaults")
 REGION_MISSING = "no region: set `aws:region`, the provider's `region`, or AWS_REGION"
 
@@ -25,7 +30,8 @@ class Settings:
     """What a provider was configured with."""
 
     region: str
-    profile: str | None = None
+    account: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What `rehearsal.provider.credentials` reads, decoded."""
     default_tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
     ignored_keys: frozenset[str] = frozenset()
     ignored_prefixes: tuple[str, ...] = ()
@@ -50,6 +56,8 @@ def problems(values: Values, env: Mapping[str, str]) -> list[tuple[str, str]]:
     ]
     if not (values.get("region") or _region(env)):
         found.append(("region", REGION_MISSING))
+    if values.get("allowedAccountIds") and values.get("forbiddenAccountIds"):
+        found.append(("allowedAccountIds", "conflicts with forbiddenAccountIds"))
     for key in _JSON:
         try:
             _decoded(values.get(key))
@@ -63,7 +71,7 @@ def settings(values: Values, env: Mapping[str, str]) -> Settings:
     retries, ignored = _decoded(values.get("maxRetries")), _decoded(values.get("ignoreTags")) or {}
     return Settings(
         region=values.get("region") or _region(env) or "",
-        profile=values.get("profile"),
+        account={key: _decoded(values[key]) if key in _JSON else values[key] for key in _ACCOUNT if values.get(key)},
         default_tags=(_decoded(values.get("defaultTags")) or {}).get("tags") or {},
         ignored_keys=frozenset(ignored.get("keys") or ()),
         ignored_prefixes=tuple(ignored.get("keyPrefixes") or ()),

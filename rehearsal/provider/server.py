@@ -14,7 +14,7 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from rehearsal.provider import config, lifecycle, wire
+from rehearsal.provider import config, credentials, lifecycle, wire
 from rehearsal.provider.aws import Aws, Connection, ProviderError
 from rehearsal.provider.catalogue import KINDS
 from rehearsal.provider.check import Request, check
@@ -94,12 +94,17 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answers
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:
-        """Keep the settings; the first client is made when the first call is."""
+        """Keep the settings; roles and the account are looked at now, other clients made when the first call is."""
         values = wire.plain(request.args)
         problems = config.problems(values, os.environ)
         if problems:
             raise ProviderError("; ".join(f"aws:{key} {why}" for key, why in problems))
         self._connection = Connection(config.settings(values, os.environ))
+        if self._connection.settings.account.keys() & credentials.LOOKED_AT:
+            try:
+                self._connection.session  # noqa: B018 - made here, where it may be refused
+            except credentials.Refused as error:
+                raise ProviderError(str(error)) from error
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:

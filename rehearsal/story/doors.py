@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rehearsal.story.telling import Story
 
 HEALTH = "/index/json"
+OPEN = ["0.0.0.0:5000", "127.0.0.1:5001", "127.0.0.1:5002"]
+"""The door, DIGITS itself, and where the tunnel ends."""
 
 
 def browser(certificate: str = "") -> urllib.request.OpenerDirector:
@@ -88,6 +90,9 @@ def tunnel(site: Site) -> None:
 
 def direct(story: Story, host: dict[str, Any]) -> urllib.request.OpenerDirector:
     """Make a password, and come to DIGITS from this machine's address with it; returns who is logged in then."""
+    listening = story.on_box("ss -Hltn | awk '{print $4}' | grep ':500[0-9]$' | sort").split()
+    if listening != OPEN:
+        raise RehearsalError(f"on the box should listen {', '.join(OPEN)}, and there listen {', '.join(listening)}")
     door = f"https://{host['address']}:5000"
     user = browser(story.on_box("sudo cat /var/lib/gpurig-door/cert.pem"))
     if (status := get(f"{door}{HEALTH}", 20, user)) != 401:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.kit.cloud import Wired
 from tests.kit.fab import fab
-from tests.kit.states import deployment, pulumi_with
+from tests.kit.states import STACK_ID, deployment, pulumi_with
 
 DISK = [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 50, "VolumeType": "gp3", "DeleteOnTermination": True}}]
 HOUR = 3600.0
@@ -94,6 +94,7 @@ UBUNTU = "ami-0a220000020260901"
 def specifications(kind: str, *, stack: str, **more: str) -> list[dict[str, Any]]:
     """Return the tags of a stack's thing, as EC2 takes them."""
     tags = {"gpurig:project": "gpurig", "gpurig:stack": stack, "gpurig:managed-by": "pulumi"}
+    tags |= {"gpurig:stack-id": STACK_ID, "gpurig:made-by": "arn:aws:iam::123456789012:user/me"}
     tags |= {f"gpurig:{key}": value for key, value in more.items()}
     return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
 

@@ -14,7 +14,7 @@ from provision.life import removal
 from provision.life.orphans import sort
 from provision.life.states import State
 from tests.account.lab import INSTANCE, KEY, Account, network, specifications, standings
-from tests.kit.states import REGION, deployment
+from tests.kit.states import REGION, STACK_ID, deployment
 
 NOTED = {"attachments": "noted"}
 VOLUME = "aws:ebs/volume:Volume"
@@ -30,6 +30,14 @@ def test_of_a_killed_update_only_a_volume_that_nothing_ever_had_is_an_orphan(acc
     account.fab("orphans", "--remove", "--without-snapshot", "--yes")
     assert {older, retained} <= account.volumes()
     assert blank not in account.volumes()
+
+
+def test_a_running_box_that_carries_the_id_of_the_stack_is_surely_its_own(account: Account) -> None:
+    box = account.box()
+    account.knows({"dev": deployment(KEY)})
+    account.advance(1)
+    account.fab("orphans", "--remove", "--yes")
+    assert account.state_of(box) == "terminated"
 
 
 def test_what_an_update_may_be_making_just_now_is_said_apart_and_stays(account: Account) -> None:
@@ -72,29 +80,33 @@ def test_what_was_written_down_while_aws_was_asked_is_no_orphan(account: Account
     assert standings(account) == {}
 
 
-def test_a_box_of_a_stack_of_the_same_name_elsewhere_is_left_alone(account: Account) -> None:
-    account.ec2.create_key_pair(KeyName="box-key-1111111")
-    theirs, volume = account.box(KeyName="box-key-1111111"), account.volume()
-    account.ec2.attach_volume(VolumeId=volume, InstanceId=theirs, Device="/dev/sdf")
+def test_what_a_stack_of_the_same_name_elsewhere_has_is_left_alone_all_of_it(account: Account) -> None:
     ids = network(account, "dev")
+    ours = account.box()
+    # Its network, key, snapshots and images too: none of them tells by its name whose it is.
+    account.knows({"dev": deployment(KEY, stack_id="ffffffffffff")})
     account.advance(1)
     found = {one["id"]: one for one in account.told("orphans")["things"]}
     assert {one["standing"] for one in found.values()} == {"unknown"}
-    assert {theirs, volume, ids["vpc"], ids["key-pair"]} <= found.keys()
-    assert "a stack of this name in another backend may own it" in found[theirs]["why"]
-    account.fab("orphans", "--remove", "--yes")
-    assert account.state_of(theirs) == "running"
-    # What was made with a key pair of ours is ours all the same; while it runs, that is not enough to go unasked.
-    ours = account.box()
+    assert {ours, ids["vpc"], ids["key-pair"]} <= found.keys()
+    me = "arn:aws:iam::123456789012:user/me"
+    assert found[ours]["why"] == f"it is of another stack of this name, {STACK_ID} of {me}"
+    account.fab("orphans", "--remove", "--spare", "--yes")
+    assert account.state_of(ours) == "running"
+    # By the name alone one would lose the stack that another one has.
+    theirs = account.volume(tags={"stack-id": "ffffffffffff"})
+    why = {one["id"]: one["why"] for one in account.told("orphans", "--gone", "dev")["things"]}
+    assert why[ours] == f'2 stacks are called "dev": --gone {STACK_ID}'
+    gone = standings(account, "--gone", STACK_ID)
+    assert (gone[ours], gone[ids["vpc"]], gone[theirs]) == ("orphan", "orphan", "kept")
+
+
+def test_what_has_no_id_is_not_to_be_told(account: Account) -> None:
+    box = account.box()
+    account.ec2.delete_tags(Resources=[box], Tags=[{"Key": "gpurig:stack-id"}])
     account.advance(1)
-    assert standings(account)[ours] == "orphan"
-    said = account.fab("orphans", "--remove", "--yes", code=1)
-    assert f"{ours} runs, and no update was killed" in said
-    assert (account.state_of(ours), account.state_of(theirs)) == ("running", "running")
-    account.knows({"dev": deployment(KEY, making=INSTANCE)})
-    account.fab("orphans", "--remove", "--yes")
-    assert (account.state_of(ours), account.state_of(theirs)) == ("terminated", "running")
-    assert {one["standing"] for one in account.told("orphans", "--gone", "dev")["things"]} == {"orphan"}
+    (found,) = account.told("orphans")["things"]
+    assert (found["standing"], "no tag of any stack's id" in found["why"]) == ("unknown", True)
 
 
 def test_what_takes_aws_long_is_said_to_go_on(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

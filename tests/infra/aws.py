@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 from pulumi.runtime import mocks
 
+from provision.model.partitions import partition_of
 from provision.model.platforms import instance_types, price_table
 from provision.model.tags import ATTACHED, UPTIME
 from tests.infra.subnets import AwsSubnet
@@ -126,7 +127,7 @@ class Aws(mocks.Mocks):
         return zone.replace(REGION, self.region)
 
     def _getCallerIdentity(self, _: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        return {"accountId": ACCOUNT, "arn": ME}
+        return {"accountId": ACCOUNT, "arn": ME.replace("arn:aws:", f"arn:{partition_of(self.region).name}:")}
 
     def _getInstance(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         if self.launched is None:

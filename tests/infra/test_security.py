@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from tests.infra.aws import OWN_ID
 from tests.infra.lab import GOOD, PUBLIC_KEY, Run, run
 
 
@@ -127,8 +128,15 @@ def test_only_the_users_own_key_logs_in(box: Run) -> None:
     # Without the comment: it names the user's machine and is nobody's business.
     assert box.only("KeyPair").inputs["publicKey"] == PUBLIC_KEY.rpartition(" ")[0]
     name = box.only("KeyPair").inputs["keyName"]
-    assert name.startswith("gpurig-test-box-")
+    assert name == f"gpurig-test-box-{OWN_ID}"
     assert box.only("Instance").inputs["keyName"] == name
+
+
+def test_another_key_is_no_reason_for_another_box(box: Run) -> None:
+    # By an output of the pair, which goes before the new one comes, the engine would replace the instance with it.
+    assert box.only("KeyPair").options.deleteBeforeReplace
+    assert not list(box.only("Instance").options.propertyDependencies["keyName"].urns)
+    assert "keyName" in box.only("Instance").options.ignoreChanges
 
 
 def test_everything_carries_the_stacks_tags(box: Run) -> None:

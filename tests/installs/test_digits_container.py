@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from tests.installs.box import Box
 
-HOST = '[mirrors.oci]\n"nvcr.io/nvidia/" = "127.0.0.1:5001/"\n'
+HOST = '[mirrors.oci]\n"nvcr.io/nvidia/" = "127.0.0.1:5099/"\n'
 ACCEPT = ("--accept", "nvidia-deep-learning-container")
 SETUP = ("setup-digits-container", *ACCEPT)
-IMAGE = "127.0.0.1:5001/digits:21.09-tensorflow-py3"
+IMAGE = "127.0.0.1:5099/digits:21.09-tensorflow-py3"
 RUNTIME = """\
 #!/usr/bin/python3
 import json, os, sys
@@ -32,12 +32,17 @@ DAEMON = (
     '{"storage-driver": "native", "default-runtime": "here", "runtimes": {"here": {"path": "/usr/local/sbin/here"}}}'
 )
 REGISTRY = (
-    "version: 0.1\nstorage: {filesystem: {rootdirectory: /var/lib/docker-registry}}\nhttp: {addr: '127.0.0.1:5001'}\n"
+    "version: 0.1\nstorage: {filesystem: {rootdirectory: /var/lib/docker-registry}}\nhttp: {addr: '127.0.0.1:5099'}\n"
 )
 # What the image runs: it answers where DIGITS answers, and says in the jobs' folder that it came and how it went.
 SERVE = """\
 trap 'echo SIGINT >"$DIGITS_JOBS_DIR/ended"; exit 0' INT
 mkdir -p "$DIGITS_JOBS_DIR/20261121-120000-abcd"
+id -u >"$DIGITS_JOBS_DIR/who"
+ls /jobs >"$DIGITS_JOBS_DIR/sees"
+touch /jobs/datasets/written 2>/dev/null && echo yes >"$DIGITS_JOBS_DIR/writes-sets"
+chmod 4755 /bin/sh 2>/dev/null && echo yes >"$DIGITS_JOBS_DIR/is-root"
+wget -q -O /dev/null http://127.0.0.1:5002/ 2>/dev/null && echo yes >"$DIGITS_JOBS_DIR/sees-the-host"
 httpd -f -p 5000 -h /www &
 wait
 """
@@ -48,7 +53,7 @@ cat >/etc/docker/registry/config.yml <<'END'
 systemctl restart docker-registry
 mkdir -p tree/bin tree/www/index
 cp /bin/busybox tree/bin/
-for name in sh mkdir httpd; do ln -sf busybox tree/bin/$name; done
+for name in sh mkdir httpd id ls touch chmod wget; do ln -sf busybox tree/bin/$name; done
 echo '{{}}' >tree/www/index/json
 cat >tree/serve <<'END'
 {SERVE}END
@@ -84,9 +89,17 @@ def test_it_goes_on_from_there_and_serves_the_jobs_of_the_volume(box: Box) -> No
     said = box.fab(*SETUP)
     assert "digits-container  installed" in said
     assert "through a mirror" in said
-    assert box.ssh("curl -fsS http://127.0.0.1:5000/index/json").strip() == "{}"
-    assert box.ssh("ls /jobs/digits").split() == ["20261121-120000-abcd"]
+    assert "to take no other from now on" in box.ssh("sudo cat /var/lib/gpurig/logs/digits-container.log")
+    assert box.ssh("curl -fsS http://127.0.0.1:5001/index/json").strip() == "{}"
     assert "nothing to do" in box.fab(*SETUP)
+
+
+def test_it_is_the_account_s_and_sees_jobs_and_data_sets_alone(box: Box) -> None:
+    assert sorted(box.ssh("ls /jobs/digits").split()) == ["20261121-120000-abcd", "sees", "who"]
+    assert box.ssh("cat /jobs/digits/who") == box.ssh("id -u ubuntu")
+    assert box.ssh("cat /jobs/digits/sees").split() == ["datasets", "digits"]
+    assert "127.0.0.1:5001" in box.ssh("sudo ss -ltnH")
+    assert "0.0.0.0:5001" not in box.ssh("sudo ss -ltnH")
 
 
 def test_it_is_stopped_as_digits_wants_it_and_leaves_the_jobs_to_the_user(box: Box) -> None:

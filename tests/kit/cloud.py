@@ -101,7 +101,7 @@ def as_user(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def tagged(kind: str, *, stack: str = "dev", host: str = "box", **more: str) -> list[dict[str, Any]]:
     """Return the tags of a stack's job volume for what is made of this kind, with others or more of them."""
-    tags = {"project": "gpurig", "stack": stack, "host": host, "volume": "jobs", **more}
+    tags = {"project": "gpurig", "stack": stack, "stack-id": "0123456789ab", "host": host, "volume": "jobs", **more}
     return [{"ResourceType": kind, "Tags": [{"Key": f"gpurig:{key}", "Value": tags[key]} for key in tags]}]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import hypothesis
 from hypothesis import strategies as st
 
@@ -29,6 +31,18 @@ odd_json = st.recursive(
     max_leaves=8,
 )
 """Anything that JSON can say."""
+
+
+def said(words: Sequence[str]) -> None:
+    """See that a refusal says something."""
+    assert words
+    assert all(words)
+
+
+def printable(words: Sequence[str]) -> None:
+    """See that a refusal says something, and nothing that a terminal obeys."""
+    said(words)
+    assert all(word.isprintable() for word in words)
 
 
 def good(kind: checks.Kind, pattern: str) -> st.SearchStrategy[str]:

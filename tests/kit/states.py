@@ -18,12 +18,18 @@ esac
 REGION = "us-east-1"
 
 
-def deployment(*ids: str, making: str = "", region: str = REGION) -> dict[str, Any]:
+STACK_ID = "0123456789ab"
+"""Of every stack here."""
+
+
+def deployment(*ids: str, making: str = "", region: str = REGION, stack_id: str = STACK_ID) -> dict[str, Any]:
     """Return a state that has these things, and, if it was cut off, what it was making."""
+    kept = {"id": stack_id, "madeBy": "arn:aws:iam::123456789012:user/me"}
+    stash = {"urn": "urn:pulumi:index:Stash::identity", "type": "pulumi:index:Stash", "outputs": {"output": kept}}
     provider = {"urn": "urn:aws", "type": "pulumi:providers:aws", "inputs": {"region": region}}
     things = [{"urn": f"urn:{name}", "type": "aws:a/thing:Thing", "id": name} for name in ids]
     pending = [{"type": "creating", "resource": {"urn": "urn:new", "type": making}}] if making else []
-    return {"resources": [provider, *things], "pending_operations": pending}
+    return {"resources": [stash, provider, *things], "pending_operations": pending}
 
 
 def pulumi_with(folder: Path, states: Mapping[str, Any], *, updating: str = "") -> str:

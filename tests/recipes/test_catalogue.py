@@ -89,6 +89,24 @@ def test_git_sources_are_pinned_by_commit_and_downloads_by_checksum() -> None:
                 assert pinned or any(key in table for key in ("sha256", "md5", "sum")), f"{recipe.name}: {table['url']}"
 
 
+def test_every_package_of_pip_s_is_pinned_by_its_hashes() -> None:
+    lists = 0
+    for name, _, bundle in bundles():
+        for step in bundle.steps:
+            for file in step.files:
+                if Path(file["path"]).name.startswith("requirements"):
+                    lists += 1
+                    whole = file["content"].replace("\\\n", " ").splitlines()
+                    pins = [line for line in whole if line.strip() and not line.startswith("#")]
+                    bare = [pin for pin in pins if not re.fullmatch(r"\S+==\S+(\s+--hash=sha256:[0-9a-f]{64})+", pin)]
+                    assert pins, f"{name}: {file['path']} holds nothing"
+                    assert not bare, f"{name}: {file['path']}: {bare[0]}"
+            for line in (step.install + bundle.lib).replace("\\\n", " ").splitlines():
+                if re.search(r"\bpip install\b", line):
+                    assert re.search(r"--require-hashes|--no-index", line), f"{name}: {line}"
+    assert lists
+
+
 def test_every_recipe_of_a_document_has_an_example_or_serves_one_that_has() -> None:
     """Or says in its own words why there is nothing to run."""
     for recipe in CATALOGUE.recipes.values():

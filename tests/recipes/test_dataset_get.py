@@ -84,6 +84,22 @@ def test_what_does_not_match_is_fetched_again_by_the_same_command(lab: Lab) -> N
     assert lab.tree() == PICTURES
 
 
+def test_what_an_address_has_behind_its_question_mark_is_written_nowhere(lab: Lab) -> None:
+    secret = "?token=hunter2"
+    url, sums = lab.serve("t.zip", zipped(PICTURES)) + secret, {"origin": lab.serve("sums", b"nothing") + secret}
+    said = lab.get(url, code=2, sums=sums)
+    assert "holds no checksums" in said
+    lab.serve("sums", f"{hashlib.sha256(b'').hexdigest()}  other.zip\n".encode())
+    said += lab.get(url, code=2, sums=sums)
+    assert "has no checksum of t.zip" in said
+    said += lab.get(f"{lab.url('none.zip')}{secret}", code=2, name="none")
+    said += lab.get(url)
+    assert "hunter2" not in said
+    there = [path for path in lab.folder.rglob("*") if path.is_file() and not path.name.startswith("order-")]
+    assert {".train.json"} <= {path.name for path in there}
+    assert not [path for path in there if b"hunter2" in path.read_bytes()]
+
+
 def test_a_split_archive_is_unpacked_from_its_parts_in_any_order(lab: Lab) -> None:
     urls = [lab.serve(f"train.zip.{i:03}", part) for i, part in enumerate(split(zipped(PICTURES), 5), 1)]
     lab.get(*urls[::-1])

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import platform
+import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +36,33 @@ def test_releases_of_python_are_compared_as_numbers(shell: Shell, release: str, 
     done = shell.run("want_python 3.10 3.13; say goes on")
     assert (done.returncode == 0, "goes on" in done.stdout) == (fits, fits)
     assert fits or f"python3 here is {release}, and this needs 3.10 to 3.13" in done.stderr
+
+
+def test_a_package_comes_by_its_hash_or_not_at_all(shell: Shell) -> None:
+    wheel, other = (shell.folder / name / "tiny-1-py3-none-any.whl" for name in ("good", "other"))
+    for path, text in ((wheel, "whose = 'ours'\n"), (other, "whose = 'theirs'\n")):
+        path.parent.mkdir()
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("tiny.py", text)
+            file.writestr("tiny-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1\n")
+            file.writestr("tiny-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            file.writestr("tiny-1.dist-info/RECORD", "")
+    venv, listed = shell.folder / "venv", shell.folder / "requirements.txt"
+    shell.run(f"'{sys.executable}' -m venv '{venv}'", code=0)
+
+    def install(pin: str, index: Path) -> subprocess.CompletedProcess[str]:
+        listed.write_text(f"{pin}\n")
+        folder, script = str(index.parent), f"pip_install '{venv}' '{listed}'"
+        return shell.run(script, PIP_NO_INDEX="1", PIP_FIND_LINKS=folder, PIP_CONFIG_FILE=os.devnull)
+
+    pin = f"tiny==1 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
+    assert "pip could not install" in install("tiny==1", wheel).stderr, "without a hash"
+    swapped = install(pin, other)
+    assert "pip could not install" in swapped.stderr
+    assert "DO NOT MATCH THE HASHES" in swapped.stderr
+    assert install(pin, wheel).returncode == 0
+    said = shell.run(f"'{venv}/bin/python' -c 'import tiny; print(tiny.whose)'")
+    assert said.stdout == "ours\n"
 
 
 def test_an_environment_imports_what_another_one_holds_and_changes_nothing_there(shell: Shell) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -27,10 +28,17 @@ class _Files(Handler):
         if self.path == "/gone":
             self.send_error(404)
             return
+        if self.path == "/stalls" and self.server.asked.count((self.path, 0)) == 1:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            self.wfile.write(CONTENT[:1000])
+            self.server.over.wait(60)
+            return
         if first >= len(CONTENT):
             self.send_error(416)
             return
-        content = CONTENT if self.path == "/file" else bytes(len(CONTENT))
+        content = CONTENT if self.path != "/wrong" else bytes(len(CONTENT))
         span = f"bytes {first}-{len(content) - 1}/{len(content)}"
         self.answer(206 if first else 200, content[first:], Content_Range=span)
 
@@ -40,6 +48,7 @@ class FileServer(http.server.ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int]] = []
+        self.over = threading.Event()
         super().__init__(("127.0.0.1", 0), _Files)
 
     @property
@@ -52,6 +61,7 @@ def files() -> Iterator[FileServer]:
     server = FileServer()
     with serving(server):
         yield server
+        server.over.set()
 
 
 def test_a_download_is_whole_and_checked_and_not_done_twice(shell: Shell, files: FileServer) -> None:
@@ -127,3 +137,10 @@ def test_a_download_that_is_not_the_pinned_file_leaves_nothing(shell: Shell, fil
     assert f"{files.url}/{path}" in done.stderr
     assert "unreached" not in done.stdout
     assert not list(shell.folder.glob("file*"))
+
+
+def test_a_server_that_falls_silent_is_asked_again(shell: Shell, files: FileServer) -> None:
+    goal = shell.folder / "file"
+    shell.run(f"STALL_SECONDS=1 download {files.url}/stalls {SHA256} {goal}", code=0)
+    assert goal.read_bytes() == CONTENT
+    assert len(files.asked) == 2

@@ -44,9 +44,19 @@ def wired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wired]:
         yield wired
 
 
+CARRIED = {
+    "gpurig:project": "gpurig",
+    "gpurig:stack": "test",
+    "gpurig:stack-id": "0123456789ab",
+    "gpurig:made-by": "arn:aws:iam::123456789012:user/me",
+    "team": "vision",
+}
+"""Tags of the box: the stack's, and one of `aws:defaultTags`."""
+
+
 def box(wired: Wired, **more: Any) -> Host:
     """Launch an instance as the stack does, and return its host."""
-    tags = [{"Key": "gpurig:project", "Value": "gpurig"}, {"Key": "gpurig:stack", "Value": "test"}]
+    tags = [{"Key": key, "Value": value} for key, value in CARRIED.items()]
     tagged = [{"ResourceType": "instance", "Tags": tags}]
     instance = run(wired.ec2, **{"BlockDeviceMappings": DISKS, "TagSpecifications": tagged, **more})["InstanceId"]
     return Host(
@@ -96,10 +106,9 @@ def test_an_image_is_of_the_root_volume_alone_and_says_what_it_is(wired: Wired) 
     (root,) = row["BlockDeviceMappings"]
     tags = {tag["Key"]: tag["Value"] for tag in row["Tags"]}
     assert tags.pop("Name") == row["Name"]
-    assert row["Name"].startswith("gpurig-test-base-20")
+    assert row["Name"].startswith("gpurig-test-0123456789ab-base-20")
     assert tags == {
-        "gpurig:project": "gpurig",
-        "gpurig:stack": "test",
+        **CARRIED,
         "gpurig:image": "ubuntu-22.04",
         "gpurig:recipe": "base",
         "gpurig:digest": "d1",
@@ -146,11 +155,14 @@ def test_old_images_go_with_their_snapshots_and_those_in_use_stay(wired: Wired) 
     made = [aged(make(bakery, f"d{days}"), days) for days in (4, 3, 2)]
     made.append(make(bakery, "d1"))
     other = aged(make(Bakery(dataclasses.replace(host, recipe="digits")), "e"), 5)
+    of_others = [{"Key": key, "Value": {"gpurig:stack-id": "ffffffffffff"}.get(key, CARRIED[key])} for key in CARRIED]
+    theirs = box(wired, TagSpecifications=[{"ResourceType": "instance", "Tags": of_others}])
+    foreign = aged(make(Bakery(theirs), "d9"), 9)
     run(wired.ec2, ImageId=made[0])
     gone, used = bakery.prune(2)
     assert ([image.id for image in gone], [image.id for image in used]) == ([made[1]], [made[0]])
-    assert sorted(images(wired)) == sorted([made[0], made[2], made[3], other])
-    assert len(own_snapshots(wired)) == 4
+    assert sorted(images(wired)) == sorted([made[0], made[2], made[3], other, foreign])
+    assert len(own_snapshots(wired)) == 5
     assert ("delete_image", made[1]) in wired.hypervisor.calls
 
 
@@ -158,7 +170,8 @@ def test_what_is_no_box_of_a_stack_is_refused(wired: Wired) -> None:
     with pytest.raises(BadInput, match="desk is no EC2 instance of a stack"):
         Bakery(Host(name="desk", address="desk", target=TARGET))
     untagged = box(wired, TagSpecifications=[])
-    with pytest.raises(GpurigError, match=r"lost its tags gpurig:project, gpurig:stack.*\n *pulumi refresh"):
+    lost = "lost its tags gpurig:project, gpurig:stack, gpurig:stack-id"
+    with pytest.raises(GpurigError, match=lost + r".*\n *pulumi refresh"):
         Bakery(untagged)
 
 

@@ -68,6 +68,14 @@ def test_the_settings_of_the_stack_say_what_is_wanted(cloud: Cloud, tmp_path: Pa
     assert by_type["g4dn.12xlarge"] == "quota: needs 144 vCPUs, 64 of 64 are left"
 
 
+def test_where_boxes_stand_in_a_network_that_is_there_its_zones_alone_are_offered(cloud: Cloud, tmp_path: Path) -> None:
+    ec2 = cloud.client("ec2")
+    zone = [{"Name": "availability-zone", "Values": ["us-east-1c"]}]
+    subnet = ec2.describe_subnets(Filters=zone)["Subnets"][0]["SubnetId"]
+    found = offers(cloud, tmp_path, **settings(tmp_path, gpurig_subnetId=subnet, aws_region="us-east-1"))
+    assert {one["zone"] for one in found["offers"]} == {"us-east-1c"}
+
+
 def test_quota_and_ceiling_are_in_the_way_and_said(cloud: Cloud, tmp_path: Path) -> None:
     cloud.quotas(L_DB2E81BA=4)
     found = offers(cloud, tmp_path, "--recipe", "pytorch", "--max-price", "1.00")

@@ -20,6 +20,7 @@ from provision.model.platforms import instance_types
 from provision.model.prices import from_table
 from provision.tasks.verbs import up
 from provision.transport import settings
+from provision.transport import stack as stack_state
 from provision.transport.settings import StackSettings
 from tests.infra.stack import SETTINGS, Stack, open_stack
 from tests.kit.fab import FAB
@@ -162,6 +163,7 @@ def test_pulumi_makes_nothing_before_a_box_that_goes_is_gone(monkeypatch: pytest
     monkeypatch.setattr(clients, "client", lambda *_: ec2)
     monkeypatch.setattr(instances, "LOOK", 0)
     monkeypatch.setattr(settings, "names", lambda: ("p", "s"))
+    monkeypatch.setattr(stack_state, "identity", lambda: None)
     monkeypatch.setattr(settings, "change", lambda _: None)
     monkeypatch.setattr(settings, "run", pulumi)
     wish = Wish(profile="", region="us-east-1", recipe="base")

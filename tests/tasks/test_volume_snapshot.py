@@ -105,6 +105,24 @@ def test_one_that_a_later_volume_was_made_from_goes_with_its_time(box: Box) -> N
     assert len(box.snapshots()) == 1
 
 
+def test_what_another_stack_of_the_name_has_is_neither_shown_nor_pruned(box: Box) -> None:
+    theirs = [box.final(box.volume(**{"stack-id": other}), **{"stack-id": other}) for other in ("f" * 12, "e" * 12)]
+    own = box.volume()
+    first, second = (box.snapshot(own).split()[0] for _ in range(2))
+    assert box.snapshots() == {*theirs, second}
+    assert first not in theirs
+    assert not any(one in box.fab(own, "volume-status") for one in theirs)
+
+
+def test_a_snapshot_has_what_the_account_wants_on_everything(box: Box) -> None:
+    own = box.volume()
+    carried = {"team": "vision", "gpurig:made-by": "arn:aws:iam::123456789012:user/me"}
+    box.ec2.create_tags(Resources=[own], Tags=[{"Key": key, "Value": value} for key, value in carried.items()])
+    taken = box.snapshot(own).split()[0]
+    (row,) = box.ec2.describe_snapshots(SnapshotIds=[taken])["Snapshots"]
+    assert carried.items() <= {tag["Key"]: tag["Value"] for tag in row["Tags"]}.items()
+
+
 def test_those_that_destroy_took_tell_by_the_volumes_tags_what_went_on(box: Box) -> None:
     first = box.final(box.volume())
     second = box.final(box.volume(first, **{"from": first}), **{"from": first})

@@ -62,8 +62,8 @@ def dataset_get(  # noqa: PLR0913 - one for each option
         "endpoint": s3_endpoint,
     }
     check_name(str(order["name"]))
-    # Behind the question mark there may be a signature.
-    asked = ["dataset-get", *(url.partition("?")[0] for url in urls), *([f"--name={name}"] if name else [])]
+    # Behind a question mark, or a #, there may be a signature.
+    asked = ["dataset-get", *(re.split(r"[?#]", url)[0] for url in urls), *([f"--name={name}"] if name else [])]
     work(c, lambda _session, place, _out: job_of(order, place, asked), detach=detach)
 
 

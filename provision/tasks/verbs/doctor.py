@@ -51,7 +51,7 @@ def _findings(found: StackSettings, account: Account, *, region: str) -> dict[st
             "pulumi": machine.cli,
             "plugin": machine.plugin,
             "stack": lambda: machine.stack(found),
-            "programs": machine.tools,
+            "programs": lambda: machine.tools(found),
             "key": lambda: machine.key(found),
             "address": lambda: machine.address(found),
             "credentials": account.identity,

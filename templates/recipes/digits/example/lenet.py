@@ -40,6 +40,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=10, help="how often the network sees each picture")
     parser.add_argument("--per-class", type=int, default=300, help="pictures of each digit; a quarter validates")
     parser.add_argument("--seed", type=int, default=1, help="of the pictures and of the network's first weights")
+    parser.add_argument(
+        "--pictures", type=Path, default=Path("pictures"), help="folder of the pictures, which DIGITS reads"
+    )
     parser.add_argument("--framework", default="caffe", help="what DIGITS trains with")
     parser.add_argument("--url", default="http://127.0.0.1:5001", help="where DIGITS is")
     parser.add_argument("--pages", default="http://127.0.0.1:5000", help="where you see its pages, through fab tunnel")
@@ -79,7 +82,7 @@ def number(state: dict[str, Any], output: str) -> float | None:
 
 def data_set(digits: Digits, chosen: argparse.Namespace) -> Job:
     """Draw the pictures and have a data set made of them."""
-    folder = Path("pictures").resolve()
+    folder = chosen.pictures.resolve()
     count = pictures.write(folder, chosen.per_class, chosen.seed)
     say(f"{count} pictures of digits, {pictures.SIDE} x {pictures.SIDE}, in {folder}")
     job = digits.create(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets.get.probe import probe, with_retries
+from datasets.get.sources import redacted
 from datasets.messages import Failure, bad_input
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def wanted(order: Mapping[str, Any], groups: Sequence[Group]) -> dict[Group, dic
             raise bad_input("--sums with one digest is for one file or archive", "give a file of checksums")
         files = groups[0].files
         return {groups[0]: {"" if len(files) > 1 else files[0]: single(given["single"])}}
-    sums = table(_text(order), given["origin"])
+    origin = _shown(given)
+    sums = table(_text(order), origin)
     found: dict[Group, dict[str, Sum]] = {}
     problems: list[str] = []
     for group in groups:
@@ -99,7 +101,7 @@ def wanted(order: Mapping[str, Any], groups: Sequence[Group]) -> dict[Group, dic
         if lacking and joined:
             found[group] = {"": joined}
         else:
-            problems += [f"{given['origin']} has no checksum of {name}" for name in lacking]
+            problems += [f"{origin} has no checksum of {name}" for name in lacking]
     if problems:
         more = f" and {len(sums) - SHOWN} more" if len(sums) > SHOWN else ""
         names = ", ".join(list(sums)[:SHOWN]) + more
@@ -107,6 +109,11 @@ def wanted(order: Mapping[str, Any], groups: Sequence[Group]) -> dict[Group, dic
             "\n".join(problems), f"it has those of {names}: take the list of these files, or leave --sums out"
         )
     return found
+
+
+def _shown(given: Mapping[str, Any]) -> str:
+    """Return where the checksums are from, as messages say it: a path of the user's, or an address without secrets."""
+    return given["origin"] if "text" in given else redacted(given["origin"])
 
 
 def _text(order: Mapping[str, Any]) -> str:
@@ -118,7 +125,7 @@ def _text(order: Mapping[str, Any]) -> str:
     try:
         source = probe({**order, "urls": [origin]}, Path())[0]
         if (source.info.size or 0) > LARGEST:
-            raise bad_input(f"{origin} has {source.info.size} bytes: that is no file of checksums")
+            raise bad_input(f"{_shown(given)} has {source.info.size} bytes: that is no file of checksums")
         return with_retries(lambda: b"".join(source.read(0, source.info.size)), origin).decode("utf-8", "replace")
     except Failure as stop:
         raise Failure(f"--sums: {stop.lines[0]}", *stop.lines[1:], code=stop.code) from stop
