@@ -31,7 +31,7 @@ _TAIL = """
 
 What the AWS provider can be configured with counts for `pulumi` and for `fab` alike. An account that
 `allowedAccountIds` does not name, or that `forbiddenAccountIds` does, is refused before the first call that could
-change something. Tags of `defaultTags` come beside those of the program, on snapshots and images that `fab` makes as well.
+change something. Tags of `defaultTags` come beside those of the program, on snapshots and images of `fab` as well.
 
 """
 

@@ -1,8 +1,10 @@
-"""EC2's reads, which may be behind its writes: the answer of before, once more."""
+"""EC2's reads, which may be some seconds behind its writes: the answer of before, once more."""
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from rehearsal.cloud.replay import Answer
 
 KEPT = 500
+BEHIND = 15.0
+"""Seconds by which a read may be behind: what was answered or made longer ago is known."""
+_ID = re.compile(rb">((?:i|vol|vpc|subnet|sg|rtb)-[0-9a-f]{8,17})<")
 NOT_YET = {
     "DescribeInstances": ("InstanceId", "InvalidInstanceID.NotFound", "The instance ID '{}' does not exist"),
     "DescribeVolumes": ("VolumeId", "InvalidVolume.NotFound", "The volume '{}' does not exist."),
@@ -19,42 +24,51 @@ NOT_YET = {
     "DescribeSecurityGroups": ("GroupId", "InvalidGroup.NotFound", "The security group '{}' does not exist"),
     "DescribeRouteTables": ("RouteTableId", "InvalidRouteTableID.NotFound", "The routeTable ID '{}' does not exist"),
 }
-"""What was never asked about before is not there yet: the parameter that names it, the code and the message."""
+"""What is not there yet: the parameter that names it, the code and the message."""
 
 
 class Reads:
-    """The last answer to each question that only reads."""
+    """The last answer to each question that only reads, and what was made just now."""
 
     def __init__(self) -> None:
-        self._last: OrderedDict[tuple[object, ...], Answer] = OrderedDict()
+        self._last: OrderedDict[tuple[object, ...], tuple[float, Answer]] = OrderedDict()
+        self._made: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def note(self, call: Call, answer: Answer) -> None:
         """Keep an answer."""
-        if not call.read_only or answer.status >= 300:
+        if answer.status >= 300:
             return
+        now = time.monotonic()
         with self._lock:
-            self._last[_question(call)] = answer
+            if not call.read_only:
+                for made in _ID.findall(answer.body) if call.action.startswith(("Create", "Run")) else ():
+                    self._made.setdefault(made.decode(), now)
+                return
+            self._last[_question(call)] = (now, answer)
             self._last.move_to_end(_question(call))
             while len(self._last) > KEPT:
                 self._last.popitem(last=False)
 
     def before(self, call: Call) -> Answer | None:
-        """Return what the same question was answered the last time, None where nobody has asked it."""
+        """Return what the same question was answered just before, None where nobody has asked it then."""
         with self._lock:
-            return self._last.get(_question(call))
+            then, answer = self._last.get(_question(call), (0.0, None))
+        return answer if time.monotonic() - then < BEHIND else None
+
+    def not_yet(self, call: Call) -> tuple[str, str] | None:
+        """Return code and message of something that is named and was made just now; None for other questions."""
+        name, code, message = NOT_YET.get(call.action, ("", "", ""))
+        new = time.monotonic() - BEHIND
+        with self._lock:
+            named = [value for key, value in call.params if key == name and self._made.get(value, 0.0) > new]
+        return (code, message.format(named[0])) if named else None
 
     def clear(self) -> None:
         """Forget all answers."""
         with self._lock:
             self._last.clear()
-
-
-def not_yet(call: Call) -> tuple[str, str] | None:
-    """Return code and message of something that is named and not there yet; None for a question that names nothing."""
-    name, code, message = NOT_YET.get(call.action, ("", "", ""))
-    named = [value for key, value in call.params if name and key == name]
-    return (code, message.format(named[0])) if named else None
+            self._made.clear()
 
 
 def _question(call: Call) -> tuple[object, ...]:

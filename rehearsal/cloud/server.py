@@ -107,7 +107,7 @@ class Front:
         if fault.cut:
             return Answer(0, (), b"")
         if fault.stale and call.read_only:
-            missing = reads.not_yet(call)
+            missing = self._reads.not_yet(call)
             return self._reads.before(call) or (error_answer(call, 400, *missing) if missing else None)
         if fault.expired or fault.skew:
             refusal = refusals.skewed(call, fault.skew) if fault.skew else refusals.expired(call)

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _APPEAR_S = 60.0
 """How long what was just made may stay unknown to the other half of AWS."""
+_NOT_YET = (
+    *("NotFound", "InvalidInstanceID.NotFound", "InvalidVolume.NotFound", "InvalidVpcID.NotFound"),
+    *("InvalidSubnetID.NotFound", "InvalidGroup.NotFound", "InvalidRouteTableID.NotFound"),
+)
+"""What EC2 says of what it has just made, as long as its reads are behind its writes."""
 _DELETE_S = 300.0
 _BUSY = ("DependencyViolation", "DeleteConflict", "VolumeInUse", "ResourceInUse")
 """Refusals of a delete that pass once what still hangs on the resource is gone too."""
@@ -48,7 +53,7 @@ def create(kind: Kind, aws: Aws, inputs: Values) -> Snapshot:
         raise ProviderError(f"creating {kind.noun}: {error}") from error
     item = Item(resource_id, inputs)
     try:
-        kind.settle(aws, item)
+        aws.insist(_NOT_YET, lambda: kind.settle(aws, item), seconds=_APPEAR_S)
         live = aws.until(f"{kind.noun} {resource_id} to appear", lambda: _live(kind, aws, item), seconds=_APPEAR_S)
     except ProviderError as error:
         reason = f"creating {kind.noun} ({resource_id}): {error}"

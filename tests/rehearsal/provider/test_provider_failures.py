@@ -123,6 +123,14 @@ def test_a_fresh_profile_is_waited_for(cloud: Cloud, world: World) -> None:
     assert world.plugin.create(EXAMPLES["instance"].token, inputs).id
 
 
+@pytest.mark.parametrize("example", ["volume", "vpc", "instance"])
+def test_what_ec2_does_not_know_of_yet_is_waited_for(cloud: Cloud, world: World, example: str) -> None:
+    inputs = world.inputs(example)
+    cloud.fault("Describe*", stale=True, times=2)
+    assert world.plugin.create(EXAMPLES[example].token, inputs).id
+    assert cloud.armed() == 0
+
+
 def test_a_delete_waits_for_what_hangs_on_it(cloud: Cloud, world: World) -> None:
     group = world.make("group")
     cloud.fault("DeleteSecurityGroup", code="DependencyViolation", message="in use", times=2)
