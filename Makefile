@@ -50,7 +50,13 @@ test-life: setup
 test-faults: setup
 	$(BIN)/pytest -n 2 --dist loadfile -m faults tests/faults
 
-test-nightly: setup
+# A scanner with a hundred packages of its own, which the rest has nothing to do with.
+.venv-prowler: requirements/prowler.txt
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --require-hashes -r $<
+	@touch $@
+
+test-nightly: setup .venv-prowler
 	$(BIN)/pytest -n 2 --dist loadfile -m 'nightly or hypothesis' --hypothesis-profile nightly
 
 bench: setup

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provision.model.tags import FROM_IMAGE, IMAGE, MOUNT_POINT, USER
+from provision.model.access import PUBLIC
+from provision.model.tags import ACCESS, FROM_IMAGE, IMAGE, MOUNT_POINT, USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,7 @@ def birth_tags(settings: Settings) -> dict[str, str]:
         FROM_IMAGE: settings.image,
         USER: settings.system.user,
         MOUNT_POINT: settings.mount_point,
+        **({ACCESS: settings.access} if settings.access != PUBLIC else {}),
     }
 
 

@@ -29,9 +29,9 @@ environment.
 _TAIL = """
 ## The account: `aws:`
 
-What the AWS provider can be configured with counts for `pulumi` and for `fab` alike. An account that `allowedAccountIds`
-does not name, or that `forbiddenAccountIds` does, is refused before the first call that could change something. Tags of
-`defaultTags` come beside those of the program, on snapshots and images that `fab` makes as well.
+What the AWS provider can be configured with counts for `pulumi` and for `fab` alike. An account that
+`allowedAccountIds` does not name, or that `forbiddenAccountIds` does, is refused before the first call that could
+change something. Tags of `defaultTags` come beside those of the program, on snapshots and images of `fab` as well.
 
 """
 

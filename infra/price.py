@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from provision.model.access import PUBLIC
 from provision.model.prices import HOURS_A_MONTH
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Price:
             boxes=1,
             instance_hour=min(ceilings, default=None),
             spot_hour=prices.spot if settings.spot else None,
-            address_hour=prices.address.usd,
+            address_hour=prices.address.usd if settings.access == PUBLIC else 0.0,
             disks_month=(settings.root_volume_gib + jobs_gib) * prices.gp3.usd,
             jobs_month=jobs_gib * prices.gp3.usd,
             snapshot_month=jobs_gib * prices.snapshot.usd,

@@ -28,6 +28,10 @@ FAB = Policy(
                 "servicequotas:GetServiceQuota",
                 "tag:GetResources",
             ),
+            unseen={
+                "cloudwatch:GetMetricStatistics": "when a box stopped that switched itself off, for `fab cost`",
+                "servicequotas:GetAWSDefaultServiceQuota": "where the account has no quota of its own",
+            },
         ),
         Statement(
             sid="NewestImage",

@@ -25,6 +25,7 @@ def record(event: Union[Recorded, Notice]) -> None:
     """Append one event, with the time, after dropping what a kill or a full disk left of a line before it."""
     line = json.dumps({**event, "at": round(time.time(), 3)}) + "\n"
     with JOURNAL.open("a+b") as file:
+        os.fchmod(file.fileno(), 0o600)  # as the logs, whose ends it holds
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - 1))
         if file.read() not in (b"", b"\n"):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pwd
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provision.agent.accounts import as_account
 from provision.agent.notice import need_future
 from provision.agent.paths import VOLUME_UNIT
 from provision.agent.reply import Refused
@@ -44,12 +47,33 @@ def is_mounted(mount_point: str, volume_id: str) -> bool:
 
 
 def need_mounted(account: Account) -> None:
-    """Refuse what would land on the root disk, below a mount point without its volume."""
+    """Refuse what would land on the root disk, below a mount point without its volume, or cannot be written.
+
+    A host without a volume, and without the recipe base, gets the folder here.
+    """
     need_future()
     if account["volume_id"] and not is_mounted(account["mount_point"], account["volume_id"]):
         way = "a box that has just been made: `fab setup-base` waits for it; else on the host: "
         way += f"systemctl restart {VOLUME_UNIT}, and what its service says: systemctl status {VOLUME_UNIT}"
         raise Refused(f"the job volume is not mounted at {account['mount_point']}", way)
+    place, user = Path(account["mount_point"]), account["user"]
+    if not place.exists():
+        _make(place, user)
+    with as_account(user):
+        mine = os.access(place, os.W_OK | os.X_OK, effective_ids=True)
+    if not mine:
+        raise Refused(f"{user} cannot write in {place}", f"fab setup-base; or on the host: sudo chown {user}: {place}")
+
+
+def _make(place: Path, user: str) -> None:
+    """Make the mount point, the account's: by the account where it may, so that no link of its leads root elsewhere."""
+    try:
+        with as_account(user):
+            place.mkdir(parents=True, exist_ok=True)
+    except PermissionError:
+        place.mkdir(parents=True, exist_ok=True)
+        entry = pwd.getpwnam(user)
+        os.chown(place, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
 def disks(account: Account) -> List[Disk]:

@@ -34,8 +34,6 @@ class Priced:
     thing: Thing
     standing: orphans.Standing
     why: str
-    sure: bool
-    """As in `orphans.Found`."""
     month: float | None
     """USD; None: nobody says what it costs."""
 
@@ -183,7 +181,7 @@ def _beside_ec2(
 
 def _priced(found: Found, things: Sequence[Thing], rates: Rates | None) -> Priced:
     month = 0.0 if rates is None else month_of(found.thing, things, rates)
-    return Priced(thing=found.thing, standing=found.standing, why=found.why, sure=found.sure, month=month)
+    return Priced(thing=found.thing, standing=found.standing, why=found.why, month=month)
 
 
 def month_of(thing: Thing, things: Iterable[Thing], rates: Rates) -> float | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from provision.aws.instances import Instance
 from provision.life.accounts import RUNNING, instance_hour
 from provision.life.ledger import DAY, Ledger
-from provision.model.tags import JOBS, TEMPORARY, VOLUME
+from provision.model.tags import ACCESS, JOBS, TEMPORARY, VOLUME
 from provision.model.words import counted
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ class Reckoning:
         remarks = "; ".join(filter(None, [lost, remark, _of_spot(instance)]))
         figures = _figures(price, hours, week, running=running)
         yield Row(what="instance", **about, **figures, remark=remarks, incomplete=bool(gaps))
+        if ACCESS in thing.tags:
+            return
         figures = _figures(self.rates.address_hour, hours, week, running=running)
         yield Row(what="address", **about, **figures, remark="billed while the box runs", incomplete=bool(gaps))
 

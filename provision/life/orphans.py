@@ -1,6 +1,6 @@
 """What of an account's things nobody owns: pure, from what AWS has and what the states of the stacks say.
 
-Nothing is an orphan for sure but what is tagged for a stack whose state we can read, and is not in it.
+Nothing is an orphan but what carries the id of a stack whose state we can read, and is not in it.
 """
 
 from __future__ import annotations
@@ -57,8 +57,6 @@ class Found:
     thing: Thing
     standing: Standing
     why: str
-    sure: bool
-    """Whether more than a name says whose it is: the stack's id, an update of ours that was killed, or the user."""
 
 
 def sort(things: Sequence[Thing], states: Sequence[State], *, now: float, gone: Collection[str] = ()) -> list[Found]:
@@ -87,8 +85,7 @@ class _Sorting:
             if self._owned(thing) or self._belongs(thing):
                 continue
             standing, why = self._standing(thing)
-            sure = self.whose.own(thing) or self.whose.gone(thing) or self._making(thing)
-            yield Found(thing=thing, standing=standing, why=why, sure=sure)
+            yield Found(thing=thing, standing=standing, why=why)
 
     def _owned(self, thing: Thing) -> bool:
         # Of a key pair the state has the name, of what has an ARN perhaps what that ends with.
@@ -107,8 +104,7 @@ class _Sorting:
         return thing.id in self.in_images or thing.row.get("GroupName") == "default"
 
     def _standing(self, thing: Thing) -> tuple[Standing, str]:
-        unsure = self.whose.unsure(thing)
-        if unsure:
+        if unsure := self.whose.unsure(thing):
             return Standing.UNKNOWN, unsure
         holder = self._holder(thing)
         if holder is not None:

@@ -15,6 +15,8 @@ from provision.bundle.render import render
 from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
 from provision.life import keys
+from provision.model.access import PUBLIC
+from provision.model.digest import sha256
 from provision.model.errors import BadInput, GpurigError
 from provision.screen import progress
 from provision.tasks.option import pairs
@@ -81,7 +83,8 @@ class SetUp:
             outcome = progress.Progress(host, bundle.name, steps, out).show(events)
         if outcome == Kind.READY and door.RECIPE in steps:
             out.line(f"next: `fab tunnel` opens it at http://127.0.0.1:{door.PORT}")
-            out.line(f"      or: `fab password` makes the login of {door.url(session.host)}")
+            if session.host.access == PUBLIC:
+                out.line(f"      or: `fab password` makes the login of {door.url(session.host)}")
 
     def _bundle(self, recipe: str, target: Target) -> Bundle:
         """Return what is rendered for a target, once for all hosts with an equal one."""
@@ -117,17 +120,23 @@ def uploads(words: list[str] | None) -> dict[str, Path]:
 
 
 def _send(session: Session, name: str, path: Path, out: View) -> None:
-    """Put a file where the recipe's install script looks for it, alone and whole, or not at all."""
+    """Put a file where the recipe's install script looks for it, alone and whole, or not at all.
+
+    It is read as the account, and taken by its checksum: another program of the account's could change it on its way.
+    """
     suffix = "".join(path.suffixes[-2:]) if path.suffixes[-2:-1] == [".tar"] else path.suffix
     folder = f"{MACHINE_HOME}/uploads"
-    goal = shlex.quote(f"{folder}/{name}{suffix}")
+    old, goal, new = (shlex.quote(f"{folder}/{word}") for word in (name, f"{name}{suffix}", f".{name}.part"))
     out.line(f"sending {path} ({path.stat().st_size / 2**20:.0f} MiB)")
     try:
-        part = shlex.quote(_put(session, path, f".gpurig-upload-{name}"))
+        part = _put(session, path, f".gpurig-upload-{name}")
+        user = shlex.quote(session.connection.user)
+        read = f"umask 077; mkdir -p {folder} && runuser -u {user} -- cat {shlex.quote(part)} >{new}"
+        check = f"echo {sha256(path)} {new} | sha256sum --check --quiet"
         # An older upload of another suffix would leave the recipe two to choose from.
-        old = f"{shlex.quote(f'{folder}/{name}')}.*"
-        move = f"mkdir -p {folder} && chown root: {part} && rm -f {old} && mv -f {part} {goal}"
-        code, said = session.root(move)
+        take = f"{read} && {check} && rm -f {old}.* && mv -f {new} {goal} || {{ rm -f {new}; false; }}"
+        code, said = session.root(take)
+        session.connection.sftp().remove(part)
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise GpurigError(f"{path} did not arrive on {session.host}: {error or type(error).__name__}") from error
     if code:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import paramiko
 
 from provision.model.access import SSM, Jump
+from provision.model.aws_settings import reached
 from provision.model.errors import Unreachable
 from provision.transport import host_keys
 
@@ -151,8 +152,17 @@ class _SessionManager:
 
 
 def _session(host: Host) -> list[str]:
-    """Return the command whose standard streams are a host's port through Session Manager."""
-    where = ["--region", host.region, *(("--profile", host.profile) if host.profile else ())]
+    """Return the command whose standard streams are a host's port through Session Manager.
+
+    Raises `Unreachable` where that would go to another account than everything else.
+    """
+    settings = reached(host.profile)
+    if "assumeRoles" in settings:
+        role = settings["assumeRoles"][-1]["roleArn"]
+        hint = f"aws configure set role_arn {role} --profile NAME, pulumi config set aws:profile NAME, without the role"
+        raise Unreachable(f"{host}: the command aws, through which it is reached, takes no role of aws:", hint=hint)
+    profile = settings.get("profile")
+    where = ["--region", host.region, *(("--profile", profile) if profile else ())]
     document = ["--document-name", "AWS-StartSSHSession", "--parameters", f"portNumber={host.port}"]
     return ["aws", "ssm", "start-session", "--target", host.instance_id, *document, *where]
 

@@ -65,9 +65,9 @@ class Runs:
 
         `name`: made from the command where not given. `recipe`: whose environment it gets. `folder`: where it runs, a
         path on the host or the name of a synced folder; where not given the synced folder `beside`, if there is one,
-        else the run's own. `env`: exported last. `asked`: shown in place of the command. `resume`: the command that
-        goes on with it after its box was lost ("": the same; None: nothing does). Raises `BadInput` where the name is
-        taken, the recipe is not installed or the folder is not there.
+        else the run's own. `env`: exported last, and never shown. `asked`: shown in place of the command. `resume`: the
+        command that goes on with it after its box was lost ("": the same; None: nothing does). Raises `BadInput` where
+        the name is taken, the recipe is not installed or the folder is not there.
         """
         _check(command, name)
         from provision.bundle.render import activation  # noqa: PLC0415 - to list or follow runs takes no rendering

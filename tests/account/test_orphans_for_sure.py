@@ -13,7 +13,6 @@ from provision.aws.holdings import Thing
 from provision.life import removal
 from provision.life.orphans import sort
 from provision.life.states import State
-from provision.model.identity import NAME, STASH
 from tests.account.lab import INSTANCE, KEY, Account, network, specifications, standings
 from tests.kit.states import REGION, STACK_ID, deployment
 
@@ -35,13 +34,7 @@ def test_of_a_killed_update_only_a_volume_that_nothing_ever_had_is_an_orphan(acc
 
 def test_a_running_box_that_carries_the_id_of_the_stack_is_surely_its_own(account: Account) -> None:
     box = account.box()
-    account.ec2.create_tags(Resources=[box], Tags=[{"Key": "gpurig:stack-id", "Value": "0123456789ab"}])
-    state = deployment(KEY)
-    stash = {"output": {"id": "0123456789ab", "madeBy": "arn:aws:iam::123456789012:user/me"}}
-    state["resources"].append(
-        {"urn": f"urn:pulumi:dev::gpurig::pulumi:index:Stash::{NAME}", "type": STASH, "outputs": stash}
-    )
-    account.knows({"dev": state})
+    account.knows({"dev": deployment(KEY)})
     account.advance(1)
     account.fab("orphans", "--remove", "--yes")
     assert account.state_of(box) == "terminated"
@@ -106,18 +99,6 @@ def test_what_a_stack_of_the_same_name_elsewhere_has_is_left_alone_all_of_it(acc
     assert why[ours] == f'2 stacks are called "dev": --gone {STACK_ID}'
     gone = standings(account, "--gone", STACK_ID)
     assert (gone[ours], gone[ids["vpc"]], gone[theirs]) == ("orphan", "orphan", "kept")
-
-
-def test_a_box_of_ours_that_runs_goes_only_where_it_is_asked_or_an_update_was_killed(account: Account) -> None:
-    ours = account.box()
-    account.advance(1)
-    assert standings(account)[ours] == "orphan"
-    said = account.fab("orphans", "--remove", "--yes", code=1)
-    assert f"{ours} runs, and no update was killed" in said
-    assert account.state_of(ours) == "running"
-    account.knows({"dev": deployment(KEY, making=INSTANCE)})
-    account.fab("orphans", "--remove", "--yes")
-    assert account.state_of(ours) == "terminated"
 
 
 def test_what_has_no_id_is_not_to_be_told(account: Account) -> None:

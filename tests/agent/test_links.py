@@ -81,6 +81,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     f"{Verb.RESTORE} in place": (RESTORE | {"in_place": True}, ("work", "work/net")),
     f"{Verb.RESTORE} of all": (RESTORE | {"path": ""}, ("restored", f"restored/{SNAPSHOT}", ".gpurig")),
     Verb.RELEASE: ({"source": "vol-1"}, ("restored", ".gpurig", ".gpurig/restore")),
+    Verb.SEAL: ({"signatures": {"caffe-built-0": "signed"}}, (".gpurig", ".gpurig/kept")),
     "leave:recommended": ({"more": []}, ("runs", "runs/train-1", "runs/train-1/log")),
     "leave:let_go": ({"more": [NOTICE]}, OF_RUNS[:6]),
 }

@@ -9,7 +9,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datasets.build.sources import Refused
@@ -84,6 +84,7 @@ def test_a_tar_lands_in_its_folder_or_is_refused(
             nothing_elsewhere(top)
 
 
+@example([("a", 0), ("\u00e9", 0)], [(67, 0)], 0)  # a name in no known letters
 @given(
     st.lists(st.tuples(NAMES, st.sampled_from([0, 0o120777, 0o100755, 0o010644])), max_size=5),
     DAMAGE,

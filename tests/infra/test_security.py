@@ -132,6 +132,13 @@ def test_only_the_users_own_key_logs_in(box: Run) -> None:
     assert box.only("Instance").inputs["keyName"] == name
 
 
+def test_another_key_is_no_reason_for_another_box(box: Run) -> None:
+    # By an output of the pair, which goes before the new one comes, the engine would replace the instance with it.
+    assert box.only("KeyPair").options.deleteBeforeReplace
+    assert not list(box.only("Instance").options.propertyDependencies["keyName"].urns)
+    assert "keyName" in box.only("Instance").options.ignoreChanges
+
+
 def test_everything_carries_the_stacks_tags(box: Run) -> None:
     provider = box.only("aws").inputs
     tags: dict[str, Any] = json.loads(provider["defaultTags"])["tags"]

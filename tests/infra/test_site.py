@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from provision.model.platforms import price_table
 from tests.infra.aws import Aws, AwsVolume
 from tests.infra.lab import GOOD, Run, refused, run
 from tests.infra.subnets import OTHER, SUBNET, VPC, AwsSubnet
@@ -103,6 +104,11 @@ def test_boxes_that_are_there_need_no_free_address() -> None:
     assert there(PRIVATE, AwsSubnet(free=0), aws=Aws(instances=("i-0a1",))).hosts()
 
 
+def run_price(found: Run) -> float:
+    """Return what an hour costs, as it is exported."""
+    return float(found.outputs["price"].partition("$")[2].partition(" ")[0])
+
+
 def rules(found: Run) -> set[tuple[int, str]]:
     """Return which port is open to whom."""
     open_to = [rule.inputs for rule in found.all("SecurityGroupIngressRule")]
@@ -115,6 +121,10 @@ def test_a_private_box_lets_ssh_in_from_the_bastion_alone_and_is_found_by_its_pr
     (host,) = found.hosts()
     assert (host.address, host.access, host.jump) == ("10.0.7.9", "private", "me@bastion.example.com:2222")
     assert found.outputs["ssh"] == "fab ssh"
+    assert found.only("Instance").inputs["tags"]["gpurig:access"] == "private", "by which `fab cost` bills no address"
+    asked = price_table().address_hour
+    public, private = (run_price(there(reach, *subnets)) for reach, *subnets in (({}, OPEN), (PRIVATE, AwsSubnet())))
+    assert public - private == pytest.approx(asked, abs=0.001)
     assert rules(there({"access": "private"})) == {(22, "10.0.0.5/32")}
 
 

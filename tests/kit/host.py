@@ -18,11 +18,13 @@ from typing import Any, Self
 import pytest
 
 from provision.agent.service import SETUP_MODULE
+from provision.agent.words import Kind
 from provision.bundle import program
 from provision.bundle.render import render
 from provision.bundle.step import Bundle
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
+from provision.transport import shape
 from tests.kit.fab import clean_environment
 from tests.kit.recipes import write_recipe
 from tests.kit.wait import PATIENCE, until
@@ -57,6 +59,7 @@ class Client:
         assert self.process.stdout
         for line in self.process.stdout:
             event: Event = json.loads(line)
+            assert shape.is_event({**event, "event": Kind(event["event"])}), f"the laptop takes no such event: {event}"
             if event["event"] != "alive":
                 self.seen.append(event)
                 yield event

@@ -36,6 +36,11 @@ SUMS = "cd /opt/gpurig/tool && cat built && sha256sum large && dpkg --verify cow
 GONE = "sudo systemctl disable --now tool.service; sudo apt-get -qq purge -y cowsay; sudo rm -rf /opt/gpurig/tool"
 
 
+LOG, BUILT = "sudo cat /var/lib/gpurig/logs/tool.log", "cat /opt/gpurig/tool/built"
+SIGNED = "sudo sh -c 'cd /jobs/.gpurig/kept && ls */signature'"
+WELL = "sudo apt-get -qq check && dpkg --audit && systemctl is-active tool.service"
+
+
 def test_the_next_box_has_it_from_the_volume_and_what_is_wrong_there_is_made_anew(user: User) -> None:
     folder = user.project / "templates" / "recipes" / "tool"
     folder.mkdir()
@@ -44,39 +49,32 @@ def test_the_next_box_has_it_from_the_volume_and_what_is_wrong_there_is_made_ane
         (folder / name).write_text(text)
 
     user.up()
-    said = user.fab("setup-tool")
-    assert "taken from the job volume" not in said
-    first = user.on_box(f"sudo sh -c '{SUMS}'")
+    assert "taken from the job volume" not in user.fab("setup-tool")
+    first, built = user.on_box(f"sudo sh -c '{SUMS}'"), user.on_box(BUILT)
     assert first.rstrip().endswith("700:root")
-    signed = "cd /jobs/.gpurig/kept && ls */signature"
-    names = user.on_box(f"sudo sh -c '{signed}'").split()
-    assert sorted(name.split("-")[1] for name in names) == ["built", "packages"]
+    assert sorted(name.split("-")[1] for name in user.on_box(SIGNED).split()) == ["built", "packages"]
 
     user.destroy()
     user.up()
-    said = user.fab("setup-tool")
-    assert "what it builds taken from the job volume" in said
+    assert "what it builds taken from the job volume" in user.fab("setup-tool")
     assert user.on_box(f"sudo sh -c '{SUMS}'") == first
-    log = user.on_box("sudo cat /var/lib/gpurig/logs/tool.log")
+    log = user.on_box(LOG)
     assert "taken from the job volume (packages)" in log
     assert "Setting up cowsay" in log
-    assert user.on_box("sudo apt-get -qq check && dpkg --audit && systemctl is-active tool.service").split() == [
-        "active"
-    ]
+    assert user.on_box(WELL).split() == ["active"]
 
     # The same box, without it, and an entry that nobody signed: it is built anew, and that is kept.
     user.on_box(f"{GONE}; sudo sh -c 'rm /jobs/.gpurig/kept/tool-built-*/signature'")
     assert "taken from the job volume" not in user.fab("setup-tool")
-    log = user.on_box("sudo cat /var/lib/gpurig/logs/tool.log")
-    assert "(built) is not used, and is deleted: it is not signed by a key that you trust" in log
-    assert user.on_box("cat /opt/gpurig/tool/built") != first.splitlines()[0] + "\n"
-    second = user.on_box("cat /opt/gpurig/tool/built")
+    assert "(built) is not used, and is deleted: it is not signed by a key that you trust" in user.on_box(LOG)
+    second = user.on_box(BUILT)
+    assert second != built
 
     # Cut short on the volume, which then has no room either.
     user.on_box(f"{GONE}; sudo sh -c 'truncate -s -1 /jobs/.gpurig/kept/tool-built-*/0; fallocate -l 900M /jobs/full'")
     assert "the job volume has no room to keep all of it" in user.fab("setup-tool")
-    log = user.on_box("sudo cat /var/lib/gpurig/logs/tool.log")
+    log = user.on_box(LOG)
     assert "(built) is not used, and is deleted: part 0 of it was cut short" in log
     assert "not kept on the job volume (built): there is no room for it" in log
-    assert user.on_box("cat /opt/gpurig/tool/built") != second
+    assert user.on_box(BUILT) != second
     assert user.on_box("sudo ls /jobs/.gpurig/kept | grep -c built || true").strip() == "0"

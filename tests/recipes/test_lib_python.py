@@ -52,8 +52,8 @@ def test_a_package_comes_by_its_hash_or_not_at_all(shell: Shell) -> None:
 
     def install(pin: str, index: Path) -> subprocess.CompletedProcess[str]:
         listed.write_text(f"{pin}\n")
-        env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index.parent), "PIP_CONFIG_FILE": os.devnull}
-        return shell.run(f"pip_install '{venv}' '{listed}'", **env)
+        folder, script = str(index.parent), f"pip_install '{venv}' '{listed}'"
+        return shell.run(script, PIP_NO_INDEX="1", PIP_FIND_LINKS=folder, PIP_CONFIG_FILE=os.devnull)
 
     pin = f"tiny==1 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
     assert "pip could not install" in install("tiny==1", wheel).stderr, "without a hash"

@@ -102,6 +102,7 @@ def test_a_bastion_whose_key_is_not_known_or_another_is_never_trusted(lab: Rig, 
     assert bastion.dialled == []
 
 
+@pytest.mark.life
 def test_what_is_wrong_on_the_way_is_said_of_the_right_machine(lab: Rig, bastion: Server) -> None:
     (box,) = lab.boxes
     lab.fab(*SSH)
@@ -144,6 +145,15 @@ def test_session_manager_is_asked_for_port_22_of_the_instance_and_nothing_else(l
     assert asked == [["ssm", "start-session", *where, "--region", "us-east-1"]] * 2
 
 
+def test_a_role_that_the_command_would_not_take_on_is_refused(lab: Rig, programs: Path) -> None:
+    lab.recorded["profile"] = json.dumps({"assumeRoles": [{"roleArn": "arn:aws:iam::123456789012:role/lab"}]})
+    said = lab.fab(*SSH, code=4, PATH=path_with(programs, lab)).stderr
+    assert "takes no role of aws:" in said
+    assert "aws configure set role_arn arn:aws:iam::123456789012:role/lab --profile NAME" in said
+    assert not (programs / "asked").exists()
+
+
+@pytest.mark.life
 def test_what_session_manager_says_reaches_the_user(lab: Rig, programs: Path) -> None:
     (box,) = lab.boxes
     lab.recorded["profile"] = ""

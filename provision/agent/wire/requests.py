@@ -91,6 +91,7 @@ class Start(TypedDict):
     exports: List[Tuple[str, str]]
     """Environment whose values the shell expands, in this order."""
     env: Dict[str, str]
+    """More of it, as it is: it may be secret, and lies in a file of its own."""
     asked: str
     resume: str
     """The command that goes on with it after its box was lost; "": the same."""

@@ -62,28 +62,7 @@ def orphans(
             tell("to be rid of the orphans: fab orphans --remove")
         return
     if goes and _agreed(goes, yes=yes):
-        left = _unsure(goes) if yes else {}
-        _remove(survey, goes, left, snapshot=not without_snapshot, as_json=c.json)
-
-
-def _unsure(goes: Sequence[Priced]) -> dict[str, str]:
-    """Return what is not removed where nobody is asked, by id, with why: what runs and may be another person's.
-
-    What else there is of its stack stays with it: its network, say.
-    """
-    running = {
-        one.thing.stack: one.thing
-        for one in goes
-        if one.thing.kind == "instance" and one.thing.state in ("pending", "running") and not one.sure
-    }
-    return {
-        one.thing.id: (
-            f"{running[one.thing.stack]} runs, and no update was killed while it made one: without --yes you are asked,"
-            f" --gone {one.thing.stack} says that it is yours"
-        )
-        for one in goes
-        if one.thing.stack in running and one.standing is Standing.ORPHAN
-    }
+        _remove(survey, goes, snapshot=not without_snapshot, as_json=c.json)
 
 
 def _agreed(goes: Sequence[Priced], *, yes: bool) -> bool:
@@ -97,11 +76,11 @@ def _agreed(goes: Sequence[Priced], *, yes: bool) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _remove(survey: Survey, goes: Sequence[Priced], left: Mapping[str, str], *, snapshot: bool, as_json: bool) -> None:
-    """Remove what goes but for what is left. Raises `GpurigError` where some of it is still there."""
+def _remove(survey: Survey, goes: Sequence[Priced], *, snapshot: bool, as_json: bool) -> None:
+    """Remove what goes. Raises `GpurigError` where some of it is still there."""
     say = tell if as_json else print
     remover = Remover(survey.profile, survey.home, say, snapshot=snapshot)
-    refused = {**left, **remover.remove([one.thing for one in goes if one.thing.id not in left])}
+    refused = remover.remove([one.thing for one in goes])
     saved = _sum([one for one in goes if one.thing.id not in refused])
     say(f"{len(goes) - len(refused)} removed, {_dollars(saved)} a month less; {len(refused)} still there")
     if as_json:

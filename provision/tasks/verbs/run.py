@@ -10,6 +10,7 @@ from provision.model.target import Target
 from provision.tasks.following import follow, leaving
 from provision.tasks.target import target_of
 from provision.tasks.verb import verb
+from provision.work import environment
 from provision.work.runs import Runs, ways_back
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ OPTIONS = {
     "folder": "where it runs: a path on the host or a synced folder's name, instead of this folder's copy there",
     "resume": "the command that `fab resume` goes on with after its box was lost, as shell text; else the same command",
     "no_resume": "never start it again by `fab resume`",
+    "env_file": "file of KEY=VALUE lines for its environment: shown nowhere, and kept with the run for fab resume",
     "detach": "start it and return",
 }
 
 
 @verb(options=OPTIONS, rest="command", short_options=False)
-def run(
+def run(  # noqa: PLR0913 - one for each option
     c: Context,
     *,
     command: str = "",
@@ -38,6 +40,7 @@ def run(
     folder: str = "",
     resume: str = "",
     no_resume: bool = False,
+    env_file: str = "",
     detach: bool = False,
 ) -> None:
     """Run a command on every host (fab run -- CMD ...); it goes on when you leave.
@@ -49,12 +52,14 @@ def run(
         raise BadInput(["--resume and --no-resume: give one of them"])
     names: dict[str, str] = {}
     again = None if no_resume else resume
+    env = environment.read(Path(env_file)) if env_file else {}
 
     def start(session: Session, out: View) -> None:
         host = session.host
         target = target_of(host, session) if with_ else host.target or Target(user=host.user)
         runs = Runs(session, target)
-        started = runs.start(command, name=name, recipe=with_, folder=folder, beside=Path.cwd().name, resume=again)
+        where = {"folder": folder, "beside": Path.cwd().name}
+        started = runs.start(command, name=name, recipe=with_, env=env, resume=again, **where)
         names[host.name] = started.name
         out.tell(f"{started.name} runs on {session.host} in {started.folder}")
         if detach:

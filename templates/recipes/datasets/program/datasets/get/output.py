@@ -61,7 +61,7 @@ class OutputFolder:
         for word in target.split("/"):
             depth.append(depth[-1] + {"..": -1, ".": 0, "": 0}.get(word, 1))
         # Up and down again through the folder's own name would lead elsewhere once that has its final one.
-        if target.startswith("/") or not target or len(target) > LINKS or min(depth) < 0:
+        if target.startswith("/") or "\0" in target or not target or len(target) > LINKS or min(depth) < 0:
             raise BadArchive(self.archive, f"{name} is a link to {target!r}, outside the archive")
         self._goal(name).symlink_to(target)
         self._links.append("/".join(self._clean(name)))
@@ -97,6 +97,10 @@ class OutputFolder:
         words = [word for word in name.split("/") if word not in ("", ".")]
         if name.startswith("/") or ".." in words or "\0" in name:
             raise BadArchive(self.archive, f"{name!r} leads out of the data set's folder")
+        try:
+            os.fsencode(name)
+        except UnicodeEncodeError as error:
+            raise BadArchive(self.archive, f"{name!r} is no name that a file can have") from error
         return words
 
     def _folder(self, words: list[str]) -> None:

@@ -49,6 +49,8 @@ def untar(archive: ArrivingArchive, kind: str, output: OutputFolder, name: str) 
         except tarfile.TarError as error:
             end = "unexpected end" in str(error)
             raise (TruncatedArchive() if end else BadArchive(name, f"it is damaged: {error}")) from error
+        except (ValueError, LookupError, OverflowError) as error:  # a field of a header that means nothing
+            raise BadArchive(name, f"it is damaged: {error}") from error
         # Behind the end mark, too: a checksum at the stream's end is part of it.
         while file.read(BLOCK):
             pass

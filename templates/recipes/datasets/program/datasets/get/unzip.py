@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import stat
+import struct
 import zipfile
 import zlib
 from collections import Counter
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from datasets.get.zip_records import Member
 
 UNKNOWN = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 99: "AES"}
+_DAMAGED = (ValueError, LookupError, OverflowError, struct.error)
+"""What Python's own reader comes upon in fields that mean nothing, a name in no known letters among them."""
 ELSEWHERE = "--keep fetches it as it is; unpack it on the host with 7z"
 
 
@@ -135,7 +138,7 @@ def unzip_whole(file: IO[bytes], output: OutputFolder, name: str) -> None:
                     output.file(row.filename, _blocks(member), modified=calendar.timegm(row.date_time))
                 if row.create_system == zip_records.UNIX:
                     _set_mode(output, row.filename, row.external_attr >> 16, name)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+    except (*_DAMAGED, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise BadArchive(name, f"it is damaged, or cannot be unpacked: {error}") from error
 
 
