@@ -53,7 +53,7 @@ def let_go(world: World) -> None:
 
 def _not_set_up(world: World) -> None:
     is_up(world)
-    world.on_box(f"umount /srv/faulty 2>/dev/null; rm -rf /srv/faulty {MARK} {BEGUN}")
+    world.on_box(f"umount /srv/faulty 2>/dev/null; rm -rf /srv/faulty {MARK} {BEGUN} /jobs/.gpurig/kept/download-*")
     world.on_box(f"echo {world.serve('faulty', FILE)} >/srv/faulty.url")
 
 

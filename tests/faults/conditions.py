@@ -37,7 +37,7 @@ echo nameserver 192.0.2.1 >/run/none
 mount --bind /run/none /etc/resolv.conf
 """
 NAMES = "umount /etc/resolv.conf; cat /run/hosts >/etc/hosts"
-BUSY = "f = open('/var/lib/dpkg/lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(8)"
+BUSY = "f = open('/var/lib/dpkg/lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); open('/run/busy', 'w'); time.sleep(8)"
 
 
 def when(condition: Callable[[World], object], back: Callable[[World], object]) -> Strike:
@@ -85,9 +85,12 @@ cut = served(cuts=100)
 def apt_locked(world: World, moment: Moment) -> Done:
     """Somebody else's package manager is at work, and ends after a while."""
     moment.release(world)
-    world.on_box(f'systemd-run --quiet python3 -c "import fcntl, time; {BUSY}"; sleep 0.5')
+    world.on_box(
+        f'systemd-run --quiet python3 -c "import fcntl, time; {BUSY}"; until [ -e /run/busy ]; do sleep 0.1; done'
+    )
     done = world.run(*moment.words(world))
-    assert "waiting for another package manager" in done.said, done
+    said = world.on_box("rm /run/busy; cat /var/lib/gpurig/logs/faulty.log")
+    assert "waiting for another package manager" in said, said
     return done
 
 
@@ -100,8 +103,8 @@ def first_boot(config: str, code: int) -> Strike:
         moment.release(world)
         world.on_box(again)
         world.reboot()
-        said = world.on_box(f"cloud-init status --wait >/run/said || c=$?; echo ${{c:-0}}; rm -f {place}")
-        assert said.split() == [str(code)]
+        said = world.on_box(f"cloud-init status --wait >/run/said || c=$?; echo ${{c:-0}}; rm -f {place}; cp /run/said /run/cloud-init/result.json /var/tmp")
+        assert said.split() == [str(code)], f"cloud-init ends with {said}"
         return world.run(*moment.words(world))
 
     return strike
