@@ -103,7 +103,9 @@ def first_boot(config: str, code: int) -> Strike:
         moment.release(world)
         world.on_box(again)
         world.reboot()
-        said = world.on_box(f"cloud-init status --wait >/run/said || c=$?; echo ${{c:-0}}; rm -f {place}; cp /run/said /run/cloud-init/result.json /var/tmp")
+        said = world.on_box(
+            f"cloud-init status --wait >/run/said || c=$?; echo ${{c:-0}}; rm -f {place}; cp /run/said /run/cloud-init/result.json /var/tmp"
+        )
         assert said.split() == [str(code)], f"cloud-init ends with {said}"
         return world.run(*moment.words(world))
 
