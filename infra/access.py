@@ -26,7 +26,7 @@ _LIST, _READ = "s3:ListBucket", "s3:GetObject"
 
 # What the agent of Session Manager does: say that it is there, and hold its channels. It needs nothing more for them
 # (Systems Manager's guide, "minimal Session Manager permissions"), and none of these calls knows a single resource.
-_SESSIONS = [
+SESSIONS = [
     "ssm:UpdateInstanceInformation",
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",
@@ -44,8 +44,8 @@ def _policy(buckets: Sequence[str], partition: str, *, session_manager: bool) ->
         {"Effect": "Allow", "Action": _READ, "Resource": objects},
         {"Effect": "Deny", "Action": [_LIST, _READ], "NotResource": [*places, *objects]},
     ]
-    reached = [{"Effect": "Allow", "Action": _SESSIONS, "Resource": "*"}]
-    allowed = [*((_LIST, _READ) if buckets else ()), *(_SESSIONS if session_manager else ())]
+    reached = [{"Effect": "Allow", "Action": SESSIONS, "Resource": "*"}]
+    allowed = [*((_LIST, _READ) if buckets else ()), *(SESSIONS if session_manager else ())]
     if not allowed:
         return policies.policy(_DENY_ALL)
     nothing_else = {"Effect": "Deny", "NotAction": allowed, "Resource": "*"}

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from infra.rights.fab import BAKE, BUDGET, FAB, LIMITS
+from infra.rights.fab import BAKE, BUDGET, FAB, LIMITS, SESSIONS
 from infra.rights.roles import BOUNDED, FREE, LIMIT
 from infra.rights.stack import STACK
 
-POLICIES = (STACK, FREE, BOUNDED, LIMIT, FAB, LIMITS, BUDGET, BAKE)
+POLICIES = (STACK, FREE, BOUNDED, LIMIT, FAB, SESSIONS, LIMITS, BUDGET, BAKE)
 """Every one of them."""
 
-__all__ = ["BAKE", "BOUNDED", "BUDGET", "FAB", "FREE", "LIMIT", "LIMITS", "POLICIES", "STACK"]
+__all__ = ["BAKE", "BOUNDED", "BUDGET", "FAB", "FREE", "LIMIT", "LIMITS", "POLICIES", "SESSIONS", "STACK"]

@@ -104,6 +104,35 @@ LIMITS = Policy(
         ),
     ),
 )
+_NO_MANAGER = "the rehearsal has no Session Manager; the tests have a program in the place of AWS's command"
+SESSIONS = Policy(
+    name="sessions",
+    purpose="`fab` on a box that is reached through Session Manager (`access`), with `fab`",
+    statements=(
+        Statement(
+            sid="Reach",
+            why="A session to a box of this project.",
+            actions=("ssm:StartSession",),
+            resources=("ec2:*:*:instance/*",),
+            when=OURS,
+            unseen={"ssm:StartSession": _NO_MANAGER},
+        ),
+        Statement(
+            sid="ReachBySsh",
+            why="The one kind of session that carries SSH; AWS's own document says what it does.",
+            actions=("ssm:StartSession",),
+            resources=("ssm:*:*:document/AWS-StartSSHSession",),
+            unseen={"ssm:StartSession": _NO_MANAGER},
+        ),
+        Statement(
+            sid="EndIt",
+            why="A session of one's own is ended and taken up again.",
+            actions=("ssm:ResumeSession", "ssm:TerminateSession"),
+            resources=("ssm:*:*:session/${aws:username}-*",),
+            unseen={"ssm:ResumeSession": _NO_MANAGER, "ssm:TerminateSession": _NO_MANAGER},
+        ),
+    ),
+)
 BUDGET = Policy(
     name="budget",
     purpose="`budgetMonthlyUsd`, `budgetForecast` and `budgetAction`, with `stack`",

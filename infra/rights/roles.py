@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infra.access import SESSIONS
 from infra.rights.stack import ROLES
 from infra.rights.statement import MADE, OURS, Policy, Statement
 
@@ -44,6 +45,11 @@ LIMIT = Policy(
             why="The box reads the buckets of `s3Buckets`; put them in the place of the star to allow no others.",
             actions=("s3:GetObject", "s3:ListBucket"),
             resources=("s3:::*",),
+        ),
+        Statement(
+            sid="BeReached",
+            why="The agent of Session Manager, where `access` asks for it. No call of it knows a single resource.",
+            actions=SESSIONS,
         ),
         Statement(
             sid="EndBoxes",

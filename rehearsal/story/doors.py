@@ -105,10 +105,9 @@ def direct(story: Story, host: dict[str, Any]) -> urllib.request.OpenerDirector:
         raise RehearsalError("`fab password` showed no password")
     with user.open(f"{door}/door/login", urllib.parse.urlencode({"password": word[1]}).encode(), timeout=10):
         pass
-    print(
-        f"  {door}{HEALTH} → {get(f'{door}{HEALTH}', 5, user)}, once logged in, by the box's own certificate",
-        flush=True,
-    )
+    came(f"{door}{HEALTH}", 5, user)
+    came(f"{door}/socket.io/?EIO=3&transport=polling", 5, user)
+    print("  that was by the box's own certificate, and logged in", flush=True)
     return user
 
 

@@ -128,7 +128,7 @@ def test_what_takes_aws_long_is_said_to_go_on(account: Account, monkeypatch: pyt
 
 
 def test_a_newer_image_that_cannot_be_used_takes_no_place() -> None:
-    tags = {"gpurig:stack": "dev", "gpurig:recipe": "digits"}
+    tags = {"gpurig:stack": "dev", "gpurig:stack-id": STACK_ID, "gpurig:recipe": "digits"}
     images = [
         Thing(kind="image", id=name, region=REGION, tags=tags, row={"State": name, "CreationDate": date})
         for name, date in (
@@ -137,5 +137,5 @@ def test_a_newer_image_that_cannot_be_used_takes_no_place() -> None:
             ("pending", "2026-11-03T00:00:00.000Z"),
         )
     ]
-    found = sort(images, [State(stack="dev")], now=2e9)
+    found = sort(images, [State(stack="dev", id=STACK_ID)], now=2e9)
     assert {one.thing.id: one.standing for one in found} == {"available": "kept", "failed": "spare", "pending": "kept"}

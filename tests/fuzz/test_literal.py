@@ -17,9 +17,10 @@ import yaml
 from hypothesis import given, settings
 
 from provision.bundle.render import render
+from provision.model.errors import BadInput
 from provision.model.target import Target
 from tests.kit.catalogue import CATALOGUE, LICENCES, shellcheck
-from tests.kit.made_up import FEW, targets
+from tests.kit.made_up import FEW, SOME, targets
 
 BUNDLES = (("conda", "digits", "firewall", "vgg19"), ("digits-container",))
 """With what they need, all recipes whose files have a value of the user's in them."""
@@ -81,13 +82,20 @@ def is_same(name: str, mine: str, theirs: str, values: dict[str, str]) -> bool:
     )
 
 
-@settings(FEW)
+@settings(SOME)
 @given(targets())
 def test_a_value_is_one_literal_wherever_it_stands(goal: Target) -> None:
     plain, values = marked(goal)
     rendered, pattern = texts(goal), texts(plain)
     assert rendered.keys() == pattern.keys()
     assert not [name for name in rendered if not is_same(name, rendered[name], pattern[name], values)]
+
+
+@pytest.mark.parametrize("value", ["/jobs x", "/jobs\nExecStartPre=+/x", "/%h", "/$x", "/'", "--x", "/a;b"])
+def test_what_a_check_would_let_through_by_mistake_no_unit_takes(value: str) -> None:
+    for goal in (Target(mount_point=value), Target(user=value[1:])):
+        with pytest.raises(BadInput, match="cannot stand in a unit"):
+            texts(goal)
 
 
 def test_the_recipes_are_all_that_have_a_value_in_them() -> None:

@@ -69,8 +69,8 @@ def test_a_log_stands_at_the_install_that_wrote_it() -> None:
 
 
 def test_what_came_from_the_job_volume_is_said() -> None:
-    [_, row] = page_of(journal_of([*BEGUN, step(4, "cuda", "installed", seconds=3, kept="whole")])).all("li")
-    assert row.all(_class="note")[0].text == "taken from the job volume"
+    [_, row] = page_of(journal_of([*BEGUN, step(4, "cuda", "installed", seconds=3, kept="built")])).all("li")
+    assert row.all(_class="note")[0].text == "its build taken from the job volume"
 
 
 HOSTILE = [

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from tests.infra.aws import OWN_TAGS, ZONES, Aws, AwsSnapshot
+from tests.infra.aws import OWN_ID, OWN_TAGS, ZONES, Aws, AwsSnapshot
 from tests.infra.lab import GOOD, Run, run
 
 SPOT = {**GOOD, "gpurig:spot": "true"}
@@ -142,12 +142,13 @@ def test_a_final_snapshot_gets_the_time_that_it_takes(box: Run) -> None:
 def test_a_new_volume_comes_from_the_newest_snapshot_of_this_box_and_stack() -> None:
     found = run(GOOD, aws=Aws(snapshots=(AwsSnapshot(id="snap-newest"), AwsSnapshot(id="snap-older"))))
     assert found.only("Volume").inputs["snapshotId"] == "snap-newest"
-    (asked,) = [call.args for call in found.asked if "getSnapshotIds" in call.token]
+    asked, *_ = [call.args for call in found.asked if "tag:gpurig:host" in str(call.args.get("filters"))]
     assert asked["owners"] == ["self"]
     assert {part["name"]: part["values"] for part in asked["filters"]} == {
         "status": ["completed", "pending"],
         "tag:gpurig:project": ["gpurig"],
         "tag:gpurig:stack": ["test"],
+        "tag:gpurig:stack-id": [OWN_ID],
         "tag:gpurig:host": ["box"],
         "tag:gpurig:volume": ["jobs"],
     }

@@ -77,6 +77,8 @@ def test_the_licence_is_asked_for_by_its_name(box: Box) -> None:
 def test_an_image_that_does_not_come_is_told_with_the_mirror(box: Box) -> None:
     put(box, "/usr/local/sbin/here", RUNTIME, "755")
     put(box, "/etc/docker/daemon.json", DAEMON + "\n")
+    # A box may not write there; Docker turns IPv6 off on the interface that it gives to a container.
+    box.ssh("sudo mount -o remount,bind,rw /proc/sys")
     said = box.fab(*SETUP, code=6)
     assert f"could not pull {IMAGE}" in said
     assert 'kind "oci"' in said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import hypothesis
 from hypothesis import strategies as st
@@ -13,13 +13,20 @@ from provision.model.ranges import RANGES
 from provision.model.target import SCHEMA, Target
 from provision.model.urls import MIRRORS
 
-FEW = hypothesis.settings(
-    max_examples=max(2, hypothesis.settings().max_examples // 15),
-    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
-)
-"""For a property whose every example takes long; nightly more of them, as of all. None is made smaller: it would take
+_PHASES = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+SOME = hypothesis.settings(max_examples=hypothesis.settings().max_examples // 4, phases=_PHASES)
+FEW = hypothesis.settings(max_examples=max(2, hypothesis.settings().max_examples // 15), phases=_PHASES)
+"""For properties whose every example takes long; nightly more of them, as of all. None is made smaller: it would take
 hours."""
 
+PREFIXES = {
+    "git": "https://github.com/",
+    "apt": "http://archive.ubuntu.com/ubuntu/",
+    "pip": "https://pypi.org/simple",
+    "conda": "https://conda.anaconda.org",
+    "download": "https://",
+}
+"""What recipes take from mirrors of each kind."""
 _SIGNS = "az09AZ._-/:@%+~"
 """What the checks take, and what one of them takes and another does not."""
 _EVIL = " \n\t\0\r\x1b'\"`$(){}[]<>|&;*?!#\\=,^\u202e\u0660é"
@@ -45,14 +52,21 @@ def printable(words: Sequence[str]) -> None:
     assert all(word.isprintable() for word in words)
 
 
-def good(kind: checks.Kind, pattern: str) -> st.SearchStrategy[str]:
-    """Return text of a pattern that a check takes: the pattern may be laxer than the check."""
-    return st.from_regex(pattern, fullmatch=True).filter(kind.holds)
+def good(holds: Callable[[str], bool], pattern: str) -> st.SearchStrategy[str]:
+    """Return text like a pattern, often with a sign of any kind in it, that a check takes."""
+    plain = st.from_regex(pattern, fullmatch=True)
+    signs = st.tuples(plain, st.integers(1, 12), st.sampled_from(_SIGNS + _EVIL))
+    return (plain | signs.map(lambda made: made[0][: made[1]] + made[2] + made[0][made[1] :])).filter(holds)
 
 
-users = good(checks.USER, r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-mount_points = good(checks.MOUNT_POINT, r"/(data|jobs|mnt|srv|[A-Za-z0-9]{1,8})(/[A-Za-z0-9][A-Za-z0-9._-]{0,12}){0,3}")
-addresses = st.from_regex(r"(https|http|file)://[A-Za-z0-9._~%+:/-]{1,30}/", fullmatch=True)
+users = good(checks.USER.holds, r"[A-Za-z_][A-Za-z0-9_.-]{0,20}")
+mount_points = good(
+    checks.MOUNT_POINT.holds, r"/(data|jobs|mnt|srv|[A-Za-z0-9]{1,8})(/[A-Za-z0-9][A-Za-z0-9._-]{0,12}){0,3}"
+)
+addresses = good(
+    lambda address: all(MIRRORS[kind].holds({address: address}) for kind in PREFIXES),
+    r"(https|http|file)://[A-Za-z0-9._~%+:/-]{1,30}/",
+)
 images_of_containers = st.from_regex(
     r"[a-z0-9][a-z0-9.-]{0,20}(:[0-9]{2,5})?/([a-z0-9][a-z0-9._-]{0,9}/)?", fullmatch=True
 )
@@ -68,15 +82,6 @@ def mirrors(draw: st.DrawFn) -> dict[str, dict[str, str]]:
     made = {kind: {prefix: draw(addresses)} for kind, prefix in PREFIXES.items()}
     made["oci"] = {"nvcr.io/nvidia/": draw(images_of_containers)}
     return made
-
-
-PREFIXES = {
-    "git": "https://github.com/",
-    "apt": "http://archive.ubuntu.com/ubuntu/",
-    "pip": "https://pypi.org/simple",
-    "conda": "https://conda.anaconda.org",
-    "download": "https://",
-}
 
 
 @st.composite

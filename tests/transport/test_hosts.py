@@ -54,6 +54,9 @@ def block(*lines: str) -> str:
         (f"{HEAD}ui_port = 0\n", ('"ui_port" has to be a port number',)),
         *((f"{HEAD}allow = {wrong}\n", ALLOW) for wrong in ('"198.51.100.7"', "[]", "[7]", '["desk.example"]')),
         *((f"{HEAD}allow = {wrong}\n", ALLOW) for wrong in ('["198.51.100.7/24"]', '["0.0.0.0/0"]', '["::/0"]')),
+        (f'{HEAD}jump = "-oProxyCommand=x"\n', ('[host.a] "jump" has to be a machine to go through',)),
+        (f'{HEAD}jump = "me@b:70000"\n', ('[host.a] "jump" has to be a machine to go through',)),
+        (f'{HEAD}keys = "ada.pub"\n', ('[host.a] "keys" has to be a list of ed25519 public keys',)),
         ("[host.a\n", ("line 1",)),
     ],
 )

@@ -21,7 +21,6 @@ from tests.kit.ssh_server import PORT, Server, known_to
 ADDRESS = "127.0.7.1"
 PASSWORD = "correct horse"
 PROMPT = r"gpurig [0-9a-f]{32}: sudo asks for a password"
-FACTS = b'{"event": "facts", "os": "", "arch": "", "gpus": []}\n'
 
 
 @pytest.fixture
@@ -107,18 +106,18 @@ class PlaysSudo:
         channel.sendall(f"{begins}\n".encode() + (prompt.encode() if self.late else b""))
         with contextlib.suppress(OSError):
             self.heard.append(channel.recv(100))
-        channel.sendall(FACTS)
+        channel.sendall(b"done\n")
         channel.send_exit_status(0)
 
 
 def test_sudo_s_own_prompt_is_answered_once(tmp_path: Path, server: Server) -> None:
     server.acts = sudo = PlaysSudo(1)
     with session(tmp_path) as open_one:
-        open_one.facts()
+        assert open_one.root("true") == (0, "done\n")
     assert sudo.heard == [f"{PASSWORD}\n".encode()]
     server.acts = sudo = PlaysSudo(2)
     with session(tmp_path) as open_one, pytest.raises(Unreachable, match="password for sudo"):
-        open_one.facts()
+        open_one.root("true")
     assert sudo.heard[0] == f"{PASSWORD}\n".encode()
     assert not any(sudo.heard[1:])
 
@@ -126,5 +125,7 @@ def test_sudo_s_own_prompt_is_answered_once(tmp_path: Path, server: Server) -> N
 def test_once_the_command_speaks_nobody_is_answered(tmp_path: Path, server: Server) -> None:
     server.acts = sudo = PlaysSudo(0, late=True)
     with session(tmp_path) as open_one:
-        open_one.facts()
+        code, said = open_one.root("true")
+    assert code == 0
+    assert re.fullmatch(f"{PROMPT}\ndone\n", said), "it is said, as all else"
     assert sudo.heard == [], "sudo had let it in without asking"
