@@ -61,14 +61,12 @@ FAULTS = {
     "corrupt file": Fault(strike=conditions.corrupt, passes=False),
     "cut file": Fault(strike=conditions.cut),
     "endless file": Fault(strike=conditions.endless, passes=False),
-    "cloud-init 1": Fault(strike=conditions.cloud_init_1, passes=True),
-    "cloud-init 2": Fault(strike=conditions.cloud_init_2, passes=True),
 }
 
 OF_AWS = ("throttled", "throttled on", "error 500", "cut before", "cut after", "stale reads", "expired", "clock wrong")
 OF_BOX = ("ssh cut", "rebooted", "power cut", "runner killed")
 OF_DISK = ("disk full", "laptop full", "inodes gone", "volume full", "volume inodes", "dns gone")
-OF_SETUP = ("apt locked", "corrupt file", "cut file", "endless file", "cloud-init 1", "cloud-init 2")
+OF_SETUP = ("apt locked", "corrupt file", "cut file", "endless file")
 ACCOUNT = ("up", "destroy")
 NO_SENSE: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
     (OF_AWS, ("setup", "run", "fetch"), "AWS is asked only where a box is, which is `find`"),

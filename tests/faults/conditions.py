@@ -94,28 +94,6 @@ def apt_locked(world: World, moment: Moment) -> Done:
     return done
 
 
-def first_boot(config: str, code: int) -> Strike:
-    """The first boot goes wrong in a part of cloud-init that is none of ours, which then ends with `code`."""
-    place = "/etc/cloud/cloud.cfg.d/99-faulty.cfg"
-    again = f"cat >{place} <<'X'\n{config}ssh_deletekeys: false\nX\ncloud-init clean --logs"
-
-    def strike(world: World, moment: Moment) -> Done:
-        moment.release(world)
-        world.on_box(again)
-        world.reboot()
-        said = world.on_box(
-            f"cloud-init status --wait >/run/said || c=$?; echo ${{c:-0}}; rm -f {place}; cp /run/said /run/cloud-init/result.json /var/tmp"
-        )
-        assert said.split() == [str(code)], f"cloud-init ends with {said}"
-        return world.run(*moment.words(world))
-
-    return strike
-
-
-cloud_init_1 = first_boot('runcmd: [[sh, -c, "exit 3"]]\n', 1)
-cloud_init_2 = first_boot("write_files: [{path: /run/odd, encoding: no-such, content: odd}]\n", 2)
-
-
 class _Endless(Handler):
     def do_GET(self) -> None:
         self.send_response(200)

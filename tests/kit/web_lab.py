@@ -78,6 +78,9 @@ class _Handler(Handler):
         start, end, whole = 0, len(file.data), True
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         same = self.headers.get("If-Range") in (None, file.etag, file.modified)
+        if file.ranges and asked and int(asked[1]) >= len(file.data) > 0:
+            self.send_error(416)
+            return
         if file.ranges and asked and same and file.data:
             start, end = int(asked[1]), min(end, int(asked[2] or end) + 1)
             whole = False
