@@ -169,7 +169,12 @@ class Settings(Reach):
     """Licences, as a list or with commas, that you have read and accepted, by the names that `pulumi preview` asks
     for."""
 
-    builders: tuple[str, ...] = setting("builders", checks.SIGNING_KEYS, (), example="ssh-ed25519 AAAA…")
+    builders: tuple[str, ...] = setting(
+        "builders",
+        checks.SIGNING_KEYS,
+        (),
+        example="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    )
     """Public keys of others whose kept builds your boxes take too (docs/volumes.md), as a list or with commas."""
 
     machine: InstanceType

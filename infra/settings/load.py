@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -96,9 +97,8 @@ def _unknown(key: str) -> str:
 
 def _wrong(setting: Setting[Any], text: str) -> str:
     shown = plain(text)
-    way_out = (
-        setting.example if setting.example.startswith("--path") else f"{NAMESPACE}:{setting.key} {setting.example}"
-    )
+    plainly = f"{NAMESPACE}:{setting.key} {shlex.quote(setting.example)}"
+    way_out = setting.example if setting.example.startswith("--path") else plainly
     problem = f'"{shown}" has to be {setting.check.allowed}; for example: pulumi config set {way_out}'
     return f"{NAMESPACE}:{setting.key}: {problem}"
 

@@ -173,7 +173,7 @@ def test_ranges_that_are_none_are_an_error_with_its_mend(laptop: Laptop, cidrs: 
 def test_sources_that_are_none_are_named(laptop: Laptop, verb: str, sources: str) -> None:
     laptop.settings({**GOOD, "gpurig:sources": sources})
     said = fab(laptop.folder, verb, code=2, **laptop.env).stderr
-    assert f"gpurig:sources: {sources!r} has to be a JSON object of texts" in said
+    assert f'gpurig:sources: "{sources}" has to be a JSON object of texts' in said
     assert "pulumi config rm gpurig:sources" in said
     assert "Traceback" not in said
 
