@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import http.server
 import os
@@ -12,8 +14,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from provision.bundle.render import render
 from provision.catalogue.recipes import TEMPLATES
@@ -22,9 +27,27 @@ from provision.work import door
 from tests.kit.servers import Handler, serving
 from tests.kit.wait import until
 
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
 PASSWORD = "correct horse battery"
 OWN = "<!doctype html><title>DIGITS</title><h1>the jobs</h1><form method=post action=/made><button>make</button></form>"
+
+
+@functools.cache
+def nginx() -> str:
+    """Return nginx's program: this machine's, or that of its distribution, unpacked and not installed.
+
+    Installed, it would serve port 80 from then on.
+    """
+    if found := shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
+        return found
+    folder = Path(tempfile.mkdtemp(prefix="nginx-"))
+    atexit.register(shutil.rmtree, folder)
+    for package in ("nginx", "nginx-core"):  # Debian 12 has the program in the one, Ubuntu in the other
+        subprocess.run(["apt-get", "-qq", "download", package], cwd=folder, check=False, capture_output=True)
+    for archive in folder.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "-x", archive, folder], check=True)
+    if not (program := folder / "usr" / "sbin" / "nginx").exists():
+        pytest.skip("there is no nginx here, and none to be had by apt")
+    return str(program)
 
 
 def free_ports(count: int) -> list[int]:
@@ -110,8 +133,12 @@ def opened(folder: Path, **login: str) -> Iterator[Door]:
         (folder / "login.json").write_text(door.record(word))
     program = [sys.executable, str(TEMPLATES / "recipes" / "door" / "login.py")]
     env = {**os.environ, "GPURIG_DOOR": str(folder), "GPURIG_DOOR_SOCKET": str(folder / "login.sock")}
-    nginx = [NGINX, "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
-    with serving(server), subprocess.Popen(program, env=env, stderr=-3) as first, subprocess.Popen(nginx) as second:
+    front = [nginx(), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
+    with (
+        serving(server),
+        subprocess.Popen(program, env=env, stderr=-3) as first,
+        subprocess.Popen(front) as second,
+    ):
         try:
             until(lambda: (folder / "login.sock").exists() and _answers(ports["inside"]))
             yield Door(reached=reached, **ports)

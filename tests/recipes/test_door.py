@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.door_lab import NGINX, PASSWORD, Door, curl, opened
+from tests.recipes.door_lab import PASSWORD, Door, curl, opened
 
-pytestmark = pytest.mark.skipif(not NGINX, reason="there is no nginx here to open the door with")
 BROWSER = ("-A", "Mozilla/5.0 (X11; Linux x86_64)")
 SOCKET = ("-H", "Upgrade: websocket", "-H", "Connection: Upgrade", "-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 

@@ -13,9 +13,9 @@ from tests.history.browser import PROGRAM
 from tests.kit.chromium import Page, page
 from tests.kit.servers import Handler, serving
 from tests.kit.wait import until
-from tests.recipes.door_lab import NGINX, PASSWORD, Door, opened
+from tests.recipes.door_lab import PASSWORD, Door, opened
 
-pytestmark = pytest.mark.skipif(not (NGINX and PROGRAM), reason="there is no nginx, or no Chromium, here")
+pytestmark = pytest.mark.skipif(not PROGRAM, reason="there is no Chromium here")
 # What a page can have a browser send without asking anybody, and what it learns by that.
 HOSTILE = """
 async (url) => {
