@@ -84,7 +84,7 @@ class Settings(Reach):
         ),
         NEWEST,
     )
-    """What a new job volume is made from: newest (snapshot of this project, stack and box), none, or snap-…."""
+    """What a new job volume is made from: newest (snapshot of this stack and box), none, or snap-…."""
     job_volume: tuple[str, ...] = setting(
         "jobVolume",
         checks.listed(r"vol-[0-9a-f]{8,17}", f"{NEW}, or the id of a volume (vol-…; several with commas)", alone=NEW),
