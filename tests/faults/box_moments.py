@@ -25,6 +25,7 @@ echo >/srv/faulty/whole
 """
 VERIFY = "test -e /srv/faulty/half\n"
 """True of what is half done: what keeps that from counting is the runner's own account."""
+IDLE = "! pgrep -f '[p]rovision.agent.setup|[/]jobs/go'"
 MARK, BEGUN = "/var/lib/gpurig/marks/faulty.json", "/var/lib/gpurig/begun/faulty"
 
 
@@ -39,7 +40,10 @@ def is_up(world: World) -> None:
         write_recipe(world.user.project / "templates/recipes/faulty", "minutes = 2", install=INSTALL, verify=VERIFY)
         world.works("fab", "setup-base")
         world.treasure()
-    world.on_box("until mountpoint -q /jobs; do sleep 0.1; done; rm -f /jobs/go")
+    # What an earlier fault has left going on, a setup or a run, comes to its end first.
+    let_go(world)
+    until(lambda: world.has(IDLE))
+    world.on_box("rm -f /jobs/go")
 
 
 def let_go(world: World) -> None:

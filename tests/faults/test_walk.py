@@ -27,6 +27,7 @@ def _walk(world: World, seed: int, told: list[str]) -> None:
         cell: Cell = choice.choice(cells(moment))
         mended = choice.random() < 0.5
         told.append(f"{number}: {cell}{'' if mended else ', and on'}")
+        print(told[-1], flush=True)  # with `-s`, how far it has come
         if mended:
             play(world, cell)
         else:

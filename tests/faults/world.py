@@ -163,17 +163,16 @@ class World:
         return f"http://{self.user.cloud.boxes['caller_name']}:{self.web.port}/{name}"
 
     def treasure(self) -> None:
-        """Leave files on the job volume that nobody may touch."""
-        make = (
-            "mkdir -p /jobs/treasure; cd /jobs/treasure; [ -e a ] || { echo abc >a; head -c 3M /dev/urandom >b; }; sync"
-        )
-        self.on_box(make)
-        self.sums = self.on_box("cd /jobs/treasure && sha256sum a b")
+        """Have files on the job volume that nobody may touch: of a volume that was restored, those of before."""
+        if not self.sums:
+            self.on_box("mkdir /jobs/treasure; cd /jobs/treasure; echo abc >a; head -c 3M /dev/urandom >b; sync")
+            self.sums = self.on_box("cd /jobs/treasure && sha256sum a b")
+        self.unharmed()
 
     def unharmed(self) -> None:
-        """Assert that no byte of the job volume is lost."""
-        if self.sums:
-            self.on_box("until mountpoint -q /jobs; do sleep 0.1; done")
+        """Assert that no byte of the job volume is lost; where its box is gone, the next one is looked at."""
+        if self.sums and self.box and self.box.leader():
+            until(lambda: self.has("mountpoint -q /jobs"))
             assert self.on_box("cd /jobs/treasure && sha256sum a b") == self.sums
 
     def orphans(self) -> list[str]:
