@@ -85,7 +85,8 @@ def _asked(host: Host) -> Instance:
     try:
         return background.begin(lambda: instances.find(host)).result(ANSWER_SECONDS)
     except TimeoutError as error:
-        raise GpurigError(f"EC2 did not answer within {ANSWER_SECONDS} s about {host.instance_id}") from error
+        message = f"EC2 did not answer within {ANSWER_SECONDS} s about {host.instance_id}"
+        raise GpurigError(message, hint="the same command again, in a minute, once there is a way to AWS") from error
 
 
 def off(host: Host, instance: Instance) -> NotRunning:

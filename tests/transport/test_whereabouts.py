@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from provision.aws import instances
+from provision.model.errors import GpurigError
+from provision.model.host import Host
+from provision.transport import whereabouts
 from tests.kit.power import Rig, rig
 from tests.kit.ssh_server import Server
 
@@ -150,3 +155,14 @@ def test_a_machine_of_ones_own_is_asked_of_nobody(lab: Rig) -> None:
     assert "desk (127.8.9.9) does not answer on port 22" in said
     assert "is it on, and is that its address?" in said
     assert lab.wired.cloud.calls() == []
+
+
+def test_of_an_answer_that_does_not_come_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up = threading.Event()
+    monkeypatch.setattr(whereabouts, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(instances, "find", lambda _: given_up.wait(30))
+    host = Host(name="box", address="192.0.2.1", user="ubuntu", instance_id="i-1")
+    with pytest.raises(GpurigError, match="EC2 did not answer within") as raised:
+        whereabouts.look_up(host, print)
+    given_up.set()
+    assert "the same command again" in str(raised.value)
