@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from provision.life.doctor import error, ok, warning
 from provision.model import caller
 from provision.model.access import SSM
+from provision.model.identity import STASHES
 from provision.model.project import project_folder
 from provision.model.public_key import read_public_key
 from provision.transport import settings as stack_settings
@@ -42,6 +43,9 @@ def cli() -> Finding:
         return error("there is no `pulumi` that answers on PATH", _INSTALL)
     if _numbers(found)[:1] != _numbers(wanted)[:1]:
         return error(f"Pulumi CLI {found}, and the program is made for {wanted}", _INSTALL)
+    if _numbers(found) < STASHES:
+        least = ".".join(map(str, STASHES))
+        return error(f"Pulumi CLI {found} knows no stash, in which a stack keeps who it is: {least} or later", _INSTALL)
     if _numbers(found) < _numbers(wanted):
         return warning(f"Pulumi CLI {found} is older than its SDK here, {wanted}", _INSTALL)
     return ok(f"Pulumi CLI {found}")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 STASH, NAME = "pulumi:index:Stash", "identity"
 """Type and name of the resource that keeps it in the state: there before all that AWS makes, and after it."""
+STASHES = (3, 208)
+"""The first release of Pulumi's engine that has them, by its changelog."""
 _MADE_UP = re.compile(r"(botocore-session|aws-go-sdk|aws-sdk-js-session|AWSCLI-Session)-?[0-9]*")
 """Names of sessions that AWS's programs make up anew for each: they tell nobody from anybody."""
 

@@ -8,9 +8,13 @@ through `console`, which does the same to what it is given to show.
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
+
+from invoke.exceptions import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +63,10 @@ class Guarded:
 
     def write(self, text: str) -> int:
         """Write a text, made visible; returns how many characters of it were taken: all."""
-        self.unguarded.write(visible(text))
+        try:
+            self.unguarded.write(visible(text))
+        except BrokenPipeError:
+            raise nobody_reads() from None
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -69,6 +76,13 @@ class Guarded:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.unguarded, name)
+
+
+def nobody_reads() -> Exit:
+    """Return how `fab` ends where whoever read its output wants no more (`| head`)."""
+    # Python would say so once again when it closes its output.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit(code=128 + signal.SIGPIPE)
 
 
 def guard() -> None:

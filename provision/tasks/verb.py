@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import os
-import signal
-import sys
 from typing import TYPE_CHECKING, Any
 
 import fabric
 from invoke.exceptions import Exit
 
 from provision.model.errors import GpurigError
+from provision.screen import terminal
 from provision.tasks.context import Context, given_hosts
 
 if TYPE_CHECKING:
@@ -118,8 +116,6 @@ class Verb(fabric.Task):  # type: ignore[misc] # fabric has no types
         except KeyboardInterrupt:
             raise Exit(self.declared.stopped, 130) from None
         except BrokenPipeError:
-            # Whoever read this wants no more (`| head`); Python would say so once again when it closes its output.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise Exit(code=128 + signal.SIGPIPE) from None
+            raise terminal.nobody_reads() from None
         if context.exit_codes:
             raise Exit(code=context.exit_codes[0])

@@ -42,6 +42,11 @@ def prepare(program: Any, tasks: Collection, names: Names) -> None:
 
 def rewrite(core: Any, typed: list[str], tasks: Mapping[str, Verb], names: Container[str]) -> None:
     """Rewrite the words that Fabric has not parsed yet. `typed`: all words, as the shell gave them."""
+    for before, word in itertools.pairwise(core.unparsed):
+        if before in tasks and word in ("--help", "-h"):
+            # As `fab --help TASK`: Invoke would take it for the argument of a task that needs one.
+            core[0].args.help.value, core.unparsed = before, []
+            return
     core.unparsed = with_options(core.unparsed, tasks, names)
     options = [tasks[word].declared.rest for word in core.unparsed if word in tasks]
     if core.remainder and (option := next(filter(None, options), "")):

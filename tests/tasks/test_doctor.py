@@ -101,6 +101,14 @@ def test_all_is_there(laptop: Laptop) -> None:
     assert names[:3] == ["pulumi", "plugin", "stack"], "in their order, whichever ended first"
 
 
+@pytest.mark.parametrize(("version", "state"), [("v3.207.0", "error"), ("v3.208.0", "warning")])
+def test_an_engine_that_cannot_keep_who_a_stack_is_is_an_error(laptop: Laptop, version: str, state: str) -> None:
+    laptop.settings(GOOD, version=version)
+    found = laptop.doctor(code=int(state == "error"))["pulumi"]
+    assert found["state"] == state
+    assert state != "error" or "3.208 or later" in found["text"]
+
+
 def test_what_would_stop_a_first_up_is_an_error_with_its_mend(laptop: Laptop) -> None:
     laptop.cloud.quotas(L_DB2E81BA=2, L_3819A6DF=0)
     laptop.settings(

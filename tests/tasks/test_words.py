@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.kit.fab import ROOT, fab, refused, write_hosts
+from tests.kit.fab import FAB, ROOT, fab, refused, write_hosts
 
 DATASETS = ROOT / "docs" / "datasets.md"
 
@@ -58,3 +61,14 @@ def test_a_host_may_be_called_as_a_task_is(tmp_path: Path) -> None:
 def test_a_licence_that_is_nearly_one_is_shown_with_those_near_it(tmp_path: Path) -> None:
     said = refused(tmp_path, "plan", "--accept", "nvidia-cudn")
     assert "--accept nvidia-cudn: there is no licence of that name; near it: nvidia-cudnn" in said
+
+
+@pytest.mark.parametrize("words", [("volume-grow", "--help"), ("volume-grow", "-h"), ("ps", "--help")])
+def test_help_may_stand_behind_a_task_that_needs_an_argument(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert fab(tmp_path, *words).stdout == fab(tmp_path, "--help", words[0]).stdout
+
+
+def test_who_reads_no_more_of_a_list_is_told_nothing(tmp_path: Path) -> None:
+    line = f"{shlex.join(FAB)} --list | head -n 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGPIPE, "Available tasks:\n", "")
