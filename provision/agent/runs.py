@@ -139,7 +139,8 @@ def _end(unit: str) -> None:
     deadline = time.monotonic() + GRACE
     while active_unit(unit) and time.monotonic() < deadline:
         time.sleep(LOOK)
-    if active_unit(unit):
+    # By now systemd may have killed it itself: what notes the end (ExecStopPost) is not to be killed in its place.
+    if processes.run("systemctl", "show", "--property=SubState", "--value", unit).stdout.strip() == "stop-sigterm":
         processes.run("systemctl", "kill", "--signal=KILL", unit)
     processes.run("systemctl", "stop", unit)
 
