@@ -77,7 +77,7 @@ FAB = Policy(
 )
 LIMITS = Policy(
     name="limits",
-    purpose="`maxHours` and `maxSpend`, with `stack`; `fab start` and `fab extend` of a box that has them, with `fab`",
+    purpose="`maxHours` and `maxSpend`, with `stack`; `fab start` and `fab extend 4h` where a box has them, with `fab`",
     statements=(
         Statement(
             sid="Schedules",

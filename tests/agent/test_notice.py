@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -109,10 +111,11 @@ def test_a_notice_is_read_and_one_that_cannot_be_is_one_all_the_same(text: str, 
 
 def test_nothing_begins_on_a_box_that_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notice, "NOTICE", tmp_path / "notice.json")
-    need_mounted({"user": "nobody", "mount_point": str(tmp_path), "volume_id": ""})
+    me = pwd.getpwuid(os.getuid()).pw_name
+    need_mounted({"user": me, "mount_point": str(tmp_path), "volume_id": ""})
     (tmp_path / "notice.json").write_text(json.dumps({"action": "terminate", "ends": 3600, "at": 3500}))
     with pytest.raises(Refused, match="EC2 takes this spot box at 01:00:00 UTC"):
-        need_mounted({"user": "nobody", "mount_point": str(tmp_path), "volume_id": ""})
+        need_mounted({"user": me, "mount_point": str(tmp_path), "volume_id": ""})
 
 
 def test_the_journal_has_it_and_setups_do_not_see_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ def second(folder: Path, first: Stack) -> Stack:
     made = Stack(folder, first.cloud)
     iam = first.cloud.client("iam")
     iam.create_user(UserName="eve")
+    everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    iam.put_user_policy(UserName="eve", PolicyName="all", PolicyDocument=json.dumps(everything))
     key = iam.create_access_key(UserName="eve")["AccessKey"]
     made.env |= {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
     made.pulumi("stack", "init", "life")

@@ -15,6 +15,34 @@ from tests.kit.cloud import Wired, run, serve
 from tests.kit.fab import clean_environment, fab, host_row, outputs, pulumi_that_says
 from tests.kit.ssh_server import PORT, Server, user_key
 
+IDLE: dict[str, Any] = {
+    "event": "overview",
+    "os": "ubuntu-22.04",
+    "kernel": "5.15",
+    "boot_id": "1",
+    "memory_gib": 16.0,
+    "disk_free_gib": 80.0,
+    "gpus": [],
+    "pci": [],
+    "nouveau": False,
+    "secure_boot": False,
+    "marks": {},
+    "interrupted": [],
+    "ready": None,
+    "pending": None,
+    "running": False,
+    "last": None,
+    "runs": [],
+    "services": {},
+    "loads": [],
+    "disks": [],
+    "mounted": True,
+    "datasets": [],
+    "guard": {},
+    "ending": None,
+}
+"""What a box says on which nothing goes on."""
+
 
 @dataclasses.dataclass
 class Box:
@@ -78,7 +106,7 @@ class Rig:
     def busy(self, box: Box, runs: Sequence[str] = (), setup: str = "") -> None:
         """Have a box say what goes on there, whatever it is asked."""
         pending = {"name": setup} if setup else None
-        told = {"event": "overview", "running": bool(setup), "pending": pending, "runs": [{"name": r} for r in runs]}
+        told = {**IDLE, "running": bool(setup), "pending": pending, "runs": [{"name": name} for name in runs]}
         box.server.says = f"{json.dumps(told)}\n".encode()
 
     def stop(self, box: Box) -> None:

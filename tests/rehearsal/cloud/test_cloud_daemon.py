@@ -75,7 +75,7 @@ def test_the_address_url_answers_in_plain_text(cloud_daemon: Cloud) -> None:
     url = f"{cloud_daemon.endpoint}/_rehearsal/address"
     with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - http
         assert answer.headers["Content-Type"] == "text/plain"
-        assert answer.read() == b"127.0.0.1\n"
+        assert answer.read() == b"198.18.0.1\n"
 
 
 def test_clients_find_it_through_the_environment(cloud_daemon: Cloud) -> None:

@@ -139,10 +139,10 @@ def test_settings_are_checked(plugin: Plugin) -> None:
         "version": "7.0.0",
     }
     assert _config_problems(plugin, **sane) == {}
-    found = _config_problems(plugin, region="us-east-1", maxRetries="{", assumeRoles="[]")
-    assert found.keys() == {"maxRetries", "assumeRoles"}
+    found = _config_problems(plugin, region="us-east-1", maxRetries="{", assumeRole="[]")
+    assert found.keys() == {"maxRetries", "assumeRole"}
     assert "not valid JSON" in found["maxRetries"]
-    assert "no setting 'assumeRoles'" in found["assumeRoles"]
+    assert "no setting 'assumeRole'" in found["assumeRole"]
 
 
 def test_a_region_there_must_be(cloud_daemon: Cloud, spawned: list[Plugin]) -> None:
