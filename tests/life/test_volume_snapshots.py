@@ -32,20 +32,22 @@ def box(user: User) -> None:
 
 
 def made(user: User, **other: str) -> str:
-    """Take a snapshot of the job volume as EC2 does, with the box's own tags or another's."""
-    ec2, volume = user.cloud.client("ec2"), job_volume(user)["VolumeId"]
-    return str(
-        ec2.create_snapshot(VolumeId=volume, TagSpecifications=tagged("snapshot", **{"stack": "rehearsal", **other}))[
-            "SnapshotId"
-        ]
+    """Take a snapshot of the job volume as EC2 does, with its own tags, or with others in their place."""
+    volume = job_volume(user)
+    tags = {tag["Key"]: tag["Value"] for tag in volume["Tags"]} | {f"gpurig:{key}": other[key] for key in other}
+    rows = [{"Key": key, "Value": value} for key, value in tags.items()]
+    taken = user.cloud.client("ec2").create_snapshot(
+        VolumeId=volume["VolumeId"], TagSpecifications=[{"ResourceType": "snapshot", "Tags": rows}]
     )
+    return str(taken["SnapshotId"])
 
 
 def test_older_snapshots_go_and_nothing_else(user: User) -> None:
     oldest, stranger, neighbour = made(user), made(user, stack="another"), made(user, host="box-2")
+    namesake = made(user, **{"stack-id": "0123456789ab"})
     with slow_snapshots(user, 86400):
         pending = made(user)
-    others = {stranger, neighbour, pending}
+    others = {stranger, neighbour, namesake, pending}
     user.fab("volume-snapshot", "--keep", "2")
     (first,) = snapshots(user) - others - {oldest}
     assert oldest in snapshots(user)
