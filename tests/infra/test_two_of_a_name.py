@@ -73,6 +73,8 @@ def test_what_is_taken_over_is_the_new_stacks_and_no_prune_of_the_other_reaches_
         assert tags_of(left)["gpurig:made-by"].endswith(":user/eve")
         # The first one begins anew, and its snapshots are others' to no one.
         mine.up()
+        # There are no boxes behind these: a command would wait for the console of one that runs.
+        mine.ec2.stop_instances(InstanceIds=[box["InstanceId"] for box in mine.boxes()])
         theirs.fab("volume-snapshot", "--keep", "1", code=0)
         mine.fab("volume-snapshot", "--keep", "1", code=0)
         ids = [tags_of(one)["gpurig:stack-id"] for one in mine.snapshots()]
