@@ -108,6 +108,10 @@ def _config(folder: Path, ports: dict[str, int]) -> str:
     (text,) = [file["content"] for file in step.files if file["path"].endswith("nginx.conf")]
     places = {"/var/lib/gpurig-door": str(folder), "/run/gpurig-door.pid": f"{folder}/pid"}
     places |= {"/run/gpurig-door/": f"{folder}/", "user www-data;": "user root;" if os.geteuid() == 0 else ""}
+    # An installed nginx has folders for what it puts aside; one that is only unpacked has none.
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    aside = "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in kinds)
+    places |= {"http {\n": f"http {{\n{aside}"}
     places |= {"listen 5000": f"listen 127.0.0.1:{ports['outside']}"}
     places |= {"127.0.0.1:5001": f"127.0.0.1:{ports['behind']}", "127.0.0.1:5002": f"127.0.0.1:{ports['inside']}"}
     for old, new in places.items():
