@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import http.client
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,10 +117,16 @@ def test_the_end_of_the_tunnel_asks_for_no_login_and_checks_the_rest(
 
 
 def test_each_request_of_a_connection_is_looked_at(door: Door) -> None:
-    with socket.create_connection(("127.0.0.1", door.inside), timeout=10) as line:
-        for host, status in (("127.0.0.1", b"200"), ("rebind.example", b"421")):
-            line.sendall(f"GET /{host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-            assert line.recv(65536).startswith(b"HTTP/1.1 " + status)
+    line = http.client.HTTPConnection("127.0.0.1", door.inside, timeout=10)
+    line.connect()
+    first = line.sock
+    for host, status in (("127.0.0.1", 200), ("rebind.example", 421)):
+        line.request("GET", f"/{host}", headers={"Host": host})
+        with line.getresponse() as answer:
+            answer.read()
+            assert answer.status == status
+        assert line.sock is first or status != 200
+    line.close()
     assert door.reached == ["GET /127.0.0.1"]
 
 
