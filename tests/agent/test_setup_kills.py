@@ -67,7 +67,7 @@ def assert_nothing_half_done_counts(lab: Lab) -> None:
 
 
 def assert_converged(lab: Lab, done_before: set[str]) -> None:
-    assert lab.marked() == {"base", "top"}
+    assert lab.marked() == {"base", "top"}, lab.journal()
     assert {path.name for path in lab.world.glob("*-whole")} == {"base-whole", "top-whole"}
     assert lab.json("ready.json")["name"] == "top"
     assert not (lab.home / "pending.json").exists()
