@@ -155,8 +155,8 @@ def _run_step(step: Step, folder: Path, now: Pending, keeper: Optional[Keeper]) 
     name, began = step["name"], time.monotonic()
     record(_event(step, now, StepState.CHECKING))
     state = state_of(step, folder)
-    if state in (StepState.PRESENT, StepState.FOUND):
-        if state == StepState.FOUND:
+    if state in (StepState.PRESENT, StepState.FOUND, StepState.FITTING):
+        if state != StepState.PRESENT:
             mark(step, state)
         record({**_event(step, now, state), "seconds": round(time.monotonic() - began, 1)})
         return True

@@ -123,7 +123,10 @@ def state_of(step: Step, folder: Path) -> StepState:
             return StepState.BROKEN if done else StepState.MISSING
     if not done:
         return StepState.FOUND
-    return StepState.PRESENT if done["digest"] == step["digest"] else StepState.CHANGED
+    if done["digest"] == step["digest"]:
+        return StepState.PRESENT
+    # What stands before the dash is of the recipe alone: where that is the same, it is the settings that are new.
+    return StepState.FITTING if done["digest"][:17] == step["digest"][:17] else StepState.CHANGED
 
 
 def mark(step: Step, how: StepState) -> None:

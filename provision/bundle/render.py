@@ -6,6 +6,7 @@ Rendering is pure and deterministic: the same recipes and target give the same b
 from __future__ import annotations
 
 import functools
+import json
 import re
 import shlex
 import traceback
@@ -151,6 +152,7 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
         reboot=recipe.reboot,
         undo=recipe.undo,
         notes=_notes(recipe, target, values["source"]),
+        recipe=json.dumps([recipe.version, recipe.sources, recipe_file.read(recipe.folder / "install.sh.j2")]),
         keeps=kept.folders(recipe, [_expand_key(recipe, target, "keeps", text) for text in recipe.keeps]),
     )
 
