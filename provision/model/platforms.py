@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 NO_GPU = "none"
+AUTO = "auto"
+"""In place of a GPU model: what the machine itself shows, once it is asked."""
 BAKED = "baked"
 """In place of an image's name: the stack's own, made by `fab bake`."""
 
@@ -81,14 +83,20 @@ def price_table() -> PriceTable:
 
 
 @functools.cache
-def _tables() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("platforms.toml").read_text(encoding="utf-8"))
+def _tables(name: str = "platforms") -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
 
 
 @functools.cache
 def gpus() -> dict[str, Gpu]:
     """Return the known GPU models by name."""
     return {model: Gpu(model=model, **row) for model, row in _tables()["gpu"].items()}
+
+
+@functools.cache
+def pci_ids() -> dict[str, str]:
+    """Return the GPU model of each PCI device id ("2204" → "RTX 3090")."""
+    return {number: model for model, numbers in _tables("pci_ids").items() for number in numbers.split()}
 
 
 @functools.cache

@@ -48,6 +48,8 @@ def block(*lines: str) -> str:
         (f"{HEAD}port = 65536\n", ('[host.a] "port" has to be a port number, 1 to 65535',)),
         ('[host.a]\naddress = 5\ngpu = "none"\n', ('[host.a] "address" has to be a host name or an IP address',)),
         ('[host.a]\naddress = "h"\ngpu = ["T4"]\n', ("[host.a] needs gpu = one of", "T4")),
+        ('[host.a]\naddress = "h"\ngpu = "RTX 9090"\n', ("by its name and its compute capability", 'compute = "12.0"')),
+        ('[host.a]\naddress = "h"\ngpu = "auto"\ncompute = "8.6"\n', ('"compute" cannot stand beside gpu = "auto"',)),
         (f'{HEAD}compute = "banana"\n', ('[host.a] "compute" has to be a compute capability', "7.5")),
         (f'{HEAD}mount_point = "jobs"\n', ('[host.a] "mount_point" has to be an absolute path',)),
         (f'{HEAD}recipe = ["digits"]\n', ('[host.a] "recipe" has to be a name of a-z',)),
@@ -109,6 +111,14 @@ def test_what_was_given_goes_before_the_hosts_file(tmp_path: Path, monkeypatch: 
 def test_a_port_on_the_command_line_is_the_one_that_is_tried(tmp_path: Path) -> None:
     (tmp_path / "hosts.toml").write_text(GOOD)
     assert "a (127.0.0.1) does not answer on port 10" in refused(tmp_path, "-H", "eve@a:10", "status", code=4)
+
+
+def test_a_card_that_is_not_known_goes_by_its_name_and_capability(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.toml"
+    path.write_text('[host.a]\naddress = "h"\ngpu = "RTX PRO 6000"\ncompute = "12.0"\n')
+    (host,) = inventory.from_file(path)
+    assert host.target
+    assert (host.target.gpu, host.target.compute) == ("RTX PRO 6000", "12.0")
 
 
 def test_a_hosts_file_that_is_named_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
