@@ -58,7 +58,7 @@ def page(catalogue: Catalogue, name: str) -> str:
             section("Try it", *_trials(recipe)),
             section("What counts as installed", *_checks(step)),
             section("Environment", *_environment(step, activation(name, goal, catalogue))),
-            section("Take it off", commands(part.strip() for part in recipe.undo.split(";")) if recipe.undo else ""),
+            section("Take it off", commands(part.strip() for part in step.undo.split(";")) if step.undo else ""),
         )
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from provision.agent.steps import REFUSED
 from tests.kit.host import Lab, names, states
 
 
@@ -27,3 +28,11 @@ def test_what_does_not_verify_under_new_settings_is_installed_again(lab: Lab) ->
     assert events[0]["steps"] == {"tool": "broken"}
     assert states(events) == {"tool": "installed"}
     assert lab.runs("tool") == 2
+
+
+def test_a_step_that_refuses_has_nothing_to_take_off_again(lab: Lab) -> None:
+    lab.recipe("tool", 'undo = "rm -r it"', body=f"echo not on this machine; exit {REFUSED}")
+    failed = lab.ask("apply", lab.bundle("tool"))[-1]
+    assert (failed["event"], failed["undo"]) == ("failed", "")
+    assert failed["why"] == "it refused, and changed nothing"
+    assert failed["tail"] == ["not on this machine"]

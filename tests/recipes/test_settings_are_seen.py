@@ -20,6 +20,7 @@ CHECKED = "where it came from makes no difference to what came: that is checked 
 COMPUTED = "its packages are the same, and it computes something with them once, when it installs them"
 UNSEEN = {
     ("firewall", "host"): "a word of a refusal",
+    ("nvidia-driver", "host"): "words of refusals",
     ("cuda", "gpu"): "it looks at the driver before it begins, and the driver's own step verifies that",
     ("nolearn-dbn", "gpu"): COMPUTED,
     ("pytorch", "gpu"): COMPUTED,
