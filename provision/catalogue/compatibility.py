@@ -180,7 +180,7 @@ def oldest_driver(catalogue: Recipes, name: str) -> int:
 def driver_problems(catalogue: Recipes, name: str, target: Target, driver: str) -> list[str]:
     """Return why a recipe cannot work with the driver that a host has ("535.183.01"); "" is a host without one.
 
-    One that is there stays, also where the same setup would bring one.
+    One that is there stays, also where the same setup would bring one: the recipe alone would change nothing.
     """
     oldest, recipe = oldest_driver(catalogue, name), catalogue.recipes.get(DRIVER)
     if target.gpu == NO_GPU or not 0 < _branch(driver) < oldest:
@@ -188,9 +188,8 @@ def driver_problems(catalogue: Recipes, name: str, target: Target, driver: str) 
     what = f'recipe "{name}" needs NVIDIA\'s driver {oldest} or newer, and this host has {driver}'
     if target.ours:
         return [f"{what}; take a newer image, or one on which gpurig installs the driver: ubuntu-22.04"]
-    # One that is there already stays: the recipe alone would change nothing.
     way_out = "bring it up to date the way it came, and reboot"
-    for source in [s for s in recipe.sources if s != PRESENT and target.image in _images(recipe, s)] if recipe else []:
+    for source in recipe.others(target) if recipe else []:
         way_out += f"; or take it off: then `fab setup-{DRIVER} --source {DRIVER}={source}` brings another"
     return [f"{what}; {way_out}"]
 
