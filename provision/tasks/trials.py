@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provision.agent.words import RunState
 from provision.model.errors import BadInput
 from provision.tasks.option import pairs
 from provision.tasks.setting_up import SetUp
@@ -16,7 +17,7 @@ from provision.work import trial
 from provision.work.runs import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from provision.catalogue.recipe import Recipe
     from provision.model.host import Host
@@ -57,16 +58,17 @@ class Play:
         """Host → the run that is followed there."""
 
     @contextlib.contextmanager
-    def staged(self, host: Host, out: View) -> Iterator[Stage]:
-        """Bring a host to the recipe, with the recipe's example folder on it."""
+    def staged(self, host: Host, out: View, mine: Container[str] = ()) -> Iterator[Stage]:
+        """Bring a host to the recipe, its example folder on it; `mine`: runs that the trial goes on with."""
         with Session(host, self.config, tell=out.tell) as session:
             # Before anything is installed below a run that uses it.
             there = Runs(session).all()
-            trial.next_name(host, there, self.recipe, self.kind, another=self.wishes.another)
-        self.setting_up.on(host, self.recipe.name, out)
+            trial.next_name(host, there, self.recipe, self.kind, another=self.wishes.another, mine=mine)
+        if not any(run.name in mine and run.state == RunState.RUNNING for run in there):
+            self.setting_up.on(host, self.recipe.name, out)
         with Session(host, self.config, tell=out.tell) as session:
             target = self.choices.on(target_of(host, session))
-            yield trial.Stage(session, target, self.recipe, self.kind, self.wishes, out)
+            yield trial.Stage(session, target, self.recipe, self.kind, self.wishes, out, mine=mine)
 
     def watched(self, stage: Stage, run: Run, into: Path, out: View) -> Run:
         """Show a run until it has ended, its results in `into`."""

@@ -1,109 +1,24 @@
-"""CPU against GPU: what both halves of a bench measured, checked, side by side."""
+"""CPU against GPU: what both halves of a bench measured, side by side, and what the card did meanwhile."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
-import statistics
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
-from provision.model.schema import ANY, STRING, mismatches
+from provision.work.measured import PAGE, figure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
     from rich.table import Table
 
-    from provision.model.schema import Check
+    from provision.work.card import Card
+    from provision.work.measured import Half, Measured
 
-FILE = "bench.json"
-UNITS = ("epoch", "iteration")
 CPU_ONLY = "CPU only, this host has no GPU"
-_PAGE = "docs/add-a-recipe.md says what a bench has to write"
-
-
-def figure(number: float) -> str:
-    """Return a measured number with the digits that a reader needs."""
-    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
-
-
-_SECONDS: Check = (
-    "a list of numbers above zero, one per unit",
-    lambda v: isinstance(v, list) and bool(v) and all(_is_number(i) and i > 0 for i in v),
-)
-_SCHEMA: dict[str, Any] = {
-    "unit": (f"one of {', '.join(UNITS)}", lambda v: v in UNITS),
-    "seconds": _SECONDS,
-    "error": ("a finite number", _is_number),
-    "seed": ("a whole number", lambda v: type(v) is int),
-    **dict.fromkeys(("measure", "device", "data"), ("a string that is not empty", lambda v: isinstance(v, str) and v)),
-    "versions": {"*": STRING},
-    "*": ANY,
-}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Half:
-    """What one run of a bench measured, on one device."""
-
-    unit: str
-    """What was timed: "epoch" or "iteration"."""
-    seconds: tuple[float, ...]
-    """Wall time of each unit, in order."""
-    error: float
-    measure: str
-    """What `error` is ("validation error")."""
-    device: str
-    """As the framework names it: "cpu", or "cuda:0 (NVIDIA A10G)"."""
-    seed: int
-    data: str
-    """What it computed on, with its count."""
-    versions: Mapping[str, str]
-
-    @classmethod
-    def read(cls, path: Path, device: str, script: str) -> Self:
-        """Read what `script` wrote when it was told to use `device` ("cpu", "gpu"). Raises `BadInput`, all at once."""
-        try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            table, problems = {}, [f"was not written into $GPURIG_RESULTS by `{script}`"]
-        except (OSError, ValueError) as error:
-            table, problems = {}, [f"cannot be read: {error}"]
-        else:
-            problems = _problems(table, device)
-        if problems:
-            where = f"{path.name} of the {device.upper()} half"
-            raise BadInput([f"{where}: {problem}" for problem in problems], hint=f"`{script}` wrote it; {_PAGE}")
-        known = {field.name: table[field.name] for field in dataclasses.fields(cls)}
-        return cls(**{**known, "seconds": tuple(known["seconds"])})
-
-    @property
-    def counted(self) -> tuple[float, ...]:
-        """The times that count: all but the first, which warms up; that one where there is no other."""
-        return self.seconds[1:] or self.seconds
-
-    @property
-    def median(self) -> float:
-        """Median of the times that count, in seconds."""
-        return statistics.median(self.counted)
-
-
-def _problems(table: object, device: str) -> list[str]:
-    """Return what is wrong with the contents of a bench file."""
-    if not isinstance(table, dict):
-        return ["has to be a table"]
-    problems = [f'"{key}" is missing' for key in _SCHEMA if key != "*" and key not in table]
-    problems += mismatches(table, _SCHEMA)
-    if not problems and table["device"].startswith("cpu") != (device == "cpu"):
-        problems.append(f'"device" says {table["device"]}: it has to compute on what $GPURIG_DEVICE names, or to fail')
-    return problems
+HALF = 50
+"""Per cent: of a card that is less busy it is said what its time went to."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,15 +33,21 @@ class Comparison:
     cpu: Half
     gpu: Half | None
     """None on a host without a GPU."""
+    card: Card | None = None
+    """What the GPU did meanwhile; None where nobody looked at it, or nvidia-smi does not tell."""
 
     def __post_init__(self) -> None:
         """Raise `BadInput` unless both halves did the same work."""
         if self.gpu is None:
             return
-        both = [(key, getattr(self.cpu, key), getattr(self.gpu, key)) for key in ("data", "seed", "unit", "measure")]
+        both: list[tuple[str, object, object]] = [
+            (key, getattr(self.cpu, key), getattr(self.gpu, key)) for key in ("data", "seed", "unit", "measure")
+        ]
         both.append(("number of seconds", len(self.cpu.seconds), len(self.gpu.seconds)))
+        mine, theirs = ([measured.setting for measured in half.settings] for half in (self.cpu, self.gpu))
+        both.append(("setting", mine, theirs))
         if problems := [f'"{key}" is {a} on the CPU and {b} on the GPU' for key, a, b in both if a != b]:
-            hint = f"both halves have to do the same work to be compared; {_PAGE}"
+            hint = f"both halves have to do the same work to be compared; {PAGE}"
             raise BadInput([f"bench of {self.recipe}: {problem}" for problem in problems], hint=hint)
 
     @property
@@ -143,14 +64,48 @@ class Comparison:
         return f"the {faster} is {figure(times)} times as fast as the {slower}"
 
     @property
+    def why_idle(self) -> str:
+        """What the time of a card went to that was less than half busy, "" of another."""
+        if not self.gpu or not self.card or self.card.busy is None or self.card.busy >= HALF:
+            return ""
+        busy = f"the GPU was {self.card.busy:.0f} % busy"
+        if not self.gpu.spent:
+            return f"{busy}; the bench does not say what its time went to"
+        parts = ", ".join(f"{figure(seconds)} s {what}" for what, seconds in self.gpu.spent.items())
+        return f"{busy}: of {figure(sum(self.gpu.spent.values()))} s per {self.gpu.unit}, {parts}"
+
+    @property
+    def did(self) -> str:
+        """What the card did, in a few words; "" where nobody knows."""
+        return "the GPU: {} busy, {} of memory, {}".format(*self.card.told) if self.card else ""
+
+    @property
     def halves(self) -> dict[str, Half]:
         """The halves that there are, by name."""
         return {"CPU": self.cpu, **({"GPU": self.gpu} if self.gpu else {})}
 
+    def ratios(self) -> Iterator[tuple[Measured, Measured | None, float | None]]:
+        """Yield of each setting what was measured on the CPU and on the GPU, and how many times as fast the GPU is."""
+        for number, cpu in enumerate(self.cpu.settings):
+            gpu = self.gpu.settings[number] if self.gpu else None
+            yield cpu, gpu, cpu.median / gpu.median if gpu else None
+
     def to_document(self) -> dict[str, Any]:
         """Return plain JSON data."""
         medians = {"median_seconds_cpu": self.cpu.median, "median_seconds_gpu": self.gpu and self.gpu.median}
-        return {**dataclasses.asdict(self), **medians, "ratio": self.ratio, "verdict": self.verdict}
+        settings = [
+            {
+                "setting": cpu.setting,
+                "median_seconds_cpu": cpu.median,
+                "median_seconds_gpu": gpu and gpu.median,
+                "pictures_per_second_cpu": cpu.rate,
+                "pictures_per_second_gpu": gpu and gpu.rate,
+                "ratio": ratio,
+            }
+            for cpu, gpu, ratio in self.ratios()
+        ]
+        words = {"verdict": self.verdict, "why_idle": self.why_idle}
+        return {**dataclasses.asdict(self), **medians, "ratio": self.ratio, "settings": settings, **words}
 
     def table(self) -> Table:
         """Return the comparison for a terminal."""
@@ -159,16 +114,32 @@ class Comparison:
         from rich.table import Table  # noqa: PLC0415
 
         cpu = self.cpu
-        per = f"s per {cpu.unit}"
         title = f"{self.recipe}: {cpu.data}, seed {cpu.seed}"
-        first = f"\nthe first {cpu.unit} warms up and is not counted" if len(cpu.seconds) > 1 else ""
-        table = Table(box=SIMPLE, title=escape(title), caption=f"{self.verdict}{first}")
+        first = f"the first {cpu.unit} warms up and is not counted" if len(cpu.seconds) > 1 else ""
+        caption = "\n".join(filter(None, [self.verdict, self.why_idle, first]))
+        table = Table(box=SIMPLE, title=escape(title), caption=escape(caption))
         table.add_column("device", overflow="fold")
-        for column in (f"{per}, median", "min", "max", "total s", cpu.measure):
+        columns = [f"s per {cpu.unit}, median", "min", "max", "total s", cpu.measure]
+        columns += ["pictures/s"] * any(measured.pictures for measured in cpu.settings)
+        columns += ["GPU busy", "memory", "power"] * bool(self.card)
+        for column in columns:
             table.add_column(escape(column), justify="right")
-        for half in self.halves.values():
-            numbers = (half.median, min(half.counted), max(half.counted), sum(half.seconds), half.error)
-            table.add_row(escape(half.device), *map(figure, numbers))
-        if self.ratio is not None:
-            table.add_row("CPU / GPU", figure(self.ratio))
+        for one, other, ratio in self.ratios():
+            if one.setting:
+                table.add_row(escape(one.setting))
+            for half, measured in zip((cpu, self.gpu), (one, other), strict=True):
+                if half and measured:
+                    table.add_row(escape(half.device), *self._cells(measured))
+            if ratio is not None:
+                table.add_row("CPU / GPU", figure(ratio))
         return table
+
+    def _cells(self, measured: Measured) -> list[str]:
+        """Return the cells of a row: what was measured and, where that was looked at, what the card did."""
+        numbers = (measured.median, min(measured.counted), max(measured.counted), sum(measured.seconds), measured.error)
+        cells = [figure(number) for number in numbers]
+        if any(each.pictures for each in self.cpu.settings):
+            cells.append(figure(measured.rate) if measured.rate else "")
+        if self.card and measured is self.gpu:
+            cells += self.card.told
+        return cells

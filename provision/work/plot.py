@@ -5,14 +5,15 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from provision.work.comparison import figure
+from provision.work.measured import figure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
 
-    from provision.work.comparison import Comparison, Half
+    from provision.work.comparison import Comparison
+    from provision.work.measured import Half, Measured
 
 COLOURS = {"CPU": "#d95f02", "GPU": "#1b9e77"}
 """Two of ColorBrewer's Dark2, which colour-blind readers tell apart."""
@@ -20,6 +21,8 @@ LOGARITHMIC = 5
 """From this ratio of the slowest to the fastest on, the times stand on a logarithmic axis."""
 MARKED = 40
 """Up to so many units, each has a marker."""
+WIDTH = 110
+"""Letters of a line of small print."""
 
 
 def plot(comparison: Comparison, path: Path) -> None:
@@ -31,7 +34,8 @@ def plot(comparison: Comparison, path: Path) -> None:
     axes: Axes = page.subplots()
     for name, half in comparison.halves.items():
         _draw(axes, name, half)
-    unit, times = comparison.cpu.unit, [t for half in comparison.halves.values() for t in half.seconds]
+    unit = comparison.cpu.unit
+    times = [t for half in comparison.halves.values() for measured in half.settings for t in measured.seconds]
     if max(times) > LOGARITHMIC * min(times):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -43,32 +47,42 @@ def plot(comparison: Comparison, path: Path) -> None:
     axes.set_xlabel(unit)
     axes.set_ylabel(f"time per {unit} (s)")
     axes.grid(alpha=0.3, which="both")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), frameon=False, fontsize=9)
     page.suptitle(f"{comparison.recipe}: {comparison.verdict}", fontsize=14)
-    axes.set_title(_small_print(comparison), fontsize=9)
+    axes.set_title(small_print(comparison), fontsize=9)
     part = path.with_name(f".{path.name}.part")
     page.savefig(part, format="png")
     part.replace(path)
 
 
 def _draw(axes: Axes, name: str, half: Half) -> None:
-    """Draw one half: its times, the one that does not count hollow, and the median of the others."""
-    units = range(1, len(half.seconds) + 1)
-    colour, marker = COLOURS[name], "o" if len(units) <= MARKED else ""
+    """Draw one half, a line per setting: its times, and the median of those that count."""
     device = name if half.device == name.lower() else f"{name}, {half.device}"
-    label = f"{device}: median {figure(half.median)} s, {half.measure} {figure(half.error)}"
-    axes.plot(units, half.seconds, color=colour, marker=marker, markersize=5, label=label)
-    axes.axhline(half.median, color=colour, linestyle=":", linewidth=1)
-    if len(half.counted) < len(half.seconds):
-        axes.plot(1, half.seconds[0], color=colour, marker="o", markersize=5, markerfacecolor="white")
+    for measured in half.settings:
+        setting = f", {measured.setting}" if measured.setting else ""
+        rate = f", {figure(measured.rate)} pictures/s" if measured.rate else ""
+        said = f"median {figure(measured.median)} s{rate}, {half.measure} {figure(measured.error)}"
+        label = textwrap.fill(f"{device}{setting}: {said}", WIDTH)
+        _line(axes, COLOURS[name], measured, label, faint=measured is not half)
 
 
-def _small_print(comparison: Comparison) -> str:
+def _line(axes: Axes, colour: str, measured: Measured, label: str, *, faint: bool) -> None:
+    """Draw the times of one setting, the one that does not count hollow; `faint`: beside another that counts more."""
+    units = range(1, len(measured.seconds) + 1)
+    marker, strength = "o" if len(units) <= MARKED else "", 0.4 if faint else 1
+    axes.plot(units, measured.seconds, color=colour, alpha=strength, marker=marker, markersize=5, label=label)
+    axes.axhline(measured.median, color=colour, alpha=strength, linestyle=":", linewidth=1)
+    if len(measured.counted) < len(measured.seconds):
+        first = measured.seconds[0]
+        axes.plot(1, first, color=colour, alpha=strength, marker="o", markersize=5, markerfacecolor="white")
+
+
+def small_print(comparison: Comparison) -> str:
     """Return what was computed, and on what."""
     host = comparison.host
     machine = [host["name"], host["instance_type"], host["gpu"] or "no GPU", f"{host['cpu']} ({host['cores']} cores)"]
     warms = f"hollow: the first {comparison.cpu.unit}, not counted" if len(comparison.cpu.seconds) > 1 else ""
     what = [comparison.cpu.data, f"seed {comparison.cpu.seed}", comparison.date, warms]
-    lines = [", ".join(filter(None, words)) for words in (machine, what)]
+    lines = [", ".join(filter(None, words)) for words in (machine, what, [comparison.did], [comparison.why_idle])]
     # Names may hold what matplotlib would take for a formula.
-    return "\n".join(textwrap.fill(line.replace("$", r"\$"), 110) for line in lines)
+    return "\n".join(textwrap.fill(line.replace("$", r"\$"), WIDTH) for line in filter(None, lines))

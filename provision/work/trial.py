@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import glob
 import re
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from provision.agent.words import RunState
 from provision.bundle.render import command_of
+from provision.model.digest import sha256
 from provision.model.errors import BadInput, GpurigError, RunFailed, RunInterrupted
 from provision.model.project import project_folder
 from provision.transport.session import Session
@@ -22,7 +24,7 @@ from provision.work.sync import sync
 from provision.work.transfer import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from provision.catalogue.recipe import Recipe
     from provision.model.host import Host
@@ -45,6 +47,12 @@ class Wishes:
     """Folder for the folder of results; None: `results` in the project's folder."""
     another: bool = False
     """Start one although one runs."""
+
+    def work(self, recipe: Recipe) -> dict[str, str]:
+        """Return what the trial computes, as far as the user's machine decides it: words, and a checksum per file."""
+        folder = recipe.folder / "example"
+        files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+        return {"args": self.args, **{name: sha256(path) for name, path in sorted({**files, **self.files}.items())}}
 
     def check(self, recipe: Recipe) -> None:
         """Raise `BadInput` for files that are not there, and for names that the example does not have."""
@@ -70,10 +78,16 @@ def folder_name(host: Host) -> str:
     return re.sub(r"\A\.+|[^\w.-]", "_", host.name)
 
 
+def _results(host: Host, recipe: Recipe, kind: Kind, wishes: Wishes) -> tuple[Path, str]:
+    """Return the folder of all results, and what the names of the folders of such a trial begin with there."""
+    return wishes.into or project_folder() / "results", f"{stem(recipe, kind)}-{folder_name(host)}-"
+
+
 def results_folder(host: Host, recipe: Recipe, kind: Kind, wishes: Wishes) -> Path:
     """Make the folder for the results of a trial that starts now. Raises `BadInput` where it cannot be made."""
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    folder = (wishes.into or project_folder() / "results") / f"{stem(recipe, kind)}-{folder_name(host)}-{moment}"
+    parent, begins = _results(host, recipe, kind, wishes)
+    folder = parent / f"{begins}{moment}"
     try:
         folder.mkdir(parents=True)
     except OSError as error:
@@ -81,11 +95,22 @@ def results_folder(host: Host, recipe: Recipe, kind: Kind, wishes: Wishes) -> Pa
     return folder
 
 
-def next_name(host: Host, runs: Iterable[Run], recipe: Recipe, kind: Kind, *, another: bool) -> str:
-    """Return a name for the next trial. Raises `GpurigError` where one runs already, unless `another` is wanted."""
+def earlier_folders(host: Host, recipe: Recipe, kind: Kind, wishes: Wishes) -> list[Path]:
+    """Return the folders with the results of such trials that were started before."""
+    parent, begins = _results(host, recipe, kind, wishes)
+    return list(parent.glob(f"{glob.escape(begins)}*Z"))
+
+
+def next_name(
+    host: Host, runs: Iterable[Run], recipe: Recipe, kind: Kind, *, another: bool, mine: Container[str] = ()
+) -> str:
+    """Return a name for the next trial.
+
+    Raises `GpurigError` where one runs already, unless `another` is wanted or it is one of `mine`.
+    """
     begins = re.compile(rf"{re.escape(stem(recipe, kind))}-(\d+)(-[cg]pu)?")
     found = [(int(match[1]), run) for run in runs if (match := begins.fullmatch(run.name))]
-    running = [run.name for _, run in found if run.state == RunState.RUNNING]
+    running = [run.name for _, run in found if run.state == RunState.RUNNING and run.name not in mine]
     if running and not another:
         hint = f"{ways_back(running[0])}\none beside it: fab {stem(recipe, kind)} --another"
         raise GpurigError(f"{running[0]} runs on {host} already", hint=hint)
@@ -95,12 +120,22 @@ def next_name(host: Host, runs: Iterable[Run], recipe: Recipe, kind: Kind, *, an
 class Stage:
     """One trial on one host, its example folder sent there."""
 
-    def __init__(self, session: Session, target: Target, recipe: Recipe, kind: Kind, wishes: Wishes, out: View) -> None:
+    def __init__(
+        self,
+        session: Session,
+        target: Target,
+        recipe: Recipe,
+        kind: Kind,
+        wishes: Wishes,
+        out: View,
+        *,
+        mine: Container[str] = (),
+    ) -> None:
         self.session, self.target = session, target
         self.recipe, self.kind = recipe, kind
         self.runs = Runs(session, target)
         there = self.runs.all()
-        self.name = next_name(session.host, there, recipe, kind, another=wishes.another)
+        self.name = next_name(session.host, there, recipe, kind, another=wishes.another, mine=mine)
         self.command = " ".join(filter(None, [command_of(recipe, kind, target), wishes.args]))
         self.folder = f"{target.mount_point}/work/example-{recipe.name}"
         if any(run.folder == self.folder and run.state == RunState.RUNNING for run in there):
@@ -109,9 +144,13 @@ class Stage:
         with _with_files(recipe.folder / "example", wishes.files) as folder:
             sync(session, folder, self.folder, out)
 
+    def name_of(self, device: str = "") -> str:
+        """Return the name of the run that `start` starts."""
+        return f"{self.name}-{device}" if device else self.name
+
     def start(self, device: str = "") -> Run:
         """Start the command, on "cpu" or "gpu", or where not said on what there is."""
-        name = f"{self.name}-{device}" if device else self.name
+        name = self.name_of(device)
         env = {"GPURIG_DEVICE": device or "auto"}
         return self.runs.start(self.command, name=name, recipe=self.recipe.name, folder=self.folder, env=env)
 

@@ -1,9 +1,7 @@
-"""`fab example-…` and `fab bench-…` as a user types them, with a tiny recipe of the user's own on a real box."""
+"""`fab example-…` as a user types it, with a tiny recipe of the user's own on a real box."""
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -12,49 +10,16 @@ import pytest
 from PIL import Image
 
 from provision.model.errors import RunInterrupted
-from tests.kit.box import Machine, nvidia_smi, run
-from tests.kit.fab import FAB, fab_ends, write_hosts
-from tests.kit.recipes import write_trial
-from tests.kit.wait import until
-
-WORK = "/jobs/work/example-tiny"
-PAINT = """\
-for i in 2 10 30; do
-  # The last picture waits until the test has seen the first.
-  until [ $i -lt 30 ] || [ -e go ]; do sleep 0.1; done
-  cp style.png part
-  mv part "$GPURIG_RESULTS/out_$i.png"
-  echo "picture $i on $GPURIG_DEVICE for $TINY_USER: $*"
-done
-exit ${3:-0}
-"""
-TIME = """\
-seed='"seed": 0'
-case $GPURIG_DEVICE in
-  cpu) device=cpu seconds="9, 2, 2.5, 4" ;;
-  gpu) device="cuda:0 (T4)" seconds="9, 0.25, 0.5, 0.25" ;;
-esac
-echo "epoch 1"
-cat >"$GPURIG_RESULTS/bench.json" <<END
-{"unit": "epoch", "seconds": [$seconds], "error": 0.25, "measure": "validation error", "device": "$device",
- "data": "four digits", ${1:-$seed}, "versions": {"bash": "5"}}
-END
-"""
+from tests.kit.box import Machine, run
+from tests.kit.fab import FAB, fab_ends
+from tests.kit.trials import WORK, arrived, user_of
 
 
 @pytest.fixture
 def home(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user with a hosts file and a recipe of their own, whose picture is red."""
-    monkeypatch.setenv("GPURIG_RECIPES", str(home / "recipes"))
-    write_hosts(home, "tester", address=machine.host.address, port=22)
-    folder = write_trial(home / "recipes", paint=PAINT, time=TIME)
-    Image.new("RGB", (64, 64), "red").save(folder / "example" / "style.png")
+    """A user with a recipe of their own."""
+    monkeypatch.setenv("GPURIG_RECIPES", str(user_of(machine, home)))
     return home
-
-
-def arrived(pattern: str) -> Path:
-    """Return a file of this machine as soon as it is there."""
-    return until(lambda: list(Path().glob(pattern)))[0]
 
 
 def test_results_arrive_while_the_example_runs_and_end_on_a_contact_sheet(machine: Machine, home: Path) -> None:
@@ -81,7 +46,7 @@ def test_results_arrive_while_the_example_runs_and_end_on_a_contact_sheet(machin
 
 @pytest.mark.usefixtures("home")
 def test_its_exit_code_is_that_of_fab(machine: Machine) -> None:
-    run(machine, f"mkdir -p {WORK} && touch {WORK}/go && chown -R ubuntu: /jobs/work")
+    run(machine, f"mkdir -p {WORK} && touch {WORK}/go && chown ubuntu: /jobs && chown -R ubuntu: /jobs/work")
     done = fab_ends(5, "example-tiny", "--args", "fails 5", "--into", "elsewhere")
     assert "ended with exit code 5 on tester" in done.stderr
     log = arrived("elsewhere/example-tiny-tester-*/run.log")
@@ -123,47 +88,3 @@ def test_ctrl_c_leaves_it_running_and_a_second_one_is_refused(machine: Machine) 
     fab_ends(0, "fetch", name, "--watch", "--into", str(folder))
     assert (folder / "out_30.png").exists()
     fab_ends(0, "logs", other, "--follow")
-
-
-def test_a_bench_without_a_gpu_is_the_cpu_half_and_says_so(home: Path) -> None:
-    done = fab_ends(0, "bench-tiny")
-    assert "epoch 1" in done.stdout
-    assert "this host has no GPU" in done.stdout
-    row = next(line.split() for line in done.stdout.splitlines() if line.strip().startswith("cpu "))
-    assert row == ["cpu", "2.5", "2", "4", "17.5", "0.25"]
-    [folder] = Path("results").glob("bench-tiny-tester-*")
-    document = json.loads((folder / "bench.json").read_text())
-    assert document["gpu"] is None
-    assert document["ratio"] is None
-    assert "no GPU" in document["verdict"]
-    assert document["cpu"]["seconds"] == [9, 2, 2.5, 4]
-    assert document["host"]["name"] == "tester"
-    assert document["host"]["cores"] == len(os.sched_getaffinity(0))
-    with Image.open(folder / "bench.png") as picture:
-        assert picture.format == "PNG"
-        assert picture.width > 800
-    assert home in folder.absolute().parents
-
-
-def test_a_bench_computes_on_the_cpu_then_on_the_gpu(machine: Machine, home: Path) -> None:
-    hosts = home / "hosts.toml"
-    hosts.write_text(hosts.read_text().replace('"none"', '"T4"'))
-    refused = fab_ends(1, "bench-tiny")
-    assert "has a T4, and no driver there that sees it" in refused.stderr
-    assert "setup-nvidia-driver" in refused.stderr
-    with nvidia_smi(machine, "echo Tesla T4, 7.5, 580.1"):
-        done = fab_ends(0, "bench-tiny")
-    assert "the GPU is 10 times as fast as the CPU" in done.stdout
-    [folder] = Path("results").glob("bench-tiny-tester-*")
-    document = json.loads((folder / "bench.json").read_text())
-    assert document["ratio"] == 10
-    assert document["host"]["gpu"] == "Tesla T4, driver 580.1"
-    assert [document[half]["device"] for half in ("cpu", "gpu")] == ["cpu", "cuda:0 (T4)"]
-    assert (folder / "gpu" / "run.log").read_text() == "epoch 1\n"
-
-
-def test_a_bench_that_breaks_the_contract_is_told_by_key_and_script(home: Path) -> None:
-    done = fab_ends(2, "bench-tiny", "--args", "'\"seeds\": 0'")
-    assert '"seed" is missing' in done.stderr
-    assert "bash time.sh" in done.stderr
-    assert not list(home.glob("results/*/bench.json"))

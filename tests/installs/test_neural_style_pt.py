@@ -89,12 +89,12 @@ def test_the_users_own_picture_takes_the_place_of_ours(style: Box, results: tupl
 
 
 def test_the_bench_times_the_cpu_half(style: Box, tmp_path: Path) -> None:
-    style.fab("bench-neural-style-pt", "--args", "-image_size 64 -num_iterations 4", "--into", str(tmp_path))
+    style.fab("bench-neural-style-pt", "--into", str(tmp_path))
     half = json.loads(next(tmp_path.rglob("cpu/bench.json")).read_text(encoding="utf-8"))
     assert (half["unit"], half["device"], half["measure"]) == ("iteration", "cpu", "final loss")
-    assert len(half["seconds"]) == 3  # the first iteration pays for what is made once
+    assert len(half["seconds"]) == 19  # the first iteration pays for what is made once
     assert min(half["seconds"]) > 0
-    assert half["error"] > 0
+    assert 0 < half["error"] < half["nothing_learnt"]
     assert not list(tmp_path.rglob("gpu/*"))
 
 

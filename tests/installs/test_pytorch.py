@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from provision.catalogue.catalogue import Catalogue
 from tests.installs.box import Box, result
 
@@ -40,14 +42,15 @@ def test_it_is_the_pinned_version_and_computes(ready: Box) -> None:
 
 
 def test_the_example_learns_and_its_results_come_home(ready: Box, tmp_path: Path) -> None:
-    said = ready.fab("example-pytorch", "--args", "--epochs 3", "--into", str(tmp_path))
-    assert "[3/3] loss" in said
+    """As it is; the errors of five seeds were 0.012 to 0.039."""
+    said = ready.fab("example-pytorch", "--into", str(tmp_path))
+    assert "[10/10] loss" in said
     results = result(tmp_path, "results.json")
     assert results["device"] == "cpu"
     losses = [epoch["loss"] for epoch in results["epochs"]]
-    assert len(losses) == 3
-    assert losses == sorted(losses, reverse=True)
-    assert results["accuracy"] > 0.9  # by chance: 0.1
+    assert len(losses) == 10
+    assert losses[-1] < losses[0] / 5
+    assert results["accuracy"] > 0.92  # by chance: 0.1
     assert next(tmp_path.rglob("model.pt")).stat().st_size > 4 * 61_000  # its 61,000 weights, 4 bytes each
 
 
@@ -77,15 +80,38 @@ def test_a_gpu_that_is_not_there_is_refused_and_never_replaced_by_the_cpu(ready:
 
 
 def test_the_bench_times_the_cpu_half_and_says_that_there_is_no_other(ready: Box, tmp_path: Path) -> None:
-    said = ready.fab("bench-pytorch", "--args", "--epochs 2 --pictures 6000", "--into", str(tmp_path))
+    """As it is; the errors of five seeds were 0.007 to 0.023, those of the document's batches 0.008 to 0.017."""
+    said = ready.fab("bench-pytorch", "--into", str(tmp_path))
     assert "CPU" in said
     half = json.loads(next(tmp_path.rglob("cpu/bench.json")).read_text(encoding="utf-8"))
     assert half["unit"] == "epoch"
     assert half["device"] == "cpu"
-    assert len(half["seconds"]) == 2
-    assert min(half["seconds"]) > 0
+    assert half["data"].endswith("60000 pictures")
+    (document,) = half["others"]
+    assert document["setting"].endswith("as in document 004")
+    for setting in (half, document):
+        assert len(setting["seconds"]) == 5
+        assert min(setting["seconds"]) > 0
+        assert setting["error"] < 0.05  # by chance: 0.9
     assert half["versions"]["torch"].split("+")[0] == VERSION
     assert not list(tmp_path.rglob("gpu/*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("--document --rate 1e30 --epochs 3 --pictures 6000", r"epoch 1: the loss is nan, and nothing more is learnt"),
+        (
+            "--rate 1e-9 --epochs 1 --pictures 6000",
+            r"error 0\.\d+, and from 0\.\d+ on it is guessing: it has learnt nothing",
+        ),
+    ],
+)
+def test_an_example_that_learns_nothing_fails_with_what_was_seen(ready: Box, words: str, why: str) -> None:
+    said = ready.fab("example-pytorch", "--args", words, code=1)
+    assert re.search(why, said)
+    assert "--rate" in said
+    assert not ready.ssh("ls -t /jobs/runs | head -1 | xargs -I{} find /jobs/runs/{}/results -name bench.json")
 
 
 def test_keras_computes_with_the_pytorch_that_is_there(ready: Box, tmp_path: Path) -> None:

@@ -49,6 +49,11 @@ RUNNING = {**INDEX, "models": [{"id": "other", "status": "Running"}, {"id": "m",
 FRAMEWORK = {"errors": {"framework": ["The framework you choose is not currently supported."]}}
 
 
+def validated(loss: float, accuracy: float) -> dict[str, object]:
+    """Return what DIGITS says of a training that has ended well, as far as it knows."""
+    return {"job": {"status": "Done", "progress": 100, "loss (val) last": loss, "accuracy (val) last": accuracy}}
+
+
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
@@ -63,6 +68,12 @@ FRAMEWORK = {"errors": {"framework": ["The framework you choose is not currently
         ({**MODEL, TABLE: (200, {"job": {"status": "Aborted"}})}, "somebody has aborted"),
         ({**MODEL, TABLE: (200, {"job": {"status": "Error"}})}, "and in the log of DIGITS itself"),
         ({**MODEL, TABLE: (200, {"job": {"status": "Done"}})}, "was never validated"),
+        (
+            {**MODEL, TABLE: (200, validated(float("nan"), 0.5))},
+            "epoch 10: the loss is nan, and nothing more is learnt",
+        ),
+        ({**MODEL, TABLE: (200, validated(87.3, 0.1))}, "accuracy 10.00 %, and guessing gives 10 %: it has learnt"),
+        ({**MODEL, TABLE: (200, validated(2.3, 0.18))}, "accuracy 18.00 %, and guessing gives 10 %: it has learnt"),
         (
             {**MODEL, TABLE: (200, {"job": {"status": "Waiting"}}), "/index/json": (200, RUNNING)},
             "did not change for 0.5 s; it goes on, and can be aborted there\nit waits for the training of other\n",

@@ -1,4 +1,4 @@
-"""CPU against GPU: what two halves of a bench become, and what is said of files that cannot be compared."""
+"""CPU against GPU: what two halves of a bench become, and what the card did meanwhile."""
 
 from __future__ import annotations
 
@@ -7,38 +7,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
 
 from provision.model.errors import BadInput
-from provision.work.comparison import FILE, Comparison, Half
-from provision.work.plot import COLOURS, plot
-
-GOOD: dict[str, Any] = {
-    "unit": "epoch",
-    "seconds": [9.0, 4.0, 2.0, 3.0],
-    "error": 0.0125,
-    "measure": "validation error",
-    "device": "cpu",
-    "seed": 7,
-    "data": "digits [small], 1797 pictures",
-    "versions": {"python": "3.11"},
-}
-GPU = {"seconds": [5.0, 0.1, 0.2, 0.3], "device": "cuda:0 (NVIDIA A10G)", "error": 0.5}
-HOST = {"name": "trainer", "instance_type": "g5.xlarge", "gpu": "NVIDIA A10G", "cpu": "EPYC", "cores": 4}
-
-
-def half(folder: Path, asked: str, **changes: object) -> Half:
-    """Write what a script would, and read it."""
-    (folder / FILE).write_text(json.dumps({**GOOD, **changes}))
-    return Half.read(folder / FILE, asked, "python lenet.py")
-
-
-def comparison(folder: Path, **gpu: object) -> Comparison:
-    """Return both halves; `gpu` goes into the GPU's file."""
-    cpu, other = half(folder, "cpu"), half(folder, "gpu", **{**GPU, **gpu})
-    return Comparison(recipe="pytorch", date="2026-01-02 03:04 UTC", host=HOST, cpu=cpu, gpu=other)
+from provision.work.card import Card
+from provision.work.comparison import Comparison
+from provision.work.plot import COLOURS, plot, small_print
+from tests.kit.bench import GOOD, GPU, HOST, OTHER, comparison, half
 
 
 def shown(compared: Comparison) -> str:
@@ -81,11 +59,6 @@ def test_a_cpu_that_is_faster_is_said_to_be(tmp_path: Path) -> None:
     assert comparison(tmp_path, seconds=[9.0, 6.0, 6.0, 6.0]).verdict == "the CPU is 2 times as fast as the GPU"
 
 
-def test_a_single_unit_is_all_there_is_to_count(tmp_path: Path) -> None:
-    one = half(tmp_path, "cpu", seconds=[2.5])
-    assert one.median == pytest.approx(2.5)
-
-
 def heights(path: Path, name: str) -> list[int]:
     """Return the rows of a plot's axes that have pixels of a half's colour."""
     wanted = tuple(bytes.fromhex(COLOURS[name][1:]))
@@ -104,60 +77,95 @@ def test_the_plot_draws_the_slower_half_above(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"unit": "step"}, '"unit" has to be one of epoch, iteration'),
-        ({"seconds": []}, '"seconds" has to be a list of numbers above zero'),
-        ({"seconds": [1.0, 0]}, '"seconds"'),
-        ({"seconds": [1.0, True]}, '"seconds"'),
-        ({"error": float("nan")}, '"error" has to be a finite number'),
-        ({"seed": "0"}, '"seed" has to be a whole number'),
-        ({"data": ""}, '"data" has to be a string that is not empty'),
-        ({"versions": {"python": 3}}, '"versions.python" has to be a string'),
-        ({"device": "cuda:0"}, '"device" says cuda:0'),
-    ],
-)
-def test_a_file_that_breaks_the_contract_names_key_and_script(
-    tmp_path: Path, changes: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(BadInput) as raised:
-        half(tmp_path, "cpu", **changes)
-    assert said in str(raised.value)
-    assert "CPU half" in str(raised.value)
-    assert "python lenet.py" in str(raised.value)
-
-
-def test_a_gpu_half_that_ran_on_the_cpu_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match='GPU half: "device" says cpu'):
-        half(tmp_path, "gpu")
-
-
-def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text(json.dumps({key: GOOD[key] for key in ("unit", "seconds", "error", "device")}))
-    with pytest.raises(BadInput) as raised:
-        Half.read(tmp_path / FILE, "cpu", "python lenet.py")
-    for key in ("measure", "seed", "data", "versions"):
-        assert f'"{key}" is missing' in str(raised.value)
-
-
-@pytest.mark.parametrize(("text", "said"), [(None, "was not written"), ("{", "cannot be read"), ("[]", "a table")])
-def test_a_file_that_is_none_is_told(tmp_path: Path, text: str | None, said: str) -> None:
-    if text is not None:
-        (tmp_path / FILE).write_text(text)
-    with pytest.raises(BadInput, match=said):
-        Half.read(tmp_path / FILE, "gpu", "python lenet.py")
-
-
-@pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"seed": 8}, '"seed" is 7 on the CPU and 8 on the GPU'),
         ({"data": "other"}, '"data" is digits'),
         ({"unit": "iteration"}, '"unit" is epoch'),
-        ({"seconds": [1.0, 1.0]}, '"number of seconds" is 4'),
+        ({"seconds": [1.0, 1.0], "losses": [1.0, 1.0]}, '"number of seconds" is 4'),
     ],
 )
 def test_halves_that_did_other_work_are_not_compared(tmp_path: Path, change: dict[str, Any], said: str) -> None:
     with pytest.raises(BadInput, match="bench of pytorch") as raised:
         comparison(tmp_path, **change)
     assert said in str(raised.value)
+
+
+def test_each_setting_has_its_rows_and_its_ratio(tmp_path: Path) -> None:
+    cpu = half(tmp_path, "cpu", setting="batches of 1,000", pictures=60000, others=[{**OTHER, "pictures": 60000}])
+    quick = {**OTHER, "seconds": [1.0, 2.0], "pictures": 60000}
+    gpu = half(tmp_path, "gpu", **GPU, setting="batches of 1,000", pictures=60000, others=[quick])
+    compared = Comparison(recipe="pytorch", date="2026-01-02 03:04 UTC", host=HOST, cpu=cpu, gpu=gpu)
+    lines = [line.split("  ")[1].strip() for line in shown(compared).splitlines() if line.startswith("  ")]
+    rows = [line for line in lines if line in ("batches of 1,000", "batches of 100", "cpu", "CPU / GPU")]
+    assert rows == ["batches of 1,000", "cpu", "CPU / GPU", "batches of 100", "cpu", "CPU / GPU"]
+    assert "15 times" in compared.verdict
+    assert [row["ratio"] for row in compared.to_document()["settings"]] == [pytest.approx(15), pytest.approx(4)]
+    rates = [row["pictures_per_second_gpu"] for row in compared.to_document()["settings"]]
+    assert rates == [pytest.approx(300_000), pytest.approx(30_000)]
+    assert "300,000" in shown(compared)
+    with pytest.raises(BadInput, match='"setting" is'):
+        Comparison(recipe="pytorch", date="", host=HOST, cpu=cpu, gpu=half(tmp_path, "gpu", **GPU))
+
+
+def gauge(index: str, use: float | None, used: float | None, watts: float | None) -> dict[str, Any]:
+    """Return what nvidia-smi says of a card."""
+    return {"index": index, "name": "A10G", "use": use, "used": used, "total": 23028, "celsius": 40, "watts": watts}
+
+
+def test_what_the_card_did_is_of_its_number_and_of_its_time_at_work(tmp_path: Path) -> None:
+    at_work = half(tmp_path, "gpu", **{**GPU, "device": "cuda:1 (A10G)"}, between=[100.0, 110.0])
+    seen: Any = [
+        (99.0, [gauge("1", 1, 1, 1)]),
+        (100.4, [gauge("1", 1, 1, 1)]),  # its use looks back to before
+        (102.0, [gauge("0", 5, 5, 5), gauge("1", 60, 1024, 100)]),
+        (104.0, [gauge("0", 5, 5, 5), gauge("1", 80, 2048, 200)]),
+        (111.0, [gauge("1", 1, 1, 1)]),
+    ]
+    card = Card.of(at_work, seen)
+    assert card == Card(busy=70, memory_gib=2, watts=150, looks=2)
+    assert Card.of(at_work, seen[:2]) is None
+    silent = Card.of(at_work, [(105.0, [gauge("1", None, None, None)])])  # type: ignore[list-item]
+    assert silent
+    assert silent.told == ("n/a", "n/a", "n/a")
+
+
+def with_card(folder: Path, busy: float, **gpu: object) -> Comparison:
+    """Return a comparison whose card was so busy."""
+    card = Card(busy=busy, memory_gib=1.5, watts=240, looks=9)
+    found = comparison(folder, **gpu)
+    return Comparison(recipe=found.recipe, date=found.date, host=found.host, cpu=found.cpu, gpu=found.gpu, card=card)
+
+
+def test_the_card_is_in_table_document_and_plot(tmp_path: Path) -> None:
+    busy = with_card(tmp_path, 95)
+    row = next(line for line in shown(busy).splitlines() if "NVIDIA A10G" in line)
+    assert row.split()[-6:] == ["95", "%", "1.5", "GiB", "240", "W"]
+    assert busy.to_document()["card"] == {"busy": 95, "memory_gib": 1.5, "watts": 240, "looks": 9}
+    assert busy.why_idle == ""
+    assert "the GPU: 95 % busy, 1.5 GiB of memory, 240 W" in small_print(busy)
+
+
+def test_below_half_busy_the_summary_says_what_the_time_went_to(tmp_path: Path) -> None:
+    idle = with_card(tmp_path, 5, spent={"computing": 0.3, "waiting for the next pictures": 7.4})
+    said = "the GPU was 5 % busy: of 7.7 s per epoch, 0.3 s computing, 7.4 s waiting for the next pictures"
+    assert said in shown(idle)
+    assert idle.to_document()["why_idle"] == said
+    assert said in small_print(idle).replace("\n", " ")
+    assert "does not say what its time went to" in with_card(tmp_path, 5).why_idle
+    assert with_card(tmp_path, 50).why_idle == ""
+
+
+def test_other_settings_are_drawn_faint(tmp_path: Path) -> None:
+    strong = bytes.fromhex(COLOURS["CPU"][1:])
+    faint = tuple(round(0.4 * part + 0.6 * 255) for part in strong)
+
+    def pixels(*others: dict[str, Any]) -> int:
+        cpu = half(tmp_path, "cpu", others=others)
+        plot(Comparison(recipe="pytorch", date="", host=HOST, cpu=cpu, gpu=None), tmp_path / "bench.png")
+        with Image.open(tmp_path / "bench.png") as opened:
+            picture = np.asarray(opened.convert("RGB"), dtype=int)
+        return int((abs(picture - faint).max(axis=2) < 2).sum())
+
+    other = {**OTHER, "seconds": [8.0, 3.0, 8.0, 3.0], "losses": [1.0] * 4}
+    assert pixels(other) > 2 * pixels()

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from provision.model.errors import GpurigError
+from provision.agent.words import RunState
+from provision.model.errors import BadInput, GpurigError, RunFailed, RunInterrupted
 from provision.model.platforms import NO_GPU
 from provision.screen import terminal
 from provision.tasks.following import leaving
 from provision.tasks.trials import OPTIONS, Play, wishes_of
 from provision.tasks.verb import verb
 from provision.work import trial
-from provision.work.comparison import FILE, Comparison, Half
+from provision.work.card import Card, Watch
+from provision.work.comparison import Comparison
+from provision.work.going import Going
+from provision.work.measured import FILE, Half
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provision.catalogue.recipe import Recipe
     from provision.model.host import Host
+    from provision.model.run import Run
     from provision.screen.progress import View
     from provision.tasks.context import Context
     from provision.transport.session import Session
     from provision.work.trial import Stage
 
-_HALF = "the bench ends here: its other half, table and plot come from a new one"
+_TAKEN = (RunState.RUNNING, RunState.DONE)
+"""A run in one of these states is gone on with; any other has left nothing that counts."""
 
 
 @verb(
@@ -38,32 +45,74 @@ def bench(
 ) -> None:
     """Run the same script on the CPU and on the GPU: a table, a plot and a JSON file."""
     play = Play(recipe, "bench", wishes_of(recipe, args, file, into, another=another), c.choices, c.config)
-    with leaving(play.names, more=_HALF):
+    with leaving(play.names, more=_way_on(recipe)):
         c.each(lambda host, out: _run(play, host, out))
+
+
+def _way_on(recipe: Recipe) -> str:
+    return f"the bench goes on where it is by the same command: fab {trial.stem(recipe, 'bench')}"
 
 
 def _run(play: Play, host: Host, out: View) -> None:
     """Run both halves on one host, one after the other: together they would take each other's time."""
-    with play.staged(host, out) as stage:
+    recipe, wishes = play.recipe, play.wishes
+    work = {**wishes.work(recipe), "sources": dict(play.choices.sources)}
+    earlier = [] if wishes.another else trial.earlier_folders(host, recipe, "bench", wishes)
+    going = Going.find(earlier, work)
+    with play.staged(host, out, tuple(going.runs.values()) if going else ()) as stage:
         machine = _machine(stage.session)
         has_gpu = stage.target.gpu != NO_GPU
         if has_gpu and not machine["gpu"]:
             hint = f'`fab setup-nvidia-driver` installs it; for the CPU half alone say gpu = "{NO_GPU}" of the host'
             raise GpurigError(f"{host} has a {stage.target.gpu}, and no driver there that sees it", hint=hint)
-        into = trial.results_folder(host, play.recipe, "bench", play.wishes)
-        cpu = _half(play, stage, "cpu", into, out)
-        gpu = _half(play, stage, "gpu", into, out) if has_gpu else None
+        if going and going.on(machine):
+            out.tell(f"a bench of before goes on: {going.into}")
+        else:
+            going = Going(into=trial.results_folder(host, recipe, "bench", wishes), work=work, machine=machine)
+            going.write()
+        cpu = _half(play, stage, "cpu", going, out)
+        with Watch(stage.session) if has_gpu else contextlib.nullcontext() as card:
+            gpu = _half(play, stage, "gpu", going, out) if has_gpu else None
+    seen = Card.of(gpu, card.seen) if gpu and card else None
     date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    _report(Comparison(recipe=play.recipe.name, date=date, host=machine, cpu=cpu, gpu=gpu), into, out)
+    going.close()
+    _report(Comparison(recipe=recipe.name, date=date, host=machine, cpu=cpu, gpu=gpu, card=seen), going.into, out)
 
 
-def _half(play: Play, stage: Stage, device: str, into: Path, out: View) -> Half:
-    """Run the bench on one device and return what it measured. Raises `RunFailed` and `BadInput`."""
-    run = stage.start(device)
+def _half(play: Play, stage: Stage, device: str, going: Going, out: View) -> Half:
+    """Have the bench run on one device, or go on there, and return what it measured.
+
+    Raises `RunFailed` and `BadInput`; what comes after begins with a new run then.
+    """
+    folder = going.into / device
+    if device in going.done:
+        out.tell(f"its {device.upper()} half is there: {folder}")
+        return Half.read(folder / FILE, device, stage.command)
+    run = _run_of(stage, device, going)
     out.tell(f"{run.name} computes on the {device.upper()} of {stage.session.host}: {run.command}")
-    folder = into / device
-    trial.check(play.watched(stage, run, folder, out), stage.session.host, folder)
-    return Half.read(folder / FILE, device, stage.command)
+    try:
+        trial.check(play.watched(stage, run, folder, out), stage.session.host, folder)
+        half = Half.read(folder / FILE, device, stage.command)
+    except RunInterrupted as error:
+        error.hint = "\n".join(filter(None, [error.hint, _way_on(play.recipe)]))
+        raise
+    except (RunFailed, BadInput):
+        going.forget(device)
+        raise
+    going.has(device)
+    return half
+
+
+def _run_of(stage: Stage, device: str, going: Going) -> Run:
+    """Return the run of a half that goes on, or has ended well while nobody watched; or start one."""
+    there = {run.name: run for run in stage.runs.all()}
+    run = there.get(going.runs.get(device, ""))
+    if run and run.state in _TAKEN:
+        return run
+    if run and run.resumable:
+        return stage.runs.resume(run.name)
+    going.begins(device, stage.name_of(device))
+    return stage.start(device)
 
 
 def _machine(session: Session) -> dict[str, Any]:

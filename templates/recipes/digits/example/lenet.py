@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import math
 import os
 import re
 import signal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from rest import Job
 
 VALIDATION = 25  # percent
+GUESSING = 1 / len(pictures.STROKES)  # as many pictures of each digit
+LUCK = 0.1  # of the others, guessed right by chance
 SILENT = 5  # seconds without a line, at most, while there is progress
 GPUS = Path("/proc/driver/nvidia/gpus")
 
@@ -145,6 +148,18 @@ def progress(digits: Digits, chosen: argparse.Namespace, job: Job) -> Iterator[d
             seen, printed = news, time.monotonic()
 
 
+def need_learnt(curve: list[dict[str, float]]) -> None:
+    """Raise `Refusal` for a loss that is no number, and for a network that is no better than guessing."""
+    for row in curve:
+        if not math.isfinite(row["loss"]):
+            raise Refusal(f"epoch {row['epoch']:g}: the loss is {row['loss']}, and nothing more is learnt")
+    accuracy = curve[-1]["accuracy"]
+    if not accuracy > GUESSING + LUCK * (1 - GUESSING):
+        raise Refusal(
+            f"accuracy {100 * accuracy:.2f} %, and guessing gives {100 * GUESSING:.0f} %: it has learnt nothing"
+        )
+
+
 def write(folder: Path, result: dict[str, Any]) -> None:
     """Write the result, and its curves where matplotlib is there to draw them."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -201,6 +216,7 @@ def main() -> None:
     seconds = round(time.monotonic() - start, 1)
     if not curve:
         raise Refusal(f"{model.page} is done, and was never validated: nothing says how good it is")
+    need_learnt(curve)
     result = {
         **summary(chosen, index, digits.details(data), digits.details(model)),
         "accuracy": curve[-1]["accuracy"],

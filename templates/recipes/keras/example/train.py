@@ -1,14 +1,14 @@
 """Train a convolutional network on pictures of digits with Keras, whatever it computes with.
 
 Results: model.keras, the trained network; history.json, loss and accuracy of each epoch, rewritten after each;
-bench.json, seconds per epoch. Exit codes: 0 trained, 2 wrong arguments, 3 the wanted device is not to be had.
+bench.json, seconds per epoch.
+Exit codes: 0 trained, 1 it has learnt nothing, 2 wrong arguments, 3 the wanted device is not to be had.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import platform
 import sys
@@ -22,6 +22,8 @@ if WANTED == "cpu":  # said before anything looks for a GPU
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
+import results  # noqa: E402
+import steps  # noqa: E402
 from sklearn.datasets import load_digits  # noqa: E402
 from sklearn.model_selection import train_test_split  # noqa: E402
 
@@ -30,7 +32,12 @@ if TYPE_CHECKING:
 
     Pictures = NDArray[np.float32]
     Labels = NDArray[np.int64]
+    Sets = tuple[Pictures, Labels, Pictures, Labels]
 
+FIT_BATCH = 100
+FIT = f"Model.fit, batches of {FIT_BATCH}, as most scripts have it"
+AT_WORK = 5.0
+"""Seconds for which a bench goes on when it has its times: nvidia-smi looks twice a second."""
 SIDE = 28
 SHIFT = 2
 """Pixels by which a picture stands off the middle at most."""
@@ -41,8 +48,10 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=5, help="how often the network sees each picture")
     parser.add_argument("--pictures", type=int, default=12000, help="how many to train with")
-    parser.add_argument("--batch", type=int, default=100, help="pictures of a step")
+    parser.add_argument("--fit", action="store_true", help="train by Model.fit, as most scripts do")
+    parser.add_argument("--batch", type=int, default=500, help="pictures of a step")
     parser.add_argument("--seed", type=int, default=0, help="of the pictures, their order and the first weights")
+    parser.add_argument("--bench", action="store_true", help="time Model.fit too, and look at the GPU")
     chosen = parser.parse_args()
     if chosen.epochs < 1 or not 1 <= chosen.batch <= chosen.pictures:
         parser.error("it takes at least one epoch, and no more pictures a step than there are")
@@ -65,7 +74,7 @@ def device() -> str:
     return f"cuda:0 ({found})" if found else "cpu"
 
 
-def pictures(count: int, seed: int) -> tuple[Pictures, Labels, Pictures, Labels]:
+def pictures(count: int, seed: int) -> Sets:
     """Return `count` pictures to train with, others to test with, and their labels: scikit-learn's 1,797 digits, large.
 
     A picture to train with is one of the digits, moved a little.
@@ -81,8 +90,9 @@ def pictures(count: int, seed: int) -> tuple[Pictures, Labels, Pictures, Labels]
     return moved, train_labels[drawn], test, labels
 
 
-def network() -> keras.Model:
+def network(seed: int) -> keras.Model:
     """Return the network, ready to train."""
+    keras.utils.set_random_seed(seed)
     layers = keras.layers
     net = keras.Sequential(
         [
@@ -101,66 +111,119 @@ def network() -> keras.Model:
     return net
 
 
-def put(path: Path, result: Any) -> None:
-    """Write a result as JSON so that it is never seen in part."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
-
-
 class Progress(keras.callbacks.Callback):
-    """A line of log for each epoch, and `history.json` up to now."""
+    """A line of log for each epoch of `Model.fit`."""
 
-    def __init__(self, epochs: int, history: Path) -> None:
+    def __init__(self, log: Log) -> None:
         super().__init__()
-        self.count, self.history = epochs, history
-        self.epochs: list[dict[str, float]] = []
-        self.begun = 0.0
+        self.log, self.begun = log, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Start the clock."""
         self.begun = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Say how the epoch went."""
-        row = {name: float(value) for name, value in (logs or {}).items()}
-        row["seconds"] = time.perf_counter() - self.begun
-        said = f"loss {row['loss']:.5f} accuracy {row['accuracy']:.2%} seconds {row['seconds']:.2f}"
-        print(f"[{epoch + 1}/{self.count}] {said}", flush=True)
-        self.epochs.append(row)
-        put(self.history, self.epochs)
+        row = logs or {}
+        self.log.add(float(row["loss"]), float(row["accuracy"]), time.perf_counter() - self.begun)
+
+
+class Log:
+    """What is said of each epoch, and `history.json` up to now."""
+
+    def __init__(self, count: int, history: Path | None) -> None:
+        self.count, self.history = count, history
+        self.epochs: list[dict[str, float]] = []
+
+    def add(self, loss: float, accuracy: float, seconds: float) -> None:
+        """Say how an epoch went. Ends the program where nothing is learnt any more."""
+        number = len(self.epochs) + 1
+        said = f"loss {loss:.5f} accuracy {accuracy:.2%} seconds {seconds:.3f}"
+        print(f"[{number}/{self.count}] {said}", flush=True)
+        results.need_finite(number, loss)
+        self.epochs.append({"loss": loss, "accuracy": accuracy, "seconds": seconds})
+        if self.history:
+            results.put(self.history, self.epochs)
+
+
+def fit(chosen: argparse.Namespace, sets: Sets, batch: int, log: Log) -> keras.Model:
+    """Return a network that `Model.fit` has trained."""
+    train, labels, _, _ = sets
+    net = network(chosen.seed)
+    # A first step compiles: that must not count as the first epoch's time.
+    net.fit(train[:batch], labels[:batch], batch_size=batch, verbose=0)
+    net.fit(train, labels, batch_size=batch, epochs=chosen.epochs, verbose=0, callbacks=[Progress(log)])
+    return net
+
+
+def learn(chosen: argparse.Namespace, sets: Sets, log: Log) -> tuple[keras.Model, steps.OnJax | steps.OnTorch]:
+    """Return a network that was trained with all pictures on the device, and what trained it."""
+    train, labels, _, _ = sets
+    net = network(chosen.seed)
+    learning = steps.on_device(net, train, labels, chosen.batch)
+    for number in range(1, chosen.epochs + 1):
+        begun = time.perf_counter()
+        loss, accuracy, _ = learning.epoch(chosen.seed + number)
+        log.add(loss, accuracy, time.perf_counter() - begun)
+    learning.finish()
+    return net, learning
+
+
+def tested(net: keras.Model, sets: Sets) -> tuple[float, float]:
+    """Return a network's error on other pictures, and that from which on it is guessing. Ends the program there."""
+    _, _, test, labels = sets
+    error, limit = 1 - float(net.evaluate(test, labels, verbose=0)[1]), results.nothing_learnt(labels)
+    print(f"accuracy on {len(labels)} other pictures: {1 - error:.2%}", flush=True)
+    results.need_learnt(error, limit)
+    return error, limit
+
+
+def at_work(learning: steps.OnJax | steps.OnTorch) -> dict[str, Any]:
+    """Go on for nvidia-smi to see the GPU at work; return from when to when, and what an epoch's seconds go to."""
+    begun = time.time()
+    while time.time() - begun < AT_WORK:
+        _, _, spent = learning.epoch(0)
+    return {"between": [begun, time.time()], "spent": spent}
 
 
 def main() -> None:
     """Train, print a line an epoch, and leave the results."""
     chosen = arguments()
     where = device()
-    results = Path(os.environ.get("GPURIG_RESULTS", "results"))
-    results.mkdir(parents=True, exist_ok=True)
-    keras.utils.set_random_seed(chosen.seed)
+    folder = Path(os.environ.get("GPURIG_RESULTS", "results"))
+    folder.mkdir(parents=True, exist_ok=True)
     count = chosen.pictures // chosen.batch * chosen.batch  # whole steps: another size would be compiled for again
-    train, train_labels, test, labels = pictures(count, chosen.seed)
+    sets = pictures(count, chosen.seed)
     data = f"scikit-learn's digits, enlarged and moved, {count} pictures"
     print(f"Keras {keras.__version__} with {keras.backend.backend()} on {where}; {data}", flush=True)
-    net, progress = network(), Progress(chosen.epochs, results / "history.json")
-    # A first step compiles: that must not count as the first epoch's time.
-    net.fit(train[: chosen.batch], train_labels[: chosen.batch], batch_size=chosen.batch, verbose=0)
-    net.fit(train, train_labels, batch_size=chosen.batch, epochs=chosen.epochs, verbose=0, callbacks=[progress])
-    accuracy = float(net.evaluate(test, labels, verbose=0)[1])
-    print(f"accuracy on {len(labels)} other pictures: {accuracy:.2%}", flush=True)
-    net.save(results / "part.keras")  # under another name until it is whole: results are fetched as they appear
-    (results / "part.keras").replace(results / "model.keras")
+    log, looked = Log(chosen.epochs, folder / "history.json"), {}
+    if chosen.fit:
+        net, setting = fit(chosen, sets, chosen.batch, log), f"Model.fit, batches of {chosen.batch:,}"
+    else:
+        net, learning = learn(chosen, sets, log)
+        setting = f"batches of {chosen.batch:,}"
+        looked = at_work(learning) if chosen.bench and where != "cpu" else {}
+    own = results.measured(log.epochs, *tested(net, sets), setting=setting, pictures=count)
+    net.save(folder / "part.keras")  # under another name until it is whole: results are fetched as they appear
+    (folder / "part.keras").replace(folder / "model.keras")
+    others = []
+    if chosen.bench and not chosen.fit:
+        print(FIT, flush=True)
+        log = Log(chosen.epochs, None)
+        net = fit(chosen, sets, FIT_BATCH, log)
+        others.append(results.measured(log.epochs, *tested(net, sets), setting=FIT, pictures=count))
     bench = {
         "unit": "epoch",
-        "seconds": [epoch["seconds"] for epoch in progress.epochs],
-        "error": 1 - accuracy,
+        **own,
         "measure": "test error",
         "device": where,
         "seed": chosen.seed,
         "data": data,
         "versions": {"python": platform.python_version(), "keras": keras.__version__, **backend_version()},
+        "others": others,
+        **looked,
     }
-    put(results / "bench.json", bench)
+    results.put(folder / "bench.json", bench)
 
 
 def backend_version() -> dict[str, str]:

@@ -1,9 +1,12 @@
 #!/bin/bash
 # Run neural-style with these options; a picture comes into the results when it is whole, and not before.
-set -eu
-part=$(mktemp -d "$(readlink -f "$GPURIG_RESULTS")/../pictures.XXXX")
-trap 'rm -rf "$part"' EXIT
-part=$(readlink -f "$part")
+# Exit codes: neural-style's own; 1 where its loss is no number or does not fall.
+set -eu -o pipefail
+scratch=$(mktemp -d "$(readlink -f "$GPURIG_RESULTS")/../pictures.XXXX")
+trap 'rm -rf "$scratch"' EXIT
+part=$(readlink -f "$scratch")/pictures
+said=$scratch/said
+mkdir "$part"
 
 # Whole is what nobody holds open any more.
 deliver() {
@@ -14,7 +17,7 @@ deliver() {
   done
 }
 
-neural-style -output_image "$part/out.png" "$@" &
+neural-style -output_image "$part/out.png" "$@" | tee "$said" &
 program=$!
 while kill -0 "$program" 2>/dev/null; do
   sleep 0.5
@@ -23,3 +26,13 @@ done
 # One that failed may have left half a picture.
 wait "$program"
 deliver
+# shellcheck disable=SC2016 # words of awk's
+awk '/Total loss:/ {
+    loss = $NF
+    if (loss !~ /^[0-9.]+([eE][-+]?[0-9]+)?$/) { print "run.sh: the loss is " loss ", and no picture comes of that"; bad = 1; exit }
+    if (!count++) first = loss
+  }
+  END {
+    if (!bad && count > 1 && loss + 0 >= first + 0) { print "run.sh: the loss was " first " at first and is " loss; bad = 1 }
+    exit bad
+  }' "$said" >&2

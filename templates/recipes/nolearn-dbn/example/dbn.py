@@ -3,6 +3,7 @@
 Python 2.7. The pictures are the 1,797 digits of scikit-learn, resized from 8x8 to 28x28, a third kept back to test on;
 `--pictures` makes more to train on by moving the others about, `--mnist` takes MNIST's own from a file.
 Results: history.json (every epoch), report.txt (what it gets right), bench.json (the run in figures).
+Exit codes: 0 trained, 1 it has learnt nothing, 2 wrong arguments, 3 there is no GPU to compute on.
 """
 
 from __future__ import print_function
@@ -30,6 +31,10 @@ INK = 20
 SHIFT = 2
 """Pixels by which a copy of a picture is moved, at most, each way."""
 KEPT_BACK = 0.33
+LUCK = 0.1
+"""What chance may bring of what guessing gets wrong."""
+FAILED = 1
+"""Exit code where nothing was learnt."""
 NO_GPU = 3
 """Exit code where a GPU was asked for and there is none."""
 Data = collections.namedtuple("Data", "train train_labels test test_labels source")
@@ -166,6 +171,8 @@ def trained(data, epochs):
         line = "Epoch {0}:  loss {loss[0]:.6f}  err {error[0]:.6f}  ({seconds[0]:.1f} s)"
         print(line.format(epoch, **{name: values[-1:] for name, values in history.items()}))
         sys.stdout.flush()
+        if not np.isfinite(history["loss"][-1]):
+            failed("epoch {0}: the loss is {1}, and nothing more is learnt".format(epoch, history["loss"][-1]))
 
     layers = [data.train.shape[1], 800, 800, 10]
     print("[DBN] fitting X.shape={0}, layers {1}".format(data.train.shape, layers))
@@ -174,6 +181,17 @@ def trained(data, epochs):
     clock[0] = time.time()
     network.fit(data.train, data.train_labels)
     return network, history
+
+
+def failed(why):
+    """End the program where nothing is learnt."""
+    print("dbn.py: " + why, file=sys.stderr)
+    sys.exit(FAILED)
+
+
+def nothing_learnt(labels):
+    """Return the error from which on a network does no better than to say the most frequent of these labels always."""
+    return (1 - LUCK) * (1 - float(np.bincount(labels).max()) / len(labels))
 
 
 def written(folder, name, text):
@@ -194,17 +212,26 @@ def main():
     computed_on = device(os.environ.get("GPURIG_DEVICE", "auto"))
     print("[X] {0}; computing on {1}".format(chosen.data.source, computed_on))
     np.random.seed(chosen.seed)
+    started = time.time()
     network, history = trained(chosen.data, chosen.epochs)
+    ended = time.time()
     predicted = network.predict(chosen.data.test)
     total = time.time() - began
     error = float(np.mean(predicted != chosen.data.test_labels))
     report = classification_report(chosen.data.test_labels, predicted)
     report += "\nerror {0:.4f} on {1} pictures kept back; total {2:.1f} s\n".format(error, len(predicted), total)
     print(report)
+    limit = nothing_learnt(chosen.data.test_labels)
+    if not error < limit:
+        failed("error {0:.4f}, and from {1:.4f} on it is guessing: it has learnt nothing".format(error, limit))
     record = {
         "unit": "epoch",
         "seconds": history["seconds"],
+        "losses": history["loss"],
         "error": error,
+        "nothing_learnt": limit,
+        "pictures": len(chosen.data.train),
+        "between": [started, ended],
         "measure": "validation error",
         "device": computed_on,
         "seed": chosen.seed,

@@ -1,23 +1,33 @@
 """Train a LeNet on pictures of digits, on the GPU or the CPU, and say how long each epoch takes.
 
 Results: model.pt, the trained weights; results.json, loss and accuracy of each epoch; bench.json, seconds per epoch.
-Exit codes: 0 trained, 2 wrong arguments, 3 the wanted device is not to be had.
+Exit codes: 0 trained, 1 it has learnt nothing, 2 wrong arguments, 3 the wanted device is not to be had.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
-import json
+import dataclasses
 import os
 import platform
 import sys
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import mnist
+import results
 import torch
+import training
 from torch import nn
+from training import Setting, Training
+
+if TYPE_CHECKING:
+    from mnist import Set
+
+OWN = Setting("", 1000, 0.005, adam=True, recorded=True)
+DOCUMENT = Setting("batches of 100, as in document 004", 100, 0.1, adam=False, recorded=False)
+AT_WORK = 5.0
+"""Seconds for which a bench goes on when it has its times: nvidia-smi looks twice a second."""
 
 
 class LeNet(nn.Module):
@@ -46,13 +56,28 @@ def arguments() -> argparse.Namespace:
         "--pictures", type=int, default=12000, help="how many to generate; a sixth as many more to test"
     )
     parser.add_argument("--mnist", type=Path, metavar="DIR", help="train on MNIST: its four idx files lie in DIR")
-    parser.add_argument("--batch", type=int, default=100, help="pictures of a step")
-    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
+    parser.add_argument(
+        "--document", action="store_true", help="as document 004: plain gradient descent, launched step by step"
+    )
+    parser.add_argument("--batch", type=int, help=f"pictures of a step ({OWN.batch}, or {DOCUMENT.batch})")
+    parser.add_argument("--rate", type=float, help=f"learning rate ({OWN.rate:g}, or {DOCUMENT.rate:g})")
     parser.add_argument("--seed", type=int, default=0, help="of the pictures, their order and the first weights")
+    parser.add_argument("--bench", action="store_true", help="time the document's setting too, and look at the GPU")
     chosen = parser.parse_args()
+    base = DOCUMENT if chosen.document else OWN
+    chosen.batch = base.batch if chosen.batch is None else chosen.batch
+    chosen.rate = base.rate if chosen.rate is None else chosen.rate
     if min(chosen.epochs, chosen.batch, chosen.pictures // 6) < 1:
         parser.error("it takes at least one epoch, one picture a step and 6 pictures")
     return chosen
+
+
+def settings(chosen: argparse.Namespace) -> list[Setting]:
+    """Return how to train; the first is what the results are of."""
+    base = DOCUMENT if chosen.document else OWN
+    name = base.name if (chosen.batch, chosen.document) == (DOCUMENT.batch, True) else f"batches of {chosen.batch:,}"
+    first = dataclasses.replace(base, name=name, batch=chosen.batch, rate=chosen.rate)
+    return [first, DOCUMENT] if chosen.bench and not chosen.document else [first]
 
 
 def device() -> tuple[torch.device, str]:
@@ -67,95 +92,67 @@ def device() -> tuple[torch.device, str]:
     return torch.device("cuda:0"), f"cuda:0 ({torch.cuda.get_device_name(0)})"
 
 
-class Training:
-    """A network, the pictures that it learns from, and how it learns."""
-
-    def __init__(self, chosen: argparse.Namespace, where: torch.device) -> None:
-        torch.manual_seed(chosen.seed)  # weights are drawn on the CPU: the same ones on every device
-        self.net = LeNet().to(where)
-        self.loss = nn.CrossEntropyLoss(reduction="sum")
-        self.rate, self.batch = chosen.rate, chosen.batch
-        self.order = torch.Generator().manual_seed(chosen.seed)
-        if chosen.mnist:
-            sets = mnist.read(chosen.mnist)
-            self.data = f"MNIST, {len(sets[0][1])} pictures"
-        else:
-            sets = mnist.generated(chosen.pictures, chosen.pictures // 6, chosen.seed)
-            self.data = f"scikit-learn's digits, enlarged and moved, {chosen.pictures} pictures"
-        # All of it fits into any GPU's memory; a loader would be most of what is timed.
-        self.train, self.test = ((x.to(where), y.to(where)) for x, y in sets)
-
-    def warm_up(self) -> None:
-        """Take a step with a copy: what a device does once must not count as its first epoch's."""
-        self._steps(copy.deepcopy(self.net), torch.arange(min(self.batch, len(self.train[1]))))
-
-    def epoch(self) -> tuple[float, float]:
-        """Show the network every picture once; return mean loss and accuracy on the way."""
-        return self._steps(self.net, torch.randperm(len(self.train[1]), generator=self.order))
-
-    def _steps(self, net: LeNet, order: torch.Tensor) -> tuple[float, float]:
-        pictures, labels = self.train
-        optimizer = torch.optim.SGD(net.parameters(), lr=self.rate)
-        lost, right = torch.zeros((), device=labels.device), torch.zeros((), device=labels.device)
-        for some in order.to(labels.device).split(self.batch):
-            optimizer.zero_grad()
-            scores = net(pictures[some])
-            loss = self.loss(scores, labels[some])
-            loss.backward()
-            optimizer.step()
-            lost += loss.detach()
-            right += (scores.argmax(1) == labels[some]).sum()
-        return lost.item() / len(order), right.item() / len(order)
-
-    @torch.no_grad()
-    def accuracy(self) -> float:
-        """Return the share of the pictures to test with that the network gets right."""
-        pictures, labels = self.test
-        parts = zip(pictures.split(1000), labels.split(1000), strict=True)
-        return sum(int((self.net(x).argmax(1) == y).sum()) for x, y in parts) / len(labels)
-
-
-def put(path: Path, result: object) -> None:
-    """Write a result, JSON or a network's weights, so that it is never seen in part."""
-    part = path.with_name(f"{path.name}.part")
-    if path.suffix == ".json":
-        part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+def pictures(chosen: argparse.Namespace, where: torch.device) -> tuple[Set, Set, str]:
+    """Return the sets to train and to test with, on the device, and what they are."""
+    if chosen.mnist:
+        sets = mnist.read(chosen.mnist)
+        data = f"MNIST, {len(sets[0][1])} pictures"
     else:
-        torch.save(result, part)
-    part.replace(path)
+        sets = mnist.generated(chosen.pictures, chosen.pictures // 6, chosen.seed)
+        data = f"scikit-learn's digits, enlarged and moved, {chosen.pictures} pictures"
+    train, test = ((x.to(where), y.to(where)) for x, y in sets)
+    return train, test, data
+
+
+def learn(setting: Setting, chosen: argparse.Namespace, train: Set, test: Set) -> tuple[Training, dict[str, Any]]:
+    """Train a network, a line an epoch; return it and what came out. Ends the program where it learns nothing."""
+    torch.manual_seed(chosen.seed)  # weights are drawn on the CPU: the same ones on every device
+    learning = Training(LeNet().to(train[1].device), train, setting, chosen.seed)
+    way_out = f"a lower rate than {setting.rate:g} may hold: --rate {setting.rate / 4:g}"
+    epochs = []
+    for number in range(1, chosen.epochs + 1):
+        loss, accuracy, seconds = learning.epoch()
+        print(f"[{number}/{chosen.epochs}] loss {loss:.5f} accuracy {accuracy:.2%} seconds {seconds:.3f}", flush=True)
+        results.need_finite(number, loss, way_out)
+        epochs.append({"loss": loss, "accuracy": accuracy, "seconds": seconds})
+    error, limit = training.error(learning.net, test), results.nothing_learnt(test[1])
+    print(f"accuracy on {len(test[1])} other pictures: {1 - error:.2%}", flush=True)
+    results.need_learnt(error, limit, "another --rate may help")
+    return learning, {"epochs": epochs, "error": error, "limit": limit}
 
 
 def main() -> None:
     """Train, print a line an epoch, and leave the results."""
     chosen = arguments()
     where, name = device()
-    results = Path(os.environ.get("GPURIG_RESULTS", "results"))
-    results.mkdir(parents=True, exist_ok=True)
-    training = Training(chosen, where)
-    print(f"LeNet on {name}; {training.data}", flush=True)
-    training.warm_up()
-    epochs = []
-    for number in range(1, chosen.epochs + 1):
-        begun = time.perf_counter()
-        loss, accuracy = training.epoch()
-        seconds = time.perf_counter() - begun
-        print(f"[{number}/{chosen.epochs}] loss {loss:.5f} accuracy {accuracy:.2%} seconds {seconds:.2f}", flush=True)
-        epochs.append({"loss": loss, "accuracy": accuracy, "seconds": seconds})
-    accuracy = training.accuracy()
-    print(f"accuracy on {len(training.test[1])} other pictures: {accuracy:.2%}", flush=True)
-    put(results / "model.pt", training.net.state_dict())
-    put(results / "results.json", {"epochs": epochs, "accuracy": accuracy, "data": training.data, "device": name})
+    folder = Path(os.environ.get("GPURIG_RESULTS", "results"))
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.backends.cudnn.benchmark = True  # all steps are alike
+    train, test, data = pictures(chosen, where)
+    first, *others = settings(chosen)
+    print(f"LeNet on {name}; {data}; {first.name}", flush=True)
+    learning, seen = learn(first, chosen, train, test)
+    results.put(folder / "model.pt", learning.net.state_dict())
+    report = {"epochs": seen["epochs"], "accuracy": 1 - seen["error"], "data": data, "device": name}
+    results.put(folder / "results.json", report)
     bench = {
         "unit": "epoch",
-        "seconds": [epoch["seconds"] for epoch in epochs],
-        "error": 1 - accuracy,
+        **results.measured(**seen, setting=first.name, pictures=len(train[1])),
         "measure": "test error",
         "device": name,
         "seed": chosen.seed,
-        "data": training.data,
+        "data": data,
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
-    put(results / "bench.json", bench)
+    if chosen.bench and where.type == "cuda":
+        bench["between"] = training.at_work(learning, AT_WORK)
+        bench["spent"] = training.spent(learning)
+    bench["others"] = []
+    for other in others:
+        print(other.name, flush=True)
+        _, seen = learn(other, chosen, train, test)
+        bench["others"].append(results.measured(**seen, setting=other.name, pictures=len(train[1])))
+    results.put(folder / "bench.json", bench)
 
 
 if __name__ == "__main__":

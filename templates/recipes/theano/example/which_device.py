@@ -21,6 +21,8 @@ import pytensor.tensor as pt
 
 NO_GPU = 3
 """Exit code where a GPU was asked for and there is none."""
+WRONG = 1e-4
+"""A relative error that is more than rounding: numbers of 32 bits have seven digits."""
 BACKENDS = {"C": "FAST_RUN", "Numba": "NUMBA", "JAX": "JAX"}
 """Name of a way to compute, and PyTensor's own word for it."""
 
@@ -82,6 +84,8 @@ def main() -> None:
         row = measured(backend, values, chosen.iterations)
         used = "cpu" if row["device"] == "cpu" else "gpu"
         print(f"{backend}: {chosen.iterations} times in {row['seconds']:.3f} s on {row['device']}. Used the {used}")
+        if not row["relative_error"] < WRONG:  # nor what is no number
+            raise SystemExit(f"{backend} computes wrongly: exp is off by {row['relative_error']:.1e} of its value")
         rows.append(row)
     versions = {"python": platform.python_version(), "pytensor": pytensor.__version__, "jax": jax.__version__}
     folder = Path(os.environ.get("GPURIG_RESULTS", "results"))
