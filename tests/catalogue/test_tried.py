@@ -65,12 +65,6 @@ def test_a_mark_is_of_the_version_that_was_tried(tmp_path: Path) -> None:
     assert str(cell(known(tmp_path, "torch"), "torch", IMAGE, "A10G")) == "expected"
 
 
-def test_recipes_of_the_users_own_get_no_marks_of_ours(tmp_path: Path) -> None:
-    write_recipe(tmp_path / "pytorch", f'summary = "mine"\nversion = "{Catalogue(OURS).recipes["pytorch"].version}"')
-    assert Catalogue(OURS, tmp_path).recipes["pytorch"].tried == ()
-    assert Catalogue(tmp_path).checks == []
-
-
 def test_a_page_has_card_driver_day_figure_and_what_each_command_took(tmp_path: Path) -> None:
     write_check(tmp_path / "tried", outcome("torch", bench=bench(), seconds={"setup": 21.5, "bench": 41}))
     catalogue = known(tmp_path, "torch")
@@ -173,9 +167,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def said(copy: Path, *words: str) -> str:
+def said(copy: Path, *words: str, **env: str) -> str:
     command = [FAB[0], "--search-root", str(copy), "recipes", *words]
-    done = subprocess.run(command, cwd=copy, env=clean_environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=copy, env=clean_environment(**env), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -192,6 +186,13 @@ def test_fab_recipes_has_it_as_json_too(copy: Path) -> None:
     [recipe] = json.loads(said(copy, "pytorch", "--json"))
     mark = {"image": IMAGE, "gpu": "A10G", "on": f"{CARD}, driver {DRIVER}", "date": "2026-11-28", "figure": VERDICT}
     assert recipe["seen"] == [mark]
+
+
+def test_a_recipe_of_the_users_own_gets_no_mark_of_ours(copy: Path, tmp_path: Path) -> None:
+    version = Catalogue(OURS).recipes["pytorch"].version
+    write_recipe(tmp_path / "pytorch", f'summary = "mine"\nversion = "{version}"')
+    [recipe] = json.loads(said(copy, "pytorch", "--json", GPURIG_RECIPES=str(tmp_path)))
+    assert (recipe["summary"], recipe["seen"]) == ("mine", [])
 
 
 def test_the_docs_have_it_in_the_table_and_below(copy: Path) -> None:
