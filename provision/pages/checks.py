@@ -5,11 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from provision.catalogue.tried import NO, PARTS, TRIED
+from provision.catalogue.tried import NO, PARTS, TRIED, sentences
 from provision.pages.markdown import bullets, table
 
 if TYPE_CHECKING:
     from provision.catalogue.catalogue import Catalogue
+    from provision.catalogue.recipe import Recipe
     from provision.catalogue.tried import Check, Outcome
 
 _HEAD = """
@@ -25,6 +26,12 @@ def section(catalogue: Catalogue) -> str:
     """Return what all checks saw, the newest first; nothing where there was none."""
     parts = [_one(check) for check in catalogue.checks]
     return _HEAD + "".join(parts) if parts else ""
+
+
+def of_recipe(recipe: Recipe) -> str:
+    """Return what they saw of one recipe, for its page; nothing where there was none."""
+    seen = bullets(sentences(recipe))
+    return f"Seen by `make gpu-check`:\n\n{seen}" if seen else ""
 
 
 def _one(check: Check) -> str:

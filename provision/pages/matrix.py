@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from provision.catalogue.compatibility import State, capabilities, oldest_driver, row
 from provision.model.platforms import NO_GPU, cheapest, images
-from provision.pages import checks
 from provision.pages.markdown import bullets, table
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def page(catalogue: Catalogue) -> str:
         text += f"\n## {image.name}\n\n{brings}"
         text += table(["recipe", "no GPU", *capabilities(), "CUDA", "driver", "say"], body)
         text += f"\nWhy not:\n\n{notes}" if (notes := bullets(_whys(rows))) else ""
-    return text + checks.section(catalogue)
+    return text
 
 
 def _whys(rows: Mapping[str, Row]) -> list[str]:

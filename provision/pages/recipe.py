@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from provision.bundle.render import activation, render
 from provision.catalogue.compatibility import State, best_target, cell, oldest_driver
-from provision.catalogue.tried import sentences
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
-from provision.pages import matrix
+from provision.pages import checks, matrix
 from provision.pages.markdown import bullets, commands, section, table
 from provision.pages.origin import origins
 
@@ -55,19 +54,13 @@ def page(catalogue: Catalogue, name: str) -> str:
             _facts(catalogue, recipe),
             section("Install", commands([_setup(catalogue, recipe)]), _licences(catalogue, recipe)),
             section("Where it comes from", _origins(recipe), _files(recipe)),
-            section("Where it works", matrix.of_recipe(catalogue, name), _seen(recipe)),
+            section("Where it works", matrix.of_recipe(catalogue, name), checks.of_recipe(recipe)),
             section("Try it", *_trials(recipe)),
             section("What counts as installed", *_checks(step)),
             section("Environment", *_environment(step, activation(name, goal, catalogue))),
             section("Take it off", commands(part.strip() for part in step.undo.split(";")) if step.undo else ""),
         )
     )
-
-
-def _seen(recipe: Recipe) -> str:
-    """Return what `make gpu-check` saw of it."""
-    seen = bullets(sentences(recipe))
-    return f"Seen by `make gpu-check`:\n\n{seen}" if seen else ""
 
 
 def _needed(catalogue: Catalogue, recipe: Recipe) -> list[Recipe]:

@@ -17,8 +17,8 @@ from provision.catalogue.recipes import OURS
 from provision.catalogue.tried import FOLDER, checks
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU
-from provision.pages import matrix
-from provision.pages import recipe as recipe_page
+from provision.pages import checks as shown
+from provision.pages import pages
 from tests.kit.checks import CARD, DRIVER, IMAGE, bench, outcome, write_check
 from tests.kit.fab import FAB, ROOT, clean_environment
 from tests.kit.recipes import write_recipe
@@ -68,22 +68,22 @@ def test_a_mark_is_of_the_version_that_was_tried(tmp_path: Path) -> None:
 def test_a_page_has_card_driver_day_figure_and_what_each_command_took(tmp_path: Path) -> None:
     write_check(tmp_path / "tried", outcome("torch", bench=bench(), seconds={"setup": 21.5, "bench": 41}))
     catalogue = known(tmp_path, "torch")
-    text = matrix.page(catalogue)
+    text = shown.section(catalogue)
     assert f"### {CARD}, driver {DRIVER}, on {IMAGE}, 2026-11-28" in text
     assert f"| [torch](recipes/torch.md) | 1 | **tried** | 21.5 s | 41 s | {VERDICT} |" in text
     assert "| recipe | version |  | setup | bench | bench came to |" in text
-    assert f"- {CARD}, driver {DRIVER}, on {IMAGE}, 2026-11-28: {VERDICT}\n" in recipe_page.page(catalogue, "torch")
+    assert f"- {CARD}, driver {DRIVER}, on {IMAGE}, 2026-11-28: {VERDICT}\n" in pages(catalogue)["recipes/torch.md"]
 
 
 def test_a_recipe_without_a_bench_says_what_its_example_took(tmp_path: Path) -> None:
     write_check(tmp_path / "tried", outcome("torch", seconds={"setup": 3, "example": 12.5}))
-    assert "2026-11-28: its example took 12.5 s\n" in recipe_page.page(known(tmp_path, "torch"), "torch")
+    assert "2026-11-28: its example took 12.5 s\n" in pages(known(tmp_path, "torch"))["recipes/torch.md"]
 
 
 def test_what_failed_is_listed_with_its_last_words_and_what_does_not_fit_with_its_reason(tmp_path: Path) -> None:
     failed = outcome("torch", state="failed", why="fab bench-torch: exit code 1", said="loss nan\nit learnt nothing")
     write_check(tmp_path / "tried", {**failed, "seconds": {"setup": 20}}, outcome("old", state="no", why="too old"))
-    text = matrix.page(known(tmp_path, "torch", "old"))
+    text = shown.section(known(tmp_path, "torch", "old"))
     assert "| [torch](recipes/torch.md) | 1 | failed | 20 s |" in text
     last = "      loss nan\n      it learnt nothing\n"
     assert f"- [torch](recipes/torch.md), failed: fab bench-torch: exit code 1\n\n{last}" in text
@@ -96,7 +96,7 @@ def test_the_newest_check_of_a_place_is_the_one_that_recipes_show(tmp_path: Path
     write_check(tmp_path / "tried", outcome("torch", seconds={"example": 7}), name="c", date="2026-11-30")
     catalogue = known(tmp_path, "torch")
     assert [entry["date"] for entry in catalogue.recipes["torch"].tried] == ["2026-12-01"]
-    text = matrix.page(catalogue)
+    text = shown.section(catalogue)
     assert text.index("2026-12-01") < text.index("2026-11-30") < text.index("2026-11-02")
 
 
