@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from provision.model.platforms import AUTO, gpus, pci_ids
 from provision.model.target import Target
 from provision.tasks import cards
 from provision.tasks.target import target_of
+from provision.transport import inventory
 
 A100 = ["NVIDIA A100-SXM4-40GB", "8.0", "580.65.06"]
 L4 = ["NVIDIA L4", "8.9", "580.65.06"]
@@ -142,3 +144,11 @@ def test_every_id_on_the_pci_bus_is_of_a_known_model_and_of_one_alone() -> None:
     known = {"1eb8": "T4", "2237": "A10G", "27b8": "L4", "26b9": "L40S", "2204": "RTX 3090", "2684": "RTX 4090"}
     assert known.items() <= pci_ids().items()
     assert "28a3" not in pci_ids(), "an RTX 3050 A is of the generation after its name's"
+
+
+def test_a_card_that_is_not_known_goes_by_its_name_and_capability(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.toml"
+    path.write_text('[host.a]\naddress = "h"\ngpu = "RTX PRO 6000"\ncompute = "12.0"\n')
+    (host,) = inventory.from_file(path)
+    assert host.target
+    assert (host.target.gpu, host.target.compute) == ("RTX PRO 6000", "12.0")

@@ -113,14 +113,6 @@ def test_a_port_on_the_command_line_is_the_one_that_is_tried(tmp_path: Path) -> 
     assert "a (127.0.0.1) does not answer on port 10" in refused(tmp_path, "-H", "eve@a:10", "status", code=4)
 
 
-def test_a_card_that_is_not_known_goes_by_its_name_and_capability(tmp_path: Path) -> None:
-    path = tmp_path / "hosts.toml"
-    path.write_text('[host.a]\naddress = "h"\ngpu = "RTX PRO 6000"\ncompute = "12.0"\n')
-    (host,) = inventory.from_file(path)
-    assert host.target
-    assert (host.target.gpu, host.target.compute) == ("RTX PRO 6000", "12.0")
-
-
 def test_a_hosts_file_that_is_named_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for words in (("status",), ("-H", "a", "status")):
         assert "gone.toml: " in refused(tmp_path, *words, GPURIG_HOSTS="gone.toml")
