@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,13 @@ def _tables(name: str = "platforms") -> dict[str, Any]:
 def gpus() -> dict[str, Gpu]:
     """Return the known GPU models by name."""
     return {model: Gpu(model=model, **row) for model, row in _tables()["gpu"].items()}
+
+
+def gpu_model(name: str) -> str | None:
+    """Return the known model in a name that `nvidia-smi` or udev gives ("Tesla V100-SXM2-16GB" → "V100")."""
+    words = f" {' '.join(re.split(r'[^A-Za-z0-9]+', name))} "
+    # The longest: an RTX 2080 Ti is no RTX 2080.
+    return max((model for model in gpus() if f" {model} " in words), key=len, default=None)
 
 
 @functools.cache

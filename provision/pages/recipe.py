@@ -11,7 +11,7 @@ from provision.bundle.render import activation, render
 from provision.catalogue.compatibility import State, best_target, cell, oldest_driver
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
-from provision.pages import matrix
+from provision.pages import checks, matrix
 from provision.pages.markdown import bullets, commands, section, table
 from provision.pages.origin import origins
 
@@ -54,7 +54,7 @@ def page(catalogue: Catalogue, name: str) -> str:
             _facts(catalogue, recipe),
             section("Install", commands([_setup(catalogue, recipe)]), _licences(catalogue, recipe)),
             section("Where it comes from", _origins(recipe), _files(recipe)),
-            section("Where it works", matrix.of_recipe(catalogue, name)),
+            section("Where it works", matrix.of_recipe(catalogue, name), checks.of_recipe(recipe)),
             section("Try it", *_trials(recipe)),
             section("What counts as installed", *_checks(step)),
             section("Environment", *_environment(step, activation(name, goal, catalogue))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from provision.model.platforms import AUTO, gpus, pci_ids
+from provision.model.platforms import AUTO, gpu_model, gpus, pci_ids
 from provision.model.project import HOSTS_FILE
 
 if TYPE_CHECKING:
@@ -35,13 +35,6 @@ def _told(name: str, compute: str) -> tuple[str, str] | None:
         return model, compute or gpus()[model].compute
     plain = " ".join(re.sub(r"[^A-Za-z0-9._-]", " ", name.removeprefix("NVIDIA ")).split())[:64]
     return (plain, compute) if plain and re.fullmatch(r"\d{1,2}\.\d", compute) else None
-
-
-def gpu_model(name: str) -> str | None:
-    """Return the known model in a name that `nvidia-smi` or udev gives ("Tesla V100-SXM2-16GB" → "V100")."""
-    words = f" {' '.join(re.split(r'[^A-Za-z0-9]+', name))} "
-    # The longest: an RTX 2080 Ti is no RTX 2080.
-    return max((model for model in gpus() if f" {model} " in words), key=len, default=None)
 
 
 def on_the_bus(facts: Facts) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.compatibility import State
+from provision.catalogue.tried import sentences
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.screen import terminal
@@ -51,6 +52,7 @@ def recipes(c: Context, *, name: str = "", image: str = "", gpu: str = "") -> No
         print(json.dumps([_document(r, fares[r.name]) for r in chosen], indent=2))
     elif image or gpu:
         draw(_fitting(chosen, fares, image, gpu))
+        _print_seen(chosen, image, gpu)
         never = {n: cells for n, cells in fares.items() if all(c.state is State.NO for c in cells.values())}
         _print_reasons(never, image)
     elif name:
@@ -92,6 +94,7 @@ def _document(recipe: Recipe, cells: Cells) -> dict[str, Any]:
     return {
         **{key: getattr(recipe, key) for key in keys},
         "sources": list(recipe.sources),
+        "seen": [row for row in recipe.tried if "on" in row],
         "try": trials,
         "works": works,
     }
@@ -142,17 +145,30 @@ def _state(works: Cells, image: str, gpu: str) -> str:
     return "; ".join(states)
 
 
+def _print_seen(chosen: list[Recipe], image: str, gpu: str) -> None:
+    """Say what `make gpu-check` saw there: card, driver, day, and what came out."""
+    seen = [(recipe.name, line) for recipe in chosen for line in sentences(recipe, image, gpu)]
+    if seen:
+        print("seen by make gpu-check:")
+        _print_about(seen)
+
+
 def _print_reasons(never: dict[str, Cells], image: str) -> None:
     """Say why some recipes do not work there at all."""
     if not never:
         return
     print("not there:")
-    width = max(len(name) for name in never)
+    whys = {n: {place[1] if image else place[0]: c.reason for place, c in cells.items()} for n, cells in never.items()}
+    _print_about([(name, _grouped(why)) for name, why in whys.items()])
+
+
+def _print_about(said: list[tuple[str, str]]) -> None:
+    """Print sentences about recipes, each beside its recipe's name."""
+    width = max(len(name) for name, _ in said)
     columns = shutil.get_terminal_size((PIPE_WIDTH, 0)).columns
-    for name, cells in never.items():
-        why = _grouped({place[1] if image else place[0]: c.reason for place, c in cells.items()})
+    for name, text in said:
         print(
-            textwrap.fill(why, columns - 1, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
+            textwrap.fill(text, columns - 1, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
         )
 
 
