@@ -9,9 +9,9 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.compatibility import State
+from provision.catalogue.cells import State, cell, row
+from provision.catalogue.compatibility import capabilities
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.screen import terminal
@@ -21,7 +21,7 @@ from provision.tasks.verb import verb
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from provision.catalogue.compatibility import Cell
+    from provision.catalogue.cells import Cell
     from provision.catalogue.recipe import Recipe
     from provision.tasks.context import Context
 
@@ -77,8 +77,8 @@ def _fares(catalogue: Catalogue, name: str, image: str, gpu: str) -> Cells:
     """Return how a recipe fares in the places asked for: on an image or on all, with one GPU model or any kind."""
     chosen = [image] if image else images()
     if gpu:
-        return {(i, gpu): compatibility.cell(catalogue, name, i, gpu) for i in chosen}
-    return {(i, kind): c for i in chosen for kind, c in compatibility.row(catalogue, name, i).items()}
+        return {(i, gpu): cell(catalogue, name, i, gpu) for i in chosen}
+    return {(i, kind): c for i in chosen for kind, c in row(catalogue, name, i).items()}
 
 
 def _document(recipe: Recipe, cells: Cells) -> dict[str, Any]:
@@ -86,7 +86,8 @@ def _document(recipe: Recipe, cells: Cells) -> dict[str, Any]:
     keys = ("name", "summary", "version", "needs", "needs_on_gpu", "document", "minutes", "disk_gib", "ports", "driver")
     trials = [kind for kind in ("example", "bench") if getattr(recipe, kind)]
     works = [
-        {"image": i, "gpu": g, "state": c.state, "reason": c.reason, "sources": dict(c.sources), "cuda": c.cuda}
+        {"image": i, "gpu": g, "sources": dict(c.sources), "state": c.state, "built_with": c.built_with}
+        | {"reason": c.reason, "cuda": c.cuda, "known": c.known}
         for (i, g), c in cells.items()
     ]
     return {
@@ -133,9 +134,9 @@ def _state(works: Cells, image: str, gpu: str) -> str:
     """Return in which of the places it was tried or is expected to work: in what was left open, if anything was."""
     if image and gpu:
         return str(next(iter(works.values())).state)
-    every = len(images()) if gpu else 1 + len(compatibility.capabilities())
+    every = len(images()) if gpu else 1 + len(capabilities())
     states = []
-    for state in (State.TRIED, State.EXPECTED):
+    for state in (State.TRIED, State.BUILT, State.EXPECTED):
         places = [place for place, c in works.items() if c.state is state]
         names = ["everywhere"] if len(places) == every else [kind if image else i for i, kind in places]
         states += [f"{state}: {', '.join(names)}"] if places else []
