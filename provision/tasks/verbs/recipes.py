@@ -52,7 +52,9 @@ def recipes(c: Context, *, name: str = "", image: str = "", gpu: str = "") -> No
     elif image or gpu:
         draw(_fitting(chosen, fares, image, gpu))
         never = {n: cells for n, cells in fares.items() if all(c.state is State.NO for c in cells.values())}
-        _print_reasons(never, image)
+        _print_said("not there:", {n: _grouped(_by_place(cells, "reason", image)) for n, cells in never.items()})
+        known = {n: _grouped(_by_place(cells, "known", image)) for n, cells in fares.items() if n not in never}
+        _print_said("what is known of it there:", {n: said for n, said in known.items() if said})
     elif name:
         _show_page(catalogue, name)
     else:
@@ -143,17 +145,21 @@ def _state(works: Cells, image: str, gpu: str) -> str:
     return "; ".join(states)
 
 
-def _print_reasons(never: dict[str, Cells], image: str) -> None:
-    """Say why some recipes do not work there at all."""
-    if not never:
+def _by_place(cells: Cells, field: str, image: str) -> dict[str, str]:
+    """Return what cells say in one of their fields, by what was left open: the kind of GPU, or the image."""
+    return {place[1] if image else place[0]: getattr(c, field) for place, c in cells.items()}
+
+
+def _print_said(title: str, sentences: dict[str, str]) -> None:
+    """Print a sentence for each of some recipes, below a title; nothing where there is none."""
+    if not sentences:
         return
-    print("not there:")
-    width = max(len(name) for name in never)
+    print(title)
+    width = max(len(name) for name in sentences)
     columns = shutil.get_terminal_size((PIPE_WIDTH, 0)).columns
-    for name, cells in never.items():
-        why = _grouped({place[1] if image else place[0]: c.reason for place, c in cells.items()})
+    for name, said in sentences.items():
         print(
-            textwrap.fill(why, columns - 1, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
+            textwrap.fill(said, columns - 1, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
         )
 
 
