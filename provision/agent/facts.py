@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ from provision.agent.steps import mark_of
 from provision.agent.words import Kind
 
 if TYPE_CHECKING:
-    from typing import Dict, List
+    from typing import Dict, List, Optional, Tuple
 
     from provision.agent.wire import answers, requests
 
@@ -55,10 +57,13 @@ def machine() -> answers.Machine:
     with contextlib.suppress(OSError):
         rows = Path("/etc/os-release").read_text(encoding="utf-8").replace('"', "").splitlines()
         release = dict(row.split("=", 1) for row in rows if "=" in row)
+    gpus, silent = _gpus()
     return {
         "os": f"{release.get('ID', '?')}-{release.get('VERSION_ID', '?')}",
         "kernel": os.uname().release,
-        "gpus": _gpus(),
+        "gpus": gpus,
+        "mig": _mig([row[1] for row in gpus]),
+        "silent": silent,
         "pci": _pci_gpus(),
         "nouveau": Path("/sys/module/nouveau").exists(),
         # Four bytes of attributes, then the variable's value.
@@ -74,10 +79,53 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-def _gpus() -> List[List[str]]:
-    """Return name, compute capability and driver version of each GPU that the driver sees."""
-    rows = output("nvidia-smi", "--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader")
-    return [[part.strip() for part in row.split(",")] for row in rows.splitlines()]
+def _gpus() -> Tuple[List[List[str]], str]:
+    """Return name, compute capability and driver version of each GPU that the driver sees, or why it tells nothing."""
+    if not shutil.which("nvidia-smi"):
+        return [], ""
+    # A driver that is too old to know of compute_cap refuses the whole question.
+    rows = _asked("name,compute_cap,driver_version") or [[n, "", v] for n, v in _asked("name,driver_version")]
+    return rows, "" if rows else _complaint()
+
+
+def _asked(fields: str) -> List[List[str]]:
+    """Return these fields of each GPU, as nvidia-smi has them; none where it does not answer with all of them."""
+    rows = output("nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader").splitlines()
+    found = [[part.strip() for part in row.split(",")] for row in rows]
+    return [row for row in found if len(row) == fields.count(",") + 1]
+
+
+def _complaint() -> str:
+    """Return the first line of what nvidia-smi says where it does not answer."""
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", "-L"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "it gives no answer"
+    return next((line.strip() for line in done.stdout.splitlines() if line.strip()), "it says nothing")
+
+
+def _mig(computes: List[str]) -> List[Optional[List[str]]]:
+    """Return the instances that each GPU is cut into, None where it is whole; of a card that can be cut."""
+    if not any(re.match(r"8\.0|9\.0|1\d\.", compute) for compute in computes):
+        return [None for _ in computes]
+    modes = [row[0] == "Enabled" for row in _asked("mig.mode.current")]
+    found: List[Optional[List[str]]] = [[] if mode else None for mode in modes] or [None for _ in computes]
+    number = -1
+    for line in output("nvidia-smi", "-L").splitlines():
+        instance = re.match(r"\s+MIG (\S+)", line)
+        number += line.startswith("GPU ")
+        if instance and 0 <= number < len(found):
+            found[number] = [*(found[number] or []), instance[1]]
+    return found
 
 
 def _pci_gpus() -> List[List[str]]:

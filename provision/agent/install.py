@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from provision.agent.files import write
 from provision.agent.paths import log_of
-from provision.agent.steps import TIMEOUT, begun_marker, script, sweep, verified
+from provision.agent.steps import REFUSED, TIMEOUT, begun_marker, script, sweep, verified
 from provision.agent.words import Kept
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _attempt(step: Step, folder: Path, log: BinaryIO, **env: str) -> Tuple[int, 
         sweep(place)
     if code == 0 and not verified(step, folder, log):
         return 1, "its install ended without an error, but its verify script says no"
-    why = {0: "", TIMEOUT: f"not done after {step['timeout']} s"}
+    why = {0: "", REFUSED: "it refused, and changed nothing", TIMEOUT: f"not done after {step['timeout']} s"}
     return code, why.get(code, f"exit code {code}" if code > 0 else f"killed by signal {-code}")
 
 

@@ -21,7 +21,7 @@ from provision.agent.journal import JOURNAL, log_after, record
 from provision.agent.paths import BEGUN, BUNDLE, HOME, LOGS, PENDING, READY, log_of
 from provision.agent.processes import run_checked
 from provision.agent.service import start_setup, use_this_program
-from provision.agent.steps import begun_marker, mark, open_bundle, state_of, sweep, unpack
+from provision.agent.steps import REFUSED, begun_marker, mark, open_bundle, state_of, sweep, unpack
 from provision.agent.words import Kept, Kind, StepState
 
 if TYPE_CHECKING:
@@ -155,8 +155,8 @@ def _run_step(step: Step, folder: Path, now: Pending, keeper: Optional[Keeper]) 
     name, began = step["name"], time.monotonic()
     record(_event(step, now, StepState.CHECKING))
     state = state_of(step, folder)
-    if state in (StepState.PRESENT, StepState.FOUND):
-        if state == StepState.FOUND:
+    if state in (StepState.PRESENT, StepState.FOUND, StepState.FITTING):
+        if state != StepState.PRESENT:
             mark(step, state)
         record({**_event(step, now, state), "seconds": round(time.monotonic() - began, 1)})
         return True
@@ -170,7 +170,7 @@ def _run_step(step: Step, folder: Path, now: Pending, keeper: Optional[Keeper]) 
             return False
         why = "it still asks for a reboot after one"
     if code:
-        fail(step, now, why)
+        fail(step, now, why, refused=code == REFUSED)
         return False
     mark(step, StepState.INSTALLED)
     done = _event(step, now, StepState.INSTALLED)
@@ -185,12 +185,13 @@ def _event(step: Step, now: Pending, state: StepState) -> StepEvent:
     return {"event": Kind.STEP, "run": now["run"], "step": step["name"], "state": state}
 
 
-def fail(step: Optional[Step], now: Pending, why: str) -> None:
-    """End a setup with the last lines of what the step's install said, where it had begun."""
+def fail(step: Optional[Step], now: Pending, why: str, *, refused: bool = False) -> None:
+    """End a setup with the last lines of what the step's install said, where it had begun, and how to undo that."""
     remove(HOME / "ballast")
     if shutil.disk_usage(HOME).free < FULL:
         why += f"; the disk that holds {HOME} is full"
     name, log, undo = (step["name"], log_of(step["name"]), step["undo"]) if step else ("", JOURNAL, "")
+    undo = "" if refused else undo
     lines = log_after(log, 0, ended=True) if step and begun_marker(name).exists() else ()
     tail = [line for line, _ in collections.deque(lines, TAIL)]
     # The event goes first, so that nobody sees a setup that is over and has no end.

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 256
 """What stands for an exit code, above all that there are, where a script ran out of time."""
+REFUSED = 3
+"""Exit code by which an install script says that it has changed nothing (`refuse` of lib.sh)."""
 VERIFY_SECONDS = 120
 
 
@@ -123,7 +125,10 @@ def state_of(step: Step, folder: Path) -> StepState:
             return StepState.BROKEN if done else StepState.MISSING
     if not done:
         return StepState.FOUND
-    return StepState.PRESENT if done["digest"] == step["digest"] else StepState.CHANGED
+    if done["digest"] == step["digest"]:
+        return StepState.PRESENT
+    # What stands before the dash is of the recipe alone: where that is the same, it is the settings that are new.
+    return StepState.FITTING if done["digest"][:17] == step["digest"][:17] else StepState.CHANGED
 
 
 def mark(step: Step, how: StepState) -> None:

@@ -64,11 +64,13 @@ ENDINGS = (Kind.READY, Kind.FAILED, Kind.REBOOT)
 
 
 class StepState(Word):
-    """How a step is. What `plan` answers: the first six."""
+    """How a step is. What `plan` answers: the first seven."""
 
     PRESENT = "present"
     FOUND = "found"
     """There, and not by us."""
+    FITTING = "fitting"
+    """There by the same recipe under other settings, and it verifies under these."""
     CHANGED = "changed"
     MISSING = "missing"
     BROKEN = "broken"

@@ -6,6 +6,7 @@ Rendering is pure and deterministic: the same recipes and target give the same b
 from __future__ import annotations
 
 import functools
+import json
 import re
 import shlex
 import traceback
@@ -118,6 +119,8 @@ def _values(recipe: Recipe, target: Target) -> dict[str, Any]:
         "target": target,
         "source": {"name": (source := recipe.source_for(target)), **_mirrored(recipe.sources.get(source, {}), target)},
         "pinned": recipe.name not in target.unpinned,
+        "others": recipe.others(target),
+        "ours": is_ours(target),
         "home": str(MACHINE_HOME),
         "prefix": PREFIX,
         "before_stop_minutes": BEFORE_STOP_MINUTES,
@@ -149,8 +152,9 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
         timeout=int(recipe.minutes * 600) + 300,
         disk_gib=recipe.disk_gib,
         reboot=recipe.reboot,
-        undo=recipe.undo,
+        undo=undo_of(recipe, target),
         notes=_notes(recipe, target, values["source"]),
+        recipe=json.dumps([recipe.version, recipe.sources, recipe_file.read(recipe.folder / "install.sh.j2")]),
         keeps=kept.folders(recipe, [_expand_key(recipe, target, "keeps", text) for text in recipe.keeps]),
     )
 
@@ -169,13 +173,26 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
         upon = [step for name, step in steps.items() if name in needed]
         env = [pair for step in upon for pair in step.env.items()]
         steps[recipe.name] = kept.keyed(_step(recipe, target, env), upon, target)
-    lib = _render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=str(MACHINE_HOME), prefix=PREFIX)
+    lib = _render(TEMPLATES / "host" / "lib.sh.j2", target=target, ours=is_ours(target), prefix=PREFIX)
     return Bundle(
         name="+".join(names),
         steps=tuple(steps.values()),
         lib=slim.library(lib, [text for step in steps.values() for text in (step.install, step.verify)]),
         kept=kept.keeper_settings(steps.values(), target),
     )
+
+
+def is_ours(target: Target) -> bool:
+    """Return whether a box is one that gpurig makes and unmakes; else it is a machine of somebody's."""
+    return bool(target.volume_id)
+
+
+def undo_of(recipe: Recipe, target: Target) -> str:
+    """Return how to take a recipe off by hand, from where it came on that host; "" where there is nothing of it.
+
+    Raises `BadInput`, with the key, when it does not render.
+    """
+    return " ".join(_expand_key(recipe, target, "undo", recipe.undo).split())
 
 
 def activation(name: str, target: Target, catalogue: Catalogue | None = None) -> Variables:

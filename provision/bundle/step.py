@@ -34,14 +34,16 @@ class Step:
     """What is not as the recipe would have it by default, in words for the user: an unpinned mirror, another source."""
     keeps: tuple[str, ...] = ()
     """Folders whose content is worth keeping on the job volume."""
+    recipe: str = ""
+    """What of the recipe decides what the step does, whatever the host and its settings. It does not travel."""
     key: str = ""
     """What that is kept under: a digest of all that it depends on; "" where nothing of the step is kept."""
 
     @property
     def digest(self) -> str:
-        """Return the SHA-256 over all that decides what the step does."""
+        """Return a digest of what of the recipe decides what the step does, and one of all that does."""
         content = (self.name, self.version, self.install, self.verify, self.files, self.env)
-        return hashlib.sha256(_canonical(content)).hexdigest()
+        return f"{_digest(self.recipe)[:16]}-{_digest(content)[:32]}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ class Bundle:
     @functools.cached_property
     def digest(self) -> str:
         """Return the SHA-256 over everything in the bundle."""
-        return hashlib.sha256(_canonical(self._document())).hexdigest()
+        return _digest(self._document())
 
     def to_bytes(self) -> bytes:
         """Return the bundle as canonical JSON: what user-data carries and what SSH carries."""
@@ -66,8 +68,14 @@ class Bundle:
 
     def _document(self) -> dict[str, Any]:
         steps = [{**dataclasses.asdict(step), "digest": step.digest} for step in self.steps]
+        for step in steps:
+            del step["recipe"]
         document = {"format": FORMAT, "name": self.name, "steps": steps, "lib": self.lib}
         return {**document, "kept": self.kept} if self.kept else document
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(_canonical(value)).hexdigest()
 
 
 def _canonical(value: object) -> bytes:

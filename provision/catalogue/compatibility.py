@@ -10,7 +10,7 @@ from provision.catalogue.recipe import number
 from provision.model.platforms import NO_GPU, cheapest, gpus, images
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from provision.catalogue.recipe import Recipe
     from provision.catalogue.recipes import Recipes
@@ -111,16 +111,15 @@ def oldest_driver(catalogue: Recipes, name: str) -> int:
     return max(catalogue.recipes[other].driver for other in catalogue.closure([name]))
 
 
-def driver_problems(catalogue: Recipes, name: str, target: Target, driver: Callable[[], str]) -> list[str]:
+def driver_problems(catalogue: Recipes, name: str, target: Target, driver: str) -> list[str]:
     """Return why a recipe cannot work with the driver that a host has ("535.183.01"); "" is a host without one.
 
-    The host is asked only where it matters: not where the same setup brings the driver.
+    One that is there stays, also where the same setup would bring one.
     """
     oldest, recipe = oldest_driver(catalogue, name), catalogue.recipes.get(DRIVER)
-    installed = recipe and DRIVER in catalogue.closure([name]) and recipe.source_for(target) != PRESENT
-    if target.gpu == NO_GPU or installed or not oldest or not 0 < _branch(there := driver()) < oldest:
+    if target.gpu == NO_GPU or not 0 < _branch(driver) < oldest:
         return []
-    what = f'recipe "{name}" needs NVIDIA\'s driver {oldest} or newer, and this host has {there}'
+    what = f'recipe "{name}" needs NVIDIA\'s driver {oldest} or newer, and this host has {driver}'
     # One that is there already stays: the recipe alone would change nothing.
     way_out = "bring it up to date the way it came, and reboot"
     for source in [source for source in _offered(recipe, target) if source != PRESENT] if recipe else []:

@@ -76,7 +76,7 @@ class Recipe:
     keeps: tuple[str, ...] = ()
     """Templates of folders with what it built: kept on the job volume, and put back before an install elsewhere."""
     undo: str = ""
-    """How to take it off by hand; shown when the install fails."""
+    """A template of how to take it off by hand; shown when the install fails."""
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Environment that it gives to recipes after it and to login shells; values may use `$PATH` and the like."""
     activate: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -126,6 +126,11 @@ class Recipe:
     def images_from(self, source: str) -> tuple[str, ...]:
         """Return the images that this recipe supports when it is taken from `source`."""
         return tuple(self.sources.get(source, {}).get("images", self.images) or images())
+
+    def others(self, target: Target) -> list[str]:
+        """Return the sources, beside what the image brings, from which it can be taken on that image, for that GPU."""
+        fitting = [name for name in self.sources if name != "present" and self.spans(name, target.compute)]
+        return [name for name in fitting if target.image in self.images_from(name)]
 
     def licences_for(self, target: Target) -> tuple[str, ...]:
         """Return the licences to accept for the chosen source on this target."""

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provision.catalogue import tried as seen
 from provision.catalogue.recipe import load_recipe
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU
@@ -17,21 +18,24 @@ if TYPE_CHECKING:
     from provision.catalogue.recipe import Recipe
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
+OURS = TEMPLATES / "recipes"
 
 
 def _folders() -> tuple[Path, ...]:
     """Return gpurig's own folder of recipes, then those that $GPURIG_RECIPES names, separated as in $PATH."""
     others = os.environ.get("GPURIG_RECIPES", "").split(os.pathsep)
-    return (TEMPLATES / "recipes", *(Path(word).expanduser() for word in others if word))
+    return (OURS, *(Path(word).expanduser() for word in others if word))
 
 
 class Recipes:
     """All recipes by name, from one or more folders of recipe folders; a later folder's recipe wins."""
 
-    def __init__(self, *folders: Path) -> None:
+    def __init__(self, *folders: Path, tried: Path | None = None) -> None:
+        """Read them; `tried` has the files of checks of these recipes, None: gpurig's own have theirs."""
         self.recipes: dict[str, Recipe] = {}
         problems: list[str] = []
-        for parent in folders or _folders():
+        folders = folders or _folders()
+        for parent in folders:
             if not parent.is_dir():
                 problems.append(f"{parent}: there is no such folder of recipes")
             for path in sorted(parent.glob("*/recipe.toml")):
@@ -41,6 +45,10 @@ class Recipes:
                     problems += error.problems
         if problems:
             raise BadInput(problems)
+        self.checks = seen.checks(tried or seen.FOLDER) if tried or OURS in folders else []
+        for name, recipe in self.recipes.items():
+            if tried or recipe.folder.parent == OURS:
+                self.recipes[name] = seen.marked(recipe, self.checks)
         self._order = self._sorted()
 
     def ordered(self) -> tuple[Recipe, ...]:

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from provision.model.host import Host
     from provision.transport.session import Session
 
-CHECKED = (StepState.CHECKING, StepState.PRESENT, StepState.FOUND)
+CHECKED = (StepState.CHECKING, StepState.PRESENT, StepState.FOUND, StepState.FITTING)
 """States of a step that wrote no log."""
 CUT_OFF = "cut off"
 """The state of a step or setup that has neither ended nor goes on."""
 _WAS = {
-    StepState.CHANGED: "the recipe, the settings or the volume of the box had changed",
+    StepState.CHANGED: "its recipe had changed",
     StepState.BROKEN: "it was there and did not verify any more",
     StepState.INTERRUPTED: "it had not come to its end before",
 }

@@ -26,6 +26,7 @@ TONES: dict[str, str] = {
 _WORDS: dict[str, str] = {
     StepState.CHECKING: "checking now",
     StepState.FOUND: "taken as found",
+    StepState.FITTING: "fits the new settings",
     StepState.INSTALLING: "installing now",
     Kind.REBOOT: "asked for a reboot",
     RunState.RUNNING: "running now",

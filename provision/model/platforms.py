@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 NO_GPU = "none"
+AUTO = "auto"
+"""In place of a GPU model: what the machine itself shows, once it is asked."""
 BAKED = "baked"
 """In place of an image's name: the stack's own, made by `fab bake`."""
 
@@ -83,14 +86,27 @@ def price_table() -> PriceTable:
 
 
 @functools.cache
-def _tables() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("platforms.toml").read_text(encoding="utf-8"))
+def _tables(name: str = "platforms") -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
 
 
 @functools.cache
 def gpus() -> dict[str, Gpu]:
     """Return the known GPU models by name."""
     return {model: Gpu(model=model, **row) for model, row in _tables()["gpu"].items()}
+
+
+def gpu_model(name: str) -> str | None:
+    """Return the known model in a name that `nvidia-smi` or udev gives ("Tesla V100-SXM2-16GB" → "V100")."""
+    words = f" {' '.join(re.split(r'[^A-Za-z0-9]+', name))} "
+    # The longest: an RTX 2080 Ti is no RTX 2080.
+    return max((model for model in gpus() if f" {model} " in words), key=len, default=None)
+
+
+@functools.cache
+def pci_ids() -> dict[str, str]:
+    """Return the GPU model of each PCI device id ("2204" → "RTX 3090")."""
+    return {number: model for model, numbers in _tables("pci_ids").items() for number in numbers.split()}
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.pages import matrix, recipe
+from provision.pages import checks, matrix, recipe
 from provision.pages.markdown import table
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 def pages(catalogue: Catalogue) -> dict[str, str]:
     """Return every generated page: path below docs/ → Markdown."""
     return {
-        "compatibility.md": matrix.page(catalogue),
+        "compatibility.md": matrix.page(catalogue) + checks.section(catalogue),
         "recipes/README.md": _index(catalogue),
         **{f"recipes/{name}.md": recipe.page(catalogue, name) for name in catalogue.recipes},
     }

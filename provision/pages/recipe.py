@@ -12,7 +12,7 @@ from provision.catalogue.cells import State, best_target, cell
 from provision.catalogue.compatibility import oldest_driver
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
-from provision.pages import matrix
+from provision.pages import checks, matrix
 from provision.pages.markdown import bullets, commands, section, table
 from provision.pages.origin import origins
 
@@ -55,11 +55,11 @@ def page(catalogue: Catalogue, name: str) -> str:
             _facts(catalogue, recipe),
             section("Install", commands([_setup(catalogue, recipe)]), _licences(catalogue, recipe)),
             section("Where it comes from", _origins(recipe), _files(recipe)),
-            section("Where it works", matrix.of_recipe(catalogue, name)),
+            section("Where it works", matrix.of_recipe(catalogue, name), checks.of_recipe(recipe)),
             section("Try it", *_trials(recipe)),
             section("What counts as installed", *_checks(step)),
             section("Environment", *_environment(step, activation(name, goal, catalogue))),
-            section("Take it off", commands(part.strip() for part in recipe.undo.split(";")) if recipe.undo else ""),
+            section("Take it off", commands(part.strip() for part in step.undo.split(";")) if step.undo else ""),
         )
     )
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FRAMES_PER_SECOND = 8
 _WAS = {
-    StepState.CHANGED: "the recipe, the settings or the volume of this box changed",
+    StepState.CHANGED: "its recipe changed",
     StepState.BROKEN: "it was there and does not verify any more",
     StepState.INTERRUPTED: "it did not come to its end last time",
 }
@@ -204,6 +204,8 @@ class Progress:
             )
         elif state == StepState.FOUND:
             self.out.line(f"{name}  was there already, not by gpurig; taken as it is")
+        elif state == StepState.FITTING:
+            self.out.line(f"{name}  fits the new settings; taken as it is")
         elif state == StepState.PRESENT:
             self.out.line(f"{name}  present")
 

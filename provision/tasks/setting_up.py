@@ -18,7 +18,9 @@ from provision.life import keys
 from provision.model.access import PUBLIC
 from provision.model.digest import sha256
 from provision.model.errors import BadInput, GpurigError
+from provision.model.platforms import NO_GPU
 from provision.screen import progress
+from provision.tasks import cards
 from provision.tasks.option import pairs
 from provision.tasks.target import target_of
 from provision.transport import notice
@@ -66,8 +68,7 @@ class SetUp:
             session.begin()
             target = self.choices.on(target_of(host, session))
             bundle = self._bundle(recipe, target)
-            if problems := compatibility.driver_problems(self._catalogue, recipe, target, lambda: _driver(session)):
-                raise BadInput(problems)
+            self._look_at_gpu(session, recipe, target)
             steps = [step.name for step in bundle.steps]
             wrong = [f"--upload {name}: {bundle.name} has no such step" for name in self.uploads if name not in steps]
             if wrong:
@@ -86,6 +87,19 @@ class SetUp:
             if session.host.access == PUBLIC:
                 out.line(f"      or: `fab password` makes the login of {door.url(session.host)}")
 
+    def _look_at_gpu(self, session: Session, recipe: str, target: Target) -> None:
+        """Raise `BadInput` where the GPUs of a host, or their driver, are not what a recipe needs there.
+
+        The host is asked only where it matters.
+        """
+        if target.gpu == NO_GPU or not compatibility.oldest_driver(self._catalogue, recipe):
+            return
+        facts = session.facts()
+        driver = facts["gpus"][0][2] if facts["gpus"] else ""
+        problems = compatibility.driver_problems(self._catalogue, recipe, target, driver)
+        if problems := [*problems, *cards.problems(facts, target, str(session.host))]:
+            raise BadInput(problems)
+
     def _bundle(self, recipe: str, target: Target) -> Bundle:
         """Return what is rendered for a target, once for all hosts with an equal one."""
         with self._lock:
@@ -103,12 +117,6 @@ def _bring_keys(session: Session, out: View) -> None:
     if lacking := keys.missing(keys.there(session), keys.recorded(session.host)):
         keys.put(session, [one.key for one in lacking])
         out.line(f"{', '.join(one.key.comment or one.key.fingerprint for one in lacking)} may log in now, too")
-
-
-def _driver(session: Session) -> str:
-    """Return the version of the driver on a host, or "" where there is none."""
-    gpus = session.facts()["gpus"]
-    return str(gpus[0][2]) if gpus else ""
 
 
 def uploads(words: list[str] | None) -> dict[str, Path]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
-from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.platforms import AUTO, NO_GPU, gpus, images
 from provision.model.project import HOSTS_FILE
 from provision.model.target import Target
+from provision.tasks import cards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,42 +19,40 @@ if TYPE_CHECKING:
 
 
 def target_of(host: Host, session: Session) -> Target:
-    """Return what to render for on `host`; asks a machine that was only named for its image and GPU.
+    """Return what to render for on `host`, which is asked for its GPU, and if it was only named its image, too.
 
-    Raises `BadInput` when that machine shows no GPU that gpurig knows, and none was declared.
+    Raises `BadInput` when it shows no GPU whose compute capability is known, or some that need different builds.
     """
-    if host.target is not None:
-        return host.target
+    declared = host.target
+    if declared is not None and declared.gpu != AUTO:
+        return declared
     facts = session.facts()
-    found = _gpu_of(facts)
-    problems = []
-    if facts["os"] not in images():
-        problems.append(f"{host} runs {facts['os']}; recipes know {', '.join(images())}")
-    if found is None:
-        there = f" (on its PCI bus there is {cards(facts)})" if facts["pci"] else ""
-        declare = f'[host.box] with address = "{host.address}" and gpu = one of {", ".join([NO_GPU, *gpus()])}'
-        problems.append(f"{host} shows no GPU that gpurig knows{there}; say in {HOSTS_FILE} what it has:")
-        problems.append(declare)
-    if problems or found is None:
+    image = declared.image if declared else facts["os"]
+    problems = [] if image in images() else [f"{host} runs {image}; recipes know {', '.join(images())}"]
+    problems += _gpu_problems(facts, host)
+    if problems:
         raise BadInput(problems)
-    model, compute = found
-    return Target(image=facts["os"], gpu=model, compute=compute, user=session.connection.user)
+    model, compute = cards.to_build_for(facts)
+    if declared:
+        return dataclasses.replace(declared, gpu=model, compute=compute)
+    return Target(image=image, gpu=model, compute=compute, user=session.connection.user)
 
 
-def _gpu_of(facts: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return model and compute capability of a machine's first known GPU: the driver's word, else the PCI bus'."""
-    driven = [(gpu_model(name), compute) for name, compute, _ in facts["gpus"]]
-    bare = [(gpu_model(name), "") for _, _, name in facts["pci"] if not driven]
-    return next(((model, compute or gpus()[model].compute) for model, compute in driven + bare if model), None)
-
-
-def cards(facts: Mapping[str, Any]) -> str:
-    """Return the NVIDIA cards on a machine's PCI bus, as udev knows them."""
-    return ", ".join(f"{name or 'an NVIDIA GPU'} (10de:{number}, slot {slot})" for slot, number, name in facts["pci"])
-
-
-def gpu_model(name: str) -> str | None:
-    """Return the known model in a name that `nvidia-smi` or udev gives ("Tesla V100-SXM2-16GB" → "V100")."""
-    words = f" {' '.join(re.split(r'[^A-Za-z0-9]+', name))} "
-    # The longest: an RTX 2080 Ti is no RTX 2080.
-    return max((model for model in gpus() if f" {model} " in words), key=len, default=None)
+def _gpu_problems(facts: Mapping[str, Any], host: Host) -> list[str]:
+    """Return why it cannot be told which GPU to build for, with what to declare instead."""
+    table = f'[host.box] with address = "{host.address}"'
+    if kinds := cards.of_two_kinds(facts):
+        what = (
+            f"{host} has GPUs of different generations, and what is built for one does not run on the others: {kinds}"
+        )
+        return [f"{what}; say in {HOSTS_FILE} which one is meant:", f"{table} and gpu = one of them"]
+    if cards.found(facts):
+        return []
+    there = f" (on its PCI bus there is {cards.on_the_bus(facts)})" if facts["pci"] else ""
+    silent = f"; nvidia-smi says: {facts['silent']}" if facts["silent"] else ""
+    other = 'gpu = "NAME" and compute = "12.0", as developer.nvidia.com/cuda-gpus has it'
+    return [
+        f"{host} shows no GPU that gpurig knows{there}{silent}; say in {HOSTS_FILE} what it has:",
+        f"{table} and gpu = one of {', '.join([NO_GPU, *gpus()])}",
+        f"or any other card by its name and its compute capability: {other}",
+    ]

@@ -12,7 +12,7 @@ from provision.model import checks
 from provision.model.access import JUMP
 from provision.model.errors import BadInput, NoHosts
 from provision.model.host import KEYS, Host
-from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.platforms import AUTO, NO_GPU, gpus, images
 from provision.model.project import HOSTS_FILE, project_folder
 from provision.model.ranges import RANGES
 from provision.model.schema import ANY, STRING, mismatches, plain
@@ -27,7 +27,7 @@ _HOST: dict[str, Any] = {
     "recipe": checks.NAME,
     "port": checks.PORT,
     "image": STRING,
-    "gpu": ANY,  # a wrong one gets the list of what there is, as none at all does
+    "gpu": ANY,  # a wrong one gets the list of what there is, as none at all does: `_gpu_problems`
     **{key: SCHEMA[key] for key in ("user", "ui_port", "compute", "mount_point")},
     "allow": checks.Kind(RANGES.allowed, lambda value: bool(value) and RANGES.holds(value)),
     "jump": JUMP,
@@ -63,15 +63,14 @@ def from_file(path: Path) -> list[Host]:
 
 def _host_problems(name: str, row: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with one host's table."""
-    allowed, models = ", ".join(sorted(_HOST)), [NO_GPU, *gpus()]
+    allowed = ", ".join(sorted(_HOST))
     known = {key: value for key, value in row.items() if key in _HOST}
     problems = mismatches(known, _HOST)
     if not checks.MACHINE.holds(name):
         problems.append(f"has to be called by {checks.MACHINE.allowed}")
     if "address" not in row:
         problems.append("needs an address")
-    if row.get("gpu") not in models:
-        problems.append(f'needs gpu = one of {", ".join(models)}; "{NO_GPU}" is never assumed')
+    problems += _gpu_problems(row)
     image = row.get("image", Target.image)
     if isinstance(image, str) and image not in images():
         problems.append(f'image "{plain(image)}" is unknown; allowed: {", ".join(images())}')
@@ -84,11 +83,23 @@ def _host_problems(name: str, row: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _gpu_problems(row: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with what a host's table says of its GPU."""
+    gpu = row.get("gpu")
+    if gpu == AUTO and "compute" in row:
+        return [f'"compute" cannot stand beside gpu = "{AUTO}", which finds it: name the card, or leave it out']
+    if gpu in (AUTO, NO_GPU, *gpus()) or (checks.GPU.holds(gpu) and "compute" in row):
+        return []
+    allowed = f'one of {AUTO} (what the machine shows), {", ".join([NO_GPU, *gpus()])}; "{NO_GPU}" is never assumed'
+    other = 'any other card goes by its name and its compute capability, such as compute = "12.0"'
+    return [f"needs gpu = {allowed}; {other}"]
+
+
 def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> Host:
     image = row.get("image", Target.image)
     user = row.get("user", images()[image].user)
     model = row["gpu"]
-    compute = row.get("compute", gpus()[model].compute if model != NO_GPU else Target.compute)
+    compute = row.get("compute", gpus()[model].compute if model in gpus() else Target.compute)
     given = {key: row[key] for key in ("mount_point", "allow", "ui_port") if key in row}
     target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **given, **shared})
     recipe = row.get("recipe", Host.recipe)

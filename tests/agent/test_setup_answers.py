@@ -87,5 +87,26 @@ def test_facts_are_the_machine_s_own(lab: Lab) -> None:
 
 
 def test_a_driver_that_does_not_work_is_no_gpu(lab: Lab) -> None:
-    write_program(lab.bin / "nvidia-smi", "echo 'NVIDIA-SMI has failed'; exit 9")
-    assert lab.ask("facts")[0]["gpus"] == []
+    write_program(lab.bin / "nvidia-smi", "echo; echo 'NVIDIA-SMI has failed: no driver'; exit 9")
+    (facts,) = lab.ask("facts")
+    assert facts["gpus"] == []
+    assert facts["silent"] == "NVIDIA-SMI has failed: no driver"
+
+
+def test_a_driver_that_knows_no_capability_tells_the_rest(lab: Lab) -> None:
+    refusal = "echo 'Field \"compute_cap\" is not a valid field to query.'; exit 2"
+    write_program(lab.bin / "nvidia-smi", f'case "$1" in *compute_cap*) {refusal} ;; esac; echo "Tesla T4, 450.80.02"')
+    (facts,) = lab.ask("facts")
+    assert (facts["gpus"], facts["silent"]) == ([["Tesla T4", "", "450.80.02"]], "")
+
+
+def test_what_mig_cuts_a_gpu_into_is_told(lab: Lab) -> None:
+    answers = (
+        'case "$1" in *compute_cap*) printf "NVIDIA A100-SXM4-40GB, 8.0, 580.65.06\\n%.0s" 1 2 3 ;;'
+        '*mig.mode*) printf "Enabled\\nDisabled\\nEnabled\\n" ;;'
+        '-L) printf "GPU 0: NVIDIA A100 (UUID: GPU-1)\\n  MIG 3g.20gb     Device  0: (UUID: MIG-1)\\n'
+        "  MIG 2g.10gb     Device  1: (UUID: MIG-2)\\nGPU 1: NVIDIA A100 (UUID: GPU-2)\\n"
+        'GPU 2: NVIDIA A100 (UUID: GPU-3)\\n" ;; esac'
+    )
+    write_program(lab.bin / "nvidia-smi", answers)
+    assert lab.ask("facts")[0]["mig"] == [["3g.20gb", "2g.10gb"], None, []]

@@ -108,6 +108,22 @@ def test_a_card_without_a_driver_is_known_by_its_number(owner: Owner) -> None:
     assert "would be installed" in said
 
 
+def test_a_card_that_hosts_toml_leaves_to_be_found_is(owner: Owner) -> None:
+    address = owner.machine.host.address
+    (owner.folder / "hosts.toml").write_text(f'[host.desk]\naddress = "{address}"\ngpu = "auto"\n')
+    # Also where nothing on the machine knows its name.
+    hwdb = "/usr/bin/systemd-hwdb"
+    run(owner.machine, f"mount --bind /bin/false {hwdb}")
+    try:
+        with owner.hardware(SOUND, RTX_3090):
+            assert "would be installed" in owner.fab("plan", "--recipe", "nvidia-driver")
+            assert "RTX 3090 (10de:2204, slot 0000:02:00.0)" in owner.fab("status")
+    finally:
+        run(owner.machine, f"umount {hwdb}")
+    with owner.hardware():
+        assert "shows no GPU that gpurig knows" in owner.fab("plan", "--recipe", "nvidia-driver", code=2)
+
+
 def test_a_card_that_is_not_known_is_shown_with_how_to_declare_it(owner: Owner) -> None:
     with owner.hardware(UNKNOWN):
         said = owner.fab(*owner.named, "plan", "--recipe", "nvidia-driver", code=2)

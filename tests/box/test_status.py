@@ -88,9 +88,10 @@ def test_what_the_driver_tells_of_the_gpus_is_shown_and_what_it_cannot_is_left_o
         "*) echo 'Tesla T4, 7.5, 550.54'; echo 'NVIDIA A100-SXM4-40GB, 8.0, 550.54';; esac"
     )
     with nvidia_smi(machine, program):
-        first, second = screen()["GPU"]
+        first, second, both = screen()["GPU"]
     assert first == "Tesla T4 (compute 7.5, driver 550.54), 37 % busy, 2.1 of 15.0 GiB in use, 61 °C"
     assert second == "NVIDIA A100-SXM4-40GB (compute 8.0, driver 550.54), 0.0 of 40.0 GiB in use"
+    assert both.startswith("of different generations")
 
 
 def test_systemd_that_reads_its_files_again_forgets_no_run(machine: Machine) -> None:

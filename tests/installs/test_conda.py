@@ -87,7 +87,7 @@ def test_packages_come_from_conda_forge_alone_and_through_the_mirror(pinned_to_i
     lines = pinned_to_it.ssh(f"cat {CONDA}/current/.condarc").splitlines()
     assert "defaults" not in "".join(lines)
     assert lines[lines.index("channels:") + 1].strip() == "- conda-forge"
-    assert any(line.startswith("channel_alias: http://rehearsal.internal") for line in lines)
+    assert any(line.startswith('channel_alias: "http://rehearsal.internal') for line in lines)
 
 
 def test_what_an_install_that_was_killed_left_is_replaced(pinned_to_it: Box) -> None:

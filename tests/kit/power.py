@@ -23,6 +23,8 @@ IDLE: dict[str, Any] = {
     "memory_gib": 16.0,
     "disk_free_gib": 80.0,
     "gpus": [],
+    "mig": [],
+    "silent": "",
     "pci": [],
     "nouveau": False,
     "secure_boot": False,

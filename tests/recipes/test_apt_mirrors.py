@@ -26,6 +26,15 @@ def rewrite(folder: Path, table: dict[str, str]) -> str:
     return (folder / "sources.list").read_text(encoding="utf-8")
 
 
+def verifies(folder: Path, table: dict[str, str]) -> bool:
+    """Return whether base finds in the list in a folder what its install makes of it."""
+    (base,) = render(["base"], Target(mirrors={"apt": table})).steps
+    found = re.search(r"^lists=.*", base.verify, re.DOTALL | re.MULTILINE)
+    assert found
+    script = 'want() { shift; "$@" || exit 1; }\n' + found[0].replace("/etc/apt/", f"{folder}/")
+    return subprocess.run(["bash", "-euo", "pipefail", "-c", script], check=False).returncode == 0
+
+
 @pytest.fixture
 def lists(tmp_path: Path) -> Path:
     (tmp_path / "sources.list").write_text(OLD, encoding="utf-8")
@@ -42,6 +51,14 @@ def test_the_longest_address_counts_and_another_time_changes_nothing(lists: Path
     written = (lists / "sources.list").stat().st_mtime_ns
     assert rewrite(lists, table) == new
     assert (lists / "sources.list").stat().st_mtime_ns == written, "apt would refresh its lists for nothing"
+
+
+def test_another_mirror_is_missed_where_the_lists_do_not_name_it(lists: Path) -> None:
+    address, mirror = "http://archive.example/ubuntu", "http://archive.example/ubuntu/mirror"
+    assert not verifies(lists, {address: mirror})
+    rewrite(lists, {address: mirror})
+    assert verifies(lists, {address: mirror})
+    assert not verifies(lists, {address: "http://other.example/"})
 
 
 # None of them passes the checks; here they do not have to.

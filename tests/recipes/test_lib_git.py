@@ -94,14 +94,35 @@ def test_files_that_came_back_as_they_were_are_not_written_anew(shell: Shell, or
     assert (clone / "file").read_text() == "one"
 
 
-def test_a_half_clone_is_begun_anew(shell: Shell, origin: Origin) -> None:
-    clone = shell.folder / "clone"
+def test_a_half_clone_and_a_build_without_its_clone_are_mended_once_the_source_has_come(
+    shell: Shell, origin: Origin
+) -> None:
+    clone, away = shell.folder / "clone", origin.path.with_name("away")
     git("init", "-q", str(clone))
     (clone / ".git" / "HEAD").write_text("")  # a clone that a power cut left behind
-    (clone / "rubbish").touch()
+    (clone / "file").write_text("one")
+    (clone / "built").touch()
+    os.utime(clone / "file", (1e9, 1e9))
+    fetch = f"fetch_git file://{origin.path} v1 {origin.first} {clone}"
+    before = sorted(clone.rglob("*"))
+    origin.path.rename(away)
+    assert "could not fetch" in shell.run(fetch, code=1).stderr
+    assert sorted(clone.rglob("*")) == before
+    away.rename(origin.path)
+    shell.run(fetch, code=0)
+    assert git("-C", str(clone), "rev-parse", "HEAD") == origin.first
+    assert (clone / "built").exists()
+    assert (clone / "file").stat().st_mtime == 1e9, "make would compile it once more"
+    assert not clone.with_name("clone.git").exists()
+
+
+def test_another_commit_that_cannot_be_had_leaves_the_one_that_is_there(shell: Shell, origin: Origin) -> None:
+    clone = shell.folder / "clone"
     shell.run(f"fetch_git file://{origin.path} v1 {origin.first} {clone}", code=0)
+    origin.path.rename(origin.path.with_name("gone"))
+    shell.run(f"fetch_git file://{origin.path} main {origin.second} {clone}", code=1)
     assert (clone / "file").read_text() == "one"
-    assert not (clone / "rubbish").exists()
+    shell.run(f"fetch_git file://{origin.path} v1 {origin.first} {clone}", code=0)
 
 
 def test_submodules_come_through_the_mirrors(shell: Shell, origin: Origin, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from provision.catalogue.catalogue import Catalogue
 from provision.model.host import BOX
-from provision.tasks.target import gpu_model
+from provision.model.platforms import gpu_model
 from tests.kit.fab import LICENCES, ROOT, fab, host_row, outputs, pulumi_that_says, refused, write_hosts
 from tests.kit.user_data import opened
 

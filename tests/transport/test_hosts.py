@@ -48,6 +48,8 @@ def block(*lines: str) -> str:
         (f"{HEAD}port = 65536\n", ('[host.a] "port" has to be a port number, 1 to 65535',)),
         ('[host.a]\naddress = 5\ngpu = "none"\n', ('[host.a] "address" has to be a host name or an IP address',)),
         ('[host.a]\naddress = "h"\ngpu = ["T4"]\n', ("[host.a] needs gpu = one of", "T4")),
+        ('[host.a]\naddress = "h"\ngpu = "RTX 9090"\n', ("by its name and its compute capability", 'compute = "12.0"')),
+        ('[host.a]\naddress = "h"\ngpu = "auto"\ncompute = "8.6"\n', ('"compute" cannot stand beside gpu = "auto"',)),
         (f'{HEAD}compute = "banana"\n', ('[host.a] "compute" has to be a compute capability', "7.5")),
         (f'{HEAD}mount_point = "jobs"\n', ('[host.a] "mount_point" has to be an absolute path',)),
         (f'{HEAD}recipe = ["digits"]\n', ('[host.a] "recipe" has to be a name of a-z',)),

@@ -33,7 +33,11 @@ class Machine(TypedDict):
     """ "ubuntu-22.04"."""
     kernel: str
     gpus: List[List[str]]
-    """Name, compute capability and driver version of each GPU that the driver sees."""
+    """Name, compute capability ("" where an old driver does not tell) and driver of each GPU that the driver sees."""
+    mig: List[Optional[List[str]]]
+    """The instances that each of these is cut into ("3g.20gb"), none yet perhaps; None where MIG is off."""
+    silent: str
+    """What nvidia-smi says in place of an answer; "" where it answers, or is not there."""
     pci: List[List[str]]
     """Slot, number ("2204") and udev's name of each of NVIDIA's GPUs, driver or not."""
     nouveau: bool

@@ -21,7 +21,8 @@ _MEANING = {
     StepState.PRESENT: "present",
     StepState.FOUND: "there, not by gpurig: would be taken as it is",
     StepState.MISSING: "would be installed",
-    StepState.CHANGED: "would be installed again: the recipe, the settings or the volume of this box changed",
+    StepState.FITTING: "there, and fits the new settings: would be taken as it is",
+    StepState.CHANGED: "would be installed again: its recipe changed",
     StepState.BROKEN: "would be installed again: it does not verify any more",
     StepState.INTERRUPTED: "would be installed again: it did not come to its end last time",
 }

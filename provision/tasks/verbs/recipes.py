@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.cells import State, cell, row
 from provision.catalogue.compatibility import capabilities
+from provision.catalogue.tried import sentences
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.screen import terminal
@@ -51,10 +52,10 @@ def recipes(c: Context, *, name: str = "", image: str = "", gpu: str = "") -> No
         print(json.dumps([_document(r, fares[r.name]) for r in chosen], indent=2))
     elif image or gpu:
         draw(_fitting(chosen, fares, image, gpu))
+        _print_seen(chosen, image, gpu)
         never = {n: cells for n, cells in fares.items() if all(c.state is State.NO for c in cells.values())}
-        _print_said("not there:", {n: _grouped(_by_place(cells, "reason", image)) for n, cells in never.items()})
-        known = {n: _grouped(_by_place(cells, "known", image)) for n, cells in fares.items() if n not in never}
-        _print_said("what is known of it there:", {n: said for n, said in known.items() if said})
+        _print_said("not there:", never, "reason", image)
+        _print_said("what is known of it there:", {n: c for n, c in fares.items() if n not in never}, "known", image)
     elif name:
         _show_page(catalogue, name)
     else:
@@ -95,6 +96,7 @@ def _document(recipe: Recipe, cells: Cells) -> dict[str, Any]:
     return {
         **{key: getattr(recipe, key) for key in keys},
         "sources": list(recipe.sources),
+        "seen": [row for row in recipe.tried if "on" in row],
         "try": trials,
         "works": works,
     }
@@ -150,16 +152,27 @@ def _by_place(cells: Cells, field: str, image: str) -> dict[str, str]:
     return {place[1] if image else place[0]: getattr(c, field) for place, c in cells.items()}
 
 
-def _print_said(title: str, sentences: dict[str, str]) -> None:
-    """Print a sentence for each of some recipes, below a title; nothing where there is none."""
-    if not sentences:
+def _print_seen(chosen: list[Recipe], image: str, gpu: str) -> None:
+    """Say what `make gpu-check` saw there: card, driver, day, and what came out."""
+    _print_about("seen by make gpu-check:", [(r.name, line) for r in chosen for line in sentences(r, image, gpu)])
+
+
+def _print_said(title: str, said: dict[str, Cells], field: str, image: str) -> None:
+    """Print what cells of some recipes say in one of their fields, below a title."""
+    lines = [(name, _grouped(_by_place(cells, field, image))) for name, cells in said.items()]
+    _print_about(title, [(name, line) for name, line in lines if line])
+
+
+def _print_about(title: str, said: list[tuple[str, str]]) -> None:
+    """Print sentences about recipes below a title, each beside its recipe's name; nothing where there is none."""
+    if not said:
         return
     print(title)
-    width = max(len(name) for name in sentences)
+    width = max(len(name) for name, _ in said)
     columns = shutil.get_terminal_size((PIPE_WIDTH, 0)).columns
-    for name, said in sentences.items():
+    for name, text in said:
         print(
-            textwrap.fill(said, columns - 1, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
+            textwrap.fill(text, columns - 1, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
         )
 
 

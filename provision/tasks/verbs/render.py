@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from provision.bundle import cloud_init
 from provision.bundle import render as bundle
 from provision.model.errors import BadInput, NoHosts
-from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.platforms import AUTO, NO_GPU, gpus, images
 from provision.model.target import Target
 from provision.tasks.output import save, tell
 from provision.tasks.verb import verb
@@ -59,7 +59,7 @@ def _known(c: Context) -> Target:
         host = c.one_host()
     except NoHosts as error:
         raise BadInput([str(error.what)], hint=_WAY_OUT) from error
-    if host.target is None:
+    if host.target is None or host.target.gpu == AUTO:
         raise BadInput([f"nothing says what GPU {host} has"], hint=_WAY_OUT)
     return host.target
 

@@ -18,8 +18,8 @@ from provision.model.run import Run
 from provision.model.target import Target
 from provision.model.words import minute, took
 from provision.storage.volumes import JobVolume
+from provision.tasks import cards
 from provision.tasks.awake import shown
-from provision.tasks.target import cards
 from provision.tasks.verb import verb
 from provision.transport import background
 from provision.work import door
@@ -122,7 +122,7 @@ def _screen(host: Host, told: Told, catalogue: Catalogue) -> str:
         "awake": list(shown(answer["guard"], time.time())),
         "services": [f"{unit} is {state}" for unit, state in answer["services"].items()],
         "door": list(_about_door(host, answer)),
-        "GPU": [*_gpus(answer), *_in_the_way(answer)],
+        "GPU": list(cards.lines(answer)),
         "disk": [
             f"{_gib(disk['free'])} of {_gib(disk['total'])} GiB free on {disk['path']}" for disk in answer["disks"]
         ],
@@ -165,36 +165,6 @@ def _ready_since(host: Host, answer: Overview, catalogue: Catalogue) -> float:
     wanted = [catalogue.recipes[name] for name in catalogue.closure([host.recipe], gpu)]
     needed = [recipe.name for recipe in wanted if not (recipe.needs_gpu and gpu == NO_GPU)]
     return max(answer["marks"][name]["at"] for name in needed) if set(needed) <= answer["marks"].keys() else 0
-
-
-def _gpus(answer: Overview) -> Iterator[str]:
-    """Yield what each GPU is and, as far as the driver tells, how busy, full and warm."""
-    for number, (name, compute, driver) in enumerate(answer["gpus"]):
-        use, used, memory, celsius = [*answer["loads"], *[[""] * 4] * len(answer["gpus"])][number]
-        known = [
-            (use, f"{use} % busy"),
-            (used, f"{_mib(used)} of {_mib(memory)} GiB in use"),
-            (celsius, f"{celsius} °C"),
-        ]
-        # What a model cannot tell, nvidia-smi says in brackets.
-        signs = [words for value, words in known if value.replace(".", "").isdecimal()]
-        yield ", ".join([f"{name} (compute {compute}, driver {driver})", *signs])
-    if not answer["gpus"]:
-        yield "none that a driver sees"
-
-
-def _mib(text: str) -> str:
-    return f"{float(text) / 1024:.1f}" if text.isdecimal() else "?"
-
-
-def _in_the_way(answer: Overview) -> list[str]:
-    """Say what keeps NVIDIA's driver from a GPU that is there, or will."""
-    signs = {
-        f"on the PCI bus, without a driver: {cards(answer)}": answer["pci"] and not answer["gpus"],
-        "nouveau is loaded, and holds the GPU": answer["nouveau"],
-        "Secure Boot is on: NVIDIA's unsigned modules will not load": answer["secure_boot"],
-    }
-    return [sign for sign, holds in signs.items() if holds]
 
 
 def _about_door(host: Host, answer: Overview) -> Iterator[str]:

@@ -1,0 +1,115 @@
+"""The GPUs of a machine, as it shows them itself: which to build for, what is the matter with them, how to say it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from provision.model.platforms import AUTO, gpu_model, gpus, pci_ids
+from provision.model.project import HOSTS_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provision.agent.wire.answers import Overview
+    from provision.model.target import Target
+
+    Facts = Mapping[str, Any]
+
+_UNCUT = "MIG is on and cuts it into nothing: no program sees it (sudo nvidia-smi mig -lgip: into what; -mig 0: off)"
+
+
+def found(facts: Facts) -> list[tuple[str, str]]:
+    """Return model and compute capability of each GPU: by the driver's word, else by what is on the PCI bus.
+
+    A card that nobody knows is left out, unless the driver tells its capability: that is all that has to be known.
+    """
+    driven = [_told(name, compute) for name, compute, _ in facts["gpus"]]
+    bare = [_told(pci_ids().get(number) or name, "") for _, number, name in facts["pci"]]
+    return [known for known in (driven or bare) if known]
+
+
+def _told(name: str, compute: str) -> tuple[str, str] | None:
+    model = gpu_model(name)
+    if model:
+        return model, compute or gpus()[model].compute
+    plain = " ".join(re.sub(r"[^A-Za-z0-9._-]", " ", name.removeprefix("NVIDIA ")).split())[:64]
+    return (plain, compute) if plain and re.fullmatch(r"\d{1,2}\.\d", compute) else None
+
+
+def on_the_bus(facts: Facts) -> str:
+    """Return the NVIDIA cards on a machine's PCI bus, as udev knows them, or the list of ids here."""
+    return ", ".join(
+        f"{name or pci_ids().get(number) or 'an NVIDIA GPU'} (10de:{number}, slot {slot})"
+        for slot, number, name in facts["pci"]
+    )
+
+
+def to_build_for(facts: Facts) -> tuple[str, str]:
+    """Return the model and capability whose code runs on every GPU of a machine: the oldest one's of a generation."""
+    return min(found(facts), key=lambda card: [int(part) for part in card[1].split(".")])
+
+
+def of_two_kinds(facts: Facts) -> str:
+    """Return the GPUs of a machine where they are of different generations; "" where they are not."""
+    there = found(facts)
+    generations = {compute.partition(".")[0] for _, compute in there}
+    return ", ".join(f"{model} ({compute})" for model, compute in there) if len(generations) > 1 else ""
+
+
+def problems(facts: Facts, target: Target, host: str) -> list[str]:
+    """Return why nothing that is built for a target can compute on the GPUs that a driver sees on a host."""
+    if not facts["gpus"]:
+        return []  # the driver may come yet
+    if all(instances == [] for instances in facts["mig"]):
+        return [f"{host}, {facts['gpus'][0][0]}: {_UNCUT}"]
+    there = [(name, compute) for name, compute, _ in facts["gpus"] if compute]
+    if not there or any(_runs(target.compute, compute) for _, compute in there):
+        return []
+    cards = ", ".join(f"{name} ({compute})" for name, compute in there)
+    what = f"what is built for {target.gpu}, compute {target.compute}, does not run on what {host} has: {cards}"
+    return [f'{what}; say gpu = "{AUTO}" in {HOSTS_FILE}, or the card itself']
+
+
+def _runs(built: str, card: str) -> bool:
+    """Return whether code for one capability runs on a card of another: the same generation, and no older."""
+    (major, minor), (its_major, its_minor) = built.split("."), card.split(".")
+    return major == its_major and int(minor) <= int(its_minor)
+
+
+def lines(answer: Overview) -> Iterator[str]:
+    """Yield what each GPU is and, as far as the driver tells, how busy, full and warm; and what is the matter."""
+    for number, (name, compute, driver) in enumerate(answer["gpus"]):
+        use, used, memory, celsius = [*answer["loads"], *[[""] * 4] * len(answer["gpus"])][number]
+        known = [
+            (use, f"{use} % busy"),
+            (used, f"{_mib(used)} of {_mib(memory)} GiB in use"),
+            (celsius, f"{celsius} °C"),
+        ]
+        # What a model cannot tell, nvidia-smi says in brackets.
+        signs = [words for value, words in known if value.replace(".", "").isdecimal()]
+        yield ", ".join([f"{name} (compute {compute or 'unknown'}, driver {driver})", *signs])
+        instances = answer["mig"][number] if number < len(answer["mig"]) else None
+        if instances is not None:
+            cut = f"MIG cuts it into {', '.join(instances)}: a program sees one of them" if instances else _UNCUT
+            yield f"  {cut}"
+    if not answer["gpus"]:
+        yield "none that a driver sees"
+    yield from _in_the_way(answer)
+
+
+def _mib(text: str) -> str:
+    return f"{float(text) / 1024:.1f}" if text.isdecimal() else "?"
+
+
+def _in_the_way(answer: Overview) -> list[str]:
+    """Say what keeps NVIDIA's driver from a GPU that is there, or will; and what keeps a build from running on all."""
+    kinds = of_two_kinds(answer)
+    signs = {
+        f"of different generations: what is built for one does not run on the others: {kinds}": kinds,
+        f"on the PCI bus, without a driver: {on_the_bus(answer)}": answer["pci"] and not answer["gpus"],
+        f"nvidia-smi says: {answer['silent']}": answer["silent"],
+        "nouveau is loaded, and holds the GPU": answer["nouveau"],
+        "Secure Boot is on: NVIDIA's unsigned modules will not load": answer["secure_boot"],
+    }
+    return [sign for sign, holds in signs.items() if holds]
