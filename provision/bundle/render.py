@@ -120,7 +120,6 @@ def _values(recipe: Recipe, target: Target) -> dict[str, Any]:
         "source": {"name": (source := recipe.source_for(target)), **_mirrored(recipe.sources.get(source, {}), target)},
         "pinned": recipe.name not in target.unpinned,
         "others": recipe.others(target),
-        "ours": is_ours(target),
         "home": str(MACHINE_HOME),
         "prefix": PREFIX,
         "before_stop_minutes": BEFORE_STOP_MINUTES,
@@ -173,18 +172,13 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
         upon = [step for name, step in steps.items() if name in needed]
         env = [pair for step in upon for pair in step.env.items()]
         steps[recipe.name] = kept.keyed(_step(recipe, target, env), upon, target)
-    lib = _render(TEMPLATES / "host" / "lib.sh.j2", target=target, ours=is_ours(target), prefix=PREFIX)
+    lib = _render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=str(MACHINE_HOME), prefix=PREFIX)
     return Bundle(
         name="+".join(names),
         steps=tuple(steps.values()),
         lib=slim.library(lib, [text for step in steps.values() for text in (step.install, step.verify)]),
         kept=kept.keeper_settings(steps.values(), target),
     )
-
-
-def is_ours(target: Target) -> bool:
-    """Return whether a box is one that gpurig makes and unmakes; else it is a machine of somebody's."""
-    return bool(target.volume_id)
 
 
 def undo_of(recipe: Recipe, target: Target) -> str:

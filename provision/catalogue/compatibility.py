@@ -120,6 +120,8 @@ def driver_problems(catalogue: Recipes, name: str, target: Target, driver: str) 
     if target.gpu == NO_GPU or not 0 < _branch(driver) < oldest:
         return []
     what = f'recipe "{name}" needs NVIDIA\'s driver {oldest} or newer, and this host has {driver}'
+    if target.ours:
+        return [f"{what}; take a newer image, or one on which gpurig installs the driver: ubuntu-22.04"]
     # One that is there already stays: the recipe alone would change nothing.
     way_out = "bring it up to date the way it came, and reboot"
     for source in [source for source in _offered(recipe, target) if source != PRESENT] if recipe else []:

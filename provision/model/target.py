@@ -104,6 +104,11 @@ class Target:
             for field in dataclasses.fields(self)
         }
 
+    @property
+    def ours(self) -> bool:
+        """Whether gpurig made the box, and unmakes it: those have a job volume. Else it is somebody's own."""
+        return bool(self.volume_id)
+
     def mirrored(self, kind: str, url: str) -> str:
         """Return `url` with its longest mirrored prefix replaced, or as it is."""
         table = self.mirrors.get(kind, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,8 @@ def test_a_driver_that_is_there_stays_and_is_refused_where_it_is_too_old(catalog
         (problem,) = compatibility.driver_problems(catalogue, "torch", target, old)
         assert "needs NVIDIA's driver 550 or newer, and this host has 535.183.01" in problem
         assert "fab setup-nvidia-driver --source nvidia-driver=shop` brings another" in problem
+    (problem,) = compatibility.driver_problems(catalogue, "torch", dataclasses.replace(kept, volume_id="vol-1"), old)
+    assert problem.endswith("take a newer image, or one on which gpurig installs the driver: ubuntu-22.04")
     for target, driver in ((brought, ""), (kept, new), (kept, ""), (Target(), old)):
         assert compatibility.driver_problems(catalogue, "torch", target, driver) == [], driver
     assert compatibility.driver_problems(catalogue, "caffe", kept, old) == []

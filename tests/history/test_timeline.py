@@ -32,6 +32,7 @@ FAILED = event(90, "failed", step="cuda", why="exit code 4", tail=["no such mirr
         ([*BEGUN, event(9, "reboot", step="cuda")], "", "asked for a reboot"),
         ([*CUDA, step(1, "cuda", "checking")], "r1", "checking now"),
         ([*CUDA, step(3, "cuda", "found", seconds=2)], "", "taken as found"),
+        ([*CUDA, step(3, "cuda", "fitting", seconds=2)], "", "fits the new settings"),
         ([*CUDA, step(3, "cuda", "a newer word", seconds=2)], "", "a newer word"),
     ],
 )

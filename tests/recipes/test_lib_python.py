@@ -67,9 +67,11 @@ def test_a_package_comes_by_its_hash_or_not_at_all(shell: Shell) -> None:
 
 def test_an_environment_imports_what_another_one_holds_and_changes_nothing_there(shell: Shell) -> None:
     inside = f"lib/python{'.'.join(platform.python_version_tuple()[:2])}/site-packages"
+    # As recipes have it: a link to the folder that the environment was made in.
     theirs, own = shell.folder / "theirs", shell.folder / "own"
+    theirs.symlink_to("theirs-1")
     done = shell.run(
-        f"for venv in '{theirs}' '{own}'; do '{sys.executable}' -m venv --without-pip \"$venv\"; done", code=0
+        f"for venv in '{theirs}-1' '{own}'; do '{sys.executable}' -m venv --without-pip \"$venv\"; done", code=0
     )
     for name in ("theirs_alone", "both"):
         (theirs / inside / name).mkdir()
