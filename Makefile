@@ -5,7 +5,7 @@ SOURCES ?= standins
 PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py scripts/hashes.py templates/recipes/datasets/program
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup rehearse shell test lint types unit test-recipes test-life test-faults test-nightly bench pages lock clean
+.PHONY: help setup rehearse shell test lint types unit test-recipes test-gpu-builds test-life test-faults test-nightly bench pages lock clean
 
 help:
 	@echo "make rehearse              create, provision, use, destroy and restore a box on this machine; no account, no bill"
@@ -14,6 +14,7 @@ help:
 	@echo "make rehearse KEEP=1       leave the rehearsal cloud running at the end, and say how to use it"
 	@echo "make test                  linters, types, all tests"
 	@echo "make test-recipes          install the catalogue for real on boxes of this machine, and run its examples (up to an hour)"
+	@echo "make test-gpu-builds GIT_MIRROR=FOLDER|URL   compile all CUDA code from the pinned sources, for four kinds of GPU (hours)"
 	@echo "make test-life             whole lives of volumes, hosts, images and data sets on boxes of this machine (half an hour)"
 	@echo "make test-faults           everything that can go wrong, in the middle of every command, on boxes of this machine (half an hour)"
 	@echo "make test-nightly          long random walks, many made-up inputs, scans of the rehearsal cloud (an hour)"
@@ -43,6 +44,9 @@ unit: setup
 
 test-recipes: setup
 	$(BIN)/pytest -n 2 --dist loadfile -m installs tests/installs
+
+test-gpu-builds: setup
+	$(BIN)/pytest -m builds tests/builds
 
 test-life: setup
 	$(BIN)/pytest -n 2 --dist loadfile -m life

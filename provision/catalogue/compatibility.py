@@ -1,57 +1,25 @@
-"""Which recipe works on which image, GPU, driver and CUDA: one answer for the refusals, `fab recipes` and the docs.
-
-What a cell says comes from `[supports]` of a recipe and of all that it needs: a recipe works where those do.
-"""
+"""What speaks against a recipe on an image, a GPU and a driver: one answer for the refusals and for the tables."""
 
 from __future__ import annotations
 
 import dataclasses
-import enum
 import re
 from typing import TYPE_CHECKING
 
+from provision.catalogue.recipe import number
 from provision.model.platforms import NO_GPU, cheapest, gpus, images
-from provision.model.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from provision.catalogue.recipe import Recipe
     from provision.catalogue.recipes import Recipes
+    from provision.model.target import Target
 
 CUDA = "cuda"
 DRIVER = "nvidia-driver"
 PRESENT = "present"
 """The source of what an image, or the user, has installed already."""
-
-
-class State(enum.StrEnum):
-    """Whether a recipe works somewhere."""
-
-    TRIED = "tried"
-    """It was seen to install and verify there."""
-    EXPECTED = "expected"
-    """Nothing speaks against it; nobody has seen it."""
-    NO = "no"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Cell:
-    """What there is to say about one recipe on one image with one GPU."""
-
-    state: State
-    reason: str = ""
-    """Why not; "" where it works."""
-    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Recipe → source: what has to be chosen there, beside the defaults."""
-    tried_from: str = ""
-    """The source with which it was tried, where that is not the one that is taken there; "" else."""
-    cuda: str = ""
-    """Release of the CUDA that it uses there ("11.8"); "" for none."""
-
-    def __str__(self) -> str:
-        """Return the cell as a table shows it: "tried (wheel)"."""
-        return f"{self.state} ({self.tried_from})" if self.tried_from else str(self.state)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,20 +42,38 @@ def misfits(recipe: Recipe, target: Target) -> list[Misfit]:
     if recipe.needs_gpu and target.gpu == NO_GPU:
         return [Misfit(recipe.name, 'needs a GPU, and this host is declared to have none ("gpu: none")')]
     found = []
-    fits = _images(recipe, recipe.source_for(target))
+    source = recipe.source_for(target)
+    fits = fitting_images(recipe, source)
+    others = [f'source "{name}"' for name in _offered(recipe, target)]
     if target.image not in fits:
-        others = [f'source "{name}"' for name in recipe.sources if target.image in _images(recipe, name)]
         # What another source mends is no fault of the image.
         why = "" if others else recipe.no.get(target.image, "")
         way_out = " or ".join([*others, *fits])
         found.append(Misfit(recipe.name, f"does not support image {target.image}", why, way_out))
+    elif not recipe.spans(source, target.compute):
+        what = f'cannot run from source "{source}" on {_gpu(target)}'
+        why = recipe.sources[source].get("outside", "it is for other GPUs")
+        found.append(Misfit(recipe.name, what, why, " or ".join(others)))
+    elif recipe.name == DRIVER and source == PRESENT and number(target.compute) < number(images()[target.image].since):
+        why = f"the driver in it begins with compute {images()[target.image].since}"
+        found.append(Misfit(recipe.name, f"of image {target.image} cannot run on {_gpu(target)}", why, fits[0]))
     if target.compute in recipe.no or (recipe.compute and target.compute not in recipe.compute):
         computes = [compute for compute in recipe.compute or capabilities() if compute not in recipe.no]
-        gpu = "compute" if target.gpu == NO_GPU else f"{target.gpu}, compute"
         why = recipe.no.get(target.compute) or f"it supports compute {', '.join(computes)}"
         way_out = str(cheapest(frozenset(computes)) or "")
-        found.append(Misfit(recipe.name, f"cannot run on {gpu} {target.compute}", why, way_out))
+        found.append(Misfit(recipe.name, f"cannot run on {_gpu(target)}", why, way_out))
     return found
+
+
+def _offered(recipe: Recipe, target: Target) -> list[str]:
+    """Return the sources of a recipe that are for a target's image and GPU."""
+    spanning = [name for name in recipe.sources if recipe.spans(name, target.compute)]
+    return [name for name in spanning if target.image in fitting_images(recipe, name)]
+
+
+def _gpu(target: Target) -> str:
+    """Return a target's GPU as a refusal names it: "H100, compute 9.0"."""
+    return ("" if target.gpu == NO_GPU else f"{target.gpu}, ") + f"compute {target.compute}"
 
 
 def problems(catalogue: Recipes, names: Iterable[str], target: Target) -> list[str]:
@@ -100,7 +86,7 @@ def problems(catalogue: Recipes, names: Iterable[str], target: Target) -> list[s
         if not skipped or recipe.name in names:
             found += [str(misfit) for misfit in misfits(recipe, target)]
         if not skipped:
-            found += [*_source_problems(recipe, target), *map(str, _driver_misfits(catalogue, recipe, target))]
+            found += [*_source_problems(recipe, target), *map(str, driver_misfits(catalogue, recipe, target))]
         found += [
             f'recipe "{recipe.name}" cannot stand beside "{other}"' for other in recipe.conflicts if other in wanted
         ]
@@ -118,58 +104,6 @@ def _source_problems(recipe: Recipe, target: Target) -> list[str]:
         for licence in recipe.licences_for(target)
         if licence not in target.licences
     ]
-
-
-def cell(catalogue: Recipes, name: str, image: str, gpu: str = NO_GPU) -> Cell:
-    """Return how a recipe fares on an image with a GPU model (or "none"), from the sources that fit best there."""
-    goal = best_target(catalogue, name, image, gpu)
-    recipe = catalogue.recipes[name]
-    for step in (recipe, *_needed(catalogue, recipe, gpu)):
-        for misfit in (*misfits(step, goal), *_driver_misfits(catalogue, step, goal)):
-            return Cell(state=State.NO, reason=_reason(misfit, recipe))
-    taken = recipe.source_for(goal)
-    seen = [entry.get("source", taken) for entry in recipe.tried if (entry["image"], entry["gpu"]) == (image, gpu)]
-    return Cell(
-        state=State.TRIED if seen else State.EXPECTED,
-        sources=goal.sources,
-        tried_from="" if taken in seen else ", ".join(seen),
-        cuda=_cuda_release(catalogue, name, goal),
-    )
-
-
-def row(catalogue: Recipes, name: str, image: str) -> dict[str, Cell]:
-    """Return how a recipe fares on an image, by compute capability and, under "none", without a GPU.
-
-    A capability was tried when one of its models was.
-    """
-    recipe = catalogue.recipes[name]
-    seen = {entry["gpu"] for entry in recipe.tried if entry["image"] == image}
-    models = {compute: next((m for m in those if m in seen), those[0]) for compute, those in capabilities().items()}
-    return {column: cell(catalogue, name, image, gpu) for column, gpu in {NO_GPU: NO_GPU, **models}.items()}
-
-
-def _reason(misfit: Misfit, recipe: Recipe) -> str:
-    """Return a misfit as a table says it: of the recipe itself, or of something that it needs."""
-    what = misfit.what.partition(",")[0]
-    if misfit.recipe == recipe.name:
-        return misfit.why or what
-    return f"it needs {misfit.recipe}{f': {misfit.why}' if misfit.why else f', which {what}'}"
-
-
-def best_target(catalogue: Recipes, name: str, image: str, gpu: str = NO_GPU) -> Target:
-    """Return a target for a recipe there: of what its default source does not fit, the first source that does.
-
-    All licences count as accepted.
-    """
-    compute = gpus()[gpu].compute if gpu != NO_GPU else Target.compute
-    goal = Target(image=image, gpu=gpu, compute=compute, user=images()[image].user, licences=licences(catalogue))
-    recipe = catalogue.recipes[name]
-    sources = {}
-    for step in (*_needed(catalogue, recipe, gpu), recipe):
-        if image not in _images(step, step.source_for(goal)):
-            other = next((source for source in step.sources if image in _images(step, source)), None)
-            sources.update({step.name: other} if other else {})
-    return dataclasses.replace(goal, sources=sources)
 
 
 def oldest_driver(catalogue: Recipes, name: str) -> int:
@@ -194,7 +128,7 @@ def driver_problems(catalogue: Recipes, name: str, target: Target, driver: str) 
     return [f"{what}; {way_out}"]
 
 
-def _driver_misfits(catalogue: Recipes, recipe: Recipe, target: Target) -> list[Misfit]:
+def driver_misfits(catalogue: Recipes, recipe: Recipe, target: Target) -> list[Misfit]:
     """Return that a recipe needs a newer driver than the driver's recipe brings to a target, where that is so."""
     if target.gpu == NO_GPU or DRIVER not in catalogue.closure([recipe.name], target.gpu):
         return []
@@ -228,23 +162,12 @@ def licences(catalogue: Recipes) -> tuple[str, ...]:
     return tuple(sorted(asked))
 
 
-def _needed(catalogue: Recipes, recipe: Recipe, gpu: str) -> list[Recipe]:
+def needed(catalogue: Recipes, recipe: Recipe, gpu: str) -> list[Recipe]:
     """Return what a recipe needs on a host with that GPU, in order, itself left out."""
     wanted = catalogue.closure([recipe.name], gpu) - {recipe.name}
     return [r for r in catalogue.ordered() if r.name in wanted and not (r.needs_gpu and gpu == NO_GPU)]
 
 
-def _images(recipe: Recipe, source: str) -> list[str]:
+def fitting_images(recipe: Recipe, source: str) -> list[str]:
     """Return the images on which a recipe works when it is taken from `source`."""
     return [image for image in recipe.images_from(source) if image not in recipe.no]
-
-
-def _cuda_release(catalogue: Recipes, name: str, target: Target) -> str:
-    """Return the release of the CUDA that a recipe uses there: its own, or what the CUDA recipe brings."""
-    recipe = catalogue.recipes[name]
-    bundled = recipe.sources.get(recipe.source_for(target), {}).get(CUDA)
-    if bundled or CUDA not in catalogue.closure([name], target.gpu):
-        return str(bundled or "")
-    cuda = catalogue.recipes[CUDA]
-    table = cuda.sources.get(cuda.source_for(target), {})
-    return str(table.get("release", cuda.version)) or "as found"

@@ -99,30 +99,49 @@ class Recipe:
     """Oldest branch of NVIDIA's driver that it works with (520); 0: any, or none."""
     no: Mapping[str, str] = dataclasses.field(default_factory=dict, metadata=SUPPORTS)
     """Image or compute capability → why it does not work there, in words."""
+    known: Mapping[str, str] = dataclasses.field(default_factory=dict, metadata=SUPPORTS)
+    """Image or compute capability → what vendors or users say of it there, where nobody here has seen it."""
+    built: tuple[Mapping[str, str], ...] = dataclasses.field(default=(), metadata=SUPPORTS)
+    """Where it was compiled from its pinned sources: tables of `image`, `compute`, `cuda` (the release) and `date`."""
     tried: tuple[Mapping[str, str], ...] = dataclasses.field(default=(), metadata=SUPPORTS)
     """Where it was seen to work: tables of `image`, `gpu` (a model or "none") and, where it matters, `source`."""
     sources: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     """Where it can be taken from, the default first; the install script reads the chosen table as `source`."""
 
     def source_for(self, target: Target) -> str:
-        """Return the name of the source that `target` takes this recipe from ("" where there is no choice)."""
+        """Return the name of the source that `target` takes this recipe from ("" where there is no choice).
+
+        The default is the first one that is for the target's compute capability.
+        """
         if self.name in images()[target.image].has and "present" in self.sources:
             return target.sources.get(self.name, "present")
-        return target.sources.get(self.name, next(iter(self.sources), ""))
+        fitting = (name for name in self.sources if self.spans(name, target.compute))
+        return target.sources.get(self.name, next(fitting, next(iter(self.sources), "")))
+
+    def spans(self, source: str, compute: str) -> bool:
+        """Return whether a source is for GPUs of that capability: from its `since` to its `until`."""
+        table = self.sources.get(source, {})
+        return number(table.get("since", "")) <= number(compute) <= number(table.get("until", "99.9"))
 
     def images_from(self, source: str) -> tuple[str, ...]:
         """Return the images that this recipe supports when it is taken from `source`."""
         return tuple(self.sources.get(source, {}).get("images", self.images) or images())
 
     def others(self, target: Target) -> list[str]:
-        """Return the sources, beside what the image brings, from which it can be taken on that image."""
-        return [name for name in self.sources if name != "present" and target.image in self.images_from(name)]
+        """Return the sources, beside what the image brings, from which it can be taken on that image, for that GPU."""
+        fitting = [name for name in self.sources if name != "present" and self.spans(name, target.compute)]
+        return [name for name in fitting if target.image in self.images_from(name)]
 
     def licences_for(self, target: Target) -> tuple[str, ...]:
         """Return the licences to accept for the chosen source on this target."""
         table = self.sources.get(self.source_for(target), {})
         on_gpu = () if target.gpu == NO_GPU else table.get("gpu_licences", self.gpu_licences)
         return (*table.get("licences", self.licences), *on_gpu)
+
+
+def number(compute: str) -> tuple[int, ...]:
+    """Return a compute capability as what can be compared: 12.0 comes after 9.0, and "" before all."""
+    return tuple(int(part) for part in compute.split(".") if part)
 
 
 _TRIAL = {"command": STRING, "summary": STRING, "minutes": NUMBER, "pictures": STRING}

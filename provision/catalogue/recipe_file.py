@@ -90,6 +90,11 @@ def problems(folder: Path, table: dict[str, Any], schema: dict[str, Any]) -> lis
             for number, row in tried
             if not {"image", "gpu"} <= row.keys()
         ),
+        *(
+            f'{path}: row {number} of "supports.built" has to have image, compute, cuda and date'
+            for number, row in enumerate(table.get("supports", {}).get("built", ()), 1)
+            if not {"image", "compute", "cuda", "date"} <= row.keys()
+        ),
         *(f"{folder / EXAMPLE}: missing" for _ in trials[:1] if not (folder / EXAMPLE).is_dir()),
         *(f"{folder / name}: missing" for name in templates if name and not (folder / name).is_file()),
     ]

@@ -59,6 +59,8 @@ class Image:
     pattern: str = ""
     has: tuple[str, ...] = ()
     """Recipes that the image brings."""
+    since: str = ""
+    """The oldest compute capability that the driver in it drives; "" for any, or no driver."""
     ssm: bool = False
     """Whether it brings the agent of Session Manager."""
 
@@ -125,6 +127,7 @@ def images() -> dict[str, Image]:
             owner=row.get("owner", ""),
             pattern=row.get("name", ""),
             has=tuple(row.get("has", ())),
+            since=row.get("since", ""),
             ssm=row.get("ssm", False),
         )
         for name, row in rows

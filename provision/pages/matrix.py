@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from provision.catalogue.compatibility import State, capabilities, oldest_driver, row
+from provision.catalogue.cells import State, row
+from provision.catalogue.compatibility import capabilities, oldest_driver
 from provision.model.platforms import NO_GPU, cheapest, images
 from provision.pages.markdown import bullets, table
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provision.catalogue.catalogue import Catalogue
-    from provision.catalogue.compatibility import Cell
+    from provision.catalogue.cells import Cell
 
 _HEAD = """# What works where
 
@@ -23,6 +24,7 @@ same in the terminal; `pulumi preview` and `fab setup` refuse by the same table,
 | cell | means |
 |---|---|
 | **tried** | it was seen to install and to verify there |
+| built | it was compiled there from its pinned sources, and the code for that GPU is in it; no card has run it |
 | expected | nothing speaks against it, and nobody has seen it yet |
 | no | it does not work there, and the line below the table says why |
 
@@ -64,11 +66,22 @@ class Row:
     @property
     def reasons(self) -> dict[str, str]:
         """Why not, and with which GPUs."""
-        found: dict[str, list[str]] = {}
-        for column, c in self.cells.items():
-            if c.reason:
-                found.setdefault(c.reason, []).append(column)
-        return {why: _heading(columns) for why, columns in found.items()}
+        return _columns({column: c.reason for column, c in self.cells.items()})
+
+    @property
+    def known(self) -> dict[str, str]:
+        """What others say of it where nobody here has tried it, and with which GPUs."""
+        said = {column: c.known for column, c in self.cells.items() if c.state in (State.EXPECTED, State.BUILT)}
+        return _columns(said)
+
+
+def _columns(said: Mapping[str, str]) -> dict[str, str]:
+    """Return the sentences that stand at columns, each with the name of its columns together."""
+    found: dict[str, list[str]] = {}
+    for column, sentence in said.items():
+        if sentence:
+            found.setdefault(sentence, []).append(column)
+    return {sentence: _heading(columns) for sentence, columns in found.items()}
 
 
 def of_recipe(catalogue: Catalogue, name: str) -> str:
@@ -82,7 +95,7 @@ def of_recipe(catalogue: Catalogue, name: str) -> str:
     ]
     whys: dict[str, list[str]] = {}
     for image, r in rows.items():
-        for why, columns in r.reasons.items():
+        for why, columns in (*r.reasons.items(), *r.known.items()):
             whys.setdefault(f"{columns}: {why}", []).append(image)
     where = {why: "any image" if len(found) == len(rows) else ", ".join(found) for why, found in whys.items()}
     notes = bullets(f"{place}, {why}" for why, place in where.items())
@@ -120,15 +133,18 @@ def page(catalogue: Catalogue) -> str:
         brings = f"The image brings {', '.join(image.has)}.\n\n" if image.has else ""
         text += f"\n## {image.name}\n\n{brings}"
         text += table(["recipe", "no GPU", *capabilities(), "CUDA", "driver", "say"], body)
-        text += f"\nWhy not:\n\n{notes}" if (notes := bullets(_whys(rows))) else ""
+        known = bullets(_said({name: r.known for name, r in rows.items()}))
+        text += f"\nWhat is known of cells that nobody has tried:\n\n{known}" if known else ""
+        notes = bullets(_said({name: r.reasons for name, r in rows.items()}))
+        text += f"\nWhy not:\n\n{notes}" if notes else ""
     return text
 
 
-def _whys(rows: Mapping[str, Row]) -> list[str]:
-    """Return why not, what several recipes have in common said once."""
+def _said(rows: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return what is said of recipes, by recipe and sentence; what several have in common is said once."""
     whys: dict[str, list[str]] = {}
-    for name, r in rows.items():
-        for why, where in r.reasons.items():
+    for name, sentences in rows.items():
+        for why, where in sentences.items():
             whys.setdefault(f"{where}: {why}", []).append(f"[{name}](recipes/{name}.md)")
     return [f"{', '.join(names)}, {why}" for why, names in whys.items()]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.bundle.render import activation, render
-from provision.catalogue.compatibility import State, best_target, cell, oldest_driver
+from provision.catalogue.cells import State, best_target, cell
+from provision.catalogue.compatibility import oldest_driver
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.pages import checks, matrix

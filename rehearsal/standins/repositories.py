@@ -50,8 +50,6 @@ def build(root: Path) -> None:
         bare.mkdir(parents=True)
         _git("init", "--quiet", "--bare", "--initial-branch=master", str(bare))
         _git(f"--git-dir={bare}", "fast-import", "--quiet", stdin=b"".join(_stream(repository)))
-        # A recipe may ask for a commit by its name, as from any public host.
-        _git(f"--git-dir={bare}", "config", "uploadpack.allowAnySHA1InWant", "true")
 
 
 def _stream(repository: Repository) -> Iterator[bytes]:

@@ -8,18 +8,17 @@ import subprocess
 import threading
 import urllib.parse
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from rehearsal.errors import RehearsalError
 from rehearsal.standins.repositories import build
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 PORT = 8418
 PREFIX = "/git/"
 UPSTREAM = "https://github.com/"
-"""Where the repositories are that the stand-ins stand in for; the environment's GIT_MIRROR takes its place."""
+"""Where the repositories are that the stand-ins stand in for; the environment's GIT_MIRROR, an address or a folder of
+this machine with OWNER/NAME.git in it, takes its place."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -71,6 +70,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             **os.environ,
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
+            # A recipe may ask for a commit by its name, as from any public host; and a mirror may be another account's.
+            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant",
+            "GIT_CONFIG_VALUE_0": "true",
+            "GIT_CONFIG_KEY_1": "safe.directory",
+            "GIT_CONFIG_VALUE_1": "*",
             # The one place where git takes a setting from a client's request; nothing can be pushed here.
             "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
             "GIT_PROJECT_ROOT": str(self.server.root),
@@ -119,11 +124,16 @@ def serve(root: Path, address: str, port: int = PORT, sources: str = "standins")
     """Serve /git/NVIDIA/caffe.git and its like at `address`; port 0 takes a free one.
 
     With `sources` "standins" they are the stand-ins, built under `root`. With "upstream", git is sent on to the real
-    ones, or to the mirror that GIT_MIRROR names. Raises `RehearsalError` where the port is taken or git is missing.
+    ones, or to the mirror that GIT_MIRROR names; a folder is served from here. Raises `RehearsalError` where
+    the port is taken or git is missing.
     """
     upstream = ""
     if sources == "upstream":
-        upstream = os.environ.get("GIT_MIRROR", UPSTREAM).rstrip("/") + "/"
+        mirror = os.environ.get("GIT_MIRROR") or UPSTREAM
+        if "://" in mirror:
+            upstream = mirror.rstrip("/") + "/"
+        elif not (root := Path(mirror).expanduser()).is_dir():
+            raise RehearsalError(f"GIT_MIRROR: {mirror} is neither an address nor a folder with OWNER/NAME.git in it")
     else:
         build(root)
     try:

@@ -9,7 +9,7 @@ import pytest
 
 from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.compatibility import State, cell
+from provision.catalogue.cells import State, best_target, cell
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
@@ -52,6 +52,17 @@ RECIPES = {
         needs_on_gpu = ["cuda"]
         supports = { driver = 550 }
         """,
+    "kernels": """
+        needs_on_gpu = ["cuda"]
+        [supports]
+        known = { "8.6" = "a user wrote that it runs", "dlami-base-22.04" = "its notes name another CUDA" }
+        built = [
+            { image = "ubuntu-22.04", compute = "7.5", cuda = "11.5", date = "2026-11-28" },
+            { image = "ubuntu-22.04", compute = "8.6", cuda = "11.8.1", date = "2026-11-28" },
+            { image = "ubuntu-22.04", compute = "9.0", cuda = "11.8", date = "2026-11-28" },
+        ]
+        tried = [{ image = "ubuntu-22.04", gpu = "A10G" }]
+        """,
     "wheels": 'sources = { pip = { cuda = "13.0" } }',
 }
 
@@ -72,6 +83,11 @@ def catalogue(tmp_path: Path) -> Catalogue:
         ("cuda", "ubuntu-22.04", "A10G", "expected"),
         ("cuda", "ubuntu-22.04", NO_GPU, "tried (own)"),
         ("cuda", "debian-12", NO_GPU, "expected"),
+        ("kernels", "ubuntu-22.04", "T4", "built (CUDA 11.5)"),
+        ("kernels", "ubuntu-22.04", "RTX 3060", "built"),
+        ("kernels", "ubuntu-22.04", "A10G", "tried"),
+        ("kernels", "ubuntu-22.04", NO_GPU, "expected"),
+        ("kernels", "ubuntu-22.04", "H100", "no"),
         ("torch", "debian-12", NO_GPU, "expected"),
         ("cuda", "ubuntu-22.04", "H100", "no"),
         ("cuda", "dlami-base-22.04", NO_GPU, "no"),
@@ -111,7 +127,7 @@ def test_refusals_and_cells_agree_everywhere(catalogue: Catalogue) -> None:
     for name in catalogue.recipes:
         for image in images():
             for gpu in (NO_GPU, *(models[0] for models in compatibility.capabilities().values())):
-                goal = compatibility.best_target(catalogue, name, image, gpu)
+                goal = best_target(catalogue, name, image, gpu)
                 found, problems = cell(catalogue, name, image, gpu), catalogue.problems([name], goal)
                 assert (found.state is State.NO) == bool(problems), (name, image, gpu, problems)
                 assert found.state is not State.NO or found.reason
@@ -192,3 +208,9 @@ def test_an_image_and_a_model_that_nobody_knows_are_refused_together() -> None:
     with pytest.raises(BadInput) as caught:
         known_place("beos", "voodoo2")
     assert ["beos" in caught.value.problems[0], "voodoo2" in caught.value.problems[1]] == [True, True]
+
+
+def test_a_cell_says_what_others_know_of_it(catalogue: Catalogue) -> None:
+    assert cell(catalogue, "kernels", "ubuntu-22.04", "RTX 3060").known == "a user wrote that it runs"
+    assert cell(catalogue, "kernels", "ubuntu-22.04", "T4").known == ""
+    assert cell(catalogue, "kernels", "ubuntu-22.04", NO_GPU).known == ""

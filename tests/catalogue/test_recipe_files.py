@@ -123,7 +123,10 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ('sources.a = { images = "debian-12" }', '"sources.a.images" has to be a list of strings'),
         ('supports = "x"', '"supports" has to be a table'),
         ("supports = 1", '"supports" has to be a table'),
-        ('supports = { gpus = ["T4"] }', 'unknown key "supports.gpus"; allowed: compute, driver, images, no, tried'),
+        (
+            'supports = { gpus = ["T4"] }',
+            'unknown key "supports.gpus"; allowed: built, compute, driver, images, known, no, tried',
+        ),
         ("supports = { compute = [7.5] }", '"supports.compute" has to be a list of strings'),
         ('supports = { compute = "7.5" }', '"supports.compute" has to be a list of strings'),
         ('supports = { images = "ubuntu-22.04" }', '"supports.images" has to be a list of strings'),

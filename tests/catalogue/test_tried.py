@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.compatibility import cell, row
+from provision.catalogue.cells import cell, row
 from provision.catalogue.recipes import OURS
 from provision.catalogue.tried import FOLDER, checks
 from provision.model.errors import BadInput

@@ -18,6 +18,7 @@ class Box:
     address: str
     folder: Path
     env: dict[str, str]
+    user: str = "ubuntu"
 
     def fab(self, *words: str, code: int = 0) -> str:
         """Run `fab` as a user does; returns both outputs, and fails unless it ends with `code`."""
@@ -42,7 +43,7 @@ class Box:
     def ssh(self, command: str) -> str:
         """Return what a shell command prints on the box."""
         options = ["-i", self.env["GPURIG_SSH_KEY"], "-o", f"UserKnownHostsFile={self.folder}/.ssh/known_hosts"]
-        done = self._run(["ssh", "-q", *options, f"ubuntu@{self.address}", command])
+        done = self._run(["ssh", "-q", *options, f"{self.user}@{self.address}", command])
         assert not done.returncode, f"{command}: exit code {done.returncode}\n{done.stdout}"
         return done.stdout
 

@@ -21,10 +21,12 @@ from provision.transport import host_keys
 from provision.transport.session import Session
 from rehearsal.boxes import roots, why_not
 from rehearsal.cloud.handle import REGION, Cloud
+from rehearsal.images import catalogue
 from tests.kit import cloud as api
 from tests.kit.wait import until
 
 LACK = why_not()
+UBUNTU = Target()
 Answer = TypeVar("Answer")
 BOOT = "systemctl show --property=UserspaceTimestampMonotonic --value"
 """What tells one boot of a box from another."""
@@ -87,28 +89,33 @@ def nvidia_smi(machine: Machine, script: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def booted(folder: Path, bundle: Bundle, state: Path) -> Iterator[Machine]:
-    """Launch a box through the EC2 API, a bundle in its user-data, its key in `folder` and its disks in `state`."""
+def booted(
+    folder: Path, bundle: Bundle, state: Path, target: Target = UBUNTU, sources: str = "standins"
+) -> Iterator[Machine]:
+    """Launch a box through the EC2 API, a bundle in its user-data, its key in `folder` and its disks in `state`.
+
+    `target`: what the bundle was rendered for. `sources`: what the rehearsal's git server serves.
+    """
     key = folder / "id_ed25519"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     roots.ensure("ubuntu-22.04", print)
-    cloud = Cloud.start(state)
+    cloud = Cloud.start(state, sources=sources)
     try:
-        row = _launch(cloud, key, cloud_init.user_data(bundle))
+        row = _launch(cloud, key, cloud_init.user_data(bundle), target.image)
         address, identifier = row["PublicIpAddress"], row["InstanceId"]
-        host = Host(name="box", address=address, target=Target(), instance_id=identifier, region=REGION)
+        host = Host(name="box", address=address, target=target, instance_id=identifier, region=REGION)
         yield Machine(host, cloud, key, bundle)
     finally:
         cloud.stop()
 
 
-def _launch(cloud: Cloud, key: Path, user_data: bytes) -> dict[str, Any]:
+def _launch(cloud: Cloud, key: Path, user_data: bytes, root: str) -> dict[str, Any]:
     """Run an instance that lets this machine in on port 22, and return what EC2 says of it."""
     ec2 = cloud.client("ec2")
     ec2.import_key_pair(KeyName="test", PublicKeyMaterial=key.with_suffix(".pub").read_bytes())
     group = ec2.create_security_group(GroupName="test", Description="ssh")["GroupId"]
     rule = api.tcp(22, f"{cloud.boxes['caller']}/32")
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rule)
-    image = ec2.describe_images(Owners=["099720109477"])["Images"][0]["ImageId"]
+    image = next(image.id for image in catalogue().values() if image.root == root)
     wanted = {"ImageId": image, "InstanceType": "g4dn.xlarge", "KeyName": "test", "SecurityGroupIds": [group]}
     return api.run(ec2, **wanted, UserData=user_data)  # boto3 encodes it

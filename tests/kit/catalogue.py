@@ -12,7 +12,7 @@ from pathlib import Path
 
 from provision.bundle.render import render
 from provision.bundle.step import Bundle
-from provision.catalogue import compatibility
+from provision.catalogue import cells, compatibility
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.recipe import Recipe
 from provision.model.platforms import NO_GPU, gpus, images
@@ -60,7 +60,7 @@ def target(
 
 def choices(catalogue: Catalogue, recipe: Recipe, image: str, gpu: str) -> Iterator[dict[str, str]]:
     """Yield one choice of sources for each source of `recipe`; what it needs comes from the first that fits."""
-    fitting = compatibility.best_target(catalogue, recipe.name, image, gpu).sources
+    fitting = cells.best_target(catalogue, recipe.name, image, gpu).sources
     for source in recipe.sources or [""]:
         yield {**fitting, **({recipe.name: source} if source else {})}
 

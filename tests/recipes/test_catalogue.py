@@ -13,7 +13,8 @@ import pytest
 
 from provision.bundle import cloud_init
 from provision.bundle.render import render
-from provision.catalogue.compatibility import State, cell, oldest_driver
+from provision.catalogue.cells import State, cell
+from provision.catalogue.compatibility import oldest_driver
 from provision.catalogue.recipes import TEMPLATES
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
@@ -123,6 +124,14 @@ def test_what_supports_says_is_about_things_that_there_are() -> None:
         assert all(re.fullmatch(r"\d{1,2}\.\d", compute) for compute in computes), recipe.name
         for why in recipe.no.values():
             assert len(why.split()) > 2, f"{recipe.name}: a reason is a sentence: {why}"
+        for row in recipe.built:
+            there = images()[row["image"]], [gpu for gpu in gpus() if gpus()[gpu].compute == row["compute"]]
+            assert all(there), f"{recipe.name}: {row}"
+            assert re.fullmatch(r"\d+\.\d+", row["cuda"]), f"{recipe.name}: {row}"
+            assert re.fullmatch(r"\d{4}-\d\d-\d\d", row["date"]), f"{recipe.name}: {row}"
+            assert cell(CATALOGUE, recipe.name, row["image"], there[1][0]).state is not State.NO, (
+                f"{recipe.name}: {row}"
+            )
         for row in recipe.tried:
             assert row["image"] in images(), recipe.name
             assert row["gpu"] in {NO_GPU, *gpus()}, recipe.name

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 UBUNTU = Target(gpu="RTX 3090", compute="8.6")
+BLACKWELL = Target(gpu="RTX 5090", compute="12.0")
 OURS = dataclasses.replace(UBUNTU, volume_id="vol-1")
 OWN = dataclasses.replace(UBUNTU, sources={"nvidia-driver": "present"})
 DLAMI = dataclasses.replace(OURS, image="dlami-pytorch-24.04")
@@ -44,6 +45,7 @@ PROGRAMS = {
     "apt-cache": '[[ "$2" != *-custom ]]',
     "update-initramfs": NOTE,
     "modprobe": "exit 1",
+    "dmesg": 'echo "$LOG"',
     "mokutil": 'echo "$MOK"',
     "uname": 'echo "$KERNEL"',
 }
@@ -54,6 +56,7 @@ echo VERSION_ID=22.04 >/etc/os-release
 if [[ -n "$CARD" ]]; then mkdir -p /sys/bus/pci/devices/0; echo "$CARD" >/sys/bus/pci/devices/0/vendor; fi
 if [[ -n "$SECURE" ]]; then printf '\\6\\0\\0\\0\\1' >/sys/firmware/efi/efivars/SecureBoot-8be4df61; fi
 if [[ -n "$NOUVEAU" ]]; then mkdir /sys/module/nouveau; fi
+if [[ -n "$OURS" ]]; then touch /etc/apt/apt.conf.d/52gpurig-nvidia; fi
 bash install || code=$?
 cat /etc/modprobe.d/* 2>/dev/null || true
 exit ${code:-0}
@@ -88,7 +91,7 @@ class Desk:
         for name, body in {**PROGRAMS, **({"nvidia-uninstall": ":"} if past.pop("RUN_FILE", "") else {})}.items():
             write_program(self.folder / "bin" / name, body)
         did = self.folder / "did"
-        named = dict.fromkeys(("DRIVER", "INSTALLED", "MOK", "SECURE", "NOUVEAU"), "")
+        named = dict.fromkeys(("DRIVER", "INSTALLED", "LOG", "MOK", "OURS", "SECURE", "NOUVEAU"), "")
         env = {**named, "KERNEL": "5.15.0-91-generic", "CARD": "0x10de", "GPURIG_HOME": str(self.folder), **past}
         path_of_ours = f"{self.folder / 'bin'}:{os.environ['PATH']}"
         command = ["unshare", "--mount", "bash", "-ec", HOST]
@@ -120,6 +123,7 @@ def desk(tmp_path: Path) -> Desk:
             "linux-image-generic-hwe-22.04",
             "linux-modules-nvidia-580-server-generic-hwe-22.04",
         ),
+        (BLACKWELL, "6.8.0-1070-aws", "", "linux-modules-nvidia-580-server-open-aws"),
         (DEBIAN, "6.1.0-50-amd64", "", "linux-headers-amd64"),
         (DEBIAN, "6.1.0-50-cloud-amd64", "", "linux-headers-cloud-amd64"),
     ],
@@ -180,3 +184,40 @@ def test_nouveau_is_kept_away_from_the_next_boot_on(desk: Desk) -> None:
     still = desk.install(NOUVEAU="1", GPURIG_REBOOTED="1")
     assert still.code == 1
     assert "nouveau still holds the GPU" in still.said
+
+
+# As the closed and the open nvidia.ko say it, each of a card that is the other's.
+ASKS_OPEN = "NVRM: installed in this system requires use of the NVIDIA open kernel modules."
+ASKS_CLOSED = (
+    "NVRM: installed in this system is not supported by open\nNVRM: nvidia.ko because it does not include the GSP"
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "past"),
+    [
+        (UBUNTU, {"GPURIG_REBOOTED": "1", "CARD": "0x10de"}),
+        (UBUNTU, {"INSTALLED": "nvidia-driver-580"}),
+        (dataclasses.replace(UBUNTU, sources={"nvidia-driver": "present"}), {}),
+    ],
+    ids=["ours", "another's", "the image's"],
+)
+@pytest.mark.parametrize(("log", "kind"), [(ASKS_OPEN, "open"), (ASKS_CLOSED, "closed"), ("NVRM: Xid 79", "")])
+def test_a_refusal_names_the_kind_of_modules_that_the_kernels_log_asks_for(
+    desk: Desk, target: Target, past: dict[str, str], log: str, kind: str
+) -> None:
+    write_program(desk.folder / "bin" / "modinfo", "echo Canonical")
+    outcome = desk.install(target, LOG=log, **past)
+    assert outcome.code == (1 if "GPURIG_REBOOTED" in past else REFUSED), outcome.said
+    assert [word for word in ("open", "closed") if f"asks for the {word} nvidia module" in outcome.said] == [
+        kind
+    ] * bool(kind)
+
+
+def test_modules_of_ours_of_the_other_kind_have_to_go_first(desk: Desk) -> None:
+    past = {"INSTALLED": "nvidia-headless-no-dkms-580-server nvidia-utils-580-server"}
+    outcome = desk.install(BLACKWELL, OURS="1", **past)
+    assert outcome.code == REFUSED, outcome.said
+    assert "apt-get purge nvidia-headless-no-dkms-580-server" in outcome.said
+    assert not outcome.changed
+    assert desk.install(UBUNTU, OURS="1", **past).code == 100

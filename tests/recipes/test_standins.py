@@ -13,7 +13,7 @@ import pytest
 
 from provision.catalogue.catalogue import Catalogue
 from rehearsal.errors import RehearsalError
-from rehearsal.standins.repositories import FOLDER, REPOSITORIES
+from rehearsal.standins.repositories import FOLDER, REPOSITORIES, build
 from rehearsal.standins.serve import SourceServer, serve
 
 
@@ -70,6 +70,27 @@ def test_upstream_sends_git_on_to_the_mirror_that_the_environment_names(
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "clone" / "CMakeLists.txt").exists()
     assert not (tmp_path / "nothing").exists()
+
+
+def test_a_mirror_may_be_a_folder_of_this_machine_and_gives_a_commit_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = tmp_path / "mirror"
+    build(mirror)
+    commit = git("-C", str(mirror / "cudamat/cudamat.git"), "rev-parse", "master").stdout.strip()
+    monkeypatch.setenv("GIT_MIRROR", str(mirror))
+    with serving(tmp_path / "nothing", "upstream") as server:
+        git("init", str(tmp_path / "clone"))
+        where = url(server, "cudamat/cudamat.git")
+        done = git("-C", str(tmp_path / "clone"), "fetch", "--depth", "1", where, commit)
+    assert done.returncode == 0, done.stderr
+    assert git("-C", str(tmp_path / "clone"), "cat-file", "-t", commit).stdout == "commit\n"
+
+
+def test_a_mirror_that_is_nowhere_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_MIRROR", str(tmp_path / "gone"))
+    with pytest.raises(RehearsalError, match="neither an address nor a folder"):
+        serve(tmp_path, "127.0.0.1", 0, "upstream")
 
 
 def test_nothing_but_the_repositories_is_served_and_nothing_can_be_pushed(tmp_path: Path) -> None:

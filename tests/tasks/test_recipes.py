@@ -21,7 +21,10 @@ HOPPER = "its compiler is older than Hopper"
 def mine(tmp_path: Path) -> str:
     """A folder with recipes of the user's own, beside the catalogue."""
     supports = (
-        f'images = ["ubuntu-22.04"]\nno = {{ "9.0" = "{HOPPER}" }}\ntried = [{{ image = "ubuntu-22.04", gpu = "T4" }}]'
+        f'images = ["ubuntu-22.04"]\nno = {{ "9.0" = "{HOPPER}" }}\n'
+        'tried = [{ image = "ubuntu-22.04", gpu = "T4" }]\n'
+        'built = [{ image = "ubuntu-22.04", compute = "8.6", cuda = "11.5", date = "2026-11-28" }]\n'
+        'known = { "8.9" = "a user wrote that it runs there" }'
     )
     write_recipe(tmp_path / "mine" / "old-stack", f'needs = ["base"]\n[supports]\n{supports}')
     write_recipe(
@@ -52,6 +55,10 @@ def test_with_an_image_and_a_gpu_it_says_tried_expected_or_why_not(tmp_path: Pat
     there = said(tmp_path, mine, "--image", "ubuntu-22.04", "--gpu", "t4")
     assert "tried" in row(there, "old-stack")
     assert "expected" in row(there, "on-top")
+    assert "what is known" not in there
+    assert "built" in row(said(tmp_path, mine, "--image", "ubuntu-22.04", "--gpu", "A10G"), "old-stack")
+    known = said(tmp_path, mine, "--image", "ubuntu-22.04", "--gpu", "L4").partition("what is known of it there:")[2]
+    assert "a user wrote that it runs there" in row(known, "old-stack")
     elsewhere = said(tmp_path, mine, "--image", "ubuntu-22.04", "--gpu", "H100")
     assert HOPPER in row(elsewhere.partition("not there:")[2], "old-stack")
     assert f"it needs old-stack: {HOPPER}" in row(elsewhere.partition("not there:")[2], "on-top")
@@ -60,8 +67,10 @@ def test_with_an_image_and_a_gpu_it_says_tried_expected_or_why_not(tmp_path: Pat
 
 def test_with_one_of_both_it_says_where_the_other_may_be(tmp_path: Path, mine: str) -> None:
     assert "ubuntu-22.04" in row(said(tmp_path, mine, "--gpu", "T4"), "old-stack")
-    line = row(said(tmp_path, mine, "--image", "ubuntu-22.04"), "old-stack")
-    assert "tried: 7.5" in line
+    there, _, known = said(tmp_path, mine, "--image", "ubuntu-22.04").partition("what is known of it there:")
+    assert "8.9: a user wrote that it runs there" in row(known, "old-stack")
+    line = row(there, "old-stack")
+    assert "tried: 7.5; built: 8.6" in line
     assert "9.0" not in line
     assert "expected: everywhere" in row(said(tmp_path, mine, "--image", "debian-12"), "anywhere")
     assert "--source cuda=distribution" in row(said(tmp_path, mine, "--image", "debian-12", "--gpu", "none"), "cuda")

@@ -9,9 +9,9 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.compatibility import State
+from provision.catalogue.cells import State, cell, row
+from provision.catalogue.compatibility import capabilities
 from provision.catalogue.tried import sentences
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
@@ -22,7 +22,7 @@ from provision.tasks.verb import verb
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from provision.catalogue.compatibility import Cell
+    from provision.catalogue.cells import Cell
     from provision.catalogue.recipe import Recipe
     from provision.tasks.context import Context
 
@@ -54,7 +54,8 @@ def recipes(c: Context, *, name: str = "", image: str = "", gpu: str = "") -> No
         draw(_fitting(chosen, fares, image, gpu))
         _print_seen(chosen, image, gpu)
         never = {n: cells for n, cells in fares.items() if all(c.state is State.NO for c in cells.values())}
-        _print_reasons(never, image)
+        _print_said("not there:", never, "reason", image)
+        _print_said("what is known of it there:", {n: c for n, c in fares.items() if n not in never}, "known", image)
     elif name:
         _show_page(catalogue, name)
     else:
@@ -79,8 +80,8 @@ def _fares(catalogue: Catalogue, name: str, image: str, gpu: str) -> Cells:
     """Return how a recipe fares in the places asked for: on an image or on all, with one GPU model or any kind."""
     chosen = [image] if image else images()
     if gpu:
-        return {(i, gpu): compatibility.cell(catalogue, name, i, gpu) for i in chosen}
-    return {(i, kind): c for i in chosen for kind, c in compatibility.row(catalogue, name, i).items()}
+        return {(i, gpu): cell(catalogue, name, i, gpu) for i in chosen}
+    return {(i, kind): c for i in chosen for kind, c in row(catalogue, name, i).items()}
 
 
 def _document(recipe: Recipe, cells: Cells) -> dict[str, Any]:
@@ -88,7 +89,8 @@ def _document(recipe: Recipe, cells: Cells) -> dict[str, Any]:
     keys = ("name", "summary", "version", "needs", "needs_on_gpu", "document", "minutes", "disk_gib", "ports", "driver")
     trials = [kind for kind in ("example", "bench") if getattr(recipe, kind)]
     works = [
-        {"image": i, "gpu": g, "state": c.state, "reason": c.reason, "sources": dict(c.sources), "cuda": c.cuda}
+        {"image": i, "gpu": g, "sources": dict(c.sources), "state": c.state, "built_with": c.built_with}
+        | {"reason": c.reason, "cuda": c.cuda, "known": c.known}
         for (i, g), c in cells.items()
     ]
     return {
@@ -136,34 +138,36 @@ def _state(works: Cells, image: str, gpu: str) -> str:
     """Return in which of the places it was tried or is expected to work: in what was left open, if anything was."""
     if image and gpu:
         return str(next(iter(works.values())).state)
-    every = len(images()) if gpu else 1 + len(compatibility.capabilities())
+    every = len(images()) if gpu else 1 + len(capabilities())
     states = []
-    for state in (State.TRIED, State.EXPECTED):
+    for state in (State.TRIED, State.BUILT, State.EXPECTED):
         places = [place for place, c in works.items() if c.state is state]
         names = ["everywhere"] if len(places) == every else [kind if image else i for i, kind in places]
         states += [f"{state}: {', '.join(names)}"] if places else []
     return "; ".join(states)
 
 
+def _by_place(cells: Cells, field: str, image: str) -> dict[str, str]:
+    """Return what cells say in one of their fields, by what was left open: the kind of GPU, or the image."""
+    return {place[1] if image else place[0]: getattr(c, field) for place, c in cells.items()}
+
+
 def _print_seen(chosen: list[Recipe], image: str, gpu: str) -> None:
     """Say what `make gpu-check` saw there: card, driver, day, and what came out."""
-    seen = [(recipe.name, line) for recipe in chosen for line in sentences(recipe, image, gpu)]
-    if seen:
-        print("seen by make gpu-check:")
-        _print_about(seen)
+    _print_about("seen by make gpu-check:", [(r.name, line) for r in chosen for line in sentences(r, image, gpu)])
 
 
-def _print_reasons(never: dict[str, Cells], image: str) -> None:
-    """Say why some recipes do not work there at all."""
-    if not never:
+def _print_said(title: str, said: dict[str, Cells], field: str, image: str) -> None:
+    """Print what cells of some recipes say in one of their fields, below a title."""
+    lines = [(name, _grouped(_by_place(cells, field, image))) for name, cells in said.items()]
+    _print_about(title, [(name, line) for name, line in lines if line])
+
+
+def _print_about(title: str, said: list[tuple[str, str]]) -> None:
+    """Print sentences about recipes below a title, each beside its recipe's name; nothing where there is none."""
+    if not said:
         return
-    print("not there:")
-    whys = {n: {place[1] if image else place[0]: c.reason for place, c in cells.items()} for n, cells in never.items()}
-    _print_about([(name, _grouped(why)) for name, why in whys.items()])
-
-
-def _print_about(said: list[tuple[str, str]]) -> None:
-    """Print sentences about recipes, each beside its recipe's name."""
+    print(title)
     width = max(len(name) for name, _ in said)
     columns = shutil.get_terminal_size((PIPE_WIDTH, 0)).columns
     for name, text in said:

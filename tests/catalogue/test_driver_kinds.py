@@ -1,0 +1,57 @@
+"""Which driver a GPU gets: the kind of its kernel modules, and a "no" where no driver there knows the GPU."""
+
+from __future__ import annotations
+
+import pytest
+
+from provision.bundle.render import render
+from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.cells import State, cell
+from provision.model.target import Target
+
+
+@pytest.mark.parametrize(
+    ("compute", "source", "problem"),
+    [
+        ("12.0", "", ""),
+        ("10.3", "", ""),
+        ("9.0", "", ""),
+        ("5.2", "", ""),
+        ("9.0", "ubuntu-open", ""),
+        ("7.5", "ubuntu-open", ""),
+        ("12.0", "ubuntu", "want NVIDIA's open kernel modules"),
+        ("7.0", "ubuntu-open", "open kernel modules begin with Turing"),
+    ],
+)
+def test_the_kernel_modules_are_of_the_kind_that_drives_the_gpu(compute: str, source: str, problem: str) -> None:
+    goal = Target(gpu="RTX 3090", compute=compute, sources={"nvidia-driver": source} if source else {})
+    found = Catalogue().problems(["nvidia-driver"], goal)
+    assert bool(found) == bool(problem), found
+    assert problem in "".join(found)
+    script = render(["nvidia-driver"], goal).steps[-1].install if not problem else ""
+    is_open = "nvidia-headless-no-dkms-580-server-open nvidia-utils-580-server" in script
+    assert is_open == (not problem and (source == "ubuntu-open" or float(compute) >= 10))
+
+
+@pytest.mark.parametrize(
+    ("image", "gpu", "why"),
+    [
+        ("debian-12", "RTX 5090", "535, came before these GPUs"),
+        ("dlami-base-22.04", "V100", "begins with compute 7.5"),
+        ("dlami-pytorch-24.04", "GTX 960", "begins with compute 7.5"),
+        ("dlami-base-22.04", "RTX 5090", ""),
+        ("ubuntu-22.04", "RTX 5090", ""),
+        ("ubuntu-22.04", "GTX 960", ""),
+        ("debian-12", "H100", ""),
+    ],
+)
+def test_a_driver_that_does_not_know_the_gpu_is_a_no(image: str, gpu: str, why: str) -> None:
+    found = cell(Catalogue(), "nvidia-driver", image, gpu)
+    assert (found.state is State.NO) == bool(why), found
+    assert why in found.reason
+
+
+def test_a_driver_of_ones_own_is_the_way_out_where_the_packages_are_too_old() -> None:
+    goal = Target(image="debian-12", gpu="RTX 5090", compute="12.0")
+    (problem,) = Catalogue().problems(["nvidia-driver"], goal)
+    assert 'take source "present"' in problem
