@@ -31,7 +31,7 @@ def test_the_help_of_dataset_build_has_the_defaults_of_its_page(tmp_path: Path) 
         for option, default in zip(re.findall(r"--([\w-]+)", options), defaults.strip().split(", "), strict=True)
     }
     told = help_of(tmp_path, "dataset-build")
-    assert len(documented) == 10
+    assert len(documented) == 13
     for option, default in documented.items():
         assert told[option].endswith(f"(default:{default})") if default else "default:" not in told[option]
 
