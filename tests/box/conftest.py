@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.box import Machine, booted, mark
-from tests.kit.fab import clean_environment
+from tests.box.user import User
+from tests.kit.box import Machine, booted, mark, run
+from tests.kit.fab import clean_environment, write_hosts
 from tests.kit.recipes import RecipeFolder
 
 
@@ -52,3 +53,13 @@ def home(machine: Machine, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(here))
     machine.known_at(here)
     return here
+
+
+@pytest.fixture
+def user(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
+    """A user with a hosts file and a project; the box forgets the runs and work of the test."""
+    monkeypatch.setenv("GPURIG_HOSTS", str(home / "hosts.toml"))
+    write_hosts(home, "box", address=machine.host.address, port=22)
+    (home / "project").mkdir()
+    yield User(machine, home / "project")
+    run(machine, "systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/work /jobs/digits /srv/precious")

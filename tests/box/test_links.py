@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,39 +15,12 @@ from provision.model.target import Target
 from provision.screen.progress import PlainView
 from provision.tasks import setting_up
 from provision.transport.session import Session
-from tests.kit.box import Machine, quiet, run
+from tests.box.user import User
+from tests.kit.box import quiet, run
 from tests.kit.catalogue import LICENCES
-from tests.kit.fab import fab_ends, write_hosts
 
 SECRET = "c0ffee-of-the-lab"
 VALUE = f"{SECRET} $HOME 'as it is'"
-
-
-@dataclasses.dataclass(frozen=True)
-class User:
-    """Somebody at a terminal, and root on the box."""
-
-    machine: Machine
-    folder: Path
-
-    def fab(self, *words: str, code: int = 0) -> str:
-        """Run `fab` and return both its outputs; it has to end with `code`."""
-        done = fab_ends(code, *words, cwd=self.folder)
-        return done.stdout + done.stderr
-
-    def root(self, command: str) -> str:
-        """Run a command as root on the box."""
-        return run(self.machine, command)
-
-
-@pytest.fixture
-def user(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
-    """A user with a hosts file and a project; the box forgets the runs of the test."""
-    monkeypatch.setenv("GPURIG_HOSTS", str(home / "hosts.toml"))
-    write_hosts(home, "box", address=machine.host.address, port=22)
-    (home / "project").mkdir()
-    yield User(machine, home / "project")
-    run(machine, "systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/digits /srv/precious")
 
 
 def test_the_secrets_of_a_run_reach_it_and_nobody_else(user: User) -> None:

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import signal
 import socket
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,44 +11,12 @@ from provision.model.errors import RunInterrupted, Unreachable
 from provision.model.target import Target
 from provision.transport.session import Session
 from provision.work.runs import Runs
+from tests.box.user import User
 from tests.kit.box import BOOT, Machine, quiet, run
-from tests.kit.fab import FAB, fab_ends, write_hosts
 from tests.kit.wait import until, wait_for
 
 SECONDS = 30
 """A wait that takes longer than this on a box is none that ends."""
-
-
-@dataclasses.dataclass(frozen=True)
-class User:
-    """Somebody at a terminal, in the folder of a project."""
-
-    machine: Machine
-    folder: Path
-
-    def fab(self, *words: str, code: int = 0) -> str:
-        """Run `fab` and return both its outputs; it has to end with `code`."""
-        done = fab_ends(code, *words, cwd=self.folder)
-        return done.stdout + done.stderr
-
-    def begin(self, *words: str) -> subprocess.Popen[str]:
-        """Start `fab` and return it while it runs."""
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.Popen([*FAB, *words], cwd=self.folder, text=True, **pipes)
-
-    def ps(self) -> dict[str, dict[str, Any]]:
-        """Return what `fab ps --json` says, by the runs' names."""
-        return {row["name"]: row for row in map(json.loads, self.fab("ps", "--json").splitlines())}
-
-
-@pytest.fixture
-def user(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[User]:
-    """A user with a hosts file and a project; the box forgets the runs and work of the test."""
-    monkeypatch.setenv("GPURIG_HOSTS", str(home / "hosts.toml"))
-    write_hosts(home, "box", address=machine.host.address, port=22)
-    (home / "project").mkdir()
-    yield User(machine, home / "project")
-    run(machine, "systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/work")
 
 
 def test_a_command_runs_with_its_words_its_folder_and_its_exit_code(user: User) -> None:

@@ -23,6 +23,7 @@ apt_locked dpkg --configure -a
 download "$(cat /srv/faulty.url)" {SUM} /srv/faulty/file
 echo >/srv/faulty/whole
 """
+RECIPE = 'needs = ["base"]\nminutes = 2'
 VERIFY = "test -e /srv/faulty/half\n"
 """True of what is half done: what keeps that from counting is the runner's own account."""
 IDLE = "! pgrep -f '[p]rovision.agent.setup|[/]jobs/go'"
@@ -37,7 +38,7 @@ def is_up(world: World) -> None:
         world.works("fab", "start")
     if world.box != Box(row["InstanceId"]):
         world.box = Box(row["InstanceId"])
-        write_recipe(world.user.project / "templates/recipes/faulty", "minutes = 2", install=INSTALL, verify=VERIFY)
+        write_recipe(world.user.project / "templates/recipes/faulty", RECIPE, install=INSTALL, verify=VERIFY)
         world.works("fab", "setup-base")
         world.treasure()
     # What an earlier fault has left going on, a setup or a run, comes to its end first.

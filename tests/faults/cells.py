@@ -61,12 +61,15 @@ FAULTS = {
     "corrupt file": Fault(strike=conditions.corrupt, passes=False),
     "cut file": Fault(strike=conditions.cut),
     "endless file": Fault(strike=conditions.endless, passes=False),
+    "cloud-init 1": Fault(strike=conditions.cloud_init_fails, passes=True),
+    "cloud-init 2": Fault(strike=conditions.cloud_init_degraded, passes=True),
 }
 
 OF_AWS = ("throttled", "throttled on", "error 500", "cut before", "cut after", "stale reads", "expired", "clock wrong")
 OF_BOX = ("ssh cut", "rebooted", "power cut", "runner killed")
 OF_DISK = ("disk full", "laptop full", "inodes gone", "volume full", "volume inodes", "dns gone")
 OF_SETUP = ("apt locked", "corrupt file", "cut file", "endless file")
+OF_FIRST_BOOT = ("cloud-init 1", "cloud-init 2")
 ACCOUNT = ("up", "destroy")
 NO_SENSE: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
     (OF_AWS, ("setup", "run", "fetch"), "AWS is asked only where a box is, which is `find`"),
@@ -81,6 +84,11 @@ NO_SENSE: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
     (("laptop full",), ("setup", "run", "stop", "start", "resume"), "nothing is written to the laptop's disk"),
     (OF_DISK, ("stop", "start", "resume"), "the box is off, or goes off; what runs there meets it at `run`"),
     (("disk full", "inodes gone"), ("fetch",), "nothing is written to the box's disk"),
+    (
+        OF_FIRST_BOOT,
+        (*ACCOUNT, "run", "fetch", "find", "stop", "start", "resume"),
+        "cloud-init acts on a first boot alone, which `up` does not wait for and a setup has to make good",
+    ),
     (OF_SETUP, (*ACCOUNT, "run", "fetch", "find", "stop", "start", "resume"), "only a setup installs and downloads"),
 )
 """Faults, moments, and why there is no cell."""

@@ -37,6 +37,13 @@ echo nameserver 192.0.2.1 >/run/none
 mount --bind /run/none /etc/resolv.conf
 """
 NAMES = "umount /etc/resolv.conf; cat /run/hosts >/etc/hosts"
+SEED = "/var/lib/cloud/seed/nocloud/user-data"
+NEW = """
+rm -rf /var/lib/gpurig /etc/systemd/system/gpurig* /etc/systemd/system/*.wants/gpurig* /usr/local/sbin/gpurig*
+echo 'ssh_deletekeys: false' >/etc/cloud/cloud.cfg.d/98-keys.cfg
+cloud-init clean --logs
+"""
+"""Makes the next boot the first one, but for the host keys, which are not what it is about."""
 BUSY = "f = open('/var/lib/dpkg/lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); open('/run/busy', 'w'); time.sleep(8)"
 
 
@@ -92,6 +99,34 @@ def apt_locked(world: World, moment: Moment) -> Done:
     said = world.on_box("rm /run/busy; cat /var/lib/gpurig/logs/faulty.log")
     assert "waiting for another package manager" in said, said
     return done
+
+
+def first_boot(there: str, back: str, ended: str) -> Strike:
+    """The box is a new one, and its first boot goes wrong: `ended` is what cloud-init itself calls that."""
+
+    def strike(world: World, moment: Moment) -> Done:
+        moment.release(world)
+        world.on_box(NEW + there)
+        world.reboot()
+        done = world.run(*moment.words(world))
+        assert world.box
+        said = world.box.do("cloud-init status --wait --long", code=None)
+        assert ended in said, f"nothing went wrong: {said}"
+        world.on_box(back)
+        return done
+
+    return strike
+
+
+BAD_FILE = "/etc/cloud/cloud.cfg.d/99-fault.cfg"
+cloud_init_fails = first_boot(
+    f"echo 'write_files: [{{path: /proc/none, content: x}}]' >{BAD_FILE}", f"rm {BAD_FILE}", "status: error"
+)
+"""A module fails: exit code 1 of `cloud-init status`."""
+cloud_init_degraded = first_boot(
+    f"cp {SEED} /root/seed; head -c 5000 /root/seed >{SEED}", f"cp /root/seed {SEED}", "degraded"
+)
+"""The user-data is cut, and nothing of it comes about: exit code 2, or 0 and a word (Ubuntu 22.04)."""
 
 
 class _Endless(Handler):
