@@ -109,7 +109,7 @@ PLACE: Check = ("a path", lambda value: _encodes(value, "surrogateescape"))
 BELOW: Check = ('a path without ".." that does not begin with "/"', _is_below)
 RUN = _matches(r"[a-z0-9][a-z0-9-]{0,47}", "the name of a run")
 RECIPE = _matches(r"[a-z][a-z0-9-]{0,30}", "the name of a recipe")
-FOLDER = _matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", "the name of a folder")
+FOLDER: Check = ("the name of a folder", lambda value: _is_below(value) and len(PurePosixPath(value).parts) == 1)
 VARIABLE = _matches(r"[A-Za-z_][A-Za-z0-9_]*", "a variable's name")
 UNIT = _matches(r"[A-Za-z0-9][A-Za-z0-9@._:\\-]*", "the name of a service")
 SOURCE = _matches(r"vol-[a-z0-9-]{1,63}", "the id of a volume")
@@ -156,7 +156,7 @@ FIELDS: Dict[Verb, Dict[str, Check]] = {
     Verb.FINISH: {"goal": PLACE, "at": TEXT},
     Verb.GROW: {"bytes": COUNT},
     Verb.RELEASE: {"source": SOURCE},
-    Verb.CHECK: _RESTORE,
+    Verb.CHECK: {**_RESTORE, "source": _or_empty(SOURCE)},
     Verb.RESTORE: _RESTORE,
     Verb.SAMPLE: {"seconds": _between(0.1, LONGEST, "seconds, 0.1 to 3600", whole=False), "times": COUNT},
     Verb.SEAL: {"signatures": _table_of(TEXT, TEXT)},
