@@ -38,8 +38,11 @@ NO_END = " " * 255 + "\n"
 AGAIN = "script.resume"
 """The script of a run that goes on by another command."""
 ENDED = 'echo "$SERVICE_RESULT,$EXIT_CODE,$EXIT_STATUS,$(systemctl is-system-running)" 1<>"$GPURIG_RUN/end"'
-OUTLIVE = "trap 'exit $?' TERM"
-"""Has the shell wait for what it runs, and end as that does: a service whose first process is gone has ended."""
+OUTLIVE = "trap 's=$?; exit $((s ? s : 143))' TERM"
+"""Has the shell wait for what it runs, and end as that does: a service whose first process is gone has ended.
+
+But never well: between two commands, the code is that of the one before.
+"""
 LOGGED = 'exec >>"$GPURIG_RUN/log" 2>&1; exec /bin/bash --login "$0"'
 """Not StandardOutput=append: systemd opens that as root, whatever the account has put in the log's place."""
 # A name for a run is made from what is run, not from what runs it.

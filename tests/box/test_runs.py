@@ -31,6 +31,12 @@ def test_a_command_runs_with_its_words_its_folder_and_its_exit_code(user: User) 
     assert "'two words'" in user.fab("logs", "train-1", "--lines", "1")
 
 
+def test_a_run_that_is_ended_between_two_commands_has_not_ended_well(user: User) -> None:
+    said = user.fab("run", "--name", "cut", "--command", "true; kill -TERM $$; echo whole", code=143)
+    assert "whole" not in said
+    assert user.ps()["cut"]["state"] == "failed"
+
+
 def test_a_run_is_the_accounts_own_and_has_a_login_shells_environment(user: User) -> None:
     run(user.machine, "echo 'export FROM_PROFILE=\"of $USER\"' > /etc/profile.d/gpurig-test.sh")
     text = 'echo "$FROM_PROFILE"; id -un; pwd; touch "$GPURIG_RESULTS/here"; (exit 0)'
