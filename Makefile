@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN     = .venv/bin
 SOURCES ?= standins
-PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py scripts/hashes.py templates/recipes/datasets/program
+PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py scripts/fab.py scripts/hashes.py templates/recipes/datasets/program
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 
 .PHONY: help setup rehearse shell test lint types unit test-recipes test-gpu-builds test-life test-faults test-nightly bench pages lock clean

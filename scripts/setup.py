@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
+FAB = ROOT / "scripts" / "fab.py"
 LOCK = ROOT / "requirements" / "dev.txt"
 STAMP = VENV / ".lock-digest"
 GIVEN_UP = VENV / ".not-installed"
@@ -114,6 +115,17 @@ def python_packages() -> None:
     STAMP.write_text(digest)
 
 
+def own_fab(venv: Path) -> None:
+    """Put our `fab` in the place of Fabric's, which it starts."""
+    program = venv / "bin" / "fab"
+    text = f"#!{venv / 'bin' / 'python'}\n{FAB.read_text()}"
+    if not program.exists() or program.read_text() != text:
+        fresh = program.with_name("fab.new")
+        fresh.write_text(text)
+        fresh.chmod(0o755)
+        fresh.replace(program)
+
+
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Wait for another `make` that is at work on .venv; the lock is on a file that is never replaced by it."""
@@ -131,6 +143,7 @@ def main() -> None:
     with alone():
         attempt = system_packages()
         python_packages()
+        own_fab(VENV)
         remember(attempt)
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from provision.agent.asked import need_account, verb_of
 from provision.agent.paths import BUNDLE, PROGRAMS
 from provision.agent.reply import Refused, beat, say
 from provision.agent.verbs import Verb
@@ -83,7 +84,10 @@ def _received() -> Whole:
     import zlib  # noqa: PLC0415
 
     say({"event": Kind.SEND, "agent": False})
-    whole: Whole = json.loads(zlib.decompress(sys.stdin.buffer.read()))
+    try:
+        whole: Whole = json.loads(zlib.decompress(sys.stdin.buffer.read()))
+    except (zlib.error, ValueError, RecursionError) as error:
+        raise Refused(f"the request arrived damaged: {error}", "the same command sends it again") from error
     return whole
 
 
@@ -102,7 +106,9 @@ def _forget_others() -> None:
 
 
 def _answer(whole: Whole) -> None:
-    verb = Verb(whole["request"]["verb"])
+    verb = verb_of(whole)
+    if verb in ACCOUNT_VERBS:
+        need_account(whole, verb)
     # A setup that is being started is never left in the middle; whoever waits for a run may wait for days.
     threading.Thread(target=beat, kwargs={"leave": verb in ACCOUNT_VERBS}, daemon=True).start()
     module: Any = importlib.import_module(f"provision.agent.{SETUP_VERBS.get(verb) or ACCOUNT_VERBS[verb]}")

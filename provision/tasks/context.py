@@ -37,6 +37,8 @@ class Context:
     limit: str = ""
     exit_codes: list[int] = dataclasses.field(default_factory=list, init=False)
     """Of the hosts that failed; the program ends with the first once the verb is through."""
+    waits: bool = dataclasses.field(default=True, init=False)
+    """Whether a host that was made just now is waited for until it has booted."""
 
     @property
     def config(self) -> Any:
@@ -100,10 +102,14 @@ class Context:
         """Do something in a session with every host, as `each` does; the session connects when first asked."""
 
         def in_session(host: Host, out: View) -> None:
-            with Session(host, self.config, tell=out.tell) as session:
+            with self.session(host, out.tell) as session:
                 action(session, out)
 
         self.each(in_session)
+
+    def session(self, host: Host, tell: Callable[[str], None]) -> Session:
+        """Return a session with a host, which connects when first asked."""
+        return Session(host, self.config, tell=tell, waits=self.waits)
 
 
 def given_hosts(call: Any) -> list[str]:

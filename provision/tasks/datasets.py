@@ -44,6 +44,8 @@ PYTHON = f"{PROGRAMS}/venv/bin/python"
 ARCHIVE = re.compile(
     r"\.(tar\.(gz|bz2|xz|zst|Z)|t[gx]z|tbz2?|tzst|taz|tar|zip|z\d\d)([._-](part)?(\d{1,4}|[a-z]{2,3}))?$", re.IGNORECASE
 )
+FOREIGN = re.compile(r"\.(7z(\.\d{3})?|rar|cab|iso|lzh|lha|arj|ace|tar\.(lz|lz4|lzma|br)|tlz)$", re.IGNORECASE)
+"""The names of archives that the program on the host refuses: what is sent for hours is refused here, before."""
 PROGRESS = re.compile(r" *(\d{1,3}) % ")
 """What a line of a program's log begins with that tells how far it is."""
 SAID = "gpurig: "
@@ -72,6 +74,24 @@ def check_name(name: str, option: str = "--name") -> None:
         raise BadInput(
             [f'"{plain(name)}" cannot be a data set\'s name: {DATASET.allowed}'], hint=f"{option} gives it one"
         )
+
+
+def check_unpacked(name: str, *, keep: bool) -> None:
+    """Raise `BadInput` for an archive that nothing on the host unpacks."""
+    if not keep and FOREIGN.search(name):
+        hint = "unpack it here and send the folder; --keep sends it as it is"
+        raise BadInput([f"{plain(name)}: such an archive is not unpacked there"], hint=hint)
+
+
+def letters(encoding: str) -> str:
+    """Return what `--names` says, as Python calls it. Raises `BadInput` for what is no encoding of names."""
+    try:
+        if encoding:
+            "a/b".encode(encoding)
+    except (LookupError, ValueError):
+        hint = "such as cp437, cp850, cp866, cp932 (Shift-JIS), gbk, big5, cp949: all that Python knows"
+        raise BadInput([f"--names {plain(encoding)}: there is no such encoding"], hint=hint) from None
+    return encoding
 
 
 def job_of(order: Mapping[str, Any], place: PurePosixPath, asked: Sequence[str]) -> Job:

@@ -52,6 +52,8 @@ class verb:  # noqa: N801 - a decorator
     """The option that a bare word after the verb is for, all bare words where it is a list: `fab logs train-1`."""
     rest: str = ""
     """The option that what comes after `--` is for."""
+    looks: bool = False
+    """Whether it changes nothing on a box: it does not wait for one that boots."""
     stopped: str = STOPPED
     """What Ctrl-C means."""
     short_options: bool = True
@@ -109,6 +111,7 @@ class Verb(fabric.Task):  # type: ignore[misc] # fabric has no types
         if (self.times_called - 1) % max(len(given_hosts(call)), 1):
             return
         context = Context(call, **{name: options.pop(name) for name in self.declared.shared})
+        context.waits = not self.declared.looks
         try:
             self.body(context, *([self.recipe] if self.recipe else []), **options)
         except GpurigError as error:

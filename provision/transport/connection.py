@@ -80,8 +80,12 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
     route: way.Way
     no_answer: str
     """Why EC2 could not be asked where it is."""
+    waits: bool
+    """Whether a machine that was made just now is waited for until it has booted."""
 
-    def __init__(self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print, waits: bool = True
+    ) -> None:
         # A configuration of its own: to write into one is to build all of it anew, and several hosts' threads share it.
         copy = None if config is None else config.clone()
         host = whereabouts.known(host)
@@ -91,7 +95,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         super().__init__(host.address or host.instance_id, config=copy, **login, **straight)
         host = dataclasses.replace(host, user=self.user, port=self.port)
         jump = Connection(_machine_between(Jump.read(host.jump)), config, tell=tell) if host.jump else None
-        self._set(rig_host=host, tell=tell, no_answer="", route=way.of(host, jump))
+        self._set(rig_host=host, tell=tell, waits=waits, no_answer="", route=way.of(host, jump))
         key = os.environ.get("GPURIG_SSH_KEY")
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]
@@ -204,7 +208,8 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             self.client.load_system_host_keys()
             return
         name = host.address if host.port == 22 else f"[{host.address}]:{host.port}"
-        for line in host_keys.pinned(host) or host_keys.pin(host, self.tell):
+        patience = host_keys.PATIENCE if self.waits else host_keys.LOOK
+        for line in host_keys.pinned(host) or host_keys.pin(host, self.tell, patience):
             entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {line}")
             if entry is not None:
                 self.client.get_host_keys().add(name, entry.key.get_name(), entry.key)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 BEGIN, END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
 PATIENCE = 600
 """Seconds to wait for the console output: EC2 shows it a few minutes after a boot."""
+LOOK = 20
+"""The same, for who only wants to look what a box does."""
 # Several new hosts are pinned at once, in one file.
 _LOCK = threading.Lock()
 
@@ -69,16 +71,19 @@ def _lines() -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
-def pin(host: Host, tell: Callable[[str], None]) -> list[str]:
+def pin(host: Host, tell: Callable[[str], None], patience: float = PATIENCE) -> list[str]:
     """Read an EC2 host's keys from its console and pin them. Raises `UntrustedHost` when none shows up in time."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     announced = False
     while not (keys := keys_in(_console(host))):
         if time.monotonic() > deadline:
-            message = f"no host key of {host} on the console of {host.instance_id} after {PATIENCE} s"
-            raise UntrustedHost(
-                message, hint=f"look at it: aws ec2 get-console-output --instance-id {host.instance_id}"
-            )
+            message = f"no host key of {host} on the console of {host.instance_id} after {patience:g} s"
+            hint = f"look at it: aws ec2 get-console-output --instance-id {host.instance_id}"
+            if patience < PATIENCE:
+                hint = (
+                    f"one that was made just now shows it within minutes, and `fab setup` waits for that; else {hint}"
+                )
+            raise UntrustedHost(message, hint=hint)
         if not announced:
             tell(f"waiting for the console of {host.instance_id}: it says which host key to trust")
             announced = True

@@ -39,12 +39,13 @@ DROPS = 30
 
 
 class Session:
-    """The program on one host. Use as a context manager; connects when first asked."""
+    """The program on one host. Use as a context manager; connects when first asked; `waits`: for one that boots."""
 
-    def __init__(self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, host: Host, config: Any = None, *, tell: Callable[[str], None] = print, waits: bool = True
+    ) -> None:
         self.host = whereabouts.known(host)
-        self.config = config
-        self.tell = tell
+        self.config, self.tell, self.waits = config, tell, waits
         self._connection: Connection | None = None
         self._opening: Future[Connection] | None = None
 
@@ -72,7 +73,7 @@ class Session:
         program.digest()  # what the first request names: it is known by then
 
     def _open(self) -> Connection:
-        connection = Connection(self.host, self.config, tell=self.tell)
+        connection = Connection(self.host, self.config, tell=self.tell, waits=self.waits)
         connection.open()
         self.host = connection.rig_host  # where it was found
         return connection

@@ -20,7 +20,7 @@ from provision.agent.wire import answers
 from provision.model.errors import BadInput, GpurigError
 from provision.model.words import amount, counted
 from provision.transport.way import ssh_command
-from provision.work.worktree import ignored, listed
+from provision.work.worktree import held_in, ignored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,14 +42,14 @@ class Sent:
     """What a `sync` did."""
 
     files: int
-    """Files that had to be sent."""
+    """Files and links that had to be sent."""
     size: int
     """Their bytes."""
     deleted: int
     by: str
     """rsync or SFTP."""
     same: int
-    """Files that were there already."""
+    """Files and links that were there already."""
 
     def __str__(self) -> str:
         """Return it as a user reads it."""
@@ -66,15 +66,19 @@ def sync(session: Session, folder: Path, remote: str, out: View, *, delete: bool
     for a folder that is none, or everything (/, the home folder), and for a goal outside that place.
     """
     _check(session, folder, remote)
-    held = listed(folder)
-    names = [name for name in held if not name.startswith(RESULTS)]
+    held = held_in(folder)
+    for name in held.absent:
+        session.tell(f"{folder / name} is a submodule that is not checked out: git submodule update --init --recursive")
+    names = [name for name in held.names if not name.startswith(RESULTS)]
     if not names:
         raise BadInput([f"there is nothing in {folder} to send: it is empty, or .gitignore names all that it holds"])
-    if len(names) < len(held):
+    if len(names) < len(held.names):
         session.tell(f"{folder / RESULTS} stays here: it is where `fab fetch` puts what comes from the host")
+    # Of a submodule that is not here nobody knows what it holds.
+    kept = (RESULTS, *(f"{name}/" for name in held.absent))
 
     def deletes(extra: set[str]) -> set[str]:
-        extra = {name for name in extra if delete and not name.startswith(RESULTS)}
+        extra = {name for name in extra if delete and not name.startswith(kept)}
         return extra - ignored(folder, extra)
 
     return send(session, folder, remote, names, out, deletes=deletes)
@@ -139,7 +143,7 @@ def _delete(sftp: Any, remote: str, names: Iterable[str], there: There) -> None:
 
 
 def _rsync(session: Session, folder: Path, remote: str, names: list[str], out: View) -> list[int] | None:
-    """Send by rsync; returns the bytes of each file that had to be sent, None where rsync finds no way to the host."""
+    """Send by rsync; returns the bytes of all that had to be sent, a link's are none; None where it finds no way."""
     if shutil.which("rsync") is None:
         return None
     keys = session.connection.connect_kwargs.get("key_filename") or [""]
@@ -167,6 +171,8 @@ def _rsync(session: Session, folder: Path, remote: str, names: list[str], out: V
                     size, _, name = rest.partition(" ")
                     sizes.append(int(size))
                     out.now(f"sending {name}")
+                elif kind.startswith("cL"):
+                    sizes.append(0)
                 elif not kind.startswith((".", "c", "<")):
                     said.append(line.strip())
     if process.returncode in NO_WAY and not sizes:
@@ -185,13 +191,13 @@ class _Upload:
         self.made = {str(parent) for name in there for parent in PurePosixPath(name).parents} | {"."}
 
     def send(self, names: Iterable[str]) -> list[int]:
-        """Send what is not there already; returns the bytes of each file that had to be sent."""
+        """Send what is not there already; returns the bytes of all that had to be sent, a link's are none."""
         sizes = []
         for name in names:
             state = (self.folder / name).lstat()
             self._make(PurePosixPath(name).parent)
             if stat.S_ISLNK(state.st_mode):
-                self._link(name)
+                sizes += self._link(name)
                 continue
             row = [state.st_size, int(state.st_mtime), stat.S_IMODE(state.st_mode), ""]
             if list(self.there.get(name, ())) != row:
@@ -208,13 +214,14 @@ class _Upload:
             self.sftp.mkdir(f"{self.remote}/{folder}")
         self.made.add(str(folder))
 
-    def _link(self, name: str) -> None:
+    def _link(self, name: str) -> list[int]:
         goal = str((self.folder / name).readlink())
         if name in self.there and self.there[name][3] == goal:
-            return
+            return []
         if name in self.there:
             self.sftp.remove(f"{self.remote}/{name}")
         self.sftp.symlink(goal, f"{self.remote}/{name}")
+        return [0]
 
     def _put(self, name: str, state: Any) -> None:
         """Send one file; whoever reads it meanwhile on the host has the old one or the new one."""

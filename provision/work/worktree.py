@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -16,25 +17,52 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def listed(folder: Path) -> list[str]:
-    """Return the paths, relative to `folder`, of its files and symbolic links; those that git ignores are left out.
+LINK = "160000 "
+"""What git's index has before a submodule: the mode of its row."""
 
-    Raises `BadInput` where there are rules and no git to read them.
-    """
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """What a working folder holds; all paths are relative to it."""
+
+    names: list[str]
+    """Files and symbolic links, without those that git ignores."""
+    absent: list[str]
+    """Submodules that are not checked out; "." where the folder is one itself."""
+
+
+def held_in(folder: Path) -> Held:
+    """Return what a folder holds. Raises `BadInput` where there are rules and no git to read them."""
     folder = folder.resolve()  # to git, a link to a folder is a file
     if shutil.which("git") is None:
-        return _without_git(folder)
+        return Held(_without_git(folder), [])
     with _repository(folder) as options:
-        answer = _git(folder, *options, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        return _held(folder, options)
+
+
+def _held(folder: Path, options: list[str]) -> Held:
+    answer = _git(folder, *options, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    rows = _git(folder, *options, "ls-files", "-z", "--stage").split("\0")
+    links = [Path(row.partition("\t")[2]) for row in rows if row.startswith(LINK)]
+    absent = {str(name) for name in links if not (folder / name).exists()}
     names: list[str] = []
     for name in filter(None, answer.split("\0")):
         path = folder / name
         if path.is_dir() and not path.is_symlink():
             # A repository in the repository: git names its folder only.
-            names += [f"{name.rstrip('/')}/{below}" for below in listed(path)]
+            below = _unlinked(path) if Path(name) == Path() else held_in(path)
+            names += [str(Path(name) / word) for word in below.names]
+            absent |= {str(Path(name) / word) for word in below.absent}
         elif path.is_file() or path.is_symlink():
             names.append(name)
-    return sorted(set(names))
+    return Held(sorted(set(names)), sorted(absent))
+
+
+def _unlinked(folder: Path) -> Held:
+    """Return what a submodule's folder holds where git answers for the repository around it: it is not checked out."""
+    with _empty_repository(folder) as options:
+        names = _held(folder, options).names
+    return Held(names, [] if names else ["."])
 
 
 def ignored(folder: Path, names: Iterable[str]) -> set[str]:
@@ -56,11 +84,18 @@ def _repository(folder: Path) -> Iterator[list[str]]:
     if done.stdout.strip() == "true":
         yield []
     elif "not a git repository" in done.stderr:
-        with tempfile.TemporaryDirectory() as scratch:
-            _git(Path(scratch), "init", "--quiet")
-            yield [f"--git-dir={scratch}/.git", f"--work-tree={folder.absolute()}"]
+        with _empty_repository(folder) as options:
+            yield options
     else:
         raise _refusal(folder, done.stderr or "it is inside git's own folder")
+
+
+@contextlib.contextmanager
+def _empty_repository(folder: Path) -> Iterator[list[str]]:
+    """Give git's options for a folder as the working tree of a repository that has nothing yet."""
+    with tempfile.TemporaryDirectory() as scratch:
+        _git(Path(scratch), "init", "--quiet")
+        yield [f"--git-dir={scratch}/.git", f"--work-tree={folder.absolute()}"]
 
 
 def _git(folder: Path, *words: str, said: Iterable[str] = (), codes: tuple[int, ...] = (0,)) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from provision.agent.verbs import Verb
-from tests.agent.links_lab import RUN, SNAPSHOT, USER, Volume
+from tests.kit.account_lab import RUN, SNAPSHOT, USER, Volume
 from tests.kit.host import Lab
 from tests.kit.programs import write_program
 

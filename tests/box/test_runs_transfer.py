@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -76,11 +77,12 @@ def test_sync_sends_what_is_new_and_deletes_only_when_told(
     machine: Machine, session: Session, project: Path, transport: str
 ) -> None:
     first = sync(session, project, REMOTE, PlainView())
-    assert (first.by, first.files, first.deleted) == (transport, 5, 0)
+    assert (first.by, first.files, first.same, first.deleted) == (transport, 6, 0, 0), "a link is sent, too"
     assert [name.rstrip("\0") for name in there(machine)] == SENT
     listed = run(machine, f"cd {REMOTE} && readlink latest && stat -c '%a %U' run.sh && cat latest/*")
     assert listed == "sub dir/deep\n755 ubuntu\nodd"
-    assert sync(session, project, REMOTE, PlainView()).files == 0
+    again = sync(session, project, REMOTE, PlainView())
+    assert (again.files, again.same) == (0, 6)
     (project / "train.py").write_text("print(1)\n")
     run(machine, f"cd {REMOTE} && mkdir -p gone/deep data results && touch gone/deep/a data/b results/c z.log")
     run(machine, f"chown -R ubuntu: {REMOTE}")
@@ -92,6 +94,27 @@ def test_sync_sends_what_is_new_and_deletes_only_when_told(
     assert (third.files, third.deleted) == (0, 2)
     listed = run(machine, f"cd {REMOTE} && ls -d *")
     assert listed.split("\n") == ["data", "latest", "results", "sub dir", "train.py", "z.log", ""]
+
+
+@pytest.mark.usefixtures("transport")
+def test_a_submodule_that_is_not_checked_out_is_said_and_what_a_host_has_of_it_stays(
+    machine: Machine, project: Path
+) -> None:
+    index = f"160000,{'a' * 40},lib"
+    for words in (["init", "-q"], ["add", "."], ["update-index", "--add", "--cacheinfo", index]):
+        subprocess.run(["git", "-C", project, *words], check=True)
+    (project / "lib").mkdir()
+    said: list[str] = []
+    with Session(machine.host, tell=said.append) as opened:
+        assert sync(opened, project, REMOTE, PlainView()).files == 6
+        run(machine, f"cd {REMOTE} && mkdir lib && touch lib/a.py b.py && chown -R ubuntu: .")
+        assert sync(opened, project, REMOTE, PlainView(), delete=True).deleted == 1
+        left = run(machine, f"cd {REMOTE} && find . -name '*.py' | sort").split()
+        assert left == ["./lib/a.py", "./train.py"]
+        opened.root("rm -rf /jobs/work")
+    assert any(
+        line.startswith(f"{project / 'lib'} is a sub") and "git submodule update --init" in line for line in said
+    )
 
 
 def test_sync_refuses_a_goal_outside_its_place(session: Session, project: Path) -> None:

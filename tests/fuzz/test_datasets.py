@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from datasets.build.sources import Refused
 from datasets.build.table import from_table
+from datasets.get.names import Names
 from datasets.get.output import OutputFolder, TruncatedArchive
 from datasets.get.sums import table as sums_of
 from datasets.get.untar import untar
@@ -76,7 +77,7 @@ def test_a_tar_lands_in_its_folder_or_is_refused(
         top = Path(folder)
         try:
             output = OutputFolder(top / "new", "odd.tar")
-            untar(Arriving(damaged(goal.getvalue(), damage, cut)), "tar", output, "odd.tar")  # type: ignore[arg-type]
+            untar(Arriving(damaged(goal.getvalue(), damage, cut)), "", output, Names("odd.tar"))  # type: ignore[arg-type]
             output.finish()
         except REFUSED:
             assert {path.name for path in top.iterdir()} <= {"new"}
@@ -84,19 +85,21 @@ def test_a_tar_lands_in_its_folder_or_is_refused(
             nothing_elsewhere(top)
 
 
-@example([("a", 0), ("\u00e9", 0)], [(67, 0)], 0)  # a name in no known letters
+@example([("a", 0), ("\u00e9", 0)], [(67, 0)], 0, "")  # a name in no known letters
 @given(
     st.lists(st.tuples(NAMES, st.sampled_from([0, 0o120777, 0o100755, 0o010644])), max_size=5),
     DAMAGE,
     st.sampled_from([0, 1, 40]),
+    st.sampled_from(["", "cp866", "cp932", "utf-16"]),
 )
 def test_a_zip_lands_in_its_folder_or_is_refused(
-    rows: list[tuple[str, int]], damage: list[tuple[int, int]], cut: int
+    rows: list[tuple[str, int]], damage: list[tuple[int, int]], cut: int, letters: str
 ) -> None:
     goal = io.BytesIO()
     with zipfile.ZipFile(goal, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, mode in rows:
-            row = zipfile.ZipInfo(name.encode("utf-8", "replace").decode() or "a")
+        for number, (name, mode) in enumerate(rows):
+            separated = name.replace("/", "\\") if number % 2 else name
+            row = zipfile.ZipInfo(separated.encode("utf-8", "replace").decode() or "a")
             row.create_system, row.external_attr = 3, mode << 16
             archive.writestr(row, b"../out")
     data = damaged(goal.getvalue(), damage, cut)
@@ -106,9 +109,9 @@ def test_a_zip_lands_in_its_folder_or_is_refused(
             try:
                 output = OutputFolder(top / "new", "odd.zip")
                 if whole:
-                    unzip_whole(io.BytesIO(data), output, "odd.zip")
+                    unzip_whole(io.BytesIO(data), output, Names("odd.zip", letters))
                 else:
-                    unzip(Arriving(data), output, "odd.zip")  # type: ignore[arg-type]
+                    unzip(Arriving(data), output, Names("odd.zip", letters))  # type: ignore[arg-type]
                 output.finish()
             except REFUSED:
                 assert {path.name for path in top.iterdir()} <= {"new"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import random
@@ -109,3 +110,39 @@ CLIMBS = {
 
 def lines(files: dict[str, bytes], kind: str) -> str:
     return "".join(f"{hashlib.new(kind, data).hexdigest()}  {name}\n" for name, data in files.items())
+
+
+class _Row(zipfile.ZipInfo):
+    """A member whose name is bytes that say nothing of their letters, as programs before 2007 wrote them."""
+
+    raw = b""
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802 - how zipfile calls it
+        return self.raw, self.flag_bits & ~0x800
+
+
+def zip_of_bytes(files: dict[bytes, bytes], system: int = 0, extra: bytes = b"") -> bytes:
+    """Return a zip archive with names as they are; `system`: what wrote it, 0 for DOS and Windows, 3 for Unix."""
+    goal = io.BytesIO()
+    with zipfile.ZipFile(goal, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            row = _Row(name.decode("cp437"))
+            row.raw, row.create_system, row.extra = name, system, extra
+            archive.writestr(row, data)
+    return goal.getvalue()
+
+
+APPLE_DOUBLE = b"\0\5\x16\7\0\2\0\0Mac OS X        "
+"""What a note of macOS' own begins with."""
+FOREIGN = {
+    # Two files of four bytes each, cat/1.jpg and dog/1.jpg: by py7zr, and by hand after RAR's own notes (version 5).
+    "t.7z": base64.b64decode(
+        "N3q8ryccAATEwkRDhQAAAAAAAAAVAAAAAAAAACeL2m0BAAdjYXQxZG9nMQDgAKwAcV0AAIEzB64PzpwGxQkKkA9ecbngKbVkHbyg4QOK1D0Iotz5"
+        "eiPTdpnnmdl0ZC01hzPP3j/4BiXREtF5rNkdZAHzSJMhqWMGs5C1Lhspjr+CSqLjyLR4rP2a6VwOGexG7Se18o1az+e8/dJtB4cyCo6kAAAAFwYM"
+        "AQl5AAcLAQABISEBGAyArQAA"
+    ),
+    "t.rar": base64.b64decode(
+        "UmFyIRoHAQDFGjMyAwEAAGSlMgAYAgIEBASkgwIumk9bAAEJY2F0LzEuanBnY2F0MbNt85YYAgIEBASkgwIPzumtAAEJZG9nLzEuanBnZG9nMRmy"
+        "OjUDBQAA"
+    ),
+}

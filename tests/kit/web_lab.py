@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.server
+import io
 import json
 import os
 import random
@@ -12,12 +13,13 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from datasets.get.main import main
 from provision.catalogue.recipes import TEMPLATES
 from tests.kit.servers import Handler
 
@@ -153,17 +155,7 @@ class Lab:
         self, *urls: str, name: str = "train", env: dict[str, str] | None = None, **order: Any
     ) -> subprocess.Popen[str]:
         """Start the program with an order."""
-        whole: dict[str, Any] = {
-            "headers": {},
-            "sums": None,
-            "unpack": True,
-            "frugal": False,
-            "parallel": 4,
-            "endpoint": "",
-        }
-        whole |= {"name": name, "place": str(self.folder), "urls": list(urls), **order}
-        path = self.folder / f"order-{name}.json"
-        path.write_text(json.dumps(whole), encoding="utf-8")
+        path = self._order(urls, name=name, **order)
         kept = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
         own = {"GPURIG_GET_PAUSE": "0.01", "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
         return subprocess.Popen(
@@ -175,9 +167,33 @@ class Lab:
             text=True,
         )
 
+    def _order(self, urls: Sequence[str], *, name: str, **order: Any) -> Path:
+        """Write an order; returns its file."""
+        whole: dict[str, Any] = {
+            "headers": {},
+            "sums": None,
+            "unpack": True,
+            "names": "",
+            "frugal": False,
+            "parallel": 4,
+            "endpoint": "",
+        }
+        whole |= {"name": name, "place": str(self.folder), "urls": list(urls), **order}
+        path = self.folder / f"order-{name}.json"
+        path.write_text(json.dumps(whole), encoding="utf-8")
+        return path
+
     def get(self, *urls: str, code: int = 0, **order: Any) -> str:
         """Fetch; returns what was said."""
         return ended(self.start(*urls, **order), code)
+
+    def get_here(self, *urls: str, code: int = 0, name: str = "train", **order: Any) -> str:
+        """Fetch in this process, without a start of Python's; returns what was said."""
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            ended_with = main(str(self._order(urls, name=name, **order)))
+        assert ended_with == code, said.getvalue()
+        return said.getvalue()
 
     def tree(self, name: str = "train") -> dict[str, bytes]:
         """Return the files of a data set."""

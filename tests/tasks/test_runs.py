@@ -22,7 +22,7 @@ from provision.tasks import collection, words
 from provision.transport.session import Session
 from provision.work.sync import sync
 from provision.work.transfer import fetch
-from provision.work.worktree import ignored, listed
+from provision.work.worktree import held_in, ignored
 
 HOST = Host(name="box", address="192.0.2.7")
 
@@ -124,7 +124,7 @@ def test_what_git_ignores_is_not_sent(folder: Path, where: str) -> None:
         (folder / "gone").unlink()
     elif where == "below one":
         git(folder.parent, "init", "--quiet")
-    assert listed(folder) == HELD
+    assert held_in(folder).names == HELD
     assert ignored(folder, ["new.log", "new.py", "sub/x/y.tmp", "deep/data/f", "keep.log"]) == {
         *("new.log", "sub/x/y.tmp", "deep/data/f", "keep.log"),
     }
@@ -138,16 +138,16 @@ def test_a_repository_in_the_folder_has_rules_of_its_own(folder: Path) -> None:
     (inner / "x.py").touch()
     (inner / "x.bin").touch()
     (inner / ".gitignore").write_text("*.bin\n")
-    assert [name for name in listed(folder) if name.startswith("inner")] == ["inner/.gitignore", "inner/x.py"]
+    assert [name for name in held_in(folder).names if name.startswith("inner")] == ["inner/.gitignore", "inner/x.py"]
 
 
 def test_without_git_a_gitignore_is_not_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(folder))
     with pytest.raises(BadInput, match="no `git` on PATH"):
-        listed(folder)
+        held_in(folder)
     for rules in (folder / ".gitignore", folder / "sub" / ".gitignore"):
         rules.unlink()
-    assert "b.log" in listed(folder)
+    assert "b.log" in held_in(folder).names
 
 
 @pytest.mark.parametrize(

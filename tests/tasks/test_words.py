@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,7 @@ def test_the_help_of_dataset_build_has_the_defaults_of_its_page(tmp_path: Path) 
         for option, default in zip(re.findall(r"--([\w-]+)", options), defaults.strip().split(", "), strict=True)
     }
     told = help_of(tmp_path, "dataset-build")
-    assert len(documented) == 10
+    assert len(documented) == 13
     for option, default in documented.items():
         assert told[option].endswith(f"(default:{default})") if default else "default:" not in told[option]
 
@@ -72,3 +74,45 @@ def test_who_reads_no_more_of_a_list_is_told_nothing(tmp_path: Path) -> None:
     line = f"{shlex.join(FAB)} --list | head -n 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGPIPE, "Available tasks:\n", "")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`fab` as `make setup` puts it into a .venv."""
+    venv = tmp_path_factory.mktemp("venv")
+    (venv / "bin").mkdir()
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import setup; from pathlib import Path"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", f"{code}; setup.own_fab(Path({str(venv)!r}))"], check=True)
+    return venv / "bin" / "fab"
+
+
+@pytest.mark.parametrize("words", [("-t", "abc"), ("-Tabc",), ("--list-depth=abc",), ("-i", "key", "-D", "-1")])
+def test_an_option_of_fabs_own_that_is_no_number_is_refused(own: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    command = [sys.executable, str(own), "--search-root", str(ROOT), *words, "recipes"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    flag = {"-Tabc": "-T", "-i": "-D"}.get(words[0], words[0].partition("=")[0])
+    assert done.stderr.startswith(f"error: {flag} takes a whole number, and has '")
+    assert "Traceback" not in done.stderr
+
+
+def test_that_fab_is_fabs_own_otherwise(own: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        str(own),
+        "--search-root",
+        str(ROOT),
+        "-t",
+        "5",
+        "-T",
+        "10",
+        "recipes",
+        "--limit",
+        "nobody",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "takes a whole number" not in done.stderr
+    assert os.access(own, os.X_OK)

@@ -10,6 +10,7 @@ from provision.tasks.datasets import PROGRAMS, PYTHON, Job, check_name, work
 from provision.tasks.verb import verb
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import PurePosixPath
 
     from provision.screen.progress import View
@@ -31,6 +32,9 @@ OPTIONS = {
     "test": "percent of each class to test with",
     "seed": "another number splits otherwise",
     "broken": "a picture that cannot be read: stop, or skip it and list it in broken.txt",
+    "bits": "bits of the data in pictures of 16 bits, where their values do not show it",
+    "megapixels": "larger pictures are refused, as they may be an attack",
+    "workers": "processes; as many as the host has cores where not given",
     "replace": "build in place of what was built by that name with other settings or pictures",
     "detach": "start it and return; say how to come back",
 }
@@ -54,6 +58,9 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
     test: str = "0",
     seed: str = "0",
     broken: str = "stop",
+    bits: str = "",
+    megapixels: str = "179",
+    workers: str = "",
     replace: bool = False,
     detach: bool = False,
 ) -> None:
@@ -63,10 +70,9 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
         raise BadInput(["--from is missing: the folder of the pictures"], hint="fab dataset-build NAME --from FOLDER")
     values = {"from": from_, "table": table, "labels": labels, "size": size, "fit": fit, "format": format}
     values |= {"augment": augment, "val": val, "test": test, "seed": seed, "broken": broken}
+    values |= {"bits": bits, "megapixels": megapixels, "workers": workers}
     flags = {"partial": partial, "grey": grey, "replace": replace}
-    values = {key: value or DEFAULTS.get(key, "") for key, value in values.items()}
-    words = [f"--{key}={value}" for key, value in values.items() if value]
-    words += [f"--{key}" for key, given in flags.items() if given]
+    words = _words(values, flags)
 
     def prepare(_session: Session, place: PurePosixPath, _out: View) -> Job:
         command = [PYTHON, f"{PROGRAMS}/build.py", name, f"--datasets={place}", *words]
@@ -75,6 +81,13 @@ def dataset_build(  # noqa: PLR0913 - a command has as many options as it needs
         return Job(stem="build", dataset=name, command=command, asked=asked)
 
     work(c, prepare, detach=detach)
+
+
+def _words(values: Mapping[str, str], flags: Mapping[str, bool]) -> list[str]:
+    """Return the options as the program on the host takes them."""
+    filled = {key: value or DEFAULTS.get(key, "") for key, value in values.items()}
+    words = [f"--{key}={value}" for key, value in filled.items() if value]
+    return words + [f"--{key}" for key, given in flags.items() if given]
 
 
 DEFAULTS = {

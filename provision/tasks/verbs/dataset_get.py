@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
 from provision.model.schema import plain
-from provision.tasks.datasets import check_name, job_of, name_from, work
+from provision.tasks.datasets import check_name, job_of, letters, name_from, work
 from provision.tasks.option import whole_number
 from provision.tasks.verb import verb
 
@@ -27,6 +27,7 @@ OPTIONS = {
     "name": "the data set's name; made from the first address where not given",
     "sums": "checksums: a file as sha256sum writes it, the address of one, or sha256:DIGEST of the one file",
     "keep": "keep archives as they are, instead of unpacking them",
+    "names": "in which letters the names in archives are that do not say so: cp866, cp932, …",
     "frugal": "delete each piece of an archive once it is unpacked; cut off, it begins anew",
     "parallel": "connections at once",
     "header": "'NAME: VALUE' to send along, such as a cookie; it is shown nowhere; may be given more than once",
@@ -43,6 +44,7 @@ def dataset_get(  # noqa: PLR0913 - one for each option
     name: str = "",
     sums: str = "",
     keep: bool = False,
+    names: str = "",
     frugal: bool = False,
     parallel: str = "4",
     header: list[str] | None = None,
@@ -57,6 +59,7 @@ def dataset_get(  # noqa: PLR0913 - one for each option
         "headers": _headers(header or []),
         "sums": _sums(sums),
         "unpack": not keep,
+        "names": letters(names),
         "frugal": frugal,
         "parallel": whole_number("parallel", parallel, MOST),
         "endpoint": s3_endpoint,
@@ -64,6 +67,7 @@ def dataset_get(  # noqa: PLR0913 - one for each option
     check_name(str(order["name"]))
     # Behind a question mark, or a #, there may be a signature.
     asked = ["dataset-get", *(re.split(r"[?#]", url)[0] for url in urls), *([f"--name={name}"] if name else [])]
+    asked += [f"--names={names}"] if names else []
     work(c, lambda _session, place, _out: job_of(order, place, asked), detach=detach)
 
 

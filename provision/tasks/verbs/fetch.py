@@ -26,7 +26,7 @@ OPTIONS = {
 STOPPED = "stopped; what has arrived stays here, and the same command goes on from there"
 
 
-@verb(options=OPTIONS, short_options=False, stopped=STOPPED)
+@verb(looks=True, options=OPTIONS, short_options=False, stopped=STOPPED)
 def fetch(c: Context, what: str, *, into: str = "", watch: bool = False) -> None:
     """Bring a run's results and log (fab fetch NAME), or files by a pattern, to this machine.
 

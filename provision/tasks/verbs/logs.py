@@ -24,7 +24,7 @@ OPTIONS = {
 }
 
 
-@verb(options=OPTIONS, argument="name", short_options=False)
+@verb(looks=True, options=OPTIONS, argument="name", short_options=False)
 def logs(c: Context, *, name: str = "", follow: bool = False, lines: str = "100") -> None:
     """Show the log of a run (fab logs [NAME])."""
     if (last := whole_of(lines)) is None:

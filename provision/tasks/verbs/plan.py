@@ -28,7 +28,12 @@ _MEANING = {
 }
 
 
-@verb(options={"recipe": "what to plan for; without it, what the host is for"}, argument="recipe", choices=True)
+@verb(
+    looks=True,
+    options={"recipe": "what to plan for; without it, what the host is for"},
+    argument="recipe",
+    choices=True,
+)
 def plan(c: Context, *, recipe: str = "") -> None:
     """Show what `fab setup` would do on every host; changes nothing."""
     choices = c.choices

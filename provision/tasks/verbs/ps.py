@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from provision.transport.session import Session
 
 
-@verb(json="print a line of JSON per run")
+@verb(looks=True, json="print a line of JSON per run")
 def ps(c: Context) -> None:
     """List the runs of every host, the newest first."""
     found: dict[str, list[Run]] = {}

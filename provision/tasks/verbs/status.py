@@ -60,7 +60,7 @@ PATIENCE = 20
 """Seconds that the answer of EC2 is waited for."""
 
 
-@verb(json="print the raw answer, a line per host")
+@verb(looks=True, json="print the raw answer, a line per host")
 def status(c: Context) -> None:
     """Show on one screen what every host is doing, how full it is, and what is installed."""
     catalogue = Catalogue()

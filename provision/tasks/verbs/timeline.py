@@ -29,7 +29,7 @@ OPTIONS = {
 }
 
 
-@verb(options=OPTIONS, short_options=False)
+@verb(looks=True, options=OPTIONS, short_options=False)
 def timeline(
     c: Context,
     *,

@@ -32,7 +32,7 @@ class VolumeOnBox(NamedTuple):
     """Temporary volumes of restores that go on."""
 
 
-@verb(json="print a line of JSON per host")
+@verb(looks=True, json="print a line of JSON per host")
 def volume_status(c: Context) -> None:
     """Show the job volume of every host, how full it is, and its snapshots."""
     found: dict[str, str] = {}

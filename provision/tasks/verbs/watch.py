@@ -12,7 +12,6 @@ from provision.model.errors import BadInput, GpurigError
 from provision.screen import progress
 from provision.tasks.output import tell
 from provision.tasks.verb import verb
-from provision.transport.session import Session
 from provision.work import watching
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from provision.screen.dashboard import HostPanel
     from provision.screen.progress import View
     from provision.tasks.context import Context
+    from provision.transport.session import Session
 
 OPTIONS = {
     "seconds": "seconds between two looks, 0.5 or more",
@@ -28,7 +28,13 @@ OPTIONS = {
 LEAST, MOST = 0.5, 60.0
 
 
-@verb(options=OPTIONS, json="print a line of JSON per host and look", stopped="stopped watching", short_options=False)
+@verb(
+    looks=True,
+    options=OPTIONS,
+    json="print a line of JSON per host and look",
+    stopped="stopped watching",
+    short_options=False,
+)
 def watch(c: Context, *, seconds: str = "2", once: bool = False) -> None:
     """Show GPU, memory, CPU, disk, network and runs of every host, live; not on a terminal, a line for each look."""
     interval = _interval(seconds)
@@ -73,7 +79,7 @@ def _live(c: Context, seconds: float) -> None:
                 panel.notice = text.partition("\n")[0].replace("; the run goes on there", "")
 
         try:
-            with Session(host, c.config, tell=notice) as session:
+            with c.session(host, notice) as session:
                 for sample in watching.samples(session, seconds=seconds):
                     with board.lock:
                         panel.title, panel.notice, panel.gauges = _title(session.host), "", gauges(sample)

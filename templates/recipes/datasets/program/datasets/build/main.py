@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
 from datasets.build.options import checked, parsed
-from datasets.build.output import MANIFEST, Output, Row, difference, target_stems
+from datasets.build.output import LEFT_OUT, MANIFEST, Output, Row, difference, target_stems
 from datasets.build.picture import VARIANTS, Job, Shape
 from datasets.build.place import Place
 from datasets.build.pool import run
@@ -49,7 +49,7 @@ def build(asked: argparse.Namespace) -> None:
         began = time.monotonic()
         manifest = fill(place, asked, wanted)
         place.publish()
-        report(place.final, manifest["counts"], wanted.settings, time.monotonic() - began)
+        report(place.final, manifest["counts"], wanted, time.monotonic() - began)
 
 
 def fill(place: Place, asked: argparse.Namespace, wanted: Request) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def fill(place: Place, asked: argparse.Namespace, wanted: Request) -> dict[str, 
     sources = wanted.sources
     copies = find_copies(sources)
     sides = split(sources, copies, wanted.shares, asked.seed)
-    shape = Shape(asked.size, asked.fit, asked.grey, asked.format)
+    shape = Shape(asked.size, asked.fit, asked.grey, asked.format, asked.bits, asked.megapixels)
     names = target_stems(sources, sides)
     jobs = []
     for picture, stem in zip(sources.pictures, names, strict=True):
@@ -89,9 +89,9 @@ def check(sources: Sources, rows: Sequence[Row]) -> None:
         )
 
 
-def report(folder: Path, counts: dict[str, Any], settings: dict[str, Any], seconds: float) -> None:
+def report(folder: Path, counts: dict[str, Any], wanted: Request, seconds: float) -> None:
     """Say what was built."""
-    size, rate = settings["size"], counts["pictures"] / max(seconds, 0.001)
+    size, rate = wanted.settings["size"], counts["pictures"] / max(seconds, 0.001)
     print(f"{folder}: {counts['pictures']} pictures in {seconds:.0f} s ({rate:.0f} a second), {size}x{size}")
     for side in SIDES:
         if counts[side]["files"]:
@@ -101,12 +101,15 @@ def report(folder: Path, counts: dict[str, Any], settings: dict[str, Any], secon
     print(f"  labels: {folder}/labels.txt")
     others = {
         "broken": f"pictures left out, which cannot be read: {folder}/broken.txt",
+        "deep": "pictures of more than 8 bits a channel, scaled to 8",
         "copies": "pictures that are others' copies, on the same side",
-        "no pictures": "files left out, which are no pictures by their names",
+        "no pictures": f"files left out, which are no pictures by their names: {first_few(wanted.sources.others)}",
     }
     for key, what in others.items():
         if counts[key]:
             print(f"  {counts[key]} {what}")
+    if counts["no pictures"]:
+        print(f"  all of their names: {folder}/{LEFT_OUT}")
 
 
 def main(words: Sequence[str]) -> int:
@@ -124,7 +127,7 @@ def main(words: Sequence[str]) -> int:
         print_failure(*refusal.problems[:SHOWN], *rest, refusal.hint)
         return 2
     except BrokenProcessPool:
-        hint = "a picture may be larger than the memory: --workers 1 shows whether one is"
+        hint = "a picture may be larger than the memory: --workers 1 has one of them in it at a time"
         print_failure("a process that worked on pictures was killed; nothing is left of the build", hint)
         return 1
     except OSError as error:

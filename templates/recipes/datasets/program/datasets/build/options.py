@@ -11,7 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from datasets.build.picture import FITS, FORMATS
+from datasets.build.depth import BITS
+from datasets.build.picture import FITS, FORMATS, Shape
 from datasets.build.sources import Refused, from_class_folders, locate
 from datasets.build.split import SIDES
 from datasets.build.table import from_table
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from datasets.build.sources import Sources
 
+MOST_MEGAPIXELS = 100_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -56,6 +58,8 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--test", required=True, help="percent of the pictures")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--broken", choices=("stop", "skip"), required=True)
+    parser.add_argument("--bits", type=int, choices=BITS, default=0, help="bits of the data in pictures of 16")
+    parser.add_argument("--megapixels", type=int, required=True, help="larger pictures are refused")
     parser.add_argument("--replace", action="store_true")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     return parser.parse_args(words)
@@ -79,6 +83,10 @@ def checked(asked: argparse.Namespace) -> Request:
         problems.append(f'"{asked.name}": a data set has up to 64 letters, digits, ".", "_" and "-", the first no sign')
     if not 8 <= asked.size <= 4096:
         problems.append(f"--size {asked.size}: between 8 and 4096 pixels")
+    if not 1 <= asked.megapixels <= MOST_MEGAPIXELS:
+        problems.append(f"--megapixels {asked.megapixels}: from 1 to {MOST_MEGAPIXELS}")
+    if asked.workers < 1:
+        problems.append(f"--workers {asked.workers}: 1 is the least")
     if bool(asked.table) != bool(asked.labels):
         problems.append("--table and --labels go together: the table names classes, the labels put them in order")
     if asked.partial and not asked.table:
@@ -95,7 +103,10 @@ def checked(asked: argparse.Namespace) -> Request:
         raise Refused([f"{goal} would lie in what it is built from, {place}, or the other way"], "take another name")
     keys = ("folder", "table", "labels", "partial", "size", "fit", "format", "grey", "augment", "seed", "broken")
     percents = {side: float(100 * part) for side, part in shares.items()}
-    settings = {"name": asked.name, **{key: getattr(asked, key) for key in keys}, **percents}
+    # What a data set of an earlier version says nothing of is as it was then.
+    later = {"bits": asked.bits} if asked.bits else {}
+    later |= {"megapixels": asked.megapixels} if asked.megapixels != Shape.megapixels else {}
+    settings = {"name": asked.name, **{key: getattr(asked, key) for key in keys}, **percents, **later}
     return Request(asked.name, shares, settings, sources)
 
 

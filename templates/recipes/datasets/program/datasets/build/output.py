@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 SUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
+ABSENT = "not given"
 STAMP = ".stamp"
+LEFT_OUT = "left-out.txt"
 TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": "\n"}
 """A file name is bytes: what is no UTF-8 in it goes out as it came in."""
 
@@ -109,6 +111,8 @@ class Output:
         broken = [f"{row.picture.name}\t{row.made.broken}" for row in rows if row.made.broken]
         if broken:
             self.write("broken.txt", broken)
+        if sources.others:
+            self.write(LEFT_OUT, sources.others)
         self.sums += [file for row in rows for file in row.files]
 
     def close(self, sources: Sources, rows: Sequence[Row], settings: Mapping[str, Any], copies: int) -> dict[str, Any]:
@@ -146,7 +150,9 @@ def counts(sources: Sources, rows: Sequence[Row], copies: int) -> dict[str, Any]
             "classes": {label: classes[label] for label in sources.labels},
         }
     broken = sum(bool(row.made.broken) for row in rows)
-    return {"pictures": len(rows) - broken, "broken": broken, "copies": copies, "no pictures": sources.others, **sides}
+    deep = sum(row.made.deep for row in rows)
+    whole = {"pictures": len(rows) - broken, "broken": broken, "deep": deep, "copies": copies}
+    return {**whole, "no pictures": len(sources.others), **sides}
 
 
 def difference(folder: Path, sources: Sources, settings: Mapping[str, Any]) -> str:
@@ -158,7 +164,8 @@ def difference(folder: Path, sources: Sources, settings: Mapping[str, Any]) -> s
         stamped = (folder / STAMP).read_text(encoding="ascii").strip()
     except (OSError, ValueError, KeyError):
         return "it has no manifest of a build"
-    changes = [f"{key} was {was.get(key)}, is {settings[key]}" for key in settings if was.get(key) != settings[key]]
+    keys = [key for key in {**settings, **was} if was.get(key) != settings.get(key)]
+    changes = [f"{key} was {was.get(key, ABSENT)}, is {settings.get(key, ABSENT)}" for key in keys]
     if changes:
         return first_few(changes)
     if stamped != stamp(sources, settings):

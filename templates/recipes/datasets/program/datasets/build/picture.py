@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from datasets.build.depth import source_bits, to_eight
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+MEGA = 1_000_000
 FITS = ("squash", "pad", "crop")
 VARIANTS: dict[str, tuple[Image.Transpose, ...]] = {
     "": (),
@@ -42,6 +46,10 @@ class Shape:
     fit: str
     grey: bool
     format: str
+    bits: int = 0
+    """Bits of the data in pictures of 16, where the user says it."""
+    megapixels: int = 179
+    """Larger ones are refused."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +72,8 @@ class Made:
     """Names of the files, and their SHA-256."""
     broken: str = ""
     """Why the picture cannot be read; then there are no files."""
+    deep: bool = False
+    """Whether the source has more than 8 bits a channel."""
 
 
 def make(job: Job) -> Made:
@@ -73,9 +83,9 @@ def make(job: Job) -> Made:
         with warnings.catch_warnings():
             # Of what Pillow can read in spite of it.
             warnings.simplefilter("ignore")
-            square = decode(data, job.shape)
+            square, deep = decode(data, job.shape)
     except Exception as error:  # noqa: BLE001 - a decoder that meets damage raises whatever comes of it
-        return Made(broken=reason(error))
+        return Made(broken=reason(error, job.shape))
     files = []
     for name in job.variants:
         image = square
@@ -83,11 +93,15 @@ def make(job: Job) -> Made:
             image = image.transpose(step)
         path = job.stem.with_name(".".join(filter(None, (job.stem.name, name, job.shape.format))))
         files.append((path.name, write(image, path, job.shape)))
-    return Made(hashlib.sha256(data).hexdigest(), tuple(files))
+    return Made(hashlib.sha256(data).hexdigest(), tuple(files), deep=deep)
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception, shape: Shape) -> str:
     """Return in words why a picture cannot be read."""
+    if isinstance(error, Image.DecompressionBombError):
+        found = re.search(r"\d+", str(error))
+        size = -(-int(found[0]) // MEGA) if found else shape.megapixels + 1
+        return f"{size} megapixels; --megapixels {size} takes it, where it is to be trusted (here: {shape.megapixels})"
     if isinstance(error, UnidentifiedImageError):
         return "no picture in a format that is known"
     if isinstance(error, OSError) and error.strerror:
@@ -95,31 +109,34 @@ def reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def decode(data: bytes, shape: Shape) -> Image.Image:
-    """Return a picture as a square of 8-bit RGB, or grey. Raises all that a damaged picture can."""
+def decode(data: bytes, shape: Shape) -> tuple[Image.Image, bool]:
+    """Return a picture as a square of 8-bit RGB, or grey, and whether it had more bits.
+
+    Raises all that a damaged picture can.
+    """
     if not data:
         raise ValueError("the file is empty")
+    Image.MAX_IMAGE_PIXELS = shape.megapixels * MEGA // 2  # Pillow refuses what is more than twice as large
     with Image.open(io.BytesIO(data)) as image:
         least = int(shape.size * MARGIN)
+        bits = source_bits(image)
         image.draft("L" if shape.grey else None, (least, least))
         ImageOps.exif_transpose(image, in_place=True)
-        plain = eight_bit(image).convert("L" if shape.grey else "RGB")
+        plain = without_transparency(to_eight(image, bits, shape.bits)).convert("L" if shape.grey else "RGB")
     # What is written is pixels alone: no profile, no camera, no place.
     plain.info.clear()
     size, lanczos = (shape.size, shape.size), Image.Resampling.LANCZOS
     if shape.fit == "pad":
-        return ImageOps.pad(plain, size, lanczos)
-    if shape.fit == "crop":
-        return ImageOps.fit(plain, size, lanczos)
-    return plain.resize(size, lanczos)
+        square = ImageOps.pad(plain, size, lanczos)
+    elif shape.fit == "crop":
+        square = ImageOps.fit(plain, size, lanczos)
+    else:
+        square = plain.resize(size, lanczos)
+    return square, bits > 8
 
 
-def eight_bit(image: Image.Image) -> Image.Image:
-    """Return a picture without transparency, which becomes black, and with 8 bits a channel."""
-    if image.mode.startswith("I;16"):
-        return image.convert("I").point(lambda value: value / 257).convert("L")
-    if image.mode in ("I", "F"):
-        raise ValueError(f"pixels of 32 bits ({image.mode}), whose black and white nobody says")
+def without_transparency(image: Image.Image) -> Image.Image:
+    """Return a picture without transparency, which becomes black."""
     if image.has_transparency_data:
         clear = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", clear.size, (0, 0, 0, 255)), clear)

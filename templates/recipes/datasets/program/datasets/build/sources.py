@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+SUFFIXES = frozenset(
+    f".{end}"
+    for end in (
+        *("apng", "avif", "bmp", "dib", "gif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg"),
+        *("pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"),
+    )
+)
+OF_SYSTEMS = frozenset(("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"))
+"""Folders that macOS, a NAS, Windows and a file system put beside the user's own."""
 SHOWN = 20
 """Problems that one message names; the others are counted."""
 
@@ -48,7 +56,7 @@ class Sources:
     folder: Path
     labels: tuple[str, ...]
     pictures: tuple[Picture, ...]
-    others: int
+    others: tuple[str, ...]
     """Files of the folder that are no pictures by their names."""
 
 
@@ -74,6 +82,11 @@ def is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - a hundred thousand Paths are slow
 
 
+def _is_of_user(folder: str) -> bool:
+    """Say whether a folder is looked at: hidden ones, and what systems put there, are not."""
+    return not folder.startswith(".") and folder not in OF_SYSTEMS
+
+
 def files_below(folder: Path) -> dict[str, os.stat_result]:
     """Return all files below a folder by their paths from there, in order; hidden ones are not looked at."""
     if not folder.is_dir():
@@ -88,7 +101,7 @@ def files_below(folder: Path) -> dict[str, os.stat_result]:
         about = os.stat(place)  # noqa: PTH116
         inode = (about.st_dev, about.st_ino)
         # A link that leads back up would never end.
-        folders[:] = [] if inode in seen else sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [] if inode in seen else sorted(filter(_is_of_user, folders))
         for name in names if inode not in seen else ():
             path = os.path.join(place, name)  # noqa: PTH118
             if not name.startswith("."):
@@ -114,7 +127,7 @@ def sources_of(
     pictures = (
         Picture(name, labelled[name], files[name].st_size, files[name].st_mtime_ns) for name in sorted(labelled)
     )
-    others = sum(not is_picture(name) for name in files if name not in labelled)
+    others = tuple(name for name in files if name not in labelled and not is_picture(name))
     return Sources(folder, tuple(labels), tuple(pictures), others)
 
 
@@ -122,10 +135,10 @@ def from_class_folders(folder: Path) -> Sources:
     """Read a folder per class: the classes are the folders' names in order. Raises `Refused`."""
     files = files_below(folder)
     pictures = [name for name in files if is_picture(name)]
-    labels = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    labels = sorted(path.name for path in folder.iterdir() if path.is_dir() and _is_of_user(path.name))
     holding = {name.split("/")[0] for name in pictures}
     loose = [name for name in pictures if "/" not in name]
-    problems = [f"{folder / label} holds no picture" for label in labels if label not in holding]
+    problems = [_no_picture(folder, label, files) for label in labels if label not in holding]
     if loose:
         problems.append(f"{folder} holds pictures beside the classes' folders, which have no class: {first_few(loose)}")
     if len(labels) < 2:
@@ -134,6 +147,13 @@ def from_class_folders(folder: Path) -> Sources:
         raise Refused(problems, "where a table names the pictures' classes: --table FILE --labels FILE")
     index = {label: number for number, label in enumerate(labels)}
     return sources_of(folder, labels, {name: index[name.split("/")[0]] for name in pictures}, files)
+
+
+def _no_picture(folder: Path, label: str, files: Iterable[str]) -> str:
+    """Return the problem of a class without a picture."""
+    others = [name for name in files if name.startswith(f"{label}/")]
+    names = f" by its name; it holds {first_few(others)}" if others else ""
+    return f"{folder / label} holds no picture{names}"
 
 
 def find_copies(sources: Sources) -> dict[str, str]:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from datasets.get.stream import ArrivingArchive
 
 PROGRAMS = {
-    "tar.gz": ("gzip", "-dc"),
-    "tar.bz2": ("bzip2", "-dc"),
-    "tar.xz": ("xz", "-dc"),
-    "tar.zst": ("zstd", "-dcq", "--long=31"),
+    "gz": ("gzip", "-dc"),
+    "bz2": ("bzip2", "-dc"),
+    "xz": ("xz", "-dc"),
+    "zst": ("zstd", "-dcq", "--long=31"),
 }
+"""Compression → the program that takes it off."""
 GARBAGE = 2
 """What gzip ends with when something that is no gzip follows: zeros of a tape's last block."""
 

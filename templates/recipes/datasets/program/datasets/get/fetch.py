@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from datasets.disk import free, take_ballast
 from datasets.get import sums
 from datasets.get.download import KEPT, Downloads
+from datasets.get.foreign import say_packed
 from datasets.get.groups import group_files
 from datasets.get.meter import Meter
 from datasets.get.part import Part
@@ -39,7 +40,8 @@ class Fetch:
 
     def __init__(self, order: Mapping[str, Any]) -> None:
         self.order = order
-        request = json.dumps([order["urls"], order["unpack"]])
+        letters = [order["names"]] if order["names"] else []
+        request = json.dumps([order["urls"], order["unpack"], *letters])
         self.place = Place(Path(order["place"]), order["name"], hashlib.sha256(request.encode()).hexdigest())
         self.ballast = self.place.scratch / "ballast"
         """Room for last words."""
@@ -91,6 +93,8 @@ class Fetch:
                 else:
                     downloads.wait_for(functools.partial(getattr, first, "whole"))
                     sums.check_file(first, job.sums)
+                    if self.order["unpack"]:
+                        say_packed(first.path, first.info.name)
         for part in parts:
             if not part.stays:
                 part.forget()
@@ -101,8 +105,9 @@ class Fetch:
         groups = group_files(sources, unpack=self.order["unpack"])
         wanted = sums.wanted(self.order, groups)
         folders = [hashlib.sha256(group.name.encode()).hexdigest()[:16] for group in groups]
+        place = self.place.scratch / "sets"
         return [
-            Job(group, [sources[name] for name in group.files], wanted[group], self.place.scratch / "sets" / folder)
+            Job(group, [sources[name] for name in group.files], wanted[group], place / folder, self.order["names"])
             for group, folder in zip(groups, folders, strict=True)
         ]
 

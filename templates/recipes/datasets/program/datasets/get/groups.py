@@ -6,6 +6,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+from datasets.get.foreign import refuse_foreign
 from datasets.messages import bad_input
 
 if TYPE_CHECKING:
@@ -18,8 +19,12 @@ KINDS = {
     **dict.fromkeys((".tar.bz2", ".tbz2", ".tbz"), "tar.bz2"),
     **dict.fromkeys((".tar.xz", ".txz"), "tar.xz"),
     **dict.fromkeys((".tar.zst", ".tzst"), "tar.zst"),
+    **dict.fromkeys((".gz", ".Z"), "gz"),
+    ".bz2": "bz2",
+    ".xz": "xz",
+    ".zst": "zst",
 }
-"""What a name ends with → how it is unpacked."""
+"""What a name ends with → how it is unpacked: an archive, or a file that is compressed alone."""
 NUMBERED = re.compile(r"(.+?)[._-](?:part)?(\d{1,4})", re.IGNORECASE)
 LETTERED = re.compile(r"(.+?)[._-](?:part([a-z]{2,3})|([a-z]{2}))", re.IGNORECASE)
 ZIPPED = re.compile(r"(.+)\.z(\d{2,3})", re.IGNORECASE)
@@ -27,7 +32,7 @@ ZIPPED = re.compile(r"(.+)\.z(\d{2,3})", re.IGNORECASE)
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """One archive, or one plain file (kind "")."""
+    """One archive or compressed file, or one plain file (kind "")."""
 
     name: str
     kind: str
@@ -36,7 +41,7 @@ class Group:
 
 
 def kind_of(name: str) -> str:
-    """Return how an archive of that name is unpacked; "" for what is none."""
+    """Return how a file of that name is unpacked; "" for what stays as it is."""
     ends = sorted((end for end in KINDS if name.lower().endswith(end.lower())), key=len)
     return KINDS[ends[-1]] if ends else ""
 
@@ -58,10 +63,14 @@ def _place(name: str) -> tuple[str, int] | None:
 
 
 def group_files(names: Iterable[str], *, unpack: bool) -> list[Group]:
-    """Return the groups in the order of their first file. Raises `Failure` with every part that is missing."""
+    """Return the groups in the order of their first file.
+
+    Raises `Failure` with every part that is missing, and for archives that nothing here unpacks.
+    """
     names = list(names)
     if not unpack:
         return [Group(name, "", (name,)) for name in names]
+    refuse_foreign(names)
     members: dict[str, dict[int, str]] = {}
     problems: list[str] = []
     found: dict[str, Group] = {}

@@ -1,7 +1,8 @@
 """Fetch a data set as an order says.
 
 An order: name, place (the folder of all data sets), urls, headers, sums (null, {"single"} or {"text", "origin"}),
-unpack, frugal, parallel, endpoint (of S3; "" for Amazon's own). It is a file as headers may hold a password.
+unpack, names (in which letters those in archives are, or ""), frugal, parallel, endpoint (of S3; "" for Amazon's own).
+It is a file as headers may hold a password.
 """
 
 from __future__ import annotations

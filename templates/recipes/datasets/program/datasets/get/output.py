@@ -6,12 +6,16 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from datasets.messages import Failure
+from datasets.messages import Failure, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+MACOS = "__MACOSX"
+"""The folder that macOS puts its own notes into, one beside each file of the user's."""
+APPLE_DOUBLE = b"\0\5\x16\7"
+"""What such a note begins with; in a tar archive it lies beside its file, as ._NAME."""
 LINKS = 4096
 """Bytes of the longest path that a link can have."""
 
@@ -33,22 +37,37 @@ class OutputFolder:
     def __init__(self, root: Path, archive: str) -> None:
         self.root, self.archive = root, archive
         self.files = 0
+        self._left_out = 0
+        """Files that are none of the user's, but notes of the system that packed them."""
         self._folders = {""}
         self._links: list[str] = []
         root.mkdir(parents=True)
 
     def folder(self, name: str) -> None:
         """Make a folder."""
-        self._folder(self._clean(name))
+        words = self._clean(name)
+        if words[:1] != [MACOS]:
+            self._folder(words)
 
     def file(
         self, name: str, blocks: Iterable[bytes], *, executable: bool = False, modified: float | None = None
     ) -> None:
-        """Write a file; one that an earlier member has made is replaced, as all unpackers do."""
+        """Write a file; one that an earlier member has made is replaced, as all unpackers do.
+
+        A note of macOS' own is read, as its checksum is part of the archive, and left out.
+        """
+        blocks = iter(blocks)
+        first = next(blocks, b"")
+        if self._is_note(name, first):
+            for _ in blocks:
+                pass
+            self._left_out += 1
+            return
         goal = self._goal(name)
         mode = 0o755 if executable else 0o644
         file = os.open(goal, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         with os.fdopen(file, "wb") as out:
+            out.write(first)
             for block in blocks:
                 out.write(block)
         if modified is not None and 0 <= modified < 2**33:
@@ -79,11 +98,16 @@ class OutputFolder:
     def mode(self, name: str, *, executable: bool) -> None:
         """Set a file's mode, for archives that say it at their end."""
         path = self.root.joinpath(*self._clean(name))
-        if executable and not path.is_symlink():
+        if executable and path.is_file() and not path.is_symlink():
             path.chmod(0o755)
 
     def finish(self) -> None:
-        """Look where every link leads. Raises `BadArchive` for one that leads out, and where there is no file."""
+        """Look where every link leads, and say what was left out.
+
+        Raises `BadArchive` for a link that leads out, and where there is no file.
+        """
+        if self._left_out:
+            say(f"{self.archive}: {self._left_out:,} notes of macOS' own are left out ({MACOS}, ._NAME)")
         if not self.files:
             raise BadArchive(self.archive, "it holds no files")
         root = os.path.realpath(self.root)
@@ -91,6 +115,13 @@ class OutputFolder:
             path = self.root / name
             if path.is_symlink() and os.path.commonpath([root, os.path.realpath(path)]) != root:
                 raise BadArchive(self.archive, f"{name} is a link to {os.readlink(path)!r}, outside the archive")  # noqa: PTH115 - as it was written
+
+    def _is_note(self, name: str, first: bytes) -> bool:
+        """Return whether a file is no file of the user's, but what macOS noted of one."""
+        words = self._clean(name)
+        if len(words) > 1 and words[0] == MACOS:
+            return True
+        return bool(words) and words[-1].startswith("._") and first.startswith(APPLE_DOUBLE)
 
     def _clean(self, name: str) -> list[str]:
         """Return the words of a member's path. Raises `BadArchive` for one that leads out."""

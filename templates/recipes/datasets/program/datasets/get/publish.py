@@ -36,7 +36,7 @@ class Place:
         record = json.loads(self._record.read_text(encoding="utf-8")) if self._record.exists() else {}
         shutil.rmtree(self.scratch)
         if record.get("order") != self._request:
-            what = "from other addresses" if record else "and was not fetched from the net"
+            what = "from other addresses, or by other options" if record else "and was not fetched from the net"
             hint = f"give this one another name by --name; or delete that one first, on the host: rm -r {self.goal}"
             raise bad_input(f"{self.goal} is there already, {what}", hint)
         say(f"{self.goal} is there already, whole since {record['at']}")

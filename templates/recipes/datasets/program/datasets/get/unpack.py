@@ -10,11 +10,12 @@ import shutil
 from typing import TYPE_CHECKING
 
 from datasets.disk import DISK_FULL, full, sync_filesystem
+from datasets.get.names import Names
 from datasets.get.output import BadArchive, OutputFolder, TruncatedArchive
 from datasets.get.stream import ArrivingArchive, WholeArchive
-from datasets.get.untar import untar
+from datasets.get.untar import decompress, untar
 from datasets.get.unzip import NotStreamable, unzip, unzip_whole
-from datasets.messages import Failure, human_size
+from datasets.messages import Failure, human_size, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,11 +41,14 @@ class Job:
     sums: Mapping[str, Sum]
     folder: Path
     """Where its archive is unpacked to: there only once all of it is."""
+    encoding: str = ""
+    """In which letters the names in it are, where the user says so."""
 
     @property
     def _state(self) -> object:
         """What is another thing as soon as one of the files or checksums is another one."""
-        return json.loads(json.dumps([[source.info.state for source in self.sources], self.sums]))
+        letters = [self.encoding] if self.encoding else []
+        return json.loads(json.dumps([[source.info.state for source in self.sources], self.sums, *letters]))
 
     @property
     def done(self) -> bool:
@@ -85,14 +89,18 @@ def unpack(job: Job, parts: Sequence[Part], downloads: Downloads, meter: Meter, 
 
 
 def _unpack_into(new: Path, job: Job, archive: ArrivingArchive, meter: Meter) -> OutputFolder:
-    name = job.group.name
+    name, names = job.group.name, Names(job.group.name, job.encoding)
     output = OutputFolder(new, name)
     meter.unpacking = archive, output
-    if job.group.kind != "zip":
-        untar(archive, job.group.kind, output, name)
+    form, _, compression = job.group.kind.partition(".")
+    if form == "tar":
+        untar(archive, compression, output, names)
+        return output
+    if form != "zip":
+        decompress(archive, form, output, name)
         return output
     try:
-        unzip(archive, output, name)
+        unzip(archive, output, names)
     except NotStreamable:
         archive.keep()
         archive.finish()
@@ -100,7 +108,9 @@ def _unpack_into(new: Path, job: Job, archive: ArrivingArchive, meter: Meter) ->
         output = OutputFolder(new, name)
         meter.unpacking = archive, output
         with WholeArchive(archive.parts) as whole, io.BufferedReader(whole, 2**18) as file:
-            unzip_whole(file, output, name)
+            unzip_whole(file, output, names)
+    for note in names.notes():
+        say(note)
     return output
 
 

@@ -1,4 +1,4 @@
-"""Unpack a tar archive while it arrives."""
+"""Unpack a tar archive, or one compressed file, while it arrives."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import contextlib
 import tarfile
 from typing import IO, TYPE_CHECKING
 
-from datasets.get.decompress import PROGRAMS, Decompressor
+from datasets.get.decompress import Decompressor
+from datasets.get.foreign import say_packed
 from datasets.get.output import BadArchive, TruncatedArchive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from datasets.get.names import Names
     from datasets.get.output import OutputFolder
     from datasets.get.stream import ArrivingArchive
 
@@ -34,14 +36,19 @@ class _Member(tarfile.TarInfo):
             raise tarfile.ReadError(str(error)) from error
 
 
-def untar(archive: ArrivingArchive, kind: str, output: OutputFolder, name: str) -> None:
-    """Unpack an archive into a folder. Raises `BadArchive` for what is damaged, or is to land anywhere else."""
+def untar(archive: ArrivingArchive, compression: str, output: OutputFolder, names: Names) -> None:
+    """Unpack an archive into a folder. Raises `BadArchive` for what is damaged, or is to land anywhere else.
+
+    Names that are no UTF-8 keep their bytes, unless the user says what they are.
+    """
+    name = names.archive
     stream: contextlib.AbstractContextManager[IO[bytes]] = contextlib.nullcontext(archive)  # type: ignore[arg-type]
-    if kind in PROGRAMS:
-        stream = Decompressor(archive, kind, name)
+    if compression:
+        stream = Decompressor(archive, compression, name)
     with stream as file:
         try:
-            with tarfile.open(fileobj=file, mode="r|", tarinfo=_Member, bufsize=BLOCK) as members:
+            letters = names.encoding or "utf-8"
+            with tarfile.open(fileobj=file, mode="r|", tarinfo=_Member, bufsize=BLOCK, encoding=letters) as members:
                 while (member := members.next()) is not None:
                     _unpack(members, member, output, name)
                     # Else it would keep every header of the archive.
@@ -76,3 +83,12 @@ def _blocks(members: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes
     with file:
         while block := file.read(BLOCK):
             yield block
+
+
+def decompress(archive: ArrivingArchive, compression: str, output: OutputFolder, name: str) -> None:
+    """Write the one file that is in a compressed one, by its name without the ending."""
+    bare = name.rpartition(".")[0]
+    with Decompressor(archive, compression, name) as file:
+        output.file(bare, iter(lambda: file.read(BLOCK), b""))
+    archive.finish()
+    say_packed(output.root / bare, bare)

@@ -11,12 +11,14 @@ from collections import Counter
 from typing import IO, TYPE_CHECKING
 
 from datasets.get import zip_records
+from datasets.get.names import UTF8
 from datasets.get.output import LINKS, BadArchive
 from datasets.get.zip_records import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from datasets.get.names import Names
     from datasets.get.output import OutputFolder
     from datasets.get.stream import ArrivingArchive
     from datasets.get.zip_records import Member
@@ -31,9 +33,10 @@ class NotStreamable(Exception):
     """An archive that only its directory can tell apart: it has to be here whole first."""
 
 
-def unzip(archive: ArrivingArchive, output: OutputFolder, name: str) -> None:
-    """Unpack an archive into a folder. Raises `BadArchive`, `TruncatedArchive` and `NotStreamable`."""
-    reader = Reader(archive)
+def unzip(archive: ArrivingArchive, output: OutputFolder, names: Names) -> None:
+    """Unpack an archive into a folder. Raises `Failure`, `TruncatedArchive` and `NotStreamable`."""
+    name = names.archive
+    reader = Reader(archive, names)
     members: Counter[str] = Counter()
     mark = reader.exactly(4)
     if not mark.startswith(b"PK"):
@@ -58,7 +61,9 @@ def unzip(archive: ArrivingArchive, output: OutputFolder, name: str) -> None:
 
 
 def _unpack(reader: Reader, member: Member, output: OutputFolder, archive: str) -> None:
-    """Unpack one member."""
+    """Unpack one member. Raises `NotStreamable` where only the directory says which system wrote it, and its length."""
+    if "\\" in member.name:
+        raise NotStreamable
     if member.flags & zip_records.ENCRYPTED:
         raise BadArchive(archive, f"{member.name} is encrypted", ELSEWHERE)
     if member.method not in (zip_records.STORED, zip_records.DEFLATED):
@@ -126,20 +131,38 @@ def _set_mode(output: OutputFolder, name: str, mode: int, archive: str) -> None:
         output.mode(name, executable=True)
 
 
-def unzip_whole(file: IO[bytes], output: OutputFolder, name: str) -> None:
-    """Unpack an archive that can be read from anywhere. Raises `BadArchive`."""
+def unzip_whole(file: IO[bytes], output: OutputFolder, names: Names) -> None:
+    """Unpack an archive that can be read from anywhere. Raises `Failure`."""
+    archive_name = names.archive
     try:
         with zipfile.ZipFile(file) as archive:
-            for row in archive.infolist():
-                if row.is_dir():
-                    output.folder(row.filename)
+            for row, name in _named(archive, names):
+                if name.endswith("/"):
+                    output.folder(name)
                     continue
                 with archive.open(row) as member:
-                    output.file(row.filename, _blocks(member), modified=calendar.timegm(row.date_time))
+                    output.file(name, _blocks(member), modified=calendar.timegm(row.date_time))
                 if row.create_system == zip_records.UNIX:
-                    _set_mode(output, row.filename, row.external_attr >> 16, name)
+                    _set_mode(output, name, row.external_attr >> 16, archive_name)
     except (*_DAMAGED, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise BadArchive(name, f"it is damaged, or cannot be unpacked: {error}") from error
+        raise BadArchive(archive_name, f"it is damaged, or cannot be unpacked: {error}") from error
+
+
+def _named(archive: zipfile.ZipFile, names: Names) -> list[tuple[zipfile.ZipInfo, str]]:
+    """Return the members with their names.
+
+    A backslash is a separator where a system wrote it that has no other meaning for it, and where there is no other
+    separator in the archive: some that write on Windows call themselves Unix.
+    """
+    rows = []
+    for row in archive.infolist():
+        name = row.orig_filename
+        if not row.flag_bits & UTF8:
+            name = names.decode(name.encode("cp437"), row.flag_bits, row.extra)  # as which Python has read it
+        rows.append((row, name))
+    alone = not any("/" in name for _, name in rows)
+    windows = zip_records.WINDOWS
+    return [(row, names.turn(name) if alone or row.create_system in windows else name) for row, name in rows]
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:

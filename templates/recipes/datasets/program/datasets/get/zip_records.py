@@ -10,22 +10,26 @@ import dataclasses
 import struct
 from typing import TYPE_CHECKING
 
+from datasets.get.names import extra_field
 from datasets.get.output import TruncatedArchive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from datasets.get.names import Names
     from datasets.get.stream import ArrivingArchive
 
 LOCAL, CENTRAL, DESCRIPTOR, SPANNED = b"PK\3\4", b"PK\1\2", b"PK\7\b", (b"PK\7\b", b"PK00")
 """What records begin with; the last two may stand before the first member of a split archive."""
-ENCRYPTED, STREAMED, UTF8 = 1, 8, 0x800
+ENCRYPTED, STREAMED = 1, 8
 """Flags of a member."""
 STORED, DEFLATED = 0, 8
 """Methods by which members are packed."""
 BLOCK = 2**18
 UNIX = 3
 """The system of a directory entry whose attributes are a Unix mode."""
+WINDOWS = (0, 6, 10, 14)
+"""Systems on which no name has a backslash in it: FAT, HPFS, NTFS, VFAT."""
 WIDE = 1
 """The extra field with sizes of 64 bits."""
 IN_WIDE = 0xFFFFFFFF
@@ -53,8 +57,8 @@ class Member:
 class Reader:
     """An archive that can be read exactly, and looked ahead in."""
 
-    def __init__(self, archive: ArrivingArchive) -> None:
-        self._archive, self._ahead = archive, b""
+    def __init__(self, archive: ArrivingArchive, names: Names) -> None:
+        self._archive, self._names, self._ahead = archive, names, b""
 
     def some(self) -> bytes:
         """Return what is there next, at least a byte. Raises `TruncatedArchive` at the end."""
@@ -84,8 +88,8 @@ class Reader:
     def member(self) -> Member:
         """Read what stands before a member's bytes, behind the mark of four bytes."""
         _, flags, method, clock, date, crc, packed, size, names, extras = struct.unpack("<5H3I2H", self.exactly(26))
-        name = _name(self.exactly(names), flags)
-        wide = _extra_field(self.exactly(extras), WIDE)
+        raw, extra = self.exactly(names), self.exactly(extras)
+        name, wide = self._names.decode(raw, flags, extra), extra_field(extra, WIDE)
         if wide is not None and IN_WIDE in (packed, size):
             fields = list(struct.unpack(f"<{len(wide) // 8}Q", wide[: len(wide) // 8 * 8]))
             size = fields.pop(0) if size == IN_WIDE and fields else size
@@ -104,28 +108,9 @@ class Reader:
         """Read an entry of the directory, behind its mark: the member's name, and its Unix mode or 0."""
         fields = struct.unpack("<6H3I5H2I", self.exactly(42))
         made_by, flags, names, extras, comments, attributes = *fields[0:3:2], *fields[9:12], fields[14]
-        name = _name(self.exactly(names), flags)
-        self.exactly(extras + comments)
+        name = self._names.decode(self.exactly(names), flags, self.exactly(extras))
+        self.exactly(comments)
         return name, attributes >> 16 if made_by >> 8 == UNIX else 0
-
-
-def _name(data: bytes, flags: int) -> str:
-    """Return a member's name: UTF-8 where it says so or is, else the code page of DOS."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("utf-8", "surrogateescape") if flags & UTF8 else data.decode("cp437")
-
-
-def _extra_field(extra: bytes, number: int) -> bytes | None:
-    """Return the extra field of a number, if there is one."""
-    at = 0
-    while at + 4 <= len(extra):
-        found, size = struct.unpack_from("<2H", extra, at)
-        if found == number:
-            return extra[at + 4 : at + 4 + size]
-        at += 4 + size
-    return None
 
 
 def _time(date: int, clock: int) -> float:

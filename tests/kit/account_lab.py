@@ -33,9 +33,9 @@ for line in sys.stdin:
     out = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(out, 1), os.dup2(out, 2)
     try:
-        name, _, function = whole["request"]["verb"].partition(":")
-        if function:
-            getattr(leave, function)(whole["account"], *whole["request"]["more"])
+        request = whole.get("request")
+        if isinstance(request, dict) and "more" in request:
+            getattr(leave, request["verb"].partition(":")[2])(whole["account"], *request["more"])
         else:
             serve.main({}, whole)
     except BaseException as error:
@@ -67,7 +67,8 @@ class Volume:
         self.shadow, self.preload, self.etc = self.vault / "shadow", self.vault / "preload", self.vault / "etc"
         self.started = folder / "started"
         """The words that systemd-run got, a line each."""
-        write_program(lab.bin / "systemctl", "echo inactive")
+        each = 'for _ in "${@:2}"; do echo inactive; done'  # a line for each service that is asked about
+        write_program(lab.bin / "systemctl", f'if [ "$1" = is-active ]; then {each}; else echo inactive; fi')
         write_program(lab.bin / "systemd-run", f'printf "%s\\n" "$@" >{self.started}')
         write_program(lab.bin / "wall", "true")
         write_program(lab.bin / "umount", 'rm -r "$1"/*')
@@ -134,10 +135,13 @@ class Volume:
     def ask(self, verb: str, user: str = USER, **fields: Any) -> str:
         """Return all that is answered to a request."""
         account = {"user": user, "mount_point": str(self.jobs), "volume_id": ""}
-        request = {"verb": verb, **fields}
+        return self.send({"request": {"verb": verb, **fields}, "account": account})
+
+    def send(self, whole: dict[str, Any]) -> str:
+        """Return all that is answered to what a client sends."""
         assert self.server.stdin
         assert self.server.stdout
-        self.server.stdin.write(f"{json.dumps({'request': request, 'account': account})}\n")
+        self.server.stdin.write(f"{json.dumps(whole)}\n")
         self.server.stdin.flush()
         answer: str = json.loads(self.server.stdout.readline())
         return answer

@@ -1,0 +1,99 @@
+"""The names of an archive's members: in which letters they are written, and with which separators."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+from datasets.messages import bad_input
+
+if TYPE_CHECKING:
+    from datasets.messages import Failure
+
+UTF8 = 0x800
+"""The flag of a zip archive's member whose name is UTF-8."""
+UNICODE_PATH = 0x7075
+"""The extra field with a member's name in UTF-8 (APPNOTE.TXT, 4.6.9)."""
+SHOWN = {
+    "cp437": "DOS",
+    "cp850": "Western Europe",
+    "cp1252": "Windows",
+    "cp866": "Russian",
+    "cp932": "Japanese, Shift-JIS",
+    "gbk": "Chinese",
+    "big5": "Chinese, traditional",
+    "cp949": "Korean",
+}
+"""Encodings in which a name is shown where nobody says which it is."""
+
+
+class Names:
+    """How the names of one archive are read. `encoding`: what the user says that they are in, or ""."""
+
+    def __init__(self, archive: str, encoding: str = "") -> None:
+        self.archive, self.encoding = archive, encoding
+        self.guessed = False
+        """Whether names that say nothing of their letters were taken for UTF-8, which they are by their bytes."""
+        self.turned = False
+        """Whether a separator was a backslash."""
+
+    def decode(self, data: bytes, flags: int, extra: bytes) -> str:
+        """Return a zip member's name. Raises `Failure` where nobody says in which letters it is."""
+        if data.isascii():
+            return data.decode("ascii")
+        path = extra_field(extra, UNICODE_PATH)
+        if path and path[:5] == struct.pack("<BI", 1, zlib.crc32(data)):
+            return path[5:].decode("utf-8", "surrogateescape")
+        if flags & UTF8:
+            return data.decode("utf-8", "surrogateescape")
+        try:
+            name = data.decode(self.encoding or "utf-8")
+        except UnicodeDecodeError:
+            raise self._unknown(data) from None
+        self.guessed = self.guessed or not self.encoding
+        return name
+
+    def turn(self, name: str) -> str:
+        """Return a name whose separators are backslashes with those of everybody else."""
+        self.turned = self.turned or "\\" in name
+        return name.replace("\\", "/")
+
+    def notes(self) -> list[str]:
+        """Return what was made of names in another way than they are written, a line each."""
+        notes = []
+        if self.guessed:
+            notes.append(f"{self.archive}: its names do not say in which letters they are; they were read as UTF-8")
+        if self.turned:
+            notes.append(
+                f"{self.archive}: its separators are \\, as programs of Windows write them; they were read as /"
+            )
+        return notes
+
+    def _unknown(self, data: bytes) -> Failure:
+        """Return the refusal of a name, with what it would be in each encoding in which it is one."""
+        shown = []
+        for encoding, whose in SHOWN.items():
+            try:
+                word = data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            if word.isprintable():
+                shown.append(f"--names {encoding} ({whose}) reads {word}")
+        what = f"is none in {self.encoding}" if self.encoding else "is not UTF-8, and does not say what else it is"
+        problem = f"{self.archive}: a name in it, {ascii(data)[1:]}, {what}"
+        last = (
+            "the same command with the one that reads right goes on with what is here; Python's other encodings go, too"
+        )
+        return bad_input(problem, "\n".join([*shown, last]))
+
+
+def extra_field(extra: bytes, number: int) -> bytes | None:
+    """Return the extra field of a number, if there is one."""
+    at = 0
+    while at + 4 <= len(extra):
+        found, size = struct.unpack_from("<2H", extra, at)
+        if found == number:
+            return extra[at + 4 : at + 4 + size]
+        at += 4 + size
+    return None

@@ -1,0 +1,222 @@
+"""Pictures that are deeper, larger or otherwise called than most: built right, or named with the way out."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from datasets.build.picture import Job, Made, Shape, make
+from tests.recipes.build_lab import Workshop, picture
+
+GREY, COLOUR, GREY_CLEAR, CLEAR = 0, 2, 4, 6
+"""PNG's kinds of pictures."""
+CHANNELS = {GREY: 1, COLOUR: 3, GREY_CLEAR: 2, CLEAR: 4}
+
+
+def png(path: Path, kind: int, values: Sequence[int], width: int = 8, height: int = 8, bits: int = 16) -> None:
+    """Write a picture of rows of `values`, the same in all channels; opaque where it has transparency."""
+    samples = [
+        [*[value] * (CHANNELS[kind] - 1), 65535] if kind in (GREY_CLEAR, CLEAR) else [value] * CHANNELS[kind]
+        for value in values
+    ]
+    row = b"".join(struct.pack(">H" if bits == 16 else ">B", sample) for pixel in samples for sample in pixel)
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    chunked(path, header, zlib.compress((b"\0" + row) * height))
+
+
+def chunked(path: Path, header: bytes, data: bytes) -> None:
+    """Write a PNG file of its header and compressed rows."""
+    chunks = {b"IHDR": header, b"IDAT": data, b"IEND": b""}
+    parts = [
+        struct.pack(">I", len(d)) + name + d + struct.pack(">I", zlib.crc32(name + d)) for name, d in chunks.items()
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+def tiff(path: Path, bits: int, data: bytes, width: int = 8, height: int = 8) -> None:
+    """Write a grey TIFF file of so many bits a sample, packed as the format has them."""
+    rows = (
+        (256, width),
+        (257, height),
+        (258, bits),
+        (259, 1),
+        (262, 1),
+        (273, 122),
+        (277, 1),
+        (278, height),
+        (279, len(data)),
+    )
+    tags = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(rows)) + tags + b"\0" * 4 + data)
+
+
+def made(source: Path, *, bits: int = 0, megapixels: int = 179) -> Made:
+    """Make a picture as the build does, without its processes."""
+    shape = Shape(8, "squash", grey=False, format="png", bits=bits, megapixels=megapixels)
+    return make(Job(source, source.with_name(f"made-{source.stem}"), ("",), shape))
+
+
+def grey_of(source: Path, **how: int) -> list[int]:
+    """Return the first row of what a picture is made into."""
+    done = made(source, **how)
+    assert not done.broken
+    with Image.open(source.with_name(f"made-{source.stem}.png")) as image:
+        assert image.mode == "RGB"
+        return [int(image.convert("L").getpixel((x, 0))) for x in range(8)]  # type: ignore[arg-type]
+
+
+RAMP = [0, 585, 1170, 1755, 2340, 2925, 3510, 4095]
+EIGHT = [0, 36, 73, 109, 146, 182, 219, 255]
+"""The same of 255 as those are of 4095, rounded."""
+
+
+def near(got: list[int], wanted: list[int]) -> bool:
+    return max(abs(a - b) for a, b in zip(got, wanted, strict=True)) <= 1
+
+
+def test_data_of_12_bits_in_files_of_16_is_asked_about_and_then_scaled_as_it_is(tmp_path: Path) -> None:
+    png(tmp_path / "x.png", GREY, RAMP)
+    tiff(tmp_path / "y.tif", 16, struct.pack("<8H", *RAMP) * 8)
+    for path in (tmp_path / "x.png", tmp_path / "y.tif"):
+        why = made(path).broken
+        assert "pixels of 16 bits, none of which is over 4095: --bits 12 where that is nearly white" in why
+        assert "--bits 16 where it is only dark" in why
+        assert grey_of(path, bits=12) == EIGHT
+        assert max(grey_of(path, bits=16)) == 15
+
+
+@pytest.mark.parametrize("bits", range(10, 16))
+def test_so_is_all_that_16_bits_hold_but_16(tmp_path: Path, bits: int) -> None:
+    png(tmp_path / "x.png", GREY, [value >> 12 - bits if bits < 12 else value << bits - 12 for value in RAMP])
+    assert f"--bits {bits} where that is nearly white" in made(tmp_path / "x.png").broken
+    assert near(grey_of(tmp_path / "x.png", bits=bits), EIGHT)
+
+
+def test_data_that_is_of_16_bits_or_says_what_is_white_needs_no_word(tmp_path: Path) -> None:
+    png(tmp_path / "full.png", GREY, [value * 16 for value in RAMP])
+    png(tmp_path / "black.png", GREY, [0] * 8)
+    pairs = zip(RAMP[::2], RAMP[1::2], strict=True)
+    packed = b"".join(((high << 12) | low).to_bytes(3, "big") for high, low in pairs)
+    tiff(tmp_path / "packed.tif", 12, packed * 8)
+    (tmp_path / "white.pgm").write_bytes(b"P5 8 8 4095\n" + struct.pack(">8H", *RAMP) * 8)
+    assert grey_of(tmp_path / "packed.tif") == EIGHT
+    assert near(grey_of(tmp_path / "full.png"), EIGHT)
+    assert near(grey_of(tmp_path / "white.pgm"), EIGHT)
+    assert grey_of(tmp_path / "black.png") == [0] * 8
+    assert made(tmp_path / "packed.tif").deep
+
+
+def test_a_value_that_is_more_than_the_bits_hold_is_not_cut_off(tmp_path: Path) -> None:
+    png(tmp_path / "x.png", GREY, [*RAMP[:7], 5000])
+    assert made(tmp_path / "x.png", bits=12).broken == "a pixel of 5000 is none of --bits 12, from 0 to 4095"
+
+
+def test_numbers_of_32_bits_are_taken_where_somebody_says_what_is_white(tmp_path: Path) -> None:
+    image = Image.new("I", (8, 8))
+    image.putdata(RAMP * 8)
+    image.save(tmp_path / "x.tif")
+    assert "pixels of 32 bits, none of which is over 4095: --bits 12" in made(tmp_path / "x.tif").broken
+    assert grey_of(tmp_path / "x.tif", bits=12) == EIGHT
+    Image.new("I", (8, 8), -70_000).save(tmp_path / "y.tif")
+    assert "from -70000 to -70000, whose black and white nobody says; convert it" in made(tmp_path / "y.tif").broken
+    Image.new("F", (8, 8), 0.5).save(tmp_path / "z.tif")
+    assert "pixels of 32 bits (F), whose black and white nobody says; convert it" in made(tmp_path / "z.tif").broken
+
+
+@pytest.mark.parametrize("kind", [COLOUR, GREY_CLEAR, CLEAR])
+def test_colour_of_16_bits_with_less_in_it_is_never_black_without_a_word(tmp_path: Path, kind: int) -> None:
+    path = tmp_path / "x.png"
+    png(path, kind, RAMP)
+    why = made(path).broken
+    assert "colour of 16 bits a channel, and data of 12 or fewer in it, which is not scaled here" in why
+    assert "mogrify -evaluate multiply 16 " in why
+    assert made(path, bits=12).broken == why
+    assert max(grey_of(path, bits=16)) == 15
+    png(path, kind, [value * 16 for value in RAMP])
+    assert near(grey_of(path), EIGHT)
+
+
+def test_a_picture_over_the_limit_names_the_option_that_takes_it(tmp_path: Path) -> None:
+    picture(tmp_path / "x.png", 1, (1500, 1400))
+    why = made(tmp_path / "x.png", megapixels=2).broken
+    assert why == "3 megapixels; --megapixels 3 takes it, where it is to be trusted (here: 2)"
+    assert grey_of(tmp_path / "x.png", megapixels=3)
+
+
+@pytest.mark.life
+def test_a_slide_of_181_megapixels_is_built_when_asked_for(workshop: Workshop) -> None:
+    """Of one bit each, in some kilobytes."""
+    width, height = 19_000, 9_500
+    rows = zlib.compressobj(9)
+    row = b"\0" + b"\xff" * (width // 8)
+    data = b"".join(rows.compress(row) for _ in range(height)) + rows.flush()
+    slide, small = workshop.datasets / "slides" / "a" / "x.png", ("--size=8", "--augment=none", "--val=0")
+    picture(workshop.datasets / "slides" / "b" / "y.png", 1)
+    chunked(slide, struct.pack(">IIBBBBB", width, height, 1, GREY, 0, 0, 0), data)
+    said = workshop.build("built", "--from=slides", *small, code=2)
+    assert "181 megapixels; --megapixels 181 takes it, where it is to be trusted (here: 179)" in said
+    workshop.build("built", "--from=slides", *small, "--megapixels=181", "--workers=1")
+    assert workshop.open(workshop.datasets / "built/train/a/x.png").getextrema() == ((255, 255),) * 3
+
+
+def test_how_deep_and_how_large_are_settings_of_the_whole(workshop: Workshop) -> None:
+    png(workshop.datasets / "deep" / "a" / "x.png", GREY, RAMP)
+    picture(workshop.datasets / "deep" / "b" / "plain.png", 1)
+    words = ("--from=deep", "--val=0", "--augment=none", "--size=8")
+    said = workshop.build("built", *words, "--bits=7", "--megapixels=0", code=2)
+    assert "invalid choice: 7" in said
+    said = workshop.build("built", *words, "--workers=0", "--megapixels=0", code=2)
+    assert "--megapixels 0: from 1 to " in said
+    assert "--workers 0: " in said
+    said = workshop.build("built", *words, "--bits=12")
+    assert "1 pictures of more than 8 bits a channel, scaled to 8" in said
+    assert "bits was 12, is not given" in workshop.build("built", *words, code=2)
+
+
+KINDS = {
+    "jfif": "JPEG",
+    "jpe": "JPEG",
+    "avif": "AVIF",
+    "jp2": "JPEG2000",
+    "j2k": "JPEG2000",
+    "dib": "DIB",
+    "pnm": "PPM",
+    "apng": "PNG",
+}
+
+
+def test_pictures_of_every_name_are_taken_and_other_files_are_named(workshop: Workshop) -> None:
+    folder = workshop.datasets / "named"
+    for number, (end, form) in enumerate(KINDS.items()):
+        picture(folder / "a" / f"{end}.{end}", number, format=form)
+        picture(folder / "b" / f"{end}.{end.upper()}", number + 50, format=form)
+    Image.new("1", (8, 8), 1).save(folder / "b" / "bits.pbm", format="PPM")
+    left = [f"b/{name}" for name in ("1.heic", "2.dcm", "3", "4.txt", "5.txt", "6.txt")]
+    for name in left:
+        (folder / name).write_bytes(b"x")
+    for name in ("__MACOSX", "@eaDir", ".hidden"):
+        picture(folder / name / "thumb.jpg", 9)
+    said = workshop.build("built", "--from=named", "--val=0", "--augment=none", "--size=8")
+    assert workshop.manifest("built")["counts"]["pictures"] == 2 * len(KINDS) + 1
+    assert workshop.lines("built", "labels.txt") == ["a", "b"]
+    assert (
+        "6 files left out, which are no pictures by their names: b/1.heic, b/2.dcm, b/3, b/4.txt, b/5.txt and 1 more"
+        in said
+    )
+    assert workshop.lines("built", "left-out.txt") == left
+
+
+def test_a_class_without_a_picture_says_what_it_holds(workshop: Workshop) -> None:
+    folder = workshop.datasets / "kinds"
+    picture(folder / "camera" / "1.jpg", 1)
+    (folder / "phone").mkdir()
+    (folder / "phone" / "1.heic").write_bytes(b"x")
+    said = workshop.build("built", "--from=kinds", code=2)
+    assert f"{folder / 'phone'} holds no picture by its name; it holds phone/1.heic" in said

@@ -1,0 +1,146 @@
+"""Archives as people have them: of Windows and macOS, of other programs than zip and tar, with names in old letters."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import shutil
+import struct
+import subprocess
+import tarfile
+import zlib
+from pathlib import Path
+
+import pytest
+
+from tests.kit.archives import APPLE_DOUBLE, FOREIGN, tarred, zip_of_bytes, zipped, zstd
+from tests.kit.web_lab import Lab
+
+CLASSES = {"cat/1.jpg": b"cat1", "dog/1.jpg": b"dog1"}
+WINDOWS = {b"cat\\1.jpg": b"cat1", b"dog\\1.jpg": b"dog1"}
+
+
+@pytest.mark.parametrize("system", [0, 3], ids=["Windows", "calls itself Unix"])
+def test_separators_of_windows_are_separators_as_unzip_takes_them(lab: Lab, tmp_path: Path, system: int) -> None:
+    data = zip_of_bytes({b"cat\\": b"", **WINDOWS}, system)
+    said = lab.get_here(lab.serve("t.zip", data))
+    assert lab.tree() == CLASSES
+    assert said.count("t.zip: its separators are \\, as programs of Windows write them; they were read as /") == 1
+    if system == 0 and shutil.which("unzip"):
+        (tmp_path / "t.zip").write_bytes(data)
+        done = subprocess.run(["unzip", "-q", "t.zip", "-d", "by-unzip"], cwd=tmp_path, check=False)
+        assert done.returncode == 1, "its warning"
+        assert lab.tree("by-unzip") == CLASSES
+
+
+def test_a_backslash_in_a_name_of_unix_stays_and_none_of_windows_climbs_out(lab: Lab) -> None:
+    unix = {b"cat/a\\b.jpg": b"x", b"dog/1.jpg": b"y"}
+    assert "separators" not in lab.get_here(lab.serve("unix.zip", zip_of_bytes(unix, 3)), name="unix")
+    assert lab.tree("unix") == {name.decode(): data for name, data in unix.items()}
+    said = lab.get_here(lab.serve("t.zip", zip_of_bytes({b"a\\1": b"", b"..\\..\\out": b"x"})), code=1)
+    assert "leads out of the data set's folder" in said
+    assert not (lab.folder.parent / "out").exists()
+
+
+def test_what_macos_notes_beside_files_is_left_out_and_said(lab: Lab) -> None:
+    notes = {f"__MACOSX/{name.replace('/', '/._')}": APPLE_DOUBLE for name in CLASSES}
+    url = lab.serve("mac.zip", zipped({**CLASSES, **notes, "__MACOSX/._cat": APPLE_DOUBLE}))
+    assert "mac.zip: 3 notes of macOS' own are left out (__MACOSX, ._NAME)" in lab.get_here(url)
+    assert lab.tree() == CLASSES
+    assert {path.name for path in (lab.folder / "train").iterdir()} == {"cat", "dog"}
+    of_users = {"cat/._mine": b"mine", "__MACOSX": b"a file of that name"}
+    said = lab.get_here(lab.serve("mac.tar", tarred({**CLASSES, "cat/._1.jpg": APPLE_DOUBLE, **of_users})), name="tar")
+    assert "1 notes" in said
+    assert lab.tree("tar") == {**CLASSES, **of_users}
+
+
+def test_archives_that_nothing_here_unpacks_are_refused_before_they_are_fetched(lab: Lab) -> None:
+    names = [*FOREIGN, "s.7z.001", "s.part1.rar", "s.r00", "s.tar.lz4", "s.iso"]
+    data = {name: FOREIGN.get(name, FOREIGN["t.7z"]) + bytes(100_000) for name in names}
+    urls = [lab.serve(name, data[name]) for name in names]
+    said = lab.get_here(lab.serve("good.zip", zipped(CLASSES)), *urls, code=2)
+    for name in names:
+        assert f"gpurig: {name}: such an archive is not unpacked here" in said
+        assert lab.files[f"/{name}"].given <= 1024
+    assert "--keep takes it as it is" in said
+    assert "bsdtar -xf t.7z" in said
+    lab.get_here(*urls, unpack=False)
+    assert lab.tree() == data
+
+
+def test_files_that_are_compressed_alone_are_unpacked(lab: Lab) -> None:
+    rows = b"1\tcat\n" * 9000
+    packed = {"a.tsv.gz": gzip.compress(rows), "b.tsv.xz": lzma.compress(rows), "c.tsv.zst": zstd(rows)}
+    sent = [lab.serve(name, data) for name, data in packed.items()]
+    lab.get_here(*sent, lab.serve("d.tsv", rows))
+    assert lab.tree() == dict.fromkeys(("a.tsv", "b.tsv", "c.tsv", "d.tsv"), rows)
+    said = lab.get_here(lab.serve("cut.gz", packed["a.tsv.gz"][:-9]), name="cut", code=1)
+    assert "cut.gz ends too early" in said
+    assert "cut" not in lab.left()
+
+
+def test_a_file_that_is_packed_and_does_not_say_so_is_named(lab: Lab) -> None:
+    hidden = {**FOREIGN, "zip": zipped(CLASSES), "tar": tarred(CLASSES), "text": b"text"}
+    sent = [lab.serve(name.replace(".", "-"), data) for name, data in hidden.items()]
+    said = lab.get_here(*sent, lab.serve("x.docx", zipped(CLASSES)), lab.serve("y.gz", gzip.compress(tarred(CLASSES))))
+    for name, kind in {"t-7z": "7z", "t-rar": "rar", "zip": "zip", "tar": "tar", "y": "tar"}.items():
+        assert f"{name} is packed ({kind}) by its first bytes" in said
+    assert said.count("is packed") == 5
+    assert lab.tree()["t-7z"] == FOREIGN["t.7z"]
+
+
+WORDS = {"cp866": "кошка", "cp932": "表/猫", "cp437": "Bär"}
+
+
+@pytest.mark.parametrize("encoding", WORDS)
+def test_names_in_old_letters_are_asked_about_and_read_as_the_user_says(lab: Lab, encoding: str) -> None:
+    word = WORDS[encoding]
+    url = lab.serve("t.zip", zip_of_bytes({b"readme": b"r", f"{word}/1.jpg".encode(encoding): b"x"}))
+    said = lab.get_here(url, code=2)
+    assert "is not UTF-8, and does not say what else it is" in said
+    assert f"--names {encoding} (" in said
+    assert f" reads {word}/1.jpg\n" in said
+    assert lab.left() == {".train.part"}
+    before = lab.files["/t.zip"].given
+    lab.get_here(url, names=encoding)
+    assert lab.tree() == {"readme": b"r", f"{word}/1.jpg": b"x"}
+    assert lab.files["/t.zip"].given - before <= 1024, "what was here is not fetched again"
+    assert "is there already, whole" in lab.get_here(url, names=encoding)
+    assert "by other options" in lab.get_here(url, names="cp1251", code=2)
+
+
+def test_names_that_say_their_letters_need_no_word(lab: Lab) -> None:
+    raw = "кошка.jpg".encode("cp866")
+    field = struct.pack("<BI", 1, zlib.crc32(raw)) + "кошка.jpg".encode()
+    extra = struct.pack("<2H", 0x7075, len(field)) + field
+    lab.get_here(lab.serve("field.zip", zip_of_bytes({raw: b"x"}, extra=extra)), name="field")
+    assert lab.tree("field") == {"кошка.jpg": b"x"}
+    lab.get_here(lab.serve("flag.zip", zipped({"кошка.jpg": b"x"})), name="flag")
+    assert lab.tree("flag") == {"кошка.jpg": b"x"}
+    said = lab.get_here(lab.serve("utf.zip", zip_of_bytes({"кошка.jpg".encode(): b"x"})), name="utf")
+    assert lab.tree("utf") == {"кошка.jpg": b"x"}
+    assert "utf.zip: its names do not say in which letters they are; they were read as UTF-8" in said
+
+
+def test_names_with_separators_of_windows_in_japanese_letters(lab: Lab) -> None:
+    """The second byte of 表 is that of a backslash."""
+    lab.get_here(lab.serve("t.zip", zip_of_bytes({"表\\猫.jpg".encode("cp932"): b"x"})), names="cp932")
+    assert lab.tree() == {"表/猫.jpg": b"x"}
+
+
+def test_an_encoding_that_a_name_is_not_in_says_so(lab: Lab) -> None:
+    url = lab.serve("t.zip", zip_of_bytes({"表.jpg".encode("cp932"): b"x"}))
+    said = lab.get_here(url, names="euc_jp", code=2)
+    assert "is none in euc_jp" in said
+    assert "--names cp932 (Japanese, Shift-JIS) reads 表.jpg" in said
+
+
+def test_the_letters_of_a_tar_are_the_users_word_too(lab: Lab) -> None:
+    goal = io.BytesIO()
+    with tarfile.open(fileobj=goal, mode="w", format=tarfile.GNU_FORMAT, encoding="cp866") as archive:
+        member = tarfile.TarInfo("кошка.jpg")
+        member.size = 1
+        archive.addfile(member, io.BytesIO(b"x"))
+    lab.get_here(lab.serve("t.tar", goal.getvalue()), names="cp866")
+    assert lab.tree() == {"кошка.jpg": b"x"}

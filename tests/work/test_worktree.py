@@ -1,0 +1,90 @@
+"""What a working folder holds, as real repositories have it: with submodules that are there, and that are not."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from provision.work.worktree import Held, held_in
+
+WHO = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "protocol.file.allow=always")
+
+
+def git(folder: Path, *words: str) -> None:
+    """Run git in a folder, as somebody who lets submodules come from files."""
+    subprocess.run(["git", "-C", folder, *WHO, *words], check=True, capture_output=True)
+
+
+def repository(folder: Path, name: str) -> None:
+    """Make a repository with a file, and one that is ignored."""
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    (folder / ".gitignore").write_text("*.log\n")
+    (folder / name).write_text(name)
+    (folder / "x.log").write_text("")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "a file")
+
+
+@pytest.fixture(scope="module")
+def cloned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clone a project with two submodules, the first of which has one itself; none is checked out."""
+    tmp_path = tmp_path_factory.mktemp("repositories")
+    for name in ("inner", "lib", "other", "project"):
+        repository(tmp_path / name, f"{name}.py")
+    git(tmp_path / "lib", "submodule", "add", str(tmp_path / "inner"), "deep/inner")
+    git(tmp_path / "lib", "commit", "--quiet", "--message", "a submodule")
+    git(tmp_path / "project", "submodule", "add", str(tmp_path / "lib"), "libs/lib")
+    git(tmp_path / "project", "submodule", "add", str(tmp_path / "other"), "other")
+    git(tmp_path / "project", "commit", "--quiet", "--message", "submodules")
+    git(tmp_path, "clone", "--quiet", str(tmp_path / "project"), "clone")
+    return tmp_path / "clone"
+
+
+@pytest.fixture
+def clone(cloned: Path, tmp_path: Path) -> Path:
+    """That clone, a test's own."""
+    return shutil.copytree(cloned, tmp_path / "clone")
+
+
+OWN = [".gitignore", ".gitmodules", "project.py"]
+
+
+def test_submodules_that_are_not_checked_out_are_named_beside_the_rest(clone: Path) -> None:
+    assert held_in(clone) == Held(OWN, ["libs/lib", "other"])
+    assert held_in(clone / "libs" / "lib") == Held([], ["."])
+    shutil.rmtree(clone / "other")
+    assert held_in(clone) == Held(OWN, ["libs/lib", "other"])
+
+
+def test_one_that_is_checked_out_is_sent_and_what_lacks_in_it_is_named(clone: Path) -> None:
+    git(clone, "submodule", "update", "--init", "libs/lib")
+    (clone / "libs" / "lib" / "y.log").write_text("")
+    found = held_in(clone)
+    assert found.absent == ["libs/lib/deep/inner", "other"]
+    assert {name for name in found.names if name.startswith("libs")} == {
+        f"libs/lib/{name}" for name in (".gitignore", ".gitmodules", "lib.py")
+    }
+    git(clone, "submodule", "update", "--init", "--recursive")
+    assert held_in(clone).absent == []
+    assert "libs/lib/deep/inner/inner.py" in held_in(clone).names
+
+
+def test_what_somebody_put_into_its_folder_is_sent(clone: Path) -> None:
+    (clone / "other" / "by hand.py").write_text("")
+    found = held_in(clone)
+    assert found == Held(sorted([*OWN, "other/by hand.py"]), ["libs/lib"])
+
+
+def test_a_folder_of_git_that_is_none_ends_no_differently(clone: Path) -> None:
+    (clone / "other" / ".git").mkdir()
+    assert held_in(clone) == Held(OWN, ["libs/lib", "other"])
+
+
+def test_a_repository_in_a_repository_is_sent_by_its_own_rules(tmp_path: Path) -> None:
+    repository(tmp_path / "outer", "a.py")
+    repository(tmp_path / "outer" / "inner", "b.py")
+    assert held_in(tmp_path / "outer") == Held([".gitignore", "a.py", "inner/.gitignore", "inner/b.py"], [])
