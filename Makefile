@@ -5,13 +5,20 @@ SOURCES ?= standins
 PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py scripts/fab.py scripts/hashes.py templates/recipes/datasets/program
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup rehearse shell test lint types unit test-recipes test-gpu-builds test-life test-faults test-nightly bench pages lock clean
+# A folder in place of the network: docs/rehearsal.md.
+ifdef OFFLINE
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(abspath $(OFFLINE))/wheels
+endif
+
+.PHONY: help setup rehearse gpu-check shell test lint types unit test-recipes test-gpu-builds test-life test-faults test-nightly bench pages lock clean
 
 help:
 	@echo "make rehearse              create, provision, use, destroy and restore a box on this machine; no account, no bill"
 	@echo "make rehearse SOURCES=upstream [GIT_MIRROR=URL]   the same with the real caffe and DIGITS (half an hour)"
 	@echo "make rehearse LIFE=1       a box's whole life: doctor, offers, up, a run, spot taken, resume, the ceiling, start, destroy"
 	@echo "make rehearse KEEP=1       leave the rehearsal cloud running at the end, and say how to use it"
+	@echo "make gpu-check CHECK=…     on a machine with an NVIDIA card: try every recipe that can run on it; CHECK=--help"
 	@echo "make test                  linters, types, all tests"
 	@echo "make test-recipes          install the catalogue for real on boxes of this machine, and run its examples (up to an hour)"
 	@echo "make test-gpu-builds GIT_MIRROR=FOLDER|URL   compile all CUDA code from the pinned sources, for four kinds of GPU (hours)"
@@ -28,6 +35,9 @@ setup:
 
 rehearse: setup
 	@SOURCES="$(SOURCES)" $(BIN)/python -m rehearsal story $(if $(LIFE),--life) $(if $(KEEP),--keep)
+
+gpu-check: setup
+	@$(BIN)/python -m rehearsal gpu-check $(if $(OFFLINE),--offline "$(abspath $(OFFLINE))") $(CHECK)
 
 test: setup lint types unit
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rehearsal.boxes import roots, sweep, why_not
 from rehearsal.cloud.handle import Cloud
 from rehearsal.errors import RehearsalError
+from rehearsal.gpu import options
 from rehearsal.locks import Held, locked
 from rehearsal.site import ROOT, STATE, open_site
 from rehearsal.story import job
@@ -62,16 +63,19 @@ STACKS = {"standins": "rehearsal", "upstream": "rehearsal-upstream"}
 def main() -> int:
     """Return 0, or 1 with one line about what went wrong, or 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal", description=__doc__)
-    parser.add_argument("verb", choices=("story", "clean"))
+    parser.add_argument("verb", choices=("story", "clean", "gpu-check"))
     parser.add_argument("--state", type=Path, default=STATE, help="folder of everything that the rehearsal writes")
     parser.add_argument("--life", action="store_true", help="tell a box's whole life instead of the main job")
     parser.add_argument("--keep", action="store_true", help="leave the cloud running at the end")
+    options.add(parser)
     arguments = parser.parse_args()
     # Started in the background of a script, Ctrl-C is ignored here and in `fab tunnel`, which the story ends that way.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if arguments.verb == "clean":
             return clean(arguments.state.resolve())
+        if arguments.verb == "gpu-check":
+            return options.run(arguments)
         return story(arguments.state.resolve(), life=arguments.life, keep=arguments.keep)
     except RehearsalError as error:
         print(f"\nerror: {error}", file=sys.stderr)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import signal
 import subprocess
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rehearsal.boxes import cache, cgroups, roots
+from rehearsal.boxes import cgroups, nspawn, roots
+from rehearsal.boxes.nspawn import POWER_OFF
 from rehearsal.boxes.run import run
 from rehearsal.errors import CannotBoot, RehearsalError
 
@@ -23,36 +23,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rehearsal.boxes.ledger import Ledger
+    from rehearsal.boxes.nspawn import Place
     from rehearsal.boxes.volumes import Disk
 
-POWER_OFF, REBOOT = signal.SIGRTMIN + 4, signal.SIGRTMIN + 5
-"""What systemd as process 1 takes as orders (systemd(1), "Signals")."""
+REBOOT = signal.SIGRTMIN + 5
+"""What systemd as process 1 takes as an order, beside `POWER_OFF` (systemd(1), "Signals")."""
 REBOOT_STATUS = 133
 """systemd-nspawn --keep-unit leaves with this when the box rebooted and wants to be started again."""
-
-_NSPAWN = (
-    *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--directory=root", "--console=read-only"),
-    *("--resolv-conf=off", "--timezone=off", f"--kill-signal={POWER_OFF}"),
-    # Root may have a firewall, as on any machine; what the box reaches is decided outside of it.
-    "--capability=CAP_NET_ADMIN",
-)
-
-
-# A box that is killed would leave files in nspawn's own folder: it gets one that goes with its mount namespace.
-_OWN_RUN = "mkdir -p /run/systemd/nspawn && mount -t tmpfs tmpfs /run/systemd/nspawn && "
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a box lives: all of it is made before the box starts, and outlives its reboots."""
-
-    folder: Path
-    """Laid out by `lay_out`."""
-    machine: str
-    """Its name, unique on this machine: the name of its cgroup too."""
-    namespace: str
-    mount: str
-    """Shell words that mount its root; "" where that is a plain folder."""
 
 
 class Box:
@@ -149,7 +126,7 @@ class Box:
         self._ledger.take("cgroup", self._place.machine)
         with self.console.open("ab") as console, (self._place.folder / "nspawn.log").open("wb") as errors:
             self._process = subprocess.Popen(
-                self._command(cgroups.make(self._place.machine)),
+                nspawn.command(self._place, cgroups.make(self._place.machine), self.disks),
                 cwd=self._place.folder,
                 env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
                 stdin=subprocess.DEVNULL,
@@ -158,19 +135,6 @@ class Box:
                 start_new_session=True,
             )
         return self._process
-
-    def _command(self, memberships: list[Path]) -> list[str]:
-        """Return systemd-nspawn's words, in a mount namespace (its mounts go when it goes) and a cgroup of its own."""
-        join = "".join(f"echo $$ >{shlex.quote(str(file))} && " for file in memberships)
-        mount = f"{self._place.mount} && " if self._place.mount else ""
-        pip_cache = cache.folder() / "pip"
-        pip_cache.mkdir(parents=True, exist_ok=True)
-        # Disks are there before the first unit starts: a shell makes their nodes and becomes init.
-        init = f"cd /dev; {''.join(disk.plug for disk in self.disks)}cd /; exec /sbin/init"
-        words = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", f'{join}{_OWN_RUN}{mount}exec "$@"', "sh"]
-        words += [*_NSPAWN, f"--machine={self._place.machine}", f"--bind={pip_cache}:/root/.cache/pip"]
-        words += [f"--network-namespace-path=/run/netns/{self._place.namespace}", "/bin/sh", "-c", init]
-        return words
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Follow the box until it is down for good; a reboot from within starts it again on the same root and disks."""

@@ -10,10 +10,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.boxes import cache, debs, network, roots, seed, volumes
-from rehearsal.boxes.box import Box, Place, lay_out, remove_folder
+from rehearsal.boxes.box import Box, lay_out, remove_folder
 from rehearsal.boxes.images import Images
 from rehearsal.boxes.ledger import Ledger, alone, ledger_of
 from rehearsal.boxes.metadata import MetadataService
+from rehearsal.boxes.nspawn import Place
 from rehearsal.boxes.releases import RELEASES
 from rehearsal.boxes.volumes import Disk, Volumes, check_id
 from rehearsal.errors import RehearsalError

@@ -61,6 +61,11 @@ DEFAULT = "ubuntu-22.04"
 """Built when a cloud with boxes opens; others when an image first asks for them."""
 
 
+def named(name: str) -> Root:
+    """Return how a root file system is built."""
+    return UBUNTU.get(name, DEBIAN)
+
+
 def ensure(name: str, announce: Callable[[str], None]) -> Root:
     """Return the root of that name, built, or Debian 12 in its place where Ubuntu's archive does not answer.
 

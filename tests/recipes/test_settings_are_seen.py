@@ -9,7 +9,7 @@ import pytest
 
 from provision.bundle.render import render
 from provision.bundle.step import Step
-from provision.catalogue import compatibility
+from provision.catalogue import cells, compatibility
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 
@@ -34,7 +34,7 @@ def _targets(name: str) -> Iterator[tuple[str, Target]]:
     """Yield targets that a recipe fits, each with one setting that differs from the first one's."""
     recipe = CATALOGUE.recipes[name]
     image = recipe.images_from(recipe.source_for(Target()))[0]
-    sources = compatibility.best_target(CATALOGUE, name, image, "T4").sources
+    sources = cells.best_target(CATALOGUE, name, image, "T4").sources
     base = Target(image=image, gpu="T4", licences=compatibility.licences(CATALOGUE), sources=sources)
     changes = {
         "": {},

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from provision.bundle.render import render
-from provision.catalogue import compatibility
+from provision.catalogue import cells, compatibility
 from provision.catalogue.catalogue import Catalogue
 from provision.model.platforms import images
 from provision.model.target import Target
@@ -19,7 +19,7 @@ ALL = Target(licences=compatibility.licences(CATALOGUE))
 
 def undo(name: str, image: str = "ubuntu-22.04", source: str = "", volume: str = "") -> str:
     """Return how to take a recipe off a host."""
-    best = compatibility.best_target(CATALOGUE, name, image, "T4").sources
+    best = cells.best_target(CATALOGUE, name, image, "T4").sources
     sources = {**best, name: source} if source else best
     target = Target(image=image, gpu="T4", volume_id=volume, licences=ALL.licences, sources=sources)
     return render([name], target, CATALOGUE).steps[-1].undo

@@ -1,0 +1,96 @@
+"""One recipe on one box with a card: set up, looked at again, its example, its bench; and what each of them showed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.errors import RehearsalError
+from rehearsal.gpu.desk import on_card
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rehearsal.gpu.desk import Desk
+
+TAIL = 25
+"""Lines of a command that failed."""
+
+
+@dataclasses.dataclass
+class Attempt:
+    """What became of one recipe."""
+
+    recipe: str
+    version: str
+    state: str = "not run"
+    """"tried", "failed", "no" (it does not fit) or "not run" (the time was up)."""
+    why: str = ""
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    """Wall time of each command that ended well, by its part: setup, verify, example, bench."""
+    bench: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Its comparison of CPU and GPU, as `fab bench-NAME` wrote it, without each unit's time."""
+    said: str = ""
+    """The last lines of the command that failed."""
+
+
+class _Failed(Exception):
+    pass
+
+
+def attempt(desk: Desk, row: dict[str, Any], deadline: float, into: Path) -> Attempt:
+    """Try a recipe, a row of `fab recipes --json`. `deadline`: of the monotonic clock, after which nothing begins."""
+    tried = Attempt(row["name"], row["version"])
+    parts = [("setup", f"setup-{row['name']}"), ("verify", f"setup-{row['name']}")]
+    parts += [(kind, f"{kind}-{row['name']}") for kind in ("example", "bench") if kind in _trials(row)]
+    for part, verb in parts:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            tried.why = f"the time was up before its {part}"
+            tried.state = "tried" if "verify" in tried.seconds else "not run"
+            return tried
+        try:
+            tried.seconds[part] = _run(desk, part, verb, left, into)
+        except _Failed as error:
+            tried.state, tried.why, tried.said = "failed", f"fab {verb}: {error.args[0]}", error.args[1]
+            return tried
+    tried.state = "tried"
+    tried.bench = _bench(into, row["name"])
+    return tried
+
+
+def _trials(row: dict[str, Any]) -> set[str]:
+    return {str(one["kind"] if isinstance(one, dict) else one) for one in row["try"]}
+
+
+def _run(desk: Desk, part: str, verb: str, left: float, into: Path) -> float:
+    """Run a verb; returns its seconds. Raises `_Failed` with why, and its last words."""
+    words = ["fab", verb, *(["--into", str(into)] if part in ("example", "bench") else [])]
+    began = time.monotonic()
+    try:
+        done = on_card(desk, *words, seconds=max(left, 1))
+    except RehearsalError as error:
+        raise _Failed(str(error), "") from error
+    took = round(time.monotonic() - began, 1)
+    with (into / "check.log").open("a", encoding="utf-8") as log:
+        log.write(f"$ {' '.join(words)}\n{done.stdout}[{done.returncode}, {took} s]\n")
+    tail = "\n".join(done.stdout.splitlines()[-TAIL:])
+    if done.returncode:
+        raise _Failed(f"exit code {done.returncode}", tail)
+    if part == "verify" and "nothing to do" not in done.stdout:
+        raise _Failed("a second setup did not find it done", tail)
+    return took
+
+
+def _bench(into: Path, recipe: str) -> dict[str, Any]:
+    """Return what the newest bench of a recipe came to, without the time of each unit; nothing where it has none."""
+    found = sorted(into.glob(f"bench-{recipe}-*/bench.json"))
+    if not found:
+        return {}
+    table: dict[str, Any] = json.loads(found[-1].read_text(encoding="utf-8"))
+    kept: dict[str, Any] = {key: table[key] for key in ("verdict", "ratio", "settings", "card") if key in table}
+    half = table.get("gpu") or table.get("cpu") or {}
+    names = ("device", "data", "setting", "measure", "error", "versions")
+    return {**kept, "gpu" if table.get("gpu") else "cpu": {name: half[name] for name in names if name in half}}

@@ -1,0 +1,174 @@
+"""`make gpu-check`: every recipe that can run on this machine's card, tried on it, and written down.
+
+Writes gpu-check.json (what came out, also half way), check.log (all that was said) and the benches' results and plots
+into a folder. From a gpu-check.json in docs/tried, `fab recipes` and docs/compatibility.md have their marks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.boxes import card, roots
+from rehearsal.errors import RehearsalError
+from rehearsal.gpu import offline
+from rehearsal.gpu.attempt import Attempt, attempt
+from rehearsal.gpu.desk import Wish, desk, on_card
+
+if TYPE_CHECKING:
+    from rehearsal.boxes.roots import Root
+    from rehearsal.gpu.desk import Desk
+
+IMAGES = {"dlami-pytorch-24.04": "ubuntu-24.04", "ubuntu-22.04": "ubuntu-22.04", "debian-12": "debian-12"}
+"""What a box can stand for → the root file system that it has."""
+LICENCES = ("nvidia-cuda", "nvidia-cudnn")
+QUERY = "name,driver_version,compute_cap,memory.total"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is asked for."""
+
+    image: str
+    into: Path
+    state: Path
+    offline: Path | None = None
+    only: tuple[str, ...] = ()
+    minutes: float = 60
+    torch: Path | None = None
+    """A virtual environment of this machine with PyTorch, which the box gets as the image's own."""
+    accept: bool = False
+    """Whether NVIDIA's licences are accepted."""
+    card: str = ""
+    """What nvidia-smi calls the card; "" for none: then all is tried that can be without."""
+
+
+def facts() -> dict[str, Any]:
+    """Return what nvidia-smi says of this machine's first card. Raises `RehearsalError` where there is none."""
+    if why := card.why_none():
+        raise RehearsalError(why)
+    said = subprocess.run(
+        ["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader,nounits"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    rows = [[word.strip() for word in line.split(",")] for line in said.stdout.splitlines() if line.count(",") == 3]
+    if said.returncode or not rows:
+        raise RehearsalError(f"nvidia-smi does not answer: {(said.stderr or said.stdout).strip()}")
+    name, driver, compute, memory = rows[0]
+    return {"card": name, "cards": len(rows), "driver": driver, "compute": compute, "memory_mib": int(float(memory))}
+
+
+def check(plan: Plan) -> int:
+    """Try what can be tried; returns 0, or 1 where something failed."""
+    about = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "image": plan.image, **(facts() if plan.card else {})}
+    print(f"recipes on {plan.image}, with {plan.card or 'no card'}", flush=True)
+    plan.into.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + 60 * plan.minutes
+    done: list[Attempt] = []
+    with desk(plan.state, _wish(plan)) as made:
+        status = on_card(made, "fab", "status", seconds=120)
+        print(status.stdout, flush=True)
+        (plan.into / "check.log").write_text(f"$ fab status\n{status.stdout}", encoding="utf-8")
+        for row in _rows(made, plan):
+            print(f"{row['name']} …", flush=True)
+            works = row["works"][0]
+            if works["state"] == "no":
+                done.append(Attempt(row["name"], row["version"], "no", works["reason"]))
+            else:
+                done.append(attempt(made, row, deadline, plan.into))
+            _write(plan, about, done)
+            print(_line(done[-1]), flush=True)
+        _keep_logs(made, plan)
+    failed = [one for one in done if one.state == "failed"]
+    for one in failed:
+        print(f"\n{one.recipe}: {one.why}\n{one.said}", flush=True)
+    return 1 if failed else 0
+
+
+def _wish(plan: Plan) -> Wish:
+    root: Root | offline.Unpacked
+    binds, files, links = [], [], []
+    name = IMAGES[plan.image]
+    if plan.offline:
+        root = offline.root_in(plan.offline, roots.named(name), plan.state)
+        binds.append(f"--bind-ro={plan.offline.resolve()}:{offline.INSIDE}")
+        files.append(("etc/pip.conf", offline.PIP))
+    else:
+        root = roots.ensure(name, lambda line: print(line, flush=True))
+        if root.name != name:
+            raise RehearsalError(f"a box for {plan.image} needs {name}, whose archive does not answer")
+    if plan.torch:
+        links.append(("opt/pytorch", str(plan.torch)))
+        binds += [f"--bind-ro={path}" for path in _homes(plan.torch)]
+    licences = LICENCES if plan.accept else ()
+    return Wish(
+        root=root,
+        image=plan.image,
+        gpu="auto" if plan.card else "none",
+        licences=licences,
+        binds=tuple(binds),
+        files=tuple(files),
+        links=tuple(links),
+    )
+
+
+def _homes(torch: Path) -> list[Path]:
+    """Return the folders that a virtual environment lives from: its own, and its Python's where that is no system's."""
+    said = subprocess.run(
+        [torch / "bin" / "python", "-c", "import sys; print(sys.prefix); print(sys.base_prefix)"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if said.returncode:
+        raise RehearsalError(f"{torch}/bin/python does not run: {said.stderr.strip()[-300:]}")
+    return [Path(line) for line in dict.fromkeys(said.stdout.split()) if line not in ("/usr", "/")]
+
+
+def _rows(made: Desk, plan: Plan) -> list[dict[str, Any]]:
+    """Return the recipes to try, in the catalogue's order: what one needs comes before it."""
+    gpu = _model(made, plan.card) if plan.card else "none"
+    said = on_card(made, "fab", "recipes", "--json", "--image", plan.image, "--gpu", gpu, seconds=60)
+    if said.returncode:
+        raise RehearsalError(f"fab recipes: {said.stdout.strip()}")
+    rows: list[dict[str, Any]] = json.loads(said.stdout[said.stdout.index("[") :])
+    if unknown := set(plan.only) - {row["name"] for row in rows}:
+        raise RehearsalError(f"there is no recipe {', '.join(sorted(unknown))}")
+    return [row for row in rows if not plan.only or row["name"] in plan.only]
+
+
+def _model(made: Desk, card_name: str) -> str:
+    """Return what `fab` calls a card: the longest run of words of its name that it knows."""
+    words = re.sub(r"[^A-Za-z0-9]+", " ", card_name).split()
+    runs = [words[first:last] for first in range(len(words)) for last in range(first + 1, len(words) + 1)]
+    for run in sorted(runs, key=len, reverse=True):
+        said = on_card(made, "fab", "recipes", "--json", "--gpu", " ".join(run), seconds=60)
+        if not said.returncode:
+            return " ".join(run)
+    raise RehearsalError(
+        f"no recipe says anything about a {card_name}: fab recipes --gpu names the cards that are known"
+    )
+
+
+def _line(one: Attempt) -> str:
+    took = ", ".join(f"{part} {seconds:g} s" for part, seconds in one.seconds.items())
+    return f"  {one.recipe:<16} {one.state:<8} {took} {one.bench.get('verdict', '')} {one.why}".rstrip()
+
+
+def _write(plan: Plan, about: dict[str, Any], done: list[Attempt]) -> None:
+    table = {**about, "recipes": [dataclasses.asdict(one) for one in done]}
+    (plan.into / "gpu-check.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+
+
+def _keep_logs(made: Desk, plan: Plan) -> None:
+    """Copy what the box itself wrote about its setups."""
+    for path in (made.tree / "var/lib/gpurig/logs").glob("*.log"):
+        shutil.copy2(path, plan.into / f"box-{path.name}")

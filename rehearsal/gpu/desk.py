@@ -1,0 +1,197 @@
+"""One box on this machine, reached as a GPU box under a desk is: by its address, from `hosts.toml`.
+
+It shares the network that this process has. Its sshd listens on the loopback address, on a port of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rehearsal.boxes import cgroups, roots, seed
+from rehearsal.boxes.box import Box, lay_out
+from rehearsal.boxes.ledger import Ledger, alone, ledger_of
+from rehearsal.boxes.nspawn import Place
+from rehearsal.boxes.releases import RELEASES
+from rehearsal.boxes.run import run
+from rehearsal.errors import CannotBoot, RehearsalError
+from rehearsal.hypervisor import InstanceSpec
+from rehearsal.site import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rehearsal.gpu.offline import Unpacked
+
+NAME = "card"
+LOOPBACK = "127.0.0.1"
+BOOT_SECONDS = 40
+HOST_KEY = "etc/ssh/ssh_host_ed25519_key.pub"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Desk:
+    """A box that is up, and what a user needs to reach it."""
+
+    state: Path
+    tree: Path
+    """The layer of its own files."""
+
+    @property
+    def env(self) -> dict[str, str]:
+        """A user's environment that knows this box alone."""
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_", "GPURIG_"))
+        }
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        own = {"PATH": path, "HOME": str(self.state / "home"), "GPURIG_HOSTS": str(self.state / "hosts.toml")}
+        return {**kept, **own, "GPURIG_SSH_KEY": str(self.state / "id_ed25519")}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What kind of box it is to be."""
+
+    root: roots.Root | Unpacked
+    image: str
+    """What it stands for, as `fab` names images."""
+    gpu: str
+    """As hosts.toml has it: "auto", "none" or a model."""
+    licences: tuple[str, ...] = ()
+    binds: tuple[str, ...] = ()
+    """Words of nspawn about folders that it gets."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Path below / → content."""
+    links: tuple[tuple[str, str], ...] = ()
+    """Path below / → where it leads."""
+
+
+@contextlib.contextmanager
+def desk(state: Path, wish: Wish) -> Iterator[Desk]:
+    """Boot a box and write hosts.toml for it; all of it is gone at the end. Raises `RehearsalError`."""
+    state = state.resolve()
+    with contextlib.ExitStack() as undo:
+        undo.enter_context(alone(state))
+        ledger = Ledger(ledger_of(state))
+        ledger.give_back(RELEASES)
+        undo.callback(ledger.give_back, RELEASES)
+        undo.enter_context(_groups())
+        folder = state / "boxes" / NAME
+        ledger.take("folder", str(folder))
+        tree, mount = lay_out(folder, [wish.root.path], overlay=roots.overlay_works(state))
+        port = _free_port()
+        _furnish(tree, wish, port, _key(state))
+        tag = f"gr{secrets.token_hex(3)}-{NAME}"
+        place = Place(folder=folder, machine=tag, namespace="", mount=mount, binds=wish.binds)
+        box = Box(place, ledger, lambda: None)
+        box.start()
+        undo.callback(box.stop)
+        made = Desk(state=state, tree=tree)
+        _await(box, port, tree)
+        _introduce(made, wish, port)
+        yield made
+
+
+@contextlib.contextmanager
+def _groups() -> Iterator[None]:
+    """Have a tree of control groups, also where nobody has mounted one, as in a container without systemd."""
+    if cgroups.hierarchies():
+        yield
+        return
+    run("mount", "-t", "cgroup2", "cgroup2", cgroups.ROOT)
+    try:
+        yield
+    finally:
+        run("umount", cgroups.ROOT)
+
+
+def _key(state: Path) -> str:
+    """Return the public key of this state's user, made where there is none."""
+    key = state / "id_ed25519"
+    if not key.exists():
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gpurig rehearsal", "-f", key)
+    return key.with_suffix(".pub").read_text(encoding="utf-8").strip()
+
+
+def _furnish(tree: Path, wish: Wish, port: int, key: str) -> None:
+    """Write what makes the tree this box: account and key (by cloud-init), its sshd's port, what it was given."""
+    spec = InstanceSpec(
+        instance_id=NAME,
+        image_id=wish.image,
+        instance_type="",
+        public_ip=LOOPBACK,
+        private_ip=LOOPBACK,
+        user_data=b"#cloud-config\n{}\n",
+        public_keys=(key,),
+        rules=(),
+    )
+    seed.write_instance(tree, spec, base=wish.root.path, user=wish.root.user, caller=LOOPBACK)
+    # Ubuntu 24.04's systemd, which listens for it, reads the same.
+    seed.put(tree, "etc/ssh/sshd_config.d/10-desk.conf", f"Port {port}\nListenAddress {LOOPBACK}\n")
+    for path, text in wish.files:
+        seed.put(tree, path, text)
+    for path, target in wish.links:
+        _link(tree, path, target)
+
+
+def _link(tree: Path, name: str, target: str) -> None:
+    path = tree / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _await(box: Box, port: int, tree: Path) -> None:
+    """Wait until its sshd answers and its host key is there. Raises CannotBoot with the end of its console."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while time.monotonic() < deadline and box.running:
+        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=2) as line:
+            if line.recv(4).startswith(b"SSH-") and (tree / HOST_KEY).exists():
+                return
+        time.sleep(0.2)
+    said = box.console.read_text(errors="replace").splitlines()[-15:]
+    raise CannotBoot("its sshd does not answer; the end of its console:\n" + "\n".join(said))
+
+
+def _introduce(made: Desk, wish: Wish, port: int) -> None:
+    """Write the user's files about the box: hosts.toml, and its host key, which is read off its disk."""
+    home = made.state / "home" / ".ssh"
+    home.mkdir(parents=True, exist_ok=True)
+    key = " ".join((made.tree / HOST_KEY).read_text(encoding="utf-8").split()[:2])
+    (home / "known_hosts").write_text(f"[{LOOPBACK}]:{port} {key}\n", encoding="utf-8")
+    rows = {"address": LOOPBACK, "user": wish.root.user, "image": wish.image, "gpu": wish.gpu}
+    lines = [f"licences = [{', '.join(map(repr, wish.licences))}]", "", f"[host.{NAME}]"]
+    lines += [f'{name} = "{value}"' for name, value in rows.items()]
+    (made.state / "hosts.toml").write_text("\n".join([*lines, f"port = {port}", ""]), encoding="utf-8")
+
+
+def on_card(made: Desk, *words: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run a command of the user's. Raises `RehearsalError` where it does not end in time."""
+    try:
+        return subprocess.run(
+            words,
+            cwd=ROOT,
+            env=made.env,
+            timeout=seconds,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RehearsalError(f"`{' '.join(words)}` did not end within {seconds:.0f} s") from error
