@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from provision.agent.reply import Refused
+from provision.agent.steps import open_bundle
 from provision.agent.verbs import Verb
 
 if TYPE_CHECKING:
@@ -82,16 +83,18 @@ def _is_pattern(value: object) -> bool:
 
 
 def _is_bundle(value: object) -> bool:
-    """Return whether it is a bundle's text, or none at all; that it is whole its digest says (`steps.open_bundle`)."""
+    """Return whether it is a bundle's text; of one that was damaged on its way `steps.open_bundle` says so itself."""
+    if not isinstance(value, str):
+        return False
     try:
-        found = json.loads(value) if isinstance(value, str) and value else None
-    except (ValueError, RecursionError):
+        found: Any = open_bundle(value)
+    except OSError:
+        return True
+    except RecursionError:
         return False
-    if not isinstance(found, dict):
-        return False
-    steps = found.get("steps")
     whole = {"name": str, "lib": str, "digest": str}
     each = {"name": str, "version": str, "install": str, "verify": str, "digest": str, "files": list, "env": dict}
+    steps = found.get("steps")
     return _has(found, whole) and isinstance(steps, list) and all(_has(step, each) for step in steps)
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 256
 """What stands for an exit code, above all that there are, where a script ran out of time."""
-REFUSED = 3
-"""Exit code by which an install script says that it has changed nothing (`refuse` of lib.sh)."""
+REFUSED = 101
+"""Exit code by which an install script says that it has changed nothing (`refuse` of lib.sh): no usual program's."""
 VERIFY_SECONDS = 120
 
 
