@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rest import Job
 
 VALIDATION = 25  # percent
-GUESSING = 1 / len(pictures.STROKES)  # as many pictures of each digit
+GUESSING = 0.1  # ten digits, as many pictures of each
 LUCK = 0.1  # of the others, guessed right by chance
 SILENT = 5  # seconds without a line, at most, while there is progress
 GPUS = Path("/proc/driver/nvidia/gpus")
