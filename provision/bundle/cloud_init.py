@@ -72,6 +72,9 @@ systemctl restart systemd-journald
 
 def cloud_config(bundle: Bundle) -> str:
     """Return the cloud-config as text."""
+    # There is no room for what keeps builds, nor for how to take things off again: the first `fab setup` brings both.
+    steps = tuple(dataclasses.replace(step, key="", keeps=(), undo="") for step in bundle.steps)
+    bundle = dataclasses.replace(bundle, steps=steps, kept=None)
     first = ["cloud-init-per", "instance", "gpurig", "python3", "-c", _OPEN, _payload(bundle)]
     return f"#cloud-config\nbootcmd:\n- {json.dumps(first)}\nruncmd:\n- {json.dumps(_START)}\n"
 
@@ -97,9 +100,6 @@ def _payload(bundle: Bundle) -> str:
 
 def user_data(bundle: Bundle, *, limit: int = LIMIT) -> bytes:
     """Return the user-data, gzip-compressed and the same for the same bundle. Raises `BadInput` above `limit` bytes."""
-    # There is no room for what keeps builds, nor for how to take things off again: the first `fab setup` brings both.
-    steps = tuple(dataclasses.replace(step, key="", keeps=(), undo="") for step in bundle.steps)
-    bundle = dataclasses.replace(bundle, steps=steps, kept=None)
     # Not gzip.compress: its header differs from one Python to the next. zlib's has no clock either.
     data = zlib.compress(cloud_config(bundle).encode("ascii"), level=9, wbits=31)
     if len(data) > limit:

@@ -90,6 +90,8 @@ def guard() -> None:
     for name in ("stdout", "stderr"):
         stream: Any = getattr(sys, name)
         if stream is not None and not isinstance(stream, Guarded):
+            # In a pipe too each line goes when it is whole: who follows sees it, and who reads no more shows at once.
+            stream.reconfigure(line_buffering=True)
             setattr(sys, name, Guarded(stream))
 
 

@@ -191,8 +191,8 @@ def test_a_volume_in_another_zone_is_never_left_behind() -> None:
 
 
 def test_a_recipe_that_the_gpu_cannot_run_names_one_that_can() -> None:
-    message = refused({"instanceType": "p5.48xlarge", "recipe": "caffe"})
-    assert 'recipe "caffe" cannot run on H100, compute 9.0' in message
+    message = refused({"instanceType": "p5.48xlarge", "recipe": "digits-container"})
+    assert 'recipe "digits-container" cannot run on H100, compute 9.0' in message
     assert "take g4dn.xlarge" in message
 
 

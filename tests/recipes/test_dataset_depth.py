@@ -18,6 +18,12 @@ GREY, COLOUR, GREY_CLEAR, CLEAR = 0, 2, 4, 6
 CHANNELS = {GREY: 1, COLOUR: 3, GREY_CLEAR: 2, CLEAR: 4}
 
 
+@pytest.fixture(autouse=True)
+def limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give Pillow its own limit back, which a build sets for its process."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+
+
 def png(path: Path, kind: int, values: Sequence[int], width: int = 8, height: int = 8, bits: int = 16) -> None:
     """Write a picture of rows of `values`, the same in all channels; opaque where it has transparency."""
     samples = [

@@ -35,7 +35,7 @@ URL = "https://host.example/train.zip"
             ('no source "moon"', "distribution"),
         ),
         (("render", "--recipe", "nvidia-driver", "--gpu", "none"), ("needs a GPU", "gpu: none")),
-        (("render", "--recipe", "caffe", "--gpu", "H100", *LICENCES), ("compute 9.0", "take g4dn.xlarge")),
+        (("render", "--recipe", "caffe", "--gpu", "V100", *LICENCES), ("compute 7.0", "take g4dn.xlarge")),
         (("render", "--gpu", "none", "--out", ""), ('--out ""', "name a file")),
         (("render", "--gpu", "none", "--out", "nodir/x"), ("--out nodir/x", "No such file")),
         (("render", "--image", "windows"), ('no image "windows"',)),
