@@ -8,6 +8,7 @@ through `console`, which does the same to what it is given to show.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -91,7 +92,8 @@ def guard() -> None:
         stream: Any = getattr(sys, name)
         if stream is not None and not isinstance(stream, Guarded):
             # In a pipe too each line goes when it is whole: who follows sees it, and who reads no more shows at once.
-            stream.reconfigure(line_buffering=True)
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(line_buffering=True)
             setattr(sys, name, Guarded(stream))
 
 
