@@ -7,7 +7,8 @@ FOLDER/wheels/*.whl         what pip is to find
 from __future__ import annotations
 
 import dataclasses
-import os
+import lzma
+import shutil
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -40,11 +41,13 @@ def root_in(folder: Path, root: Root, state: Path) -> Unpacked:
     tree = state / "roots" / root.name
     if not tree.exists():
         part = tree.with_name(f"{tree.name}.part")
+        shutil.rmtree(part, ignore_errors=True)  # what a run that was cut off has left
         part.mkdir(parents=True)
-        if os.geteuid() != 0:
-            raise RehearsalError("a root file system is unpacked with its owners: run as root")
-        with tarfile.open(archive) as tar:
-            # With owners, devices and set-id bits, as a machine has them: who gives the folder is trusted so far.
-            tar.extractall(part, filter="fully_trusted", numeric_owner=True)  # noqa: S202
+        try:
+            with tarfile.open(archive) as tar:
+                # With owners, devices and set-id bits, as a machine has them: who gives the folder is trusted so far.
+                tar.extractall(part, filter="fully_trusted", numeric_owner=True)  # noqa: S202
+        except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+            raise RehearsalError(f"{archive} is no whole archive: {error}") from error
         part.rename(tree)
     return Unpacked(root.name, tree, root.user)
