@@ -51,10 +51,8 @@ class Site:
     @property
     def env(self) -> dict[str, str]:
         """A user's environment in this rehearsal, without credentials and profiles of a real account."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_", "GPURIG_"))
-        }
-        path = os.pathsep.join([str(self.state / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        kept = own_environment()
+        path = os.pathsep.join([str(self.state / "bin"), kept["PATH"]])
         return {**kept, **self.cloud.env, **self.settings, "PATH": path}
 
     @property
@@ -74,18 +72,30 @@ class Site:
         }
 
 
+def own_environment() -> dict[str, str]:
+    """Return this process's environment with our programs on PATH, without credentials and settings of a user's own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_", "GPURIG_"))}
+    return {**kept, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
+
+
 def open_site(state: Path, *, stack: str, boxes: bool, sources: str, tell: Callable[[str], None]) -> Site:
     """Start (or find) the cloud of `state` and lay out what goes with it. Raises `RehearsalError`."""
     state.mkdir(parents=True, exist_ok=True)
     for folder in ("pulumi", "pulumi-home", "bin"):
         (state / folder).mkdir(exist_ok=True)
-    key = state / "id_ed25519"
-    if not key.exists():
-        _make_key(key)
+    key_of(state)
     provider.install_shim(state / "bin")
     which = _engine(state, tell)
     cloud = Cloud.find(state) or Cloud.start(state, boxes=boxes, sources=sources)
     return Site(cloud=cloud, stack=stack, engine=which)
+
+
+def key_of(state: Path) -> Path:
+    """Return the private key of a state folder's user, made where there is none. Raises `RehearsalError`."""
+    key = state / "id_ed25519"
+    if not key.exists():
+        _make_key(key)
+    return key
 
 
 def _make_key(key: Path) -> None:

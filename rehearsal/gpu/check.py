@@ -22,6 +22,8 @@ from rehearsal.gpu.attempt import Attempt, attempt
 from rehearsal.gpu.desk import Wish, desk, on_card
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rehearsal.boxes.roots import Root
     from rehearsal.gpu.desk import Desk
 
@@ -45,8 +47,8 @@ class Plan:
     """A virtual environment of this machine with PyTorch, which the box gets as the image's own."""
     accept: bool = False
     """Whether NVIDIA's licences are accepted."""
-    card: str = ""
-    """What nvidia-smi calls the card; "" for none: then all is tried that can be without."""
+    card: Mapping[str, Any] | None = None
+    """What nvidia-smi says of the card (`facts`); None for none: then all is tried that can be without."""
 
 
 def facts() -> dict[str, Any]:
@@ -68,8 +70,8 @@ def facts() -> dict[str, Any]:
 
 def check(plan: Plan) -> int:
     """Try what can be tried; returns 0, or 1 where something failed."""
-    about = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "image": plan.image, **(facts() if plan.card else {})}
-    print(f"recipes on {plan.image}, with {plan.card or 'no card'}", flush=True)
+    about = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "image": plan.image, **(plan.card or {})}
+    print(f"recipes on {plan.image}, with {about.get('card', 'no card')}", flush=True)
     plan.into.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + 60 * plan.minutes
     done: list[Attempt] = []
@@ -135,7 +137,7 @@ def _homes(torch: Path) -> list[Path]:
 
 def _rows(made: Desk, plan: Plan) -> list[dict[str, Any]]:
     """Return the recipes to try, in the catalogue's order: what one needs comes before it."""
-    gpu = _model(made, plan.card) if plan.card else "none"
+    gpu = _model(made, plan.card["card"]) if plan.card else "none"
     said = on_card(made, "fab", "recipes", "--json", "--image", plan.image, "--gpu", gpu, seconds=60)
     if said.returncode:
         raise RehearsalError(f"fab recipes: {said.stdout.strip()}")

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import secrets
 import socket
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rehearsal.boxes import cgroups, roots, seed
@@ -24,10 +21,11 @@ from rehearsal.boxes.releases import RELEASES
 from rehearsal.boxes.run import run
 from rehearsal.errors import CannotBoot, RehearsalError
 from rehearsal.hypervisor import InstanceSpec
-from rehearsal.site import ROOT
+from rehearsal.site import ROOT, key_of, own_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rehearsal.gpu.offline import Unpacked
 
@@ -48,12 +46,8 @@ class Desk:
     @property
     def env(self) -> dict[str, str]:
         """A user's environment that knows this box alone."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_", "GPURIG_"))
-        }
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        own = {"PATH": path, "HOME": str(self.state / "home"), "GPURIG_HOSTS": str(self.state / "hosts.toml")}
-        return {**kept, **own, "GPURIG_SSH_KEY": str(self.state / "id_ed25519")}
+        own = {"HOME": str(self.state / "home"), "GPURIG_HOSTS": str(self.state / "hosts.toml")}
+        return {**own_environment(), **own, "GPURIG_SSH_KEY": str(self.state / "id_ed25519")}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,14 +75,14 @@ def desk(state: Path, wish: Wish) -> Iterator[Desk]:
     with contextlib.ExitStack() as undo:
         undo.enter_context(alone(state))
         ledger = Ledger(ledger_of(state))
+        undo.enter_context(_groups())
         ledger.give_back(RELEASES)
         undo.callback(ledger.give_back, RELEASES)
-        undo.enter_context(_groups())
         folder = state / "boxes" / NAME
         ledger.take("folder", str(folder))
         tree, mount = lay_out(folder, [wish.root.path], overlay=roots.overlay_works(state))
         port = _free_port()
-        _furnish(tree, wish, port, _key(state))
+        _furnish(tree, wish, port, key_of(state).with_suffix(".pub").read_text(encoding="utf-8").strip())
         tag = f"gr{secrets.token_hex(3)}-{NAME}"
         place = Place(folder=folder, machine=tag, namespace="", mount=mount, binds=wish.binds)
         box = Box(place, ledger, lambda: None)
@@ -111,14 +105,6 @@ def _groups() -> Iterator[None]:
         yield
     finally:
         run("umount", cgroups.ROOT)
-
-
-def _key(state: Path) -> str:
-    """Return the public key of this state's user, made where there is none."""
-    key = state / "id_ed25519"
-    if not key.exists():
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gpurig rehearsal", "-f", key)
-    return key.with_suffix(".pub").read_text(encoding="utf-8").strip()
 
 
 def _furnish(tree: Path, wish: Wish, port: int, key: str) -> None:

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         minutes=arguments.minutes,
         torch=arguments.torch,
         accept=arguments.accept,
-        card="" if arguments.no_card else facts()["card"],
+        card=None if arguments.no_card else facts(),
     )
     return check(plan)
 
