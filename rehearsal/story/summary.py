@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from rehearsal.boxes import card
+
 if TYPE_CHECKING:
     from rehearsal.story.telling import Story
 
@@ -44,8 +46,9 @@ def _cloud_parts(story: Story) -> list[tuple[str, str, str]]:
 
 
 def _box_parts() -> list[tuple[str, str, str]]:
+    gpu = "this machine's own GPU is seen, and not asked for" if card.find() else "no GPU"
     return [
-        ("the machine", "stand-in", "a systemd container on this kernel, not a virtual machine; no NVMe, no GPU"),
+        ("the machine", "stand-in", f"a systemd container on this kernel, not a virtual machine; no NVMe, {gpu}"),
         ("cloud-init, systemd, sshd", "real", "the distribution's, booted from the instance's own user-data"),
         ("EBS volume, snapshot", "stand-in", "a file behind a loop device, and its copy"),
         ("security group", "stand-in", "nftables rules outside the box"),
