@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from provision.agent.steps import REFUSED
 from tests.recipes.shell import Shell
 
 
@@ -25,7 +26,7 @@ def test_a_driver_has_to_be_of_the_branch_or_a_newer_one(shell: Shell, driver: s
 
 def test_a_driver_that_does_not_answer_is_an_error_in_its_own_words(shell: Shell) -> None:
     shell.program("nvidia-smi", "echo 'Driver/library version mismatch'; exit 18")
-    done = shell.run("want_driver 525; say goes on", code=3)
+    done = shell.run("want_driver 525; say goes on", code=REFUSED)
     assert "Driver/library version mismatch" in done.stderr
     assert "setup-nvidia-driver" in done.stderr
 
