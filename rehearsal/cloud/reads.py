@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 KEPT = 500
 BEHIND = 15.0
 """Seconds by which a read may be behind: what was answered or made longer ago is known."""
+_COMPLETED = re.compile(
+    rb"<snapshotId>(snap-[0-9a-f]+)</snapshotId>(?:(?!<snapshotId>).)*<status>completed<", re.DOTALL
+)
 _ID = re.compile(rb">((?:i|vol|vpc|subnet|sg|rtb)-[0-9a-f]{8,17})<")
 NOT_YET = {
     "DescribeInstances": ("InstanceId", "InvalidInstanceID.NotFound", "The instance ID '{}' does not exist"),
@@ -33,6 +36,7 @@ class Reads:
     def __init__(self) -> None:
         self._last: OrderedDict[tuple[object, ...], tuple[float, Answer]] = OrderedDict()
         self._made: dict[str, float] = {}
+        self._completed: set[bytes] = set()
         self._lock = threading.Lock()
 
     def note(self, call: Call, answer: Answer) -> None:
@@ -45,10 +49,19 @@ class Reads:
                 for made in _ID.findall(answer.body) if call.action.startswith(("Create", "Run")) else ():
                     self._made.setdefault(made.decode(), now)
                 return
+            if call.action == "DescribeSnapshots":
+                self._forget_before(set(_COMPLETED.findall(answer.body)))
             self._last[_question(call)] = (now, answer)
             self._last.move_to_end(_question(call))
             while len(self._last) > KEPT:
                 self._last.popitem(last=False)
+
+    def _forget_before(self, completed: set[bytes]) -> None:
+        """No answer is from before a completed snapshot: EC2 takes far longer for one than a read may be behind."""
+        if completed - self._completed:
+            self._completed |= completed
+            for question in [one for one in self._last if "DescribeSnapshots" in one]:
+                del self._last[question]
 
     def before(self, call: Call) -> Answer | None:
         """Return what the same question was answered just before, None where nobody has asked it then."""
@@ -69,6 +82,7 @@ class Reads:
         with self._lock:
             self._last.clear()
             self._made.clear()
+            self._completed.clear()
 
 
 def _question(call: Call) -> tuple[object, ...]:

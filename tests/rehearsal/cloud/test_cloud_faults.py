@@ -52,6 +52,18 @@ def test_a_read_may_be_behind_a_write(cloud: Cloud) -> None:
     assert show(ec2, box)["State"]["Name"] == "stopped"
 
 
+def test_no_read_is_behind_a_snapshot_that_was_seen_completed(cloud: Cloud) -> None:
+    ec2 = once(cloud, "ec2")
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    assert ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
+    snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    cloud.fault("DescribeSnapshots", stale=True)
+    assert ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
+    ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot])
+    cloud.fault("DescribeSnapshots", stale=True)
+    assert [one["SnapshotId"] for one in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]] == [snapshot]
+
+
 def test_what_is_new_may_not_be_there_yet(cloud: Cloud) -> None:
     ec2 = once(cloud, "ec2")
     volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
