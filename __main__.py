@@ -7,6 +7,7 @@ from infra.cloud import Cloud
 from infra.guardrails import Guardrails, GuardrailsArgs
 from infra.network import Network, NetworkArgs
 from infra.outputs import export_document, export_summary
+from infra.peers import Peers, PeersArgs
 from infra.placement import Placement
 from infra.refusal import refusals
 from infra.settings.load import load_settings
@@ -23,8 +24,10 @@ def main() -> None:
         NetworkArgs(region=cloud.region, cidr=settings.vpc_cidr, zones=placement.zones, site=placement.site),
         cloud.options,
     )
+    several = settings.hosts > 1
+    peers = Peers(pulumi.get_project(), PeersArgs(vpc_id=network.vpc_id), cloud.options) if several else None
     boxes = [
-        Box(host.host_name, BoxArgs(settings=host, placement=placement, network=network), cloud.options)
+        Box(host.host_name, BoxArgs(settings=host, placement=placement, network=network, peers=peers), cloud.options)
         for host in settings.per_host()
     ]
     if settings.budget_monthly_usd is not None:

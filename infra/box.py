@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from infra.cloud import Cloud
     from infra.network import Network
+    from infra.peers import Peers
     from infra.placement import Placement
     from infra.settings import Settings
 
@@ -42,6 +43,8 @@ class BoxArgs:
     placement: Placement
     network: Network
     """Where to put it; it needs a subnet in the zone of the placement."""
+    peers: Peers | None = None
+    """How it reaches the other boxes of the stack; None: there are none."""
 
 
 class Box(pulumi.ComponentResource):
@@ -118,7 +121,7 @@ class Box(pulumi.ComponentResource):
             instance_type=args.settings.machine.name,
             # Where the volume is, not where a new one would be: a volume cannot follow the box.
             subnet_id=zone.apply(refusals()(args.network.subnet_in)),
-            group_id=self.access.group.id,
+            group_ids=[self.access.group.id, *([args.peers.group.id] if args.peers else [])],
             key_name=self._key_name(args.placement.cloud),
             profile=self.access.profile.name,
             user_data=self.job_volume.id.apply(refusals()(self._user_data)),

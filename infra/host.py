@@ -25,7 +25,8 @@ class HostArgs:
     ami: str
     instance_type: str
     subnet_id: pulumi.Input[str]
-    group_id: pulumi.Input[str]
+    group_ids: Sequence[pulumi.Input[str]]
+    """Its security groups: another list changes a box that is there, and makes no other one."""
     key_name: pulumi.Input[str]
     profile: pulumi.Input[str]
     user_data: pulumi.Input[str]
@@ -82,7 +83,7 @@ class Host(pulumi.ComponentResource):
             # No word on a public address, which comes from the subnet: the provider reads it from the network interface
             # of the box, where a stopped one has none, and what differs from the argument would replace the box.
             subnet_id=args.subnet_id,
-            vpc_security_group_ids=[args.group_id],
+            vpc_security_group_ids=list(args.group_ids),
             key_name=args.key_name,
             iam_instance_profile=args.profile,
             user_data_base64=args.user_data,

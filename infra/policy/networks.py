@@ -64,9 +64,9 @@ def _rules_inside(group: Resource, _: Sequence[Resource]) -> str:
 
 
 def _unattached(_: Resource, everything: Sequence[Resource]) -> str:
-    count = sum(1 for one in everything if one.type == INSTANCE and one.props.get("vpcSecurityGroupIds"))
+    places = sum(len(one.props.get("vpcSecurityGroupIds") or ()) for one in everything if one.type == INSTANCE)
     groups = sum(1 for one in everything if one.type == GROUP)
-    return "" if groups <= count else f"there are {groups} groups, and {count} instances to have one"
+    return "" if groups <= places else f"there are {groups} groups, and instances are in {places}"
 
 
 def _default_group(_: Resource, everything: Sequence[Resource]) -> str:
@@ -115,7 +115,7 @@ RULES = (
     Rule(
         name="no-rule-for-all-ports",
         ids=("CKV_AWS_277",),
-        text="A rule lets one port in: `infra/access.py`",
+        text="A rule lets one port in (`infra/access.py`), or the boxes of a stack to each other (`infra/peers.py`)",
         types=(INGRESS,),
         wrong=_all_ports,
     ),

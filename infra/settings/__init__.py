@@ -40,7 +40,8 @@ class Settings(Reach):
     host_name: str = setting("hostName", checks.of(kinds.NAME), "box")
     """Name of the box in `fab`, in tags and in resource names."""
     hosts: int = setting("hosts", checks.whole(1, 50, "a whole number of boxes from 1 to 50"), 1)
-    """How many boxes, 1 to 50: box, box-2, box-3, … each with a job volume of its own."""
+    """How many boxes, 1 to 50: box, box-2, box-3, … each with a job volume of its own; they reach each other, on TCP
+    ports from 1024 on."""
     recipe: str = setting("recipe", _RECIPE, "digits")
     """What the box is for; `fab setup` installs it, `pulumi preview` refuses it where it cannot work."""
     boot_recipe: str = setting("bootRecipe", _RECIPE, "base")
