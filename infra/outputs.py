@@ -60,6 +60,7 @@ def _row(cloud: Cloud, box: Box) -> pulumi.Output[dict[str, Any]]:
     instance, document = box.host.instance, box.described(cloud)
     made = pulumi.Output.all(
         address=box.address,
+        innerAddress=instance.private_ip,
         instanceId=instance.id,
         instanceType=instance.instance_type,
         zone=instance.availability_zone,

@@ -35,6 +35,7 @@ ROW: Mapping[str, Any] = {
     "instanceType": checks.WORD,
     "region": checks.REGION,
     "address": checks.none_or(checks.ADDRESS),
+    "innerAddress": checks.none_or(checks.ADDRESS),
     "profile": checks.none_or(checks.text(r"[ -~]{1,4096}", "the name of a profile, or what aws: settings say")),
     "access": ACCESS,
     "jump": checks.none_or(JUMP),
@@ -57,8 +58,8 @@ def row_problems(row: Mapping[str, Any]) -> list[str]:
 def row_of(document: Mapping[str, Any], made: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
     """Return a host's row of the description: what the program said of it, with what AWS has made of that.
 
-    `made` has address, instanceId, instanceType, zone and volumeId; `tags` are the instance's own, and go before what
-    the settings say: they may have changed since it was made.
+    `made` has address, innerAddress, instanceId, instanceType, zone and volumeId; `tags` are the instance's own, and go
+    before what the settings say: they may have changed since it was made.
     """
     generation = int(tags.get(GENERATION, document["generation"]))
     target = {**document["target"], "volume_id": made["volumeId"]}
@@ -73,6 +74,8 @@ class Host:
     address: str
     """As it is recorded, the one within its network where it has no other; "" where it is of an EC2 instance that was
     stopped."""
+    inner: str = ""
+    """Where the other hosts reach it: on EC2 its private address, which a stop does not take; "": nobody said."""
     user: str = "ubuntu"
     port: int = 22
     access: str = PUBLIC
@@ -108,6 +111,7 @@ class Host:
             stack=stack,
             name=row["name"],
             address=row["address"] or "",
+            inner=row.get("innerAddress") or "",
             user=row["user"],
             port=row["port"],
             access=row.get("access", PUBLIC),

@@ -31,6 +31,7 @@ _HOST: dict[str, Any] = {
     **{key: SCHEMA[key] for key in ("user", "ui_port", "compute", "mount_point")},
     "allow": checks.Kind(RANGES.allowed, lambda value: bool(value) and RANGES.holds(value)),
     "jump": JUMP,
+    "inner": checks.ADDRESS,
     "keys": KEYS,
 }
 _SHARED: dict[str, Any] = {
@@ -43,8 +44,9 @@ def from_file(path: Path) -> list[Host]:
     """Return the hosts of a hosts file. Raises `BadInput` with everything that is wrong in it.
 
     The file has a table per host (`[host.NAME]`: address, user, port, image, gpu, compute, mount_point, recipe; allow
-    and ui_port for its firewall; jump, a machine to go through; keys, public keys that log in) and, for all of them,
-    `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi configuration.
+    and ui_port for its firewall; jump, a machine to go through; inner, where the other hosts reach it; keys, public
+    keys that log in) and, for all of them, `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi
+    configuration.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -104,7 +106,8 @@ def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> 
     target = Target.from_document({"image": image, "gpu": model, "compute": compute, "user": user, **given, **shared})
     recipe = row.get("recipe", Host.recipe)
     reach = {"jump": row.get("jump", ""), "keys": tuple(row.get("keys", ()))}
-    login = {"address": row["address"], "user": user, "port": row.get("port", 22)}
+    address = row["address"]
+    login = {"address": address, "inner": row.get("inner", address), "user": user, "port": row.get("port", 22)}
     return Host(name=name, target=target, recipe=recipe, **login, **reach)
 
 
@@ -146,7 +149,7 @@ def named(address: str, *, user: str | None, port: int | None) -> Host:
         raise BadInput((f"-H: {problem}" for problem in problems), hint="fab -H USER@HOST:PORT TASK")
     path = _hosts_file()
     known = (host for host in (from_file(path) if path else ()) if address in (host.name, host.address))
-    host = next(known, Host(name=address, address=address))
+    host = next(known, Host(name=address, address=address, inner=address))
     user = user or host.user
     target = host.target and dataclasses.replace(host.target, user=user)
     return dataclasses.replace(host, user=user, port=port or host.port, target=target)

@@ -168,6 +168,7 @@ class _Box:
         outputs = instance["outputs"]
         made = {
             "address": outputs.get("publicIp" if self.document.get("access", PUBLIC) == PUBLIC else "privateIp") or "",
+            "innerAddress": outputs.get("privateIp") or "",
             "instanceId": instance["id"],
             "instanceType": outputs["instanceType"],
             "zone": outputs["availabilityZone"],

@@ -32,7 +32,7 @@ RECIPE = (
 )
 HOST = (
     *("address", "user", "port", "image", "gpu", "compute", "mount_point", "recipe", "allow", "ui_port", "jump"),
-    *("access", "colour"),
+    *("inner", "access", "colour"),
 )
 
 

@@ -89,6 +89,7 @@ def test_the_document_says_all_that_it_promises() -> None:
     assert host["gpu"] == {"model": "T4", "compute": "7.5", "memoryGib": 16, "count": 1}
     assert (host["zone"], host["image"], host["spot"], host["generation"]) == ("us-east-1a", "ubuntu-22.04", False, 1)
     assert (host["volumeId"], host["mountPoint"]) == ("vol-box-jobs", "/jobs")
+    assert (host["address"], host["innerAddress"]) == ("198.51.100.9", "10.0.7.9")
 
 
 def test_the_profile_that_reaches_the_account_is_handed_on() -> None:

@@ -93,7 +93,8 @@ def _resources(row: dict[str, Any], prefix: str) -> list[dict[str, Any]]:
     """Return a box as the state has it: what the program said of it, and what AWS made."""
     box, host = f"{prefix}{BOX}::{row['name']}", f"{prefix}{BOX}$gpurig:infra:Host::{row['name']}"
     address = "publicIp" if row.get("access", "public") == "public" else "privateIp"
-    made = {address: row["address"], "instanceType": row["instanceType"], "availabilityZone": "us-east-1a"}
+    inner = {"privateIp": row["innerAddress"]} if "innerAddress" in row else {}
+    made = {**inner, address: row["address"], "instanceType": row["instanceType"], "availabilityZone": "us-east-1a"}
     resources: list[dict[str, Any]] = [
         {"urn": box, "type": BOX, "inputs": {"document": {"version": VERSION, "generation": 1, **row}}},
         {"urn": host, "type": "gpurig:infra:Host", "parent": box},
