@@ -53,13 +53,15 @@ class Context:
         return Choices.parse(self.accept, self.source)
 
     @functools.cached_property
-    def hosts(self) -> list[Host]:
-        """The hosts that `fab -H` gave, else those of the hosts file or the stack; of these, those in `limit`.
-
-        Raises `BadInput` for a word of `limit` that is no host's name or address.
-        """
+    def everyone(self) -> list[Host]:
+        """The hosts that `fab -H` gave, else those of the hosts file or the stack."""
         given = dict.fromkeys(filter(None, given_hosts(self.fabric)))
-        hosts = [_given(self.fabric, word) for word in given] or inventory.load(tell)
+        return [_given(self.fabric, word) for word in given] or inventory.load(tell)
+
+    @functools.cached_property
+    def hosts(self) -> list[Host]:
+        """Of all hosts, those in `limit`. Raises `BadInput` for a word of it that is no host's name or address."""
+        hosts = self.everyone
         words = [word.strip() for word in self.limit.split(",") if word.strip()]
         known = {name for host in hosts for name in (host.name, host.address)}
         if problems := [f"--limit {word}: no host has that name or address" for word in words if word not in known]:
@@ -68,7 +70,8 @@ class Context:
 
     def look_again(self) -> None:
         """Have the hosts read anew: the stack has others, or the same at other addresses."""
-        vars(self).pop("hosts", None)
+        for kept in ("hosts", "everyone"):
+            vars(self).pop(kept, None)
 
     def one_host(self) -> Host:
         """Return the only host. Raises `BadInput` where there are several."""
@@ -78,22 +81,23 @@ class Context:
             raise BadInput([problem], hint="--limit NAME takes one")
         return self.hosts[0]
 
-    def each(self, action: Callable[[Host, View], None]) -> None:
-        """Do something on all hosts at once; the error of one is printed at once and keeps no other waiting.
+    def each(self, action: Callable[[Host, View], None], some: Sequence[Host] | None = None) -> None:
+        """Do something on all hosts, or on `some`, at once; the error of one is printed and keeps no other waiting.
 
         The action prints through its view only.
         """
-        if len(self.hosts) > 1:
+        hosts = self.hosts if some is None else some
+        if len(hosts) > 1:
             from provision.screen import fleet  # noqa: PLC0415 - for one host nothing of it is needed
 
-            failures = fleet.Crew(self.hosts, action).work()
+            failures = fleet.Crew(hosts, action).work()
             if any(failures):
-                tell(fleet.summary(self.hosts, failures))
+                tell(fleet.summary(hosts, failures))
                 self.exit_codes.extend(error.exit_code for error in failures if error is not None)
             return
         try:
             with progress.view() as out:
-                action(self.hosts[0], out)
+                action(hosts[0], out)
         except GpurigError as error:
             tell(f"error: {error}")
             self.exit_codes.append(error.exit_code)

@@ -87,6 +87,10 @@ class SetUp:
             if session.host.access == PUBLIC:
                 out.line(f"      or: `fab password` makes the login of {door.url(session.host)}")
 
+    def brings(self, wanted: str, recipe: str) -> bool:
+        """Tell whether a host that was brought to a recipe has another one by that."""
+        return wanted in self._catalogue.closure([recipe])
+
     def _look_at_gpu(self, session: Session, recipe: str, target: Target) -> None:
         """Raise `BadInput` where the GPUs of a host, or their driver, are not what a recipe needs there.
 

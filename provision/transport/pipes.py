@@ -43,6 +43,17 @@ def send(session: Session, command: str, blocks: Iterable[bytes]) -> None:
         _end(channel)
 
 
+def exchange(session: Session, command: str, given: str = "") -> str:
+    """Give a command its standard input, and return what it prints. Raises `Dropped` and `CommandFailed`."""
+    with dropping(session.host):
+        channel = _begin(session, command)
+        channel.sendall(given.encode())
+        channel.shutdown_write()
+        said = channel.makefile("rb").read().decode("utf-8", "replace")
+        _end(channel)
+    return str(said)
+
+
 def _begin(session: Session, command: str) -> Any:
     channel = session.connection.transport.open_session(timeout=SILENCE)
     channel.settimeout(SILENCE)

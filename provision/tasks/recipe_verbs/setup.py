@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provision.tasks import clustering
 from provision.tasks.setting_up import JSON, OPTIONS, SetUp, uploads
 from provision.tasks.verb import verb
 
@@ -17,3 +18,4 @@ def setup(c: Context, recipe: Recipe, *, fresh: bool = False, upload: list[str] 
     """Install a recipe and all that it needs."""
     setting_up = SetUp(c.config, c.choices, uploads=uploads(upload), fresh=fresh, json=c.json)
     c.each(lambda host, out: setting_up.on(host, recipe.name, out))
+    clustering.form(c, setting_up, recipe.name)

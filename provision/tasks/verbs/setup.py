@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provision.tasks import clustering
 from provision.tasks.setting_up import JSON, OPTIONS, SetUp, uploads
 from provision.tasks.verb import verb
 
@@ -21,3 +22,4 @@ def setup(c: Context, *, recipe: str = "", fresh: bool = False, upload: list[str
     """Install a recipe and all that it needs, on every host."""
     setting_up = SetUp(c.config, c.choices, uploads=uploads(upload), fresh=fresh, json=c.json)
     c.each(lambda host, out: setting_up.on(host, recipe or host.recipe, out))
+    clustering.form(c, setting_up, recipe)

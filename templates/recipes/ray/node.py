@@ -5,7 +5,7 @@ authority's, and the token that all share, are in the head's folder on its job v
 volume is the same cluster's head. What comes in comes by standard input, and what goes out is JSON. Python 3.10,
 standard library only.
 
-    node.py show                  what the host is, what it runs
+    node.py show [FOLDER]         what the host is, what it runs; of the head, who signs in its folder
     node.py request               its public key, as a request to sign
     node.py sign FOLDER ADDRESS   on the head: let in who has that address; makes the authority where there is none
     node.py join                  take what the head has given
@@ -98,16 +98,22 @@ def good() -> bool:
         return False
 
 
-def show() -> dict[str, object]:
+def fingerprint(certificate: Path) -> str:
+    """Return the SHA-256 of a certificate; "" where there is none."""
+    with contextlib.suppress(OSError, Wrong):
+        text = certificate.read_text(encoding="ascii")
+        return openssl("x509", "-noout", "-fingerprint", "-sha256", text=text).strip().rpartition("=")[2]
+    return ""
+
+
+def show(folder: Path | None = None) -> dict[str, object]:
     """Return what the host is in the cluster, and what it runs: versions that differ cannot be one."""
     found = [path.stem.partition("-")[2] for path in VENV.glob("lib/python3*/site-packages/ray-*.dist-info")]
     told = settings()
-    authority = ""
-    with contextlib.suppress(OSError, Wrong):
-        authority = openssl("x509", "-noout", "-fingerprint", "-sha256", "-in", str(STATE / "authority.pem")).strip()
     return {
         **{name.lower(): told.get(name, "") for name in ("ROLE", "ADDRESS", "HEAD")},
-        "authority": authority.rpartition("=")[2],
+        "authority": fingerprint(STATE / "authority.pem"),
+        "signs": fingerprint(folder / "authority.pem") if folder else "",
         "good": good(),
         "ray": found[0] if found else "",
         "python": platform.python_version(),
@@ -174,15 +180,15 @@ def join(given: dict[str, str]) -> dict[str, object]:
 def main(words: list[str]) -> dict[str, object]:
     """Answer one call."""
     verb, *rest = words or [""]
-    if verb == "show" and not rest:
-        return show()
+    if verb == "show" and len(rest) < 2:
+        return show(*map(Path, rest))
     if verb == "request" and not rest:
         return request()
     if verb == "sign" and len(rest) == 2:
         return sign(Path(rest[0]), rest[1], sys.stdin.read())
     if verb == "join" and not rest:
         return join(json.loads(sys.stdin.read()))
-    raise Wrong("usage: node.py show | request | sign FOLDER ADDRESS | join")
+    raise Wrong("usage: node.py show [FOLDER] | request | sign FOLDER ADDRESS | join")
 
 
 if __name__ == "__main__":
