@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 UNIT = "gpurig-ray.service"
 HEALTH = "http://127.0.0.1:20004/api/local_raylet_healthz"
 """Of each host's own part, as recipe.toml has it."""
+DASHBOARD = 8265
+"""The head's port for it, open to the head itself."""
 HEAD, WORKER = "head", "worker"
 SECONDS, TRIES = 300, 4
 """How long a host may take to begin, and how often: on a busy machine Ray gives itself up before it is there."""
@@ -86,6 +88,16 @@ class Cluster:
     def _of_head(self) -> Node:
         with self._lock:
             return _shown(self.head, f"show {self._folder}")
+
+
+def token(session: Session) -> str:
+    """Return what whoever comes to the dashboard has to say. Raises `BadInput` where a host is in no cluster."""
+    try:
+        return pipes.exchange(session, "cat /var/lib/gpurig-ray/token").strip()
+    except pipes.CommandFailed as error:
+        raise BadInput(
+            [f"{session.host} is in no cluster of Ray"], hint="fab setup-ray makes one of all hosts"
+        ) from error
 
 
 def inner(host: Host) -> str:

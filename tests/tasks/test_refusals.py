@@ -47,6 +47,7 @@ URL = "https://host.example/train.zip"
         (("tunnel", "--port", "0"), ("--port 0", "1 to 65535")),
         (("tunnel", "--local", "65536"), ("--local 65536", "1 to 65535")),
         (("tunnel", "--port", "http"), ("--port http", "1 to 65535")),
+        (("tunnel", "--ray", "--port", "80"), ("--ray names the port and the host", "leave --port and --limit out")),
         (("setup", "--upload", "cudnn=~/no/such"), ("no such file",)),
         (("setup-base", "--upload", "cudnn=hosts.toml"), ("--upload cudnn", "no such step", "allowed: base")),
         (("setup", "--upload", "cudnn"), ("--upload cudnn=", "RECIPE=FILE")),

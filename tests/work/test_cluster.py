@@ -21,7 +21,7 @@ from provision.model.errors import BadInput, GpurigError
 from provision.model.host import Host
 from provision.model.target import Target
 from provision.transport.session import Session
-from provision.work.cluster import Cluster, inner
+from provision.work.cluster import Cluster, inner, token
 from tests.kit.box import quiet
 from tests.kit.programs import write_program
 from tests.kit.ssh_server import PORT, Server, known_to
@@ -57,6 +57,7 @@ class Machine:
         self.running += 1
         self.at_once = max(self.at_once, self.running)
         here = command.replace("/opt/gpurig", str(self.folder / "opt")).replace("LC_ALL=C sudo -n ", "")
+        here = here.replace("/var/lib/gpurig-ray", str(self.folder / "state"))
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "GPURIG_RAY": str(self.folder / "state"), "HOST": str(self.folder)}
         given = channel.makefile("rb").read() if "node.py" in command else b""
@@ -118,14 +119,22 @@ def test_the_head_lets_hosts_in_once_and_a_second_time_changes_nothing(lab: Lab)
     assert [lab.machines[address].began for address in (HEAD, WORKER)] == [1, 1]
 
 
+def test_the_dashboards_token_is_read_on_the_head_and_there_is_none_before_a_cluster(lab: Lab) -> None:
+    with lab.session(HEAD) as head:
+        with pytest.raises(BadInput, match=r"host-1 .* is in no cluster of Ray\n.*fab setup-ray"):
+            token(head)
+        assert Cluster(head).let_in(head)
+        assert token(head) == (lab.folder / HEAD / "state" / "token").read_text()
+
+
 def test_no_secret_is_on_a_command_line_and_no_key_passes_through_this_machine(lab: Lab) -> None:
     with lab.session(HEAD) as head, lab.session(WORKER) as worker:
         cluster = Cluster(head)
         assert all([cluster.let_in(head), cluster.let_in(worker)])
     machines = lab.machines.values()
-    token = (lab.folder / HEAD / "state" / "token").read_text()
-    assert not [command for one in machines for command in one.commands if token in command or "BEGIN" in command]
-    assert token in lab.machines[WORKER].heard
+    secret = (lab.folder / HEAD / "state" / "token").read_text()
+    assert not [command for one in machines for command in one.commands if secret in command or "BEGIN" in command]
+    assert secret in lab.machines[WORKER].heard
     assert not [one for one in machines if "PRIVATE KEY" in one.heard]
 
 

@@ -11,17 +11,26 @@ from provision.tasks.output import tell
 from provision.tasks.verb import verb
 from provision.transport.session import Session
 from provision.transport.tunnel import Forwarder
-from provision.work import door
+from provision.work import cluster, door
 
 if TYPE_CHECKING:
     from provision.tasks.context import Context
 
 
-@verb(options={"port": "port on the host", "local": "port on this machine; the same where not given"})
-def tunnel(c: Context, *, port: str = "5000", local: str = "") -> None:
+OPTIONS = {
+    "port": "port on the host",
+    "local": "port on this machine; the same where not given",
+    "ray": "the dashboard of the hosts' cluster, on its head; its token is printed",
+}
+
+
+@verb(options=OPTIONS)
+def tunnel(c: Context, *, port: str = "5000", local: str = "", ray: bool = False) -> None:
     """Open a port of the host (DIGITS) on this machine, until Ctrl-C."""
-    there, here = _ports(port, local)
-    host = c.one_host()
+    if ray and (port != str(door.PORT) or c.limit):
+        raise BadInput(["--ray names the port and the host: leave --port and --limit out"])
+    there, here = _ports(str(cluster.DASHBOARD) if ray else port, local)
+    host = c.everyone[0] if ray else c.one_host()
     try:
         forwarder = Forwarder(here, tell)
     except OSError as error:
@@ -30,6 +39,8 @@ def tunnel(c: Context, *, port: str = "5000", local: str = "") -> None:
     with forwarder, Session(host, c.config, tell=tell) as session:
         transport, host = session.connection.transport, session.host
         try:
+            if ray:
+                print(f"the dashboard asks for this token, once a browser: {cluster.token(session)}")
             print(f"http://127.0.0.1:{here} is port {there} of {host}; Ctrl-C closes it", flush=True)
             forwarder.run(transport, _checked(session, there))
         except KeyboardInterrupt:
