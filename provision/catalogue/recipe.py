@@ -85,6 +85,8 @@ class Recipe:
     """Number of the document that it serves ("002"); "" for none."""
     no_example: str = ""
     """Why there is nothing to run, for a recipe that serves a document without an example of its own."""
+    example_of: str = ""
+    """The recipe beside it in whose folder `example` lies that it runs as well; "" for its own."""
     example: Trial | None = None
     """What `fab example-<name>` runs."""
     bench: Trial | None = None
@@ -107,6 +109,11 @@ class Recipe:
     """Where it was seen to work: tables of `image`, `gpu` (a model or "none") and, where it matters, `source`."""
     sources: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     """Where it can be taken from, the default first; the install script reads the chosen table as `source`."""
+
+    @property
+    def example_folder(self) -> Path:
+        """The folder in which its example and its bench run, on this machine."""
+        return recipe_file.example_folder(self.folder, self.example_of)
 
     def source_for(self, target: Target) -> str:
         """Return the name of the source that `target` takes this recipe from ("" where there is no choice).
