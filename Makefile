@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN     = .venv/bin
 SOURCES ?= standins
-PACKAGES = __main__.py fabfile.py infra provision rehearsal examples tests bench scripts/setup.py scripts/fab.py scripts/hashes.py templates/recipes/datasets/program
+PACKAGES = __main__.py fabfile.py gpurig infra provision rehearsal examples tests bench scripts/setup.py scripts/hashes.py templates/recipes/datasets/program
 export PATH := $(CURDIR)/.venv/bin:$(PATH):/usr/sbin:/sbin
 
 # A folder in place of the network: docs/rehearsal.md.
@@ -11,7 +11,7 @@ export PIP_NO_INDEX := 1
 export PIP_FIND_LINKS := $(abspath $(OFFLINE))/wheels
 endif
 
-.PHONY: help setup rehearse gpu-check shell test lint types unit test-recipes test-gpu-builds test-life test-faults test-nightly bench pages lock clean
+.PHONY: help setup rehearse gpu-check shell test lint types unit test-recipes test-gpu-builds test-life test-faults test-nightly bench pages dist lock clean
 
 help:
 	@echo "make rehearse              create, provision, use, destroy and restore a box on this machine; no account, no bill"
@@ -28,6 +28,7 @@ help:
 	@echo "make bench                 how fast it is, beside plain ssh, Ansible, pyinfra, Fabric and ImageMagick"
 	@echo "make clean                 switch a rehearsal cloud off and remove what it left here"
 	@echo "make pages                 write again what is made of recipes, settings and verbs: docs, Pulumi.yaml, README"
+	@echo "make dist                  a wheel and a source archive in dist/, the same bytes each time"
 	@echo "make lock                  pin the newest packages again, and the hashes of those that recipes pin (needs uv)"
 
 setup:
@@ -84,9 +85,12 @@ pages: setup
 	@$(BIN)/python -m infra.pages
 	@$(BIN)/python -m provision.tasks.readme
 
+dist: setup
+	@$(BIN)/python -m hatchling build --clean
+
 lock:
 	$(PYTHON) scripts/hashes.py
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-	  --quiet --upgrade requirements/run.in -o requirements/run.txt
+	  --quiet --upgrade pyproject.toml -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-	  --quiet --upgrade requirements/dev.in -o requirements/dev.txt
+	  --quiet --upgrade pyproject.toml requirements/dev.in -o requirements/dev.txt

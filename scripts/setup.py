@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
-FAB = ROOT / "scripts" / "fab.py"
+FAB = ROOT / "gpurig" / "fab.py"
 LOCK = ROOT / "requirements" / "dev.txt"
 STAMP = VENV / ".lock-digest"
 GIVEN_UP = VENV / ".not-installed"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from provision.catalogue import tried as seen
 from provision.catalogue.recipe import load_recipe
 from provision.model.errors import BadInput
+from provision.model.files import FILES
 from provision.model.platforms import NO_GPU
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from provision.catalogue.recipe import Recipe
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+TEMPLATES = FILES / "templates"
 OURS = TEMPLATES / "recipes"
 
 
