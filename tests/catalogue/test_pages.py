@@ -1,4 +1,4 @@
-"""The pages of docs/: what the catalogue writes of them, and every command, link, key and price on any."""
+"""The pages of docs/: what the catalogue writes of them, and every command, key and price on any."""
 
 from __future__ import annotations
 
@@ -67,11 +67,7 @@ def test_every_command_on_a_page_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_and_every_key_on_a_page_exists(page: Path) -> None:
-    text = _text(page)
-    links = [target.partition("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
-    gone = [link for link in links if "://" not in link and link and not (page.parent / link).exists()]
-    assert not gone
+def test_every_key_on_a_page_exists(page: Path) -> None:
     for words in _commands(page, "pulumi"):
         for word in words:
             if word.startswith("gpurig:"):
