@@ -82,6 +82,7 @@ clean:
 
 pages: setup
 	@$(BIN)/python -m provision.pages
+	@$(BIN)/python -m provision.pages.api
 	@$(BIN)/python -m infra.pages
 	@$(BIN)/python -m provision.tasks.readme
 

@@ -21,7 +21,8 @@ from provision.tasks import collection
 from provision.tasks.words import with_options
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# What stands in docs/api are docstrings: they name verbs, and nobody types them.
+PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.parent.name != "api")]
 UPDATE = "UPDATE_PAGES"
 # A word in capitals, in brackets or an ellipsis stands for something of the reader's.
 PLACEHOLDER = re.compile(r"[…<]|\b[A-Z]{4,}\b")

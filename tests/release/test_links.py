@@ -82,7 +82,8 @@ def test_every_link_leads_somewhere(page: str) -> None:
 
 
 def test_a_link_that_leads_nowhere_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "# One `two`, three\n## A\n## A\n[1](page.md#one-two-three) [2](#a-1) [3](#a-2) [4](Page.md) [5](../x) `[6](x)`\n"
+    text = "# One `two`, three\n## A\n## A\n[1](page.md#one-two-three) [2](#a-1) [3](#a-2)\n"
+    text += "[4](Page.md) [5](../x) `[6](x)`\n"
     text += "```\n[7](x)\n# seven\n```\n[8](#seven) [9](https://example.com/#x) ![10](gone.png)\n[11]: away.md\n"
     (tmp_path / "page.md").write_text(text)
     monkeypatch.setattr("tests.release.test_links.ROOT", tmp_path)
