@@ -141,7 +141,7 @@ def above(shown: Live | None, text: str, *, error: bool = False) -> None:
 
 def view() -> PlainView:
     """Return the view that fits standard output."""
-    return LiveView() if sys.stdout.isatty() else PlainView()
+    return LiveView() if terminal.moves() else PlainView()
 
 
 def echo(events: Iterable[Event], host: Host, out: View) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from provision.agent.words import SIGNED_FOR, kept_message
 from provision.bundle import kept
+from provision.model import laptop
 from provision.model.errors import GpurigError
 from provision.transport import ssh_config
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from provision.bundle.step import Bundle
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+SIGNS = "OpenSSH signs from 8.1 on: ssh -V tells what is here"
 
 
 def path() -> Path:
@@ -50,8 +52,21 @@ def _make() -> None:
         made = Path(folder) / "key"
         _keygen("-q", "-t", "ed25519", "-N", "", "-C", "gpurig", "-f", str(made))
         with contextlib.suppress(FileExistsError):
-            os.link(made, path())
+            _place(made)
             made.with_suffix(".pub").replace(path().with_suffix(".pub"))
+
+
+def _place(made: Path) -> None:
+    """Give the key its name unless there is one by now. Raises `FileExistsError`."""
+    try:
+        os.link(made, path())
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links: the second best, by which the last of two that are at it at once wins.
+        if path().exists():
+            raise FileExistsError(str(path())) from None
+        made.replace(path())
 
 
 def signatures(offered: Mapping[str, str], bundle: Bundle) -> dict[str, str]:
@@ -71,9 +86,11 @@ def signatures(offered: Mapping[str, str], bundle: Bundle) -> dict[str, str]:
 def _keygen(*words: str, text: str = "") -> str:
     """Return what `ssh-keygen` prints. Raises `GpurigError` where it fails or is not there."""
     try:
-        done = subprocess.run(["ssh-keygen", *words], input=text, capture_output=True, text=True, check=False)
+        # Bytes: as text, a line would end otherwise on Windows, and another message would be signed.
+        done = subprocess.run(["ssh-keygen", *words], input=text.encode(), capture_output=True, check=False)
     except OSError as error:
-        raise GpurigError(f"ssh-keygen cannot be started: {error}", hint="install OpenSSH's client") from error
+        raise GpurigError(f"ssh-keygen cannot be started: {error}", hint=laptop.install(["ssh-keygen"])) from error
     if done.returncode:
-        raise GpurigError(f"ssh-keygen failed: {done.stderr.strip()}")
-    return done.stdout
+        hint = SIGNS if "-Y" in words else ""
+        raise GpurigError(f"ssh-keygen failed: {done.stderr.decode(errors='replace').strip()}", hint=hint)
+    return done.stdout.decode().replace("\r\n", "\n")
