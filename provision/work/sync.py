@@ -168,7 +168,7 @@ class _Upload:
         self.made.add(str(folder))
 
     def _link(self, name: str) -> list[int]:
-        goal = str((self.folder / name).readlink())
+        goal = (self.folder / name).readlink().as_posix()
         if name in self.there and self.there[name][3] == goal:
             return []
         if name in self.there:
@@ -186,7 +186,7 @@ class _Upload:
 
 
 def _mode(path: Path, state: Any) -> int:
-    """Return the permissions that a file gets on the host: its own; on Windows, which has none, a script shows itself."""
+    """Return the permissions that a file gets on the host: its own; on Windows, without any, a script shows itself."""
     if not laptop.WINDOWS:
         return stat.S_IMODE(state.st_mode)
     with path.open("rb") as file:
