@@ -9,8 +9,8 @@ from tests.kit.fab import clean_environment
 # Read by Python before anything else. The modules of others are loaded first: they stay as this system needs them.
 _AWAY = """
 import builtins, os, signal, sys, types
-import concurrent.futures, ensurepip, getpass, http.server, multiprocessing, shutil, socketserver, ssl, subprocess
-import tempfile, uuid, webbrowser
+import concurrent.futures, ensurepip, getpass, http.server, multiprocessing, shutil, socket, socketserver
+import ssl, subprocess, tempfile, uuid, webbrowser
 import botocore.session, fabric.main, invoke, jinja2, paramiko
 import rich.console, rich.live, rich.markup, rich.spinner, rich.table
 GONE = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"}
@@ -28,6 +28,12 @@ for name in ("chown", "fork", "getegid", "geteuid", "getgid", "getuid", "killpg"
 for name in ("SIGALRM", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGUSR1", "SIGWINCH"):
     delattr(signal, name)
 os.symlink = os.link = refused
+started = subprocess.Popen.__init__
+def popen(self, *words, **how):
+    if any(isinstance(how.get(stream), socket.socket) for stream in ("stdin", "stdout", "stderr")):
+        raise OSError(9, "Bad file descriptor")
+    started(self, *words, **how)
+subprocess.Popen.__init__ = popen
 def execvp(*_):
     raise AssertionError("nothing waits for what takes a program's place there")
 os.execvp = execvp

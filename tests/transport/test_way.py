@@ -150,9 +150,9 @@ def test_session_manager_is_reached_from_windows_where_no_socket_is_a_file(
     lab: Rig, programs: Path, tmp_path: Path
 ) -> None:
     lab.recorded["profile"] = ""
-    there = {**windows(tmp_path / "windows"), "PATH": path_with(programs, lab)}
-    env = {name: there[name] for name in ("PATH", "PYTHONPATH", "USERNAME")}
-    assert lab.fab(*SSH, **env).stdout == DID
+    there = windows(tmp_path / "windows")
+    away = {"PYTHONPATH": there["PYTHONPATH"], "USERNAME": there["USERNAME"]}
+    assert lab.fab(*SSH, code=0, PATH=path_with(programs, lab), **away).stdout == DID
 
 
 def test_a_role_that_the_command_would_not_take_on_is_refused(lab: Rig, programs: Path) -> None:
