@@ -13,7 +13,7 @@ import pytest
 
 from gpurig import __version__
 from tests.kit.fab import ROOT
-from tests.release.wheel import built
+from tests.release.wheel import Installed, built
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,8 @@ def test_the_same_files_give_the_same_bytes_whatever_their_times_and_modes(
         assert path.read_bytes() == dist[suffix].read_bytes(), path.name
 
 
-def test_the_wheel_has_the_product_and_nothing_else(dist: dict[str, Path]) -> None:
-    names = zipfile.ZipFile(dist[".whl"]).namelist()
+def test_the_wheel_has_the_product_and_nothing_else(installed: Installed) -> None:
+    names = zipfile.ZipFile(installed.wheel).namelist()
     assert {name.partition("/")[0] for name in names} == {
         "gpurig",
         "infra",
@@ -64,8 +64,8 @@ def test_the_source_archive_can_be_built_from(dist: dict[str, Path], tmp_path: P
     assert again.read_bytes() == dist[".whl"].read_bytes()
 
 
-def test_the_changelog_begins_with_the_version(dist: dict[str, Path]) -> None:
+def test_the_changelog_begins_with_the_version(installed: Installed) -> None:
     heading = re.search(r"^## (\S+?),? ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert heading
     assert heading[1] == __version__
-    assert dist[".whl"].name == f"gpurig-{__version__}-py3-none-any.whl"
+    assert installed.wheel.name == f"gpurig-{__version__}-py3-none-any.whl"

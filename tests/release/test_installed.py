@@ -13,7 +13,7 @@ from gpurig import __version__
 from provision.bundle import program
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.recipes import OURS
-from tests.kit.fab import ROOT, fab, write_hosts
+from tests.kit.fab import ROOT, write_hosts
 from tests.release.wheel import Installed
 
 ASKED = """
@@ -51,7 +51,6 @@ def test_the_agent_recipes_and_marks_are_those_of_the_checkout(installed: Instal
 
 def test_all_tasks_are_there_in_any_folder_by_either_name(installed: Installed, tmp_path: Path) -> None:
     said = installed.run(tmp_path, "gpurig", "--list")
-    assert said == fab(tmp_path, "--list").stdout
     assert "\n  setup-digits " in said
     assert "Show what `fab setup` would do" in installed.run(tmp_path, "fab", "--help", "plan")
 

@@ -22,7 +22,7 @@ class Installed:
     """A virtual environment with the wheel; what the wheel needs comes from the environment of the tests."""
 
     def __init__(self, folder: Path, wheel: Path) -> None:
-        self.folder = folder
+        self.folder, self.wheel = folder, wheel
         self.bin = folder / "bin"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
         library = folder / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"

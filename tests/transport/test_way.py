@@ -146,6 +146,7 @@ def test_session_manager_is_asked_for_port_22_of_the_instance_and_nothing_else(l
     assert asked == [["ssm", "start-session", *where, "--region", "us-east-1"]] * 2
 
 
+@pytest.mark.life
 def test_session_manager_is_reached_from_windows_where_no_socket_is_a_file(
     lab: Rig, programs: Path, tmp_path: Path
 ) -> None:
