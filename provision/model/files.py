@@ -1,4 +1,4 @@
-"""Where the files are that come with the code and are no modules: templates, and what was seen on cards."""
+"""Where the files are that come with the code and are no modules: templates, documents, what was seen on cards."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from gpurig import __version__
 from provision.bundle import program
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.recipes import OURS
-from tests.kit.fab import ROOT, write_hosts
+from tests.kit.fab import ROOT, fab, write_hosts
 from tests.release.wheel import Installed
 
 ASKED = """
@@ -53,6 +53,10 @@ def test_all_tasks_are_there_in_any_folder_by_either_name(installed: Installed, 
     said = installed.run(tmp_path, "gpurig", "--list")
     assert "\n  setup-digits " in said
     assert "Show what `fab setup` would do" in installed.run(tmp_path, "fab", "--help", "plan")
+
+
+def test_the_page_of_a_recipe_is_the_checkouts(installed: Installed, tmp_path: Path) -> None:
+    assert installed.run(tmp_path, "gpurig", "recipes", "caffe") == fab(tmp_path, "recipes", "caffe").stdout
 
 
 def test_a_host_that_is_named_is_worked_on_from_any_folder(installed: Installed, tmp_path: Path) -> None:
