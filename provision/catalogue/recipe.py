@@ -64,6 +64,8 @@ class Recipe:
     """Skipped, when only needed by another recipe, on a host that is declared to have no GPU."""
     reboot: bool = False
     """The install may end with exit code 100: reboot, then verify."""
+    builds: bool = False
+    """The install compiles: it takes every core and the memory to go with them, so that one such goes at a time."""
     licences: tuple[str, ...] = ()
     """Licences that the user has to accept by these names."""
     gpu_licences: tuple[str, ...] = ()
