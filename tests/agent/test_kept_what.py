@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.disks import mounted
-from tests.agent.kept_lab import BUILD, kept, next_box, recipe, said, setup
+from tests.agent.kept_lab import BUILD, INSTALLS, kept, next_box, recipe, said, setup
 from tests.kit.host import Lab
 
 
@@ -70,7 +70,7 @@ def test_packages_that_apt_downloaded_are_there_for_the_next_box(box: Lab) -> No
     cache = "var/cache/apt/archives"
     deb = f"{cache}/a_1_all.deb"
     fetch = f"mkdir -p {cache}; [ -e {deb} ] && echo had || {{ echo fetched; echo deb > {deb}; }}"
-    recipe(box, f"{BUILD}\n{fetch}")
+    recipe(box, f"{BUILD}\n{fetch}\n{INSTALLS}\nsay_deb {deb}")
     setup(box)
     assert "fetched" in said(box)
     assert kept(box) == ["tool-built", "tool-packages"]

@@ -173,7 +173,7 @@ def test_a_run_that_stays_dead_is_told_to_who_follows(lab: Lab) -> None:
         client.until("log", line="hello")
         lab.kill_runner()
         events = client.rest()
-    assert events[-1] == {"event": "lost", "run": events[0]["run"], "step": "tool"}
+    assert events[-1] == {"event": "lost", "run": events[0]["run"], "steps": ["tool"]}
 
 
 def test_a_run_that_another_client_replaced_is_lost_to_its_own(lab: Lab) -> None:

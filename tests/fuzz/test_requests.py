@@ -65,7 +65,7 @@ RESTORES = {
 STRATEGIES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     Verb.APPLY: {"bundle": BUNDLES | signed(), "fresh": FLAGS, "builders": st.lists(odd_text, max_size=2)},
     Verb.PLAN: {"bundle": BUNDLES | signed()},
-    Verb.FOLLOW: {"run": NAMES, "offset": NUMBERS, "position": NUMBERS},
+    Verb.FOLLOW: {"run": NAMES, "offset": NUMBERS, "positions": st.dictionaries(NAMES, NUMBERS)},
     **{verb: {} for verb in (Verb.STATUS, Verb.FACTS, Verb.RUNS, Verb.VOLUME, Verb.SYNC)},
     Verb.OVERVIEW: {"units": st.lists(st.sampled_from(["x.service", "--help", "../x"]) | odd_text, max_size=2)},
     Verb.JOURNAL: {"lines": NUMBERS, "logs": NUMBERS},
