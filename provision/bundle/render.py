@@ -177,7 +177,8 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
         needed = catalogue.closure([recipe.name], target.gpu)
         upon = [step for name, step in steps.items() if name in needed]
         env = [pair for step in upon for pair in step.env.items()]
-        step = dataclasses.replace(_step(recipe, target, env), needs=tuple(step.name for step in upon))
+        before = catalogue.before(recipe.name, target.gpu)
+        step = dataclasses.replace(_step(recipe, target, env), needs=tuple(name for name in steps if name in before))
         steps[recipe.name] = kept.keyed(step, upon, target)
     scripts = [text for step in steps.values() for text in (step.install, step.verify)]
     values = {"target": target, "home": str(MACHINE_HOME), "prefix": PREFIX}

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from provision.agent.wire.documents import Graph, KeptAbout
 
-FORMAT = 2
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Step:
@@ -77,7 +75,7 @@ class Bundle:
         for step in steps:
             for key in ("recipe", "needs", "builds"):
                 del step[key]
-        document: dict[str, Any] = {"format": FORMAT, "name": self.name, "steps": steps, "lib": self.lib}
+        document: dict[str, Any] = {"name": self.name, "steps": steps, "lib": self.lib}
         if self.kept:
             document["kept"] = self.kept
         if graph := self._graph():

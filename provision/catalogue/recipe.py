@@ -55,6 +55,8 @@ class Recipe:
     needs: tuple[str, ...] = ()
     needs_on_gpu: tuple[str, ...] = ()
     """Needed too, except on a host that is declared to have no GPU: there it is built without CUDA."""
+    goes_with: tuple[str, ...] = ()
+    """Needed to work with, and not to install: they come too, and its install does not wait for theirs."""
     conflicts: tuple[str, ...] = ()
     minutes: float = 1
     """How long the install takes on a fresh box of the smallest type; a setup allows ten times as much."""

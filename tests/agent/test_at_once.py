@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from provision.agent import journal
 from provision.bundle.step import Bundle
 from tests.kit.host import Event, Lab, gate, names, states
 from tests.kit.programs import write_program
@@ -167,6 +171,23 @@ def test_a_run_killed_with_two_steps_in_progress_goes_on_with_both(lab: Lab) -> 
     events = lab.ask("apply", bundle)
     assert events[-1]["event"] == "ready"
     assert [lab.runs(name) for name in ("base", "left", "right", "top")] == [1, 2, 2, 1]
+
+
+def test_events_of_many_at_once_are_lines_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "JOURNAL", tmp_path / "journal.jsonl")
+    event: Any = {"event": "start", "run": "r", "name": "x" * 5000, "steps": []}
+
+    def tell() -> None:
+        for _ in range(20):
+            journal.record(event)
+
+    threads = [threading.Thread(target=tell) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
+    assert len(rows) == 160
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) > 3, reason="so many go at once here")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from provision.transport import builder_key
 from tests.agent.disks import mounted
-from tests.agent.kept_lab import BUILD, INSTALLS, kept, next_box, recipe, said, setup
-from tests.kit.host import Lab
+from tests.agent.kept_lab import BUILD, INSTALLS, kept, next_box, recipe, said, seal, setup
+from tests.kit.host import Lab, gate
 
 
 def test_a_volume_without_room_never_fails_an_install(box: Lab) -> None:
@@ -77,3 +78,28 @@ def test_packages_that_apt_downloaded_are_there_for_the_next_box(box: Lab) -> No
     next_box(box)
     assert setup(box) == "built"
     assert "had" in said(box)
+
+
+def test_steps_at_once_keep_each_its_own(box: Lab) -> None:
+    cache = "var/cache/apt/archives"
+    for mine, other in (("one", "two"), ("two", "one")):
+        deb = f"{cache}/{mine}_1_all.deb"
+        made = f"opt/{mine}/made"
+        build = f"mkdir -p {cache} opt/{mine}; [ -e {made} ] || {{ echo build >>{mine}-built; echo {mine} >{made}; }}"
+        # Both have brought their packages before either ends.
+        fetch = f"[ -e {deb} ] || {{ echo {mine} >{deb}; {gate(f'{cache}/{other}_1_all.deb')}; }}"
+        keeps = f'needs = ["base"]\nkeeps = ["{box.world}/opt/{mine}"]'
+        box.recipe(mine, keeps, body=f"{build}\n{fetch}\n{INSTALLS}\nsay_deb {deb}", verify=f"test -e {made}")
+    bundle = box.bundle("one", "two")
+    events = box.ask("apply", bundle)
+    assert events[-1]["event"] == "ready", events
+    assert kept(box) == ["one-built", "one-packages", "two-built", "two-packages"]
+    for event in events:
+        if event["event"] == "offer":
+            seal(box, builder_key.signatures(event["entries"], bundle))
+    for name in ("one", "two"):
+        next_box(box)
+        events = box.ask("apply", box.bundle(name))
+        assert {e["step"]: e["kept"] for e in events if "kept" in e} == {name: "built"}
+        assert not list(box.world.glob("*-built"))
+        assert [path.name for path in (box.world / cache).iterdir()] == [f"{name}_1_all.deb"]

@@ -51,7 +51,6 @@ class Graph(TypedDict):
 
 
 class _Bundle(TypedDict):
-    format: int
     name: str
     steps: List[Step]
     lib: str
