@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from provision.agent import journal
+from provision.agent.at_once import AtOnce
 from provision.bundle.step import Bundle
 from tests.kit.host import Event, Lab, gate, names, states
 from tests.kit.programs import write_program
@@ -83,7 +85,8 @@ def test_a_step_that_fails_lets_the_others_end_and_says_what_did_not_start(lab: 
 
 
 def test_two_that_fail_are_both_told(lab: Lab) -> None:
-    bundle = around(lab, left=f"touch l; {gate('r')}; exit 4", right=f"touch r; {gate('l')}; sleep 0.5; exit 5")
+    failed = """until grep -q '"left", "state": "failed"' "$GPURIG_HOME/journal.jsonl"; do sleep 0.02; done"""
+    bundle = around(lab, left=f"touch l; {gate('r')}; exit 4", right=f"touch r; {failed}; exit 5")
     end = lab.ask("apply", bundle)[-1]
     assert (end["step"], end["why"]) == ("left", "exit code 4")
     assert end["left"] == {"right": "failed: exit code 5", "top": "not started: it needs left and right"}
@@ -171,6 +174,31 @@ def test_a_run_killed_with_two_steps_in_progress_goes_on_with_both(lab: Lab) -> 
     events = lab.ask("apply", bundle)
     assert events[-1]["event"] == "ready"
     assert [lab.runs(name) for name in ("base", "left", "right", "top")] == [1, 2, 2, 1]
+
+
+def test_what_has_no_disk_for_both_goes_one_after_the_other(lab: Lab) -> None:
+    lab.recipe("base")
+    half = shutil.disk_usage("/").free / 2**30 * 0.6
+    for name in ("one", "two"):
+        body = "[ ! -e going ] || touch both; touch going; sleep 0.3; rm going"
+        lab.recipe(name, f'needs = ["base"]\ndisk_gib = {half:.2f}', body=body)
+    assert lab.ask("apply", lab.bundle("one", "two"))[-1]["event"] == "ready"
+    assert not (lab.world / "both").exists()
+
+
+def test_who_may_wait_for_another_at_apt_has_the_time_of_both() -> None:
+    steps: Any = [
+        {"name": n, "timeout": t, "reboot": False, "disk_gib": 0}
+        for n, t in zip("abcd", (1, 20, 300, 4000), strict=True)
+    ]
+    given: dict[str, int] = {}
+
+    def carry(step: Any) -> None:
+        given[step["name"]] = step["timeout"]
+
+    needs = {"a": [], "b": ["a"], "c": ["a"], "d": ["a", "b", "c"]}
+    assert AtOnce(steps, {"needs": needs, "builds": []}, carry).run() is None
+    assert given == {"a": 1, "b": 320, "c": 320, "d": 4000}
 
 
 def test_events_of_many_at_once_are_lines_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
