@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from provision.agent.wire.setups import Failed
 
 FEWEST = 2
-"""Steps that go at once on the smallest machine: one computes while the other waits for the network."""
+"""Those on the smallest machine: one computes while the other waits for the network."""
 
 
 def most_at_once() -> int:
-    """Return how many steps may go at once here: one a core, with a GiB of memory for each."""
+    """Return how many steps may go at once here beside a build: one a core, with a GiB of memory for each."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
     return max(FEWEST, min(len(os.sched_getaffinity(0)), memory))
 
@@ -82,15 +82,12 @@ class AtOnce:
 
     def _fits(self, step: Step) -> bool:
         """Return whether there are cores, memory and disk for a step beside those that go."""
-        if not self.going:
-            return True
-        building = any(other["name"] in self.builds for other in self.going)
+        builds = step["name"] in self.builds
+        # What only downloads, however much of it, does not keep a build from the cores.
+        beside = [other for other in self.going if (other["name"] in self.builds) is builds]
         disk = step["disk_gib"] + sum(other["disk_gib"] for other in self.going)
-        return (
-            len(self.going) < self.most
-            and not (building and step["name"] in self.builds)
-            and disk <= shutil.disk_usage("/").free / 2**30
-        )
+        room = not self.going or disk <= shutil.disk_usage("/").free / 2**30
+        return room and len(beside) < (1 if builds else self.most)
 
     def _carry(self, step: Step) -> None:
         began = time.monotonic()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from provision.agent import journal
-from provision.agent.at_once import AtOnce
+from provision.agent.at_once import AtOnce, most_at_once
 from provision.bundle.step import Bundle
 from tests.kit.host import Event, Lab, gate, names, states
 from tests.kit.programs import write_program
@@ -174,6 +174,15 @@ def test_a_run_killed_with_two_steps_in_progress_goes_on_with_both(lab: Lab) -> 
     events = lab.ask("apply", bundle)
     assert events[-1]["event"] == "ready"
     assert [lab.runs(name) for name in ("base", "left", "right", "top")] == [1, 2, 2, 1]
+
+
+def test_downloads_do_not_keep_a_build_from_the_cores(lab: Lab) -> None:
+    lab.recipe("base")
+    parts = [f"part-{number}" for number in range(most_at_once())]
+    for name in parts:
+        lab.recipe(name, 'needs = ["base"]', body=gate("built"))
+    lab.recipe("tool", 'needs = ["base"]\nbuilds = true', body="touch built")
+    assert lab.ask("apply", lab.bundle("tool", *parts))[-1]["event"] == "ready"
 
 
 def test_what_has_no_disk_for_both_goes_one_after_the_other(lab: Lab) -> None:
