@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.warm import FORGOTTEN
@@ -22,11 +24,18 @@ if TYPE_CHECKING:
 
 SETUPS = ("digits", "neural-style")
 AIM = 1.1
+PORT, MEGABYTES, RATE = 8000, 100, 4
+"""What stands for VGG-19 comes from a server on the box: so many megabytes, at so many a second."""
+LINK = Path(__file__).with_name("slow_link.py")
 
 
 def measure(user: User) -> dict[str, float]:
     """Return, of each setup, the seconds at once, one after the other and of the critical path, and what they make."""
     user.config("jobVolumeOnDestroy", "delete")
+    network = Catalogue().recipes["vgg19"].sources["oxford"]["url"].rpartition("/")[0]
+    link = f"http://127.0.0.1:{PORT}"
+    user.pulumi("config", "set", "--path", f'gpurig:mirrors.download["{network}"]', link)
+    user.pulumi("config", "set", "--path", f"gpurig:unpinned[{len(_unpinned(user))}]", "vgg19")
     _box(user)
     for name in SETUPS:
         user.fab(f"setup-{name}")
@@ -57,6 +66,14 @@ def _box(user: User) -> None:
     time.sleep(FORGOTTEN)
     user.up()
     user.fab("setup-base")
+    server = shlex.join(["python3", "-c", LINK.read_text(encoding="utf-8"), str(PORT), str(MEGABYTES), str(RATE)])
+    user.on_box(f"sudo systemd-run --quiet --unit=bench-slow-link {server}")
+
+
+def _unpinned(user: User) -> list[str]:
+    """Return the recipes that the rehearsal's stack takes from stand-ins."""
+    words: list[str] = json.loads(user.pulumi("config", "get", "gpurig:unpinned"))
+    return words
 
 
 def _order(catalogue: Catalogue, name: str) -> list[str]:
