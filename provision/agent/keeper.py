@@ -94,7 +94,8 @@ class Build:
         # An entry that is there stays as it was made, on a box that had nothing before: unless it did not do.
         self.anew = fresh
         # What a run before this one put back and could not finish with.
-        self.undo()
+        with turn:
+            self.undo()
         self.wanted = KEPT_KINDS if store and not fresh else ()
         # Where `download` of lib.sh looks, by checksum, and leaves what it brought.
         self.env = {"GPURIG_KEPT": str(store.folder)} if store and self.wanted else {}
@@ -109,7 +110,8 @@ class Build:
 
     def give_up(self) -> bool:
         """Take away what was put back; returns whether there was anything, so that it is worth trying without."""
-        self.anew = self.undo()
+        with self.turn:
+            self.anew = self.undo()
         if self.anew:
             self.say("what was kept of this step did not do: installing it without")
         return self.anew
@@ -166,7 +168,10 @@ class Build:
         write(self._note(kind), json.dumps([str(stage.top), *goals]))
 
     def undo(self, *kinds: str) -> bool:
-        """Take away what was put back and is not settled; returns whether there was anything."""
+        """Take away what was put back and is not settled; returns whether there was anything.
+
+        In turn: what is being unpacked lies in a folder of the same name for all steps.
+        """
         found = False
         for kind in kinds or KEPT_KINDS:
             for path in load(self._note(kind)) or ():

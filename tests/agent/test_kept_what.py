@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from provision.transport import builder_key
 from tests.agent.disks import mounted
 from tests.agent.kept_lab import BUILD, INSTALLS, kept, next_box, recipe, said, seal, setup
 from tests.kit.host import Lab, gate
+from tests.kit.programs import write_program
 
 
 def test_a_volume_without_room_never_fails_an_install(box: Lab) -> None:
@@ -78,6 +80,33 @@ def test_packages_that_apt_downloaded_are_there_for_the_next_box(box: Lab) -> No
     next_box(box)
     assert setup(box) == "built"
     assert "had" in said(box)
+
+
+def test_a_build_that_did_not_do_is_taken_away_while_none_is_put_back(box: Lab) -> None:
+    (box.world / "first").touch()
+    bodies = {
+        # What came back does not do; that shows while the other one's is being unpacked.
+        "one": f"[ ! -e opt/one/made ] || [ -e first ] || {{ touch began; {gate('reading')}; exit 1; }}",
+        "two": "",
+    }
+    box.recipe("aside", 'needs = ["base"]', body=f"[ -e first ] || {gate('began')}")
+    for name, body in bodies.items():
+        needs = {"one": "base", "two": "aside"}[name]
+        keeps = f'needs = ["{needs}"]\nkeeps = ["{box.world}/opt/{name}"]'
+        build = f"mkdir -p opt/{name}; [ -e opt/{name}/made ] || echo {name} >opt/{name}/made"
+        box.recipe(name, keeps, body=f"{body}\n{build}", verify=f"test -e opt/{name}/made")
+    bundle = box.bundle("one", "two")
+    for event in box.ask("apply", bundle):
+        if event["event"] == "offer":
+            seal(box, builder_key.signatures(event["entries"], bundle))
+    next_box(box)
+    slow = f'[[ "$*" != *-*d* || ! -e {box.world}/began ]] || {{ touch {box.world}/reading; sleep 1; }}'
+    write_program(box.bin / "zstd", f'{slow}\nexec {shutil.which("zstd")} "$@"')
+    events = box.ask("apply", bundle)
+    assert events[-1]["event"] == "ready", events
+    assert (box.world / "reading").exists()
+    assert "is not used" not in (box.home / "logs" / "two.log").read_text()
+    assert {e["step"]: e["kept"] for e in events if "kept" in e} == {"two": "built"}
 
 
 def test_steps_at_once_keep_each_its_own(box: Lab) -> None:
