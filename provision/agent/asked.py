@@ -126,7 +126,7 @@ _RESTORE = {"source": SOURCE, "snapshot": SNAPSHOT, "path": BELOW, "in_place": F
 FIELDS: Dict[Verb, Dict[str, Check]] = {
     Verb.APPLY: {"bundle": ("a bundle", _is_bundle), "fresh": FLAG, "builders": _list_of(WORDS)},
     Verb.PLAN: {"bundle": ("a bundle", _is_bundle)},
-    Verb.FOLLOW: {"run": TEXT, "offset": COUNT, "position": COUNT},
+    Verb.FOLLOW: {"run": TEXT, "offset": COUNT, "positions": _table_of(RECIPE, COUNT)},
     **{verb: {} for verb in (Verb.STATUS, Verb.FACTS, Verb.RUNS, Verb.VOLUME, Verb.SYNC)},
     Verb.WATCH: {"leave_early": FLAG},
     Verb.OVERVIEW: {"units": _list_of(UNIT)},

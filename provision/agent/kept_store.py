@@ -16,7 +16,6 @@ import shutil
 import stat
 import subprocess
 import threading
-import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -56,11 +55,10 @@ def size_of(entry: Path) -> int:
 class Store:
     """The entries on one host's job volume."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, began: float) -> None:
+        """Look into a folder of entries; `began`: when the run did that looks, in seconds."""
         self.folder = folder
-        for part in folder.glob("*.part"):
-            remove(part)
-        self.began = time.time()
+        self.began = began
         self.left = 0
         self.counting = threading.Lock()
 

@@ -78,6 +78,7 @@ class StepState(Word):
     CHECKING = "checking"
     INSTALLING = "installing"
     INSTALLED = "installed"
+    FAILED = "failed"
 
 
 class Kept(Word):

@@ -5,6 +5,7 @@ Rendering is pure and deterministic: the same recipes and target give the same b
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import re
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
     Variables = list[tuple[str, str]]
     """Environment to export, in this order: a later value may build on an earlier one of the same name."""
+
+
+_CALLS_PIP = re.compile(r"venv|\bpip(_|\b)")
+"""In a script that calls pip, itself or by a function of the library: what else does needs no settings of it."""
 
 
 @functools.cache
@@ -151,6 +156,7 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
         timeout=int(recipe.minutes * 600) + 300,
         disk_gib=recipe.disk_gib,
         reboot=recipe.reboot,
+        builds=recipe.builds,
         undo=undo_of(recipe, target),
         notes=_notes(recipe, target, values["source"]),
         recipe=json.dumps([recipe.version, recipe.sources, recipe_file.read(recipe.folder / "install.sh.j2")]),
@@ -171,12 +177,16 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
         needed = catalogue.closure([recipe.name], target.gpu)
         upon = [step for name, step in steps.items() if name in needed]
         env = [pair for step in upon for pair in step.env.items()]
-        steps[recipe.name] = kept.keyed(_step(recipe, target, env), upon, target)
-    lib = _render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=str(MACHINE_HOME), prefix=PREFIX)
+        before = catalogue.before(recipe.name, target.gpu)
+        step = dataclasses.replace(_step(recipe, target, env), needs=tuple(name for name in steps if name in before))
+        steps[recipe.name] = kept.keyed(step, upon, target)
+    scripts = [text for step in steps.values() for text in (step.install, step.verify)]
+    values = {"target": target, "home": str(MACHINE_HOME), "prefix": PREFIX}
+    lib = _render(TEMPLATES / "host" / "lib.sh.j2", pip=any(map(_CALLS_PIP.search, scripts)), **values)
     return Bundle(
         name="+".join(names),
         steps=tuple(steps.values()),
-        lib=slim.library(lib, [text for step in steps.values() for text in (step.install, step.verify)]),
+        lib=slim.library(lib, scripts),
         kept=kept.keeper_settings(steps.values(), target),
     )
 

@@ -55,6 +55,8 @@ class Recipe:
     needs: tuple[str, ...] = ()
     needs_on_gpu: tuple[str, ...] = ()
     """Needed too, except on a host that is declared to have no GPU: there it is built without CUDA."""
+    goes_with: tuple[str, ...] = ()
+    """Needed to work with, and not to install: they come too, and its install does not wait for theirs."""
     conflicts: tuple[str, ...] = ()
     minutes: float = 1
     """How long the install takes on a fresh box of the smallest type; a setup allows ten times as much."""
@@ -64,6 +66,8 @@ class Recipe:
     """Skipped, when only needed by another recipe, on a host that is declared to have no GPU."""
     reboot: bool = False
     """The install may end with exit code 100: reboot, then verify."""
+    builds: bool = False
+    """The install compiles: it takes every core and the memory to go with them, so that one such goes at a time."""
     licences: tuple[str, ...] = ()
     """Licences that the user has to accept by these names."""
     gpu_licences: tuple[str, ...] = ()

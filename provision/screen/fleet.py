@@ -114,7 +114,7 @@ class RowView:
 
     def now(self, text: str) -> None:
         """Put a text into the host's row."""
-        self.row.now = " ".join(text.split())
+        self.row.now = " · ".join(" ".join(line.split()) for line in text.split("\n"))
 
     def block(self, text: str) -> None:
         """Print lines together and as they are."""

@@ -21,7 +21,7 @@ from provision.transport.connection import Connection, Dropped, dropping
 from provision.transport.sudo import AsRoot, PasswordWanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from provision.agent.wire.documents import Account
@@ -183,7 +183,7 @@ class Session:
                     continue
                 yield event
                 if event["event"] == Kind.LOST:
-                    raise self._killed(event["step"])
+                    raise self._killed(event["steps"])
                 if event["event"] in ENDINGS:
                     return
             raise Dropped(self.host, "it reboots" if place else "the answer ended early")
@@ -229,8 +229,8 @@ class Session:
             else:
                 return
 
-    def _killed(self, step: str) -> RunInterrupted:
-        message = f"the run on {self.host} was killed in step {step or '(none yet)'}"
+    def _killed(self, steps: Sequence[str]) -> RunInterrupted:
+        message = f"the run on {self.host} was killed in step {' and '.join(steps) or '(none yet)'}"
         return RunInterrupted(message, hint="nothing half-done counts: the same command goes on from there")
 
     def reconnect(self, why: str) -> None:

@@ -50,7 +50,7 @@ MOMENTS = st.none() | st.sampled_from([0, 0.0, -1, 1e300, 2**70, "soon"])
 def signed(draw: st.DrawFn) -> str:
     """Return a bundle whose digest is right, and whose steps are anything."""
     lists = st.lists(odd_json, min_size=1, max_size=2)
-    body = draw(st.fixed_dictionaries({"name": odd_json, "steps": lists, "lib": odd_json, "format": st.just(1)}))
+    body = draw(st.fixed_dictionaries({"name": odd_json, "steps": lists, "lib": odd_json}))
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
     return json.dumps({**body, "digest": hashlib.sha256(canonical).hexdigest()})
 
@@ -65,7 +65,7 @@ RESTORES = {
 STRATEGIES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     Verb.APPLY: {"bundle": BUNDLES | signed(), "fresh": FLAGS, "builders": st.lists(odd_text, max_size=2)},
     Verb.PLAN: {"bundle": BUNDLES | signed()},
-    Verb.FOLLOW: {"run": NAMES, "offset": NUMBERS, "position": NUMBERS},
+    Verb.FOLLOW: {"run": NAMES, "offset": NUMBERS, "positions": st.dictionaries(NAMES, NUMBERS)},
     **{verb: {} for verb in (Verb.STATUS, Verb.FACTS, Verb.RUNS, Verb.VOLUME, Verb.SYNC)},
     Verb.OVERVIEW: {"units": st.lists(st.sampled_from(["x.service", "--help", "../x"]) | odd_text, max_size=2)},
     Verb.JOURNAL: {"lines": NUMBERS, "logs": NUMBERS},

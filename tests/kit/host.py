@@ -148,7 +148,7 @@ class Lab:
     def client(self, verb: str, bundle: Bundle | None = None, *, bundle_text: str = "", **fields: Any) -> Client:
         """Start a client; its request is what goes over SSH."""
         text = bundle.to_bytes().decode() if bundle else bundle_text
-        request = {"verb": verb, "bundle": text, "fresh": False, "builders": self.builders, "position": 0, **fields}
+        request = {"verb": verb, "bundle": text, "fresh": False, "builders": self.builders, "positions": {}, **fields}
         with tempfile.TemporaryFile() as file:
             file.write(zlib.compress(json.dumps({"request": request, "account": {**ACCOUNT, **self.account}}).encode()))
             file.seek(0)

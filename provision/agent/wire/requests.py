@@ -27,11 +27,11 @@ class Plan(TypedDict):
 
 
 class Place(TypedDict):
-    """A place in a setup: what a client has seen last of the journal, and of the log of the step then."""
+    """A place in a setup: what a client has seen last of the journal, and of the log of each step in progress."""
 
     run: str
     offset: int
-    position: int
+    positions: Dict[str, int]
 
 
 class Follow(Place):

@@ -87,10 +87,14 @@ class _StepEvent(_Recorded, total=False):
     notes: List[str]
     seconds: float
     kept: Kept
+    why: str
 
 
 class StepEvent(_StepEvent):
-    """A step has another state: `was` and `notes` come with INSTALLING, `seconds` at its end, `kept` with INSTALLED."""
+    """A step has another state: `was` and `notes` come with INSTALLING, `seconds` at its end, `kept` with INSTALLED.
+
+    `why` comes with FAILED, which the setup ends with once the steps beside it have ended.
+    """
 
     event: Literal[Kind.STEP]
     run: str
@@ -114,7 +118,12 @@ class Ready(_Recorded):
     name: str
 
 
-class Failed(_Recorded):
+class _Failed(_Recorded, total=False):
+    left: Dict[str, str]
+    """Step → why it is not done either: it failed after that one, or needs one that did."""
+
+
+class Failed(_Failed):
     """A step failed, or the setup itself (step "")."""
 
     event: Literal[Kind.FAILED]
@@ -140,7 +149,8 @@ class Lost(TypedDict):
 
     event: Literal[Kind.LOST]
     run: str
-    step: str
+    steps: List[str]
+    """Those that were being installed."""
 
 
 class Notice(_Recorded):
