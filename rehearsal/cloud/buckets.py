@@ -88,8 +88,8 @@ def _signature(environ: WSGIEnvironment, asked: Mapping[str, str]) -> str:
     )
     names = asked["X-Amz-SignedHeaders"].split(";")
     headers = "".join(f"{name}:{_header(environ, name)}\n" for name in names)
-    parts = [environ["REQUEST_METHOD"], urllib.parse.quote(environ["PATH_INFO"].encode("latin-1"), safe="/~"), query, headers]
-    text = "\n".join([*parts, ";".join(names), "UNSIGNED-PAYLOAD"])
+    path = urllib.parse.quote(environ["PATH_INFO"].encode("latin-1"), safe="/~")
+    text = "\n".join([environ["REQUEST_METHOD"], path, query, headers, ";".join(names), "UNSIGNED-PAYLOAD"])
     scope = f"{day}/{region}/{service}/{last}"
     goal = "\n".join(["AWS4-HMAC-SHA256", asked["X-Amz-Date"], scope, hashlib.sha256(text.encode()).hexdigest()])
     secret = f"AWS4{made.secret_access_key if made else NOBODYS}".encode()
