@@ -79,6 +79,17 @@ class Bucket:
             )
         return None
 
+    def setting(self, operation: str, **more: Any) -> Any:
+        """Return what the bucket itself is set to, or set it. Raises `GpurigError`."""
+        with aws_errors(self._wrong):
+            return getattr(self._s3, operation)(**self._owned, **more)
+
+    def contents(self) -> list[Entry]:
+        """Return all entries below the prefix that have a signature."""
+        length = len(self.place.prefix)
+        names = {row["Key"][length:].partition("/")[0] for row in self._listed(self.place.prefix)}
+        return [entry for name in sorted(names) for entry in self.entries(name)]
+
     def _key(self, name: str, digest: str, file: str) -> str:
         return f"{self.place.prefix}{name}/{digest}/{file}"
 

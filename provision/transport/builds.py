@@ -5,6 +5,7 @@ What goes wrong with any of it costs a build, and never a setup.
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -142,7 +143,10 @@ class Builds:
                 size += sum(piece["size"] for piece in some)
         if size:
             self.tell(f"{self.host} sends {size / 2**20:,.1f} MiB of what it built to {bucket.place}")
+        began = time.monotonic()
         told = self.answer({"verb": Verb.SHARE, "entries": links}, Shared)["entries"]
+        if size and not any(told.values()):
+            self.tell(f"it is there, after {time.monotonic() - began:.1f} s")
         for name, why in told.items():
             if why:
                 self.tell(f"{name} is not in {bucket.place}: {why}; the next fab setup tries again")

@@ -47,6 +47,11 @@ class Attacked:
         build, digest, _ = self.shared.files(self.name)[0].split("/")
         self.each("signature", lambda _: sign(digest, stranger, build))
 
+    def another_index(self) -> None:
+        """Put an index there, its own sum right, that nobody has signed."""
+        text = json.dumps({"rows": [], "folders": []})
+        self.each("index.json", lambda _: f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode())
+
     def elsewhere(self) -> None:
         """A box lies, and its user signs: a part by a path of its own."""
         files = {key.rpartition("/")[2]: self.read(key) for key in self.shared.files(self.name)}

@@ -32,7 +32,9 @@ def shared(box: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 def test_another_stack_s_box_takes_what_this_one_built(shared: Shared) -> None:
     box = shared.box
     assert shared.took() == ""
-    assert re.fullmatch(rf"box \(198.51.100.7\) sends 4.8 MiB of what it built to {PLACE}", "\n".join(shared.told))
+    sends, done = shared.told
+    assert sends == f"box (198.51.100.7) sends 4.8 MiB of what it built to {PLACE}"
+    assert re.fullmatch(r"it is there, after \d+\.\d s", done)
     folders = {key.rpartition("/")[0] for key in shared.files()}
     (folder,) = folders
     digest = (entry(box, "built") / "index.json").read_text().partition("\n")[0]
@@ -62,6 +64,7 @@ def test_another_stack_s_box_takes_what_this_one_built(shared: Shared) -> None:
     assert (box.world / "said").read_text() == BUILT
 
 
+@pytest.mark.life
 def test_a_colleague_s_build_counts_where_the_stack_names_the_key(
     shared: Shared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,15 +111,19 @@ def test_what_is_not_as_it_was_signed_is_not_taken_and_built_anew(shared: Shared
     assert taken == set(names), "what was built anew has taken the place of what did not do"
 
 
-def test_a_link_that_has_run_out_costs_a_build_and_no_setup(shared: Shared) -> None:
+@pytest.mark.life
+def test_what_becomes_of_a_loan_before_it_is_used_costs_a_build_and_no_setup(shared: Shared, tmp_path: Path) -> None:
+    unused = "the bucket has of this step (built) is not used: "
     shared.took()
-    shared.another_stack()
-    events = shared.setup("tool", first=lambda: shared.cloud.advance(7 * 3600))
-    assert events[-1]["event"] == "ready"
-    assert "the bucket has of this step (built) is not used: the bucket answers 403: Request has expired" in said(
-        shared.box
-    )
-    assert (shared.box.world / "said").read_text() == BUILT
+    swap = Attacked(shared, "tool", tmp_path).another_index
+    for happens, why in (
+        (swap, "it is not signed by a key that you trust"),
+        (lambda: shared.cloud.advance(7 * 3600), "the bucket answers 403: Request has expired"),
+    ):
+        shared.another_stack()
+        assert shared.setup("tool", first=happens)[-1]["event"] == "ready"
+        assert unused + why in said(shared.box)
+        assert (shared.box.world / "said").read_text() == BUILT
 
 
 @pytest.mark.parametrize(

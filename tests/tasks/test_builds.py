@@ -1,0 +1,79 @@
+"""`fab builds`, and what `fab doctor` says of the bucket, by somebody with the rights of docs/iam alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from infra.rights import BUCKET, BUILDS, FAB
+from provision.life import bucket
+from provision.transport.settings import StackSettings
+from rehearsal.cloud.handle import Cloud
+from tests.kit.fab import fab
+from tests.kit.laptop import GOOD, Laptop
+from tests.kit.person import denied, new_person, wishes
+
+CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+
+
+@pytest.fixture
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    """A good one."""
+    cloud = Cloud.start(tmp_path_factory.mktemp("cloud"), boxes=False)
+    try:
+        cloud.quotas(L_DB2E81BA=64, L_3819A6DF=64)
+        yield Laptop(tmp_path_factory.mktemp("project"), cloud, cloud.endpoint + "/_rehearsal/address")
+    finally:
+        cloud.stop()
+
+
+@pytest.mark.life
+def test_the_bucket_of_kept_builds_is_made_shown_and_looked_at(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud, name = laptop.cloud, "gpurig-builds-lab"
+    mine = new_person(cloud, (FAB, BUILDS, BUCKET))
+    for key, value in {**cloud.env, **mine}.items():
+        monkeypatch.setenv(key, value)
+    values = {**GOOD, "gpurig:builds": f"s3://{name}/vision"}
+    found = StackSettings(values=values)
+
+    def say(*words: str, code: int = 0) -> str:
+        done = fab(laptop.folder, *words, code=code, **{**laptop.env, **mine})
+        return done.stdout + done.stderr
+
+    assert "pulumi config set gpurig:builds s3://" in say("builds", code=2)
+    missing = bucket.look(found)
+    assert (missing.state, missing.text) == (
+        "warning",
+        f"s3://{name}/vision cannot be used for kept builds: there is no bucket {name}: every build is made anew",
+    )
+    assert missing.mend.startswith("fab builds --make")
+    laptop.settings(values)
+    assert f"s3://{name}/vision, account 123456789012, us-east-1: made\nno builds yet" in say("builds", "--make")
+    assert laptop.doctor(code=0, **mine)["builds"]["state"] == "ok"
+    s3 = cloud.client("s3")
+    assert all(s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"].values())
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    assert (rule["Filter"], rule["Expiration"]["Days"], rule["Status"]) == ({"Prefix": "vision/"}, 180, "Enabled")
+
+    for file, body in {"index.json": b"12", "signature": b"x", "a" * 64: b"3" * 2**20}.items():
+        s3.put_object(Bucket=name, Key=f"vision/caffe-built-0123/{'b' * 64}/{file}", Body=body)
+    assert re.search(r"caffe-built +1 +1\.0 MiB  the newest of 20", say("builds"))
+    (row,) = json.loads(say("builds", "--json"))
+    assert (row["name"], row["digest"], row["bytes"]) == ("caffe-built-0123", "b" * 64, 2**20 + 2)
+
+    s3.delete_public_access_block(Bucket=name)
+    assert "could be opened to everybody" in bucket.look(found).text
+    assert not bucket.make(found), "it is there, and who opened it may have meant to"
+    assert "could be opened to everybody" in bucket.look(found).text
+    s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=dict.fromkeys(CLOSED, True))
+    s3.delete_bucket_lifecycle(Bucket=name)
+    assert bucket.look(found).mend == "fab builds --make adds a lifecycle"
+    bucket.make(found)
+    assert bucket.look(found).state == "ok"
+    assert not [wrong for wrong in denied(cloud) if "s3" in wrong]
+    needed = {wish["action"] for wish in wishes(cloud) if wish["action"].startswith("s3:")}
+    given = {action for policy in (BUCKET, BUILDS) for action in policy.actions}
+    assert given - needed == {"s3:GetObject", "s3:PutObject"}, "that is what setups do"
