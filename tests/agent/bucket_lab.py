@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ class Shared:
         """Keys of others that the stack names."""
         self.place = PLACE
         self.account = ""
+        self.before_share: Callable[[], object] = lambda: None
+        """What happens once the links are made, and before the host has them."""
         self.told: list[str] = []
         """What the last setup told its user."""
 
@@ -45,6 +48,8 @@ class Shared:
 
     def _answer(self, request: Any, _: object) -> Any:
         """Ask the host one question, as `Session.answer` does."""
+        if request["verb"] == "share":
+            self.before_share()
         (event,) = self.box.ask(**request)
         return event
 

@@ -144,8 +144,14 @@ def test_a_bucket_that_is_not_there_or_not_ours_gets_nothing(
     assert shared.files() == []
     assert (entry(shared.box, "built") / "signature").exists(), "the volume's own is signed all the same"
 
-    # Once it is mended, the same command sends it.
+    # Once it is mended, the same command sends it, however often that has to be tried.
     shared.place, shared.account = PLACE, ""
+    shared.before_share = lambda: shared.s3.delete_bucket(Bucket=NAME)
+    assert shared.setup("tool")[-1]["event"] == "unchanged"
+    failed = rf"tool-built-\w+ is not in {PLACE}: the bucket answers 404: .*; the next fab setup tries again"
+    assert re.fullmatch(failed, shared.told[-1])
+    shared.s3.create_bucket(Bucket=NAME)
+    shared.before_share = lambda: None
     assert shared.setup("tool")[-1]["event"] == "unchanged"
     assert len([key for key in shared.files() if key.endswith("/signature")]) == 1
     assert shared.setup("tool")[0]["event"] == "unchanged", "there is nothing more to offer"

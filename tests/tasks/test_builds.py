@@ -16,6 +16,8 @@ from tests.kit.fab import fab
 from tests.kit.laptop import GOOD, Laptop
 from tests.kit.person import denied, new_person, wishes
 
+NAME = "gpurig-builds-lab"
+VALUES = {**GOOD, "gpurig:builds": f"s3://{NAME}/vision"}
 CLOSED = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
@@ -30,50 +32,62 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
         cloud.stop()
 
 
-@pytest.mark.life
-def test_the_bucket_of_kept_builds_is_made_shown_and_looked_at(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
-    cloud, name = laptop.cloud, "gpurig-builds-lab"
-    mine = new_person(cloud, (FAB, BUILDS, BUCKET))
-    for key, value in {**cloud.env, **mine}.items():
+@pytest.fixture
+def person(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of somebody with the rights for the bucket and no others, which this process has, too."""
+    keys = new_person(laptop.cloud, (FAB, BUILDS, BUCKET))
+    for key, value in {**laptop.cloud.env, **keys}.items():
         monkeypatch.setenv(key, value)
-    values = {**GOOD, "gpurig:builds": f"s3://{name}/vision"}
-    found = StackSettings(values=values)
+    return {**laptop.env, **keys}
 
-    def say(*words: str, code: int = 0) -> str:
-        done = fab(laptop.folder, *words, code=code, **{**laptop.env, **mine})
-        return done.stdout + done.stderr
 
-    assert "pulumi config set gpurig:builds s3://" in say("builds", code=2)
+def say(laptop: Laptop, person: dict[str, str], *words: str, code: int = 0) -> str:
+    done = fab(laptop.folder, *words, code=code, **person)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.life
+def test_the_bucket_of_kept_builds_is_made_shown_and_looked_at(laptop: Laptop, person: dict[str, str]) -> None:
+    assert "pulumi config set gpurig:builds s3://" in say(laptop, person, "builds", code=2)
+    laptop.settings(VALUES)
+    made = say(laptop, person, "builds", "--make")
+    assert f"s3://{NAME}/vision, account 123456789012, us-east-1: made\nno builds yet" in made
+    assert laptop.doctor(code=0, **person)["builds"]["state"] == "ok"
+
+    s3 = laptop.cloud.client("s3")
+    for file, body in {"index.json": b"12", "signature": b"x", "a" * 64: b"3" * 2**20}.items():
+        s3.put_object(Bucket=NAME, Key=f"vision/caffe-built-0123/{'b' * 64}/{file}", Body=body)
+    assert re.search(r"caffe-built +1 +1\.0 MiB  the newest of 20", say(laptop, person, "builds"))
+    (row,) = json.loads(say(laptop, person, "builds", "--json"))
+    assert (row["name"], row["digest"], row["bytes"]) == ("caffe-built-0123", "b" * 64, 2**20 + 2)
+
+
+def test_what_is_not_as_it_should_be_is_found_and_mended(laptop: Laptop, person: dict[str, str]) -> None:
+    found, s3 = StackSettings(values=VALUES), laptop.cloud.client("s3")
     missing = bucket.look(found)
     assert (missing.state, missing.text) == (
         "warning",
-        f"s3://{name}/vision cannot be used for kept builds: there is no bucket {name}: every build is made anew",
+        f"s3://{NAME}/vision cannot be used for kept builds: there is no bucket {NAME}: every build is made anew",
     )
     assert missing.mend.startswith("fab builds --make")
-    laptop.settings(values)
-    assert f"s3://{name}/vision, account 123456789012, us-east-1: made\nno builds yet" in say("builds", "--make")
-    assert laptop.doctor(code=0, **mine)["builds"]["state"] == "ok"
-    s3 = cloud.client("s3")
-    assert all(s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"].values())
-    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    assert bucket.make(found)
+    assert bucket.look(found).state == "ok"
+    assert all(s3.get_public_access_block(Bucket=NAME)["PublicAccessBlockConfiguration"].values())
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=NAME)["Rules"]
     assert (rule["Filter"], rule["Expiration"]["Days"], rule["Status"]) == ({"Prefix": "vision/"}, 180, "Enabled")
 
-    for file, body in {"index.json": b"12", "signature": b"x", "a" * 64: b"3" * 2**20}.items():
-        s3.put_object(Bucket=name, Key=f"vision/caffe-built-0123/{'b' * 64}/{file}", Body=body)
-    assert re.search(r"caffe-built +1 +1\.0 MiB  the newest of 20", say("builds"))
-    (row,) = json.loads(say("builds", "--json"))
-    assert (row["name"], row["digest"], row["bytes"]) == ("caffe-built-0123", "b" * 64, 2**20 + 2)
-
-    s3.delete_public_access_block(Bucket=name)
+    s3.delete_public_access_block(Bucket=NAME)
     assert "could be opened to everybody" in bucket.look(found).text
     assert not bucket.make(found), "it is there, and who opened it may have meant to"
     assert "could be opened to everybody" in bucket.look(found).text
-    s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=dict.fromkeys(CLOSED, True))
-    s3.delete_bucket_lifecycle(Bucket=name)
+    s3.put_public_access_block(Bucket=NAME, PublicAccessBlockConfiguration=dict.fromkeys(CLOSED, True))
+    s3.delete_bucket_lifecycle(Bucket=NAME)
     assert bucket.look(found).mend == "fab builds --make adds a lifecycle"
     bucket.make(found)
     assert bucket.look(found).state == "ok"
-    assert not [wrong for wrong in denied(cloud) if "s3" in wrong]
-    needed = {wish["action"] for wish in wishes(cloud) if wish["action"].startswith("s3:")}
+
+    assert not denied(laptop.cloud)
+    needed = {wish["action"] for wish in wishes(laptop.cloud) if wish["action"].startswith("s3:")}
     given = {action for policy in (BUCKET, BUILDS) for action in policy.actions}
     assert given - needed == {"s3:GetObject", "s3:PutObject"}, "that is what setups do"
+    assert person["AWS_ACCESS_KEY_ID"] != "test", "and that was asked of a user of the account"
