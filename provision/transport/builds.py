@@ -5,19 +5,21 @@ What goes wrong with any of it costs a build, and never a setup.
 
 from __future__ import annotations
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from provision.agent.verbs import Verb
 from provision.agent.wire.kept import Sealed, Shared
+from provision.bundle import kept
 from provision.model.builds import Place
 from provision.model.errors import GpurigError
 from provision.model.target import Target
 from provision.transport import builder_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
     from provision.agent.wire.kept import Lent, Piece, PutLink
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from provision.bundle.step import Bundle
     from provision.model.host import Host
 
+INDEX = "index.json"
+"""The file of an entry that is not called by its SHA-256."""
 AT_ONCE = 8
 """Names that are looked for in the bucket at once."""
 LARGEST = 5 * 2**30
@@ -43,6 +47,7 @@ class Builds:
         self._place = Place.read(self._target.builds) if self._target.builds else None
         self._bucket: Bucket | None = None
         self._lent: set[str] = set()
+        self._fresh = False
         self.keys = self._builders()
 
     def _builders(self) -> list[str]:
@@ -56,6 +61,7 @@ class Builds:
 
     def begin(self, *, fresh: bool) -> Apply:
         """Return the request that begins the setup; where there is a bucket, the host says what it wants of it."""
+        self._fresh = fresh
         return {
             "verb": Verb.APPLY,
             "digest": self.bundle.digest,
@@ -68,7 +74,12 @@ class Builds:
     # -- from the bucket
 
     def lend(self, wanted: Sequence[str]) -> dict[str, Lent]:
-        """Return what the bucket has of these, signed by somebody who counts; nothing where it cannot be asked."""
+        """Return what the bucket has of these, signed by somebody who counts; nothing where it cannot be asked.
+
+        What is no build of this setup is not lent, whatever the host wants.
+        """
+        names = kept.names_of(self.bundle)
+        wanted = [name for name in wanted if name in names]
         try:
             self._opened()
             with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -116,7 +127,7 @@ class Builds:
             self.tell(f"what {self.host} keeps on its job volume is not signed, and no other box will take it: {error}")
             return
         try:
-            self._share(sealed["pieces"], offered, signatures)
+            self._share(_sound(sealed["pieces"], signatures), offered, signatures)
         except GpurigError as error:
             self.tell(f"{error.what}: what {self.host} built is not there{_way_out(error)}")
 
@@ -130,8 +141,8 @@ class Builds:
         links: dict[str, dict[str, PutLink]] = {}
         size = 0
         for name, some in pieces.items():
-            # What was lent and yet built anew did not do; of all else one is enough.
-            if name not in self._lent and self._trusted(name):
+            # What was lent and yet built anew did not do, and who wants a fresh one has a reason; else one is enough.
+            if not self._fresh and name not in self._lent and self._trusted(name):
                 links[name] = {}
             elif any(piece["size"] > LARGEST for piece in some):
                 self.tell(
@@ -150,6 +161,22 @@ class Builds:
         for name, why in told.items():
             if why:
                 self.tell(f"{name} is not in {bucket.place}: {why}; the next fab setup tries again")
+
+
+def _sound(told: Mapping[str, Sequence[Piece]], signed: Collection[str]) -> dict[str, Sequence[Piece]]:
+    """Return what a host tells of the files of builds that were signed just now, where it can be true."""
+    return {
+        name: some
+        for name, some in told.items()
+        if name in signed and isinstance(some, list) and all(map(_is_piece, some))
+    }
+
+
+def _is_piece(found: Any) -> bool:
+    if not (isinstance(found, dict) and isinstance(found.get("sha256"), str) and type(found.get("size")) is int):
+        return False
+    is_sum = re.fullmatch(r"[0-9a-f]{64}", found["sha256"], re.ASCII)
+    return bool(is_sum) and found.get("file") in (INDEX, found["sha256"])
 
 
 def _way_out(error: GpurigError) -> str:

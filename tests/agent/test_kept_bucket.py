@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,7 @@ def test_another_stack_s_box_takes_what_this_one_built(shared: Shared) -> None:
     next_box(box)
     assert shared.took(fresh=True) == ""
     assert (box.world / "said").read_text() == BUILT
+    assert len({key.rpartition("/")[0] for key in shared.files()}) == 2, "a fresh one is the newest there"
 
 
 @pytest.mark.life
@@ -166,3 +168,24 @@ def test_links_are_never_on_the_command_line(shared: Shared) -> None:
     assert "X-Amz-Signature" in json.dumps(begin)
     assert "X-Amz" not in launcher.command(begin)
     assert "request" not in launcher.command(begin).partition('{"agent"')[2]
+
+
+def test_a_host_is_lent_its_own_builds_alone_and_no_other_file_of_them(shared: Shared) -> None:
+    shared.took()
+    builds, (name, digest, _) = shared.builds("tool"), shared.files()[0].split("/")
+    other = name.replace("tool-built", "tree-built")
+    assert builds.lend([other, "../x", name]).keys() == {name}
+
+    asked: list[Any] = []
+    wrong = [{"file": "../../x"}, {"sha256": "x"}, {"size": "1"}, {"file": "0" * 64}]
+    good = {"file": "index.json", "size": 1, "sha256": "a" * 64}
+    told: list[dict[str, Any]] = [{other: [good]}, {name: good}, *({name: [good, {**good, **odd}]} for odd in wrong)]
+
+    def answer(request: Any, _: object) -> dict[str, Any]:
+        asked.append(request)
+        return {"pieces": told[len(asked) - 1]}
+
+    builds.answer = answer
+    for _ in told:
+        builds.keep({name: digest})
+    assert [request["verb"] for request in asked] == ["seal"] * len(told)
