@@ -17,6 +17,7 @@ help:
 	@echo "make rehearse              create, provision, use, destroy and restore a box on this machine; no account, no bill"
 	@echo "make rehearse SOURCES=upstream [GIT_MIRROR=URL]   the same with the real caffe and DIGITS (half an hour)"
 	@echo "make rehearse LIFE=1       a box's whole life: doctor, offers, up, a run, spot taken, resume, the ceiling, start, destroy"
+	@echo "make rehearse GPU=1        the same on this machine's NVIDIA card: the stack asks for one like it, and PyTorch trains on it"
 	@echo "make rehearse KEEP=1       leave the rehearsal cloud running at the end, and say how to use it"
 	@echo "make gpu-check CHECK=…     on a machine with an NVIDIA card: try every recipe that can run on it; CHECK=--help"
 	@echo "make test                  linters, types, all tests"
@@ -34,7 +35,7 @@ setup:
 	@$(PYTHON) scripts/setup.py
 
 rehearse: setup
-	@SOURCES="$(SOURCES)" $(BIN)/python -m rehearsal story $(if $(LIFE),--life) $(if $(KEEP),--keep)
+	@SOURCES="$(SOURCES)" $(BIN)/python -m rehearsal story $(if $(LIFE),--life) $(if $(GPU),--gpu) $(if $(KEEP),--keep)
 
 gpu-check: setup
 	@$(BIN)/python -m rehearsal gpu-check $(if $(OFFLINE),--offline "$(abspath $(OFFLINE))") $(CHECK)
