@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from provision.agent.files import load, lock, write
 from provision.agent.held import held_of_root
 from provision.agent.kept_parts import INDEX, index_of
-from provision.agent.kept_signs import LOCK, SIGNATURE, made, vouched_for, write_made
+from provision.agent.kept_signs import LENT, LOCK, SIGNATURE, made, vouched_for, write_made
 from provision.agent.kept_stage import remove
 from provision.agent.links import fetch, send
 from provision.agent.mount import is_mounted
-from provision.agent.paths import HOME, KEPT_FOLDER
+from provision.agent.paths import KEPT_FOLDER
 from provision.agent.reply import say
 from provision.agent.words import Kind
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from provision.agent.wire.kept import Lent, PutLink
     from provision.agent.wire.requests import Share
 
-LENT = HOME / "kept" / "lent.json"
-"""What the client of a setup has lent it; root's alone, as links are to be."""
 AT_ONCE = 16
 """Files on their way: S3 gives one connection less than a box's network takes."""
 LARGEST_INDEX = 64 * 2**20

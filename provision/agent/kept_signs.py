@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.agent.files import load, lock, write
+from provision.agent.files import load, lock, remove, write
 from provision.agent.held import held_of_root
 from provision.agent.kept_parts import pieces_of
 from provision.agent.mount import is_mounted
@@ -31,6 +31,8 @@ SIGNATURE = "signature"
 """The file of an entry with its signature, as `ssh-keygen -Y sign` writes it: all that it takes to check it."""
 MADE = HOME / "kept" / "made.json"
 """Entry → digest, of what this box kept and nobody has signed yet."""
+LENT = HOME / "kept" / "lent.json"
+"""What the client of a setup has lent it (`kept_bucket`); root's alone, as links are to be."""
 BUILDERS = HOME / "kept" / "builders"
 """The public keys that count, as `ssh-keygen -Y verify` reads them."""
 LOCK = "kept.lock"
@@ -73,7 +75,8 @@ def vouched_for(name: str, digest: str, signature: Path) -> bool:
 
 
 def offer() -> None:
-    """Tell the client what there is to sign, if anything."""
+    """Tell the client of a setup that is over what there is to sign, if anything; what it lent is of no more use."""
+    remove(LENT)
     if entries := made():
         say({"event": Kind.OFFER, "entries": entries})
 
