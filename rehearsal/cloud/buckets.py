@@ -52,6 +52,10 @@ def refusal(environ: WSGIEnvironment) -> WSGIApplication | None:
     bucket = next((one for one in _buckets() if one.name == path.partition("/")[0]), None)
     if owner and bucket and bucket.account_id != owner:
         return _no(403, "AccessDenied", "Access Denied")
+    if bucket and calls.credential(environ).split("/")[2] != bucket.region_name:
+        moved = _no(301, "PermanentRedirect", "The bucket must be addressed using the specified endpoint.")
+        moved.headers["x-amz-bucket-region"] = bucket.region_name
+        return moved
     if (wanted := environ.get("HTTP_X_AMZ_CHECKSUM_SHA256")) and environ["REQUEST_METHOD"] == "PUT":
         body = environ["wsgi.input"].read()
         environ["wsgi.input"] = io.BytesIO(body)

@@ -92,6 +92,17 @@ def test_a_bucket_of_another_account_is_refused_to_who_expects_ours(wired: Wired
             ask_it(Bucket=BUCKET, ExpectedBucketOwner="999999999999")
 
 
+def test_a_bucket_answers_in_its_own_region_and_says_which(wired: Wired) -> None:
+    s3 = wired.cloud.client("s3")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    connection = http.client.HTTPConnection(wired.cloud.endpoint.removeprefix("http://"), timeout=30)
+    signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/s3/aws4_request, SignedHeaders=host, Signature=0"
+    connection.request("HEAD", f"/{BUCKET}", headers={"Authorization": signed})
+    moved = connection.getresponse()
+    assert (moved.status, moved.headers["x-amz-bucket-region"]) == (301, "eu-west-1")
+    assert s3.head_bucket(Bucket=BUCKET)["BucketRegion"] == "eu-west-1", "boto3 goes there"
+
+
 def test_who_signs_a_link_has_to_be_allowed_what_it_does(wired: Wired) -> None:
     bucket(wired).put_object(Bucket=BUCKET, Key="lab/file", Body=b"bytes")
     iam = wired.cloud.client("iam")
