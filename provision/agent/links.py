@@ -118,7 +118,8 @@ def _call(request: urllib.request.Request) -> Any:
         said = error.read(4096).decode("utf-8", "replace")
         found = re.search(r"<Message>([^<]*)</Message>", said) or re.search(r"<Code>([^<]*)</Code>", said)
         no = Declined(error.code, found.group(1) if found else str(error.reason))
-        if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # What S3 answers to two who write the same file at once is a conflict, too.
+        if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code == HTTPStatus.CONFLICT:
             raise Unanswered(str(no)) from None
         raise no from None
     except (OSError, http.client.HTTPException) as error:

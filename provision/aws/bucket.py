@@ -87,8 +87,12 @@ class Bucket:
     def contents(self) -> list[Entry]:
         """Return all entries below the prefix that have a signature."""
         length = len(self.place.prefix)
-        names = {row["Key"][length:].partition("/")[0] for row in self._listed(self.place.prefix)}
-        return [entry for name in sorted(names) for entry in self.entries(name)]
+        with aws_errors(self._wrong):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                **self._owned, Prefix=self.place.prefix, Delimiter="/"
+            )
+            names = [row["Prefix"][length:-1] for page in pages for row in page.get("CommonPrefixes", ())]
+        return [entry for name in names for entry in self.entries(name)]
 
     def _key(self, name: str, digest: str, file: str) -> str:
         return f"{self.place.prefix}{name}/{digest}/{file}"

@@ -87,9 +87,10 @@ def send(tmp_path: Path, *answers: tuple[int, bytes]) -> tuple[Any, list[tuple[b
 
 
 def test_an_upload_is_tried_again_where_s3_was_not_well(tmp_path: Path) -> None:
-    told, got = send(tmp_path, (503, b"<Error><Code>SlowDown</Code></Error>"), (200, b""))
+    conflict = b"<Error><Code>ConditionalRequestConflict</Code></Error>"
+    told, got = send(tmp_path, (503, b"<Error><Code>SlowDown</Code></Error>"), (409, conflict), (200, b""))
     assert told is True
-    assert got == [(b"bytes", "sum")] * 2
+    assert got == [(b"bytes", "sum")] * 3
 
 
 def test_what_is_there_already_is_well_and_what_is_refused_is_said(tmp_path: Path) -> None:
