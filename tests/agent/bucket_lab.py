@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from provision.bundle.kept import names_of
 from provision.model.host import Host
 from provision.model.target import Target
+from provision.transport import builder_key
 from provision.transport.builds import Builds
 from tests.agent.kept_lab import next_box
 from tests.kit.cloud import Wired
@@ -85,6 +87,15 @@ class Shared:
         """Return the files that the bucket has of builds of a recipe, below the prefix."""
         listed = self.s3.list_objects_v2(Bucket=NAME, Prefix=f"gpurig/{name}-").get("Contents", ())
         return [row["Key"].removeprefix("gpurig/") for row in listed]
+
+    def plant(self, name: str = "tool") -> tuple[str, str]:
+        """Put a build there that the user has signed, and that is none; returns its name and digest."""
+        bundle, digest = self.box.bundle(name), "d" * 64
+        build = next(one for one in names_of(bundle) if one.startswith(f"{name}-built-"))
+        signature = builder_key.signatures({build: digest}, bundle)[build]
+        for file, body in {"index.json": b"", "signature": signature.encode()}.items():
+            self.s3.put_object(Bucket=NAME, Key=f"gpurig/{build}/{digest}/{file}", Body=body)
+        return build, digest
 
     def change(self, key: str, change: Any) -> None:
         """Change a file of the bucket, as somebody can who may write there."""

@@ -131,7 +131,7 @@ def test_what_becomes_of_a_loan_before_it_is_used_costs_a_build_and_no_setup(sha
 @pytest.mark.parametrize(
     ("place", "account", "why"),
     [
-        ("s3://nobodys-builds", "", "there is no bucket nobodys-builds"),
+        pytest.param("s3://nobodys-builds", "", "there is no bucket nobodys-builds", marks=pytest.mark.life),
         (PLACE, "999999999999", f"the bucket {NAME} is not of the account 999999999999, or you may not look into it"),
     ],
 )
@@ -160,19 +160,18 @@ def test_a_bucket_that_is_not_there_or_not_ours_gets_nothing(
 
 
 def test_links_are_never_on_the_command_line(shared: Shared) -> None:
-    shared.took()
+    name, _ = shared.plant()
     kept_builds = shared.builds("tool")
     begin = kept_builds.begin(fresh=False)
     assert '"builds": null' in launcher.command(begin)
-    begin["builds"] = kept_builds.lend([entry(shared.box, "built").name])
+    begin["builds"] = kept_builds.lend([name])
     assert "X-Amz-Signature" in json.dumps(begin)
     assert "X-Amz" not in launcher.command(begin)
     assert "request" not in launcher.command(begin).partition('{"agent"')[2]
 
 
 def test_a_host_is_lent_its_own_builds_alone_and_no_other_file_of_them(shared: Shared) -> None:
-    shared.took()
-    builds, (name, digest, _) = shared.builds("tool"), shared.files()[0].split("/")
+    builds, (name, digest) = shared.builds("tool"), shared.plant()
     other = name.replace("tool-built", "tree-built")
     assert builds.lend([other, "../x", name]).keys() == {name}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from infra.rights import BUCKET, BUILDS, FAB
 from provision.life import bucket
 from provision.transport.settings import StackSettings
 from rehearsal.cloud.handle import Cloud
+from tests.kit.cloud import as_user, serve
 from tests.kit.fab import fab
 from tests.kit.laptop import GOOD, Laptop
 from tests.kit.person import denied, new_person, wishes
@@ -32,22 +34,14 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
         cloud.stop()
 
 
-@pytest.fixture
-def person(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The environment of somebody with the rights for the bucket and no others, which this process has, too."""
-    keys = new_person(laptop.cloud, (FAB, BUILDS, BUCKET))
-    for key, value in {**laptop.cloud.env, **keys}.items():
-        monkeypatch.setenv(key, value)
-    return {**laptop.env, **keys}
-
-
 def say(laptop: Laptop, person: dict[str, str], *words: str, code: int = 0) -> str:
     done = fab(laptop.folder, *words, code=code, **person)
     return done.stdout + done.stderr
 
 
 @pytest.mark.life
-def test_the_bucket_of_kept_builds_is_made_shown_and_looked_at(laptop: Laptop, person: dict[str, str]) -> None:
+def test_the_bucket_of_kept_builds_is_made_shown_and_looked_at(laptop: Laptop) -> None:
+    person = {**laptop.env, **new_person(laptop.cloud, (FAB, BUILDS, BUCKET))}
     assert "pulumi config set gpurig:builds s3://" in say(laptop, person, "builds", code=2)
     laptop.settings(VALUES)
     made = say(laptop, person, "builds", "--make")
@@ -62,8 +56,16 @@ def test_the_bucket_of_kept_builds_is_made_shown_and_looked_at(laptop: Laptop, p
     assert (row["name"], row["digest"], row["bytes"]) == ("caffe-built-0123", "b" * 64, 2**20 + 2)
 
 
-def test_what_is_not_as_it_should_be_is_found_and_mended(laptop: Laptop, person: dict[str, str]) -> None:
-    found, s3 = StackSettings(values=VALUES), laptop.cloud.client("s3")
+def test_what_is_not_as_it_should_be_is_found_and_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(tmp_path) as wired:
+        as_user(wired.cloud, monkeypatch)
+        for key, value in new_person(wired.cloud, (FAB, BUILDS, BUCKET)).items():
+            monkeypatch.setenv(key, value)
+        _found_and_mended(wired.cloud)
+
+
+def _found_and_mended(cloud: Cloud) -> None:
+    found, s3 = StackSettings(values=VALUES), cloud.client("s3")
     missing = bucket.look(found)
     assert (missing.state, missing.text) == (
         "warning",
@@ -86,8 +88,7 @@ def test_what_is_not_as_it_should_be_is_found_and_mended(laptop: Laptop, person:
     bucket.make(found)
     assert bucket.look(found).state == "ok"
 
-    assert not denied(laptop.cloud)
-    needed = {wish["action"] for wish in wishes(laptop.cloud) if wish["action"].startswith("s3:")}
+    assert not denied(cloud)
+    needed = {wish["action"] for wish in wishes(cloud) if wish["action"].startswith("s3:")}
     given = {action for policy in (BUCKET, BUILDS) for action in policy.actions}
     assert given - needed == {"s3:GetObject", "s3:PutObject"}, "that is what setups do"
-    assert person["AWS_ACCESS_KEY_ID"] != "test", "and that was asked of a user of the account"
