@@ -11,7 +11,7 @@ export PIP_NO_INDEX := 1
 export PIP_FIND_LINKS := $(abspath $(OFFLINE))/wheels
 endif
 
-.PHONY: help setup rehearse gpu-check shell test lint types unit test-recipes test-gpu-builds test-life test-faults test-nightly bench pages lock clean
+.PHONY: help setup rehearse gpu-check shell test lint types unit test-standins test-recipes test-gpu-builds test-life test-faults test-nightly bench pages lock clean
 
 help:
 	@echo "make rehearse              create, provision, use, destroy and restore a box on this machine; no account, no bill"
@@ -21,6 +21,7 @@ help:
 	@echo "make rehearse KEEP=1       leave the rehearsal cloud running at the end, and say how to use it"
 	@echo "make gpu-check CHECK=…     on a machine with an NVIDIA card: try every recipe that can run on it; CHECK=--help"
 	@echo "make test                  linters, types, all tests"
+	@echo "make test-standins         what stands in for the Pulumi engine and its AWS plugin, in depth (ten minutes)"
 	@echo "make test-recipes          install the catalogue for real on boxes of this machine, and run its examples (up to an hour)"
 	@echo "make test-gpu-builds GIT_MIRROR=FOLDER|URL   compile all CUDA code from the pinned sources, for four kinds of GPU (hours)"
 	@echo "make test-life             whole lives of volumes, hosts, images and data sets on boxes of this machine (half an hour)"
@@ -51,7 +52,10 @@ types: setup
 	$(BIN)/mypy $(PACKAGES)
 
 unit: setup
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-standins: setup
+	$(BIN)/pytest -n 2 --dist loadfile -m standins
 
 test-recipes: setup
 	$(BIN)/pytest -n 2 --dist loadfile -m installs tests/installs
