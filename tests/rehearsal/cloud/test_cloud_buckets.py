@@ -20,6 +20,8 @@ from rehearsal.cloud.server import listen
 from tests.kit.cloud import Wired
 from tests.kit.servers import serving
 
+pytestmark = pytest.mark.standins
+
 BUCKET = "lab-builds"
 SUM = base64.b64encode(hashlib.sha256(b"bytes").digest()).decode()
 
