@@ -30,6 +30,7 @@ def shared(box: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         yield Shared(box, wired)
 
 
+@pytest.mark.life
 def test_another_stack_s_box_takes_what_this_one_built(shared: Shared) -> None:
     box = shared.box
     assert shared.took() == ""
@@ -128,10 +129,11 @@ def test_what_becomes_of_a_loan_before_it_is_used_costs_a_build_and_no_setup(sha
         assert (shared.box.world / "said").read_text() == BUILT
 
 
+@pytest.mark.life
 @pytest.mark.parametrize(
     ("place", "account", "why"),
     [
-        pytest.param("s3://nobodys-builds", "", "there is no bucket nobodys-builds", marks=pytest.mark.life),
+        ("s3://nobodys-builds", "", "there is no bucket nobodys-builds"),
         (PLACE, "999999999999", f"the bucket {NAME} is not of the account 999999999999, or you may not look into it"),
     ],
 )
