@@ -20,13 +20,14 @@ from provision.agent.paths import BUNDLE, HOME, PENDING, READY, log_of
 from provision.agent.reply import say
 from provision.agent.setup import GRACE, finish, launch, pending, prepare, running
 from provision.agent.steps import open_bundle, state_of, unpack
-from provision.agent.words import ENDINGS, Kind, StepState
+from provision.agent.words import ENDINGS, KEPT_KINDS, Kind, StepState, kept_name
 
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Union
+    from typing import Any, Dict, List, Mapping, Optional, Union
 
     from provision.agent.wire import requests
     from provision.agent.wire.documents import Bundle, ReadyMark, Step
+    from provision.agent.wire.kept import Lent, Wanted
     from provision.agent.wire.setups import Recorded, Started, Unchanged
 
 LOOKED = HOME / "looked.json"
@@ -43,7 +44,7 @@ def apply(request: requests.Apply) -> None:
     bundle = open_bundle(request["bundle"])
     while True:
         asked = time.monotonic()
-        answer: Optional[Union[Started, Unchanged]] = None
+        answer: Optional[Union[Started, Unchanged, Wanted]] = None
         with lock("apply.lock"):
             with lock("run.lock", wait=False) as free:
                 if free:
@@ -70,7 +71,7 @@ def apply(request: requests.Apply) -> None:
             return
 
 
-def _begin(request: requests.Apply, bundle: Bundle, asked: float) -> Union[Started, Unchanged]:
+def _begin(request: requests.Apply, bundle: Bundle, asked: float) -> Union[Started, Unchanged, Wanted]:
     """Make the bundle pending if there is anything to do; returns what to tell the client."""
     fresh = request["fresh"]
     states = _states(bundle, asked, fresh=fresh)
@@ -81,10 +82,28 @@ def _begin(request: requests.Apply, bundle: Bundle, asked: float) -> Union[Start
             write(BUNDLE, request["bundle"])
             ready = finish(bundle)
         return {"event": Kind.UNCHANGED, "steps": states, "since": ready["at"]}
+    wanted = _wanted(bundle, states) if request["builds"] is None and not fresh else []
+    if wanted:
+        return {"event": Kind.WANTED, "entries": wanted}
+    _lend(request["builds"] or {})
     trust(request["builders"])
     offset = end_of_journal()
     run = prepare(request["bundle"], fresh=fresh)["run"]
     return {"event": Kind.STARTED, "run": run, "offset": offset, "steps": states}
+
+
+def _wanted(bundle: Bundle, states: Mapping[str, StepState]) -> List[str]:
+    """Return the names of the kept builds that a setup would look for."""
+    done = (StepState.PRESENT, StepState.FOUND, StepState.FITTING)
+    steps = [step for step in bundle["steps"] if step["key"] and states[step["name"]] not in done]
+    kinds = [(step, kind) for step in steps for kind in KEPT_KINDS if step["keeps"] or kind != "built"]
+    return [kept_name(step["name"], kind, step["key"]) for step, kind in kinds]
+
+
+def _lend(entries: Dict[str, Lent]) -> None:
+    from provision.agent.kept_bucket import lend  # noqa: PLC0415 - HTTP is slow to import, and mostly nothing is there to do
+
+    lend(entries)
 
 
 def _states(bundle: Bundle, asked: float, *, fresh: bool) -> Dict[str, StepState]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Iterator
 
 from provision.agent.files import load, write
 from provision.agent.held import held_of_root
+from provision.agent.kept_bucket import bring, lent
 from provision.agent.kept_scan import below, downloaded, names_packages
 from provision.agent.kept_stage import Stage, remove, why_not
 from provision.agent.kept_store import NO_ROOM, Store
@@ -90,6 +91,7 @@ class Build:
         self.log = log
         self.trees = step["keeps"]
         self.back: set[str] = set()
+        self.lent: set[str] = set()
         self.full = False
         # An entry that is there stays as it was made, on a box that had nothing before: unless it did not do.
         self.anew = fresh
@@ -134,16 +136,38 @@ class Build:
         for kind in self.wanted:
             # A tree that is there is somebody's work: the install knows what to do with it.
             free = self.trees and not any(map(os.path.lexists, self.trees))
-            if self.store and (free or kind != "built"):
+            if not self.store or (kind == "built" and not free):
+                continue
+            with self.turn:
+                there = self._put_back(self.store, kind)
+            # What comes over the network keeps no other step from its turn.
+            if not there and self._bring(self.store, kind):
                 with self.turn:
                     self._put_back(self.store, kind)
 
-    def _put_back(self, store: Store, kind: str) -> None:
+    def _bring(self, store: Store, kind: str) -> bool:
+        """Have an entry come from the bucket to the volume, where one is lent; returns whether it is there."""
+        entry, began = lent(self.names[kind]), time.monotonic()
+        if not entry:
+            return False
+        try:
+            size = bring(store, self.names[kind], entry)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.full = self.full or str(error) == NO_ROOM
+            self.say(f"what the bucket has of this step ({kind}) is not used: {error}")
+            return False
+        self.lent.add(kind)
+        took = time.monotonic() - began
+        self.say(f"fetched from the bucket ({kind}): {size / 2**20:,.1f} MiB in {took:.1f} s")
+        return True
+
+    def _put_back(self, store: Store, kind: str) -> bool:
+        """Put back what the volume has; returns whether there was anything, and it did."""
         name, stage = self.names[kind], Stage(self.trees if kind == "built" else ())
         try:
             index = store.index(name)
             if not index:
-                return
+                return False
             began = time.monotonic()
             self._remember(kind, stage)
             store.take(name, index, stage)
@@ -155,9 +179,10 @@ class Build:
             self.say(f"what the job volume keeps of this step ({kind}) is not used, and is deleted: {error}")
             store.drop(name)
             self.undo(kind)
-            return
+            return False
         self.back.add(kind)
         self.say(f"taken from the job volume ({kind}): {count:,} files in {time.monotonic() - began:.1f} s")
+        return True
 
     def _note(self, kind: str) -> Path:
         """Return the note of what a kind put back; there until that is safely on the disk."""
@@ -193,7 +218,9 @@ class Build:
         if self.store:
             with self.turn:
                 self._keep_all(self.store)
-        return Kept.FULL if self.full else Kept.BUILT if "built" in self.back else Kept.NOTHING
+        if self.full or "built" not in self.back:
+            return Kept.FULL if self.full else Kept.NOTHING
+        return Kept.LENT if "built" in self.lent else Kept.BUILT
 
     def _keep_all(self, store: Store) -> None:
         for kind in KEPT_KINDS:

@@ -30,6 +30,7 @@ _WAS = {
 }
 _KEPT = {
     Kept.BUILT: "its build taken from the job volume",
+    Kept.LENT: "its build taken from the bucket",
     Kept.FULL: "the job volume has no room to keep all of it",
 }
 

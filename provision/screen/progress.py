@@ -32,6 +32,7 @@ _WAS = {
 
 _KEPT = {
     Kept.BUILT: ", what it builds taken from the job volume",
+    Kept.LENT: ", what it builds taken from the bucket",
     Kept.FULL: "; the job volume has no room to keep all of it for the next box",
 }
 

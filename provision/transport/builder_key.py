@@ -14,14 +14,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.agent.words import SIGNED_FOR, kept_message
+from provision.agent.words import BUILDER, SIGNED_FOR, builders, kept_message
 from provision.bundle import kept
 from provision.model import laptop
 from provision.model.errors import GpurigError
 from provision.transport import ssh_config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from provision.bundle.step import Bundle
 
@@ -83,6 +83,22 @@ def signatures(offered: Mapping[str, str], bundle: Bundle) -> dict[str, str]:
     }
 
 
+def signed_by(keys: Collection[str], name: str, digest: str, signature: str) -> bool:
+    """Return whether one of these public keys has signed a kept build. Raises `GpurigError` where nobody can tell."""
+    with tempfile.TemporaryDirectory() as folder:
+        allowed, file = Path(folder) / "builders", Path(folder) / "signature"
+        allowed.write_text(builders(keys), encoding="utf-8")
+        file.write_text(signature, encoding="utf-8")
+        who = ["-Y", "verify", "-f", str(allowed), "-I", BUILDER, "-n", SIGNED_FOR, "-s", str(file)]
+        with contextlib.suppress(_Failed):
+            return bool(_keygen(*who, text=kept_message(name, digest)))
+    return False
+
+
+class _Failed(GpurigError):
+    """What ssh-keygen says no to."""
+
+
 def _keygen(*words: str, text: str = "") -> str:
     """Return what `ssh-keygen` prints. Raises `GpurigError` where it fails or is not there."""
     try:
@@ -92,5 +108,5 @@ def _keygen(*words: str, text: str = "") -> str:
         raise GpurigError(f"ssh-keygen cannot be started: {error}", hint=laptop.install(["ssh-keygen"])) from error
     if done.returncode:
         hint = SIGNS if "-Y" in words else ""
-        raise GpurigError(f"ssh-keygen failed: {done.stderr.decode(errors='replace').strip()}", hint=hint)
+        raise _Failed(f"ssh-keygen failed: {done.stderr.decode(errors='replace').strip()}", hint=hint)
     return done.stdout.decode().replace("\r\n", "\n")

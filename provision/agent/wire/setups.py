@@ -2,6 +2,7 @@
 
 from typing import Dict, List, Literal, TypedDict, Union
 
+from provision.agent.wire.kept import Offer, Wanted
 from provision.agent.words import Kept, Kind, StepState
 
 
@@ -137,13 +138,6 @@ class Failed(_Failed):
     undo: str
 
 
-class Offer(TypedDict):
-    """Kept builds that this box made and nobody has signed yet: name → SHA-256 of the index."""
-
-    event: Literal[Kind.OFFER]
-    entries: Dict[str, str]
-
-
 class Lost(TypedDict):
     """The setup was killed."""
 
@@ -166,5 +160,5 @@ class Notice(_Recorded):
 
 Recorded = Union[Start, StepEvent, Reboot, Ready, Failed]
 """What the journal holds, a line each."""
-Told = Union[Send, Alive, Log, Refused, Started, Joined, Unchanged, Recorded, Offer, Lost]
+Told = Union[Send, Alive, Log, Refused, Started, Joined, Unchanged, Recorded, Offer, Wanted, Lost]
 """What a client is told beside answers."""
