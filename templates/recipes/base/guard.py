@@ -74,7 +74,7 @@ def total(pattern: str, path: Path) -> int:
     return sum(map(int, re.findall(pattern, read(path))))
 
 
-def ticks(process: str, *fields: int) -> int:
+def ticks(process: str | Path, *fields: int) -> int:
     """Return the sum of fields of what the kernel tells of a process, from that of its state on."""
     told = read(PROC / process / "stat").rpartition(")")[2].split()
     return sum(int(told[field]) for field in fields if told)
@@ -140,16 +140,22 @@ class Guard:
                 yield "busyProbe says so" if code == 0 else "busyProbe does not say"
 
     def sessions(self) -> Iterator[str]:
-        """Yield terminals that somebody typed into, and connections without one that carry something."""
+        """Yield terminals that were typed into, connections without one that carry something, kernels that compute."""
         for terminal in Path("/dev/pts").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 minutes = (self.now - terminal.stat().st_atime) / 60
                 if minutes < self.settings["busy"]["terminal"]:
                     yield f"a terminal was used {minutes:.0f} min ago"
         for process in PROC.glob("[0-9]*"):
-            session = SESSION.fullmatch(read(process / "cmdline").partition("\0")[0])
+            words = read(process / "cmdline")
+            session = SESSION.fullmatch(words.partition("\0")[0])
             if session and self.over("connection", process.name, total(r"rchar: (\d+)", process / "io"), 1e3):
                 yield "an SSH connection carries data"
+            # Whoever's notebook it is of: what its cells have started and is over counts with it.
+            if "ipykernel" in words and self.over(
+                "run", process, ticks(process, 11, 12, 13, 14), os.sysconf("SC_CLK_TCK") / 100
+            ):
+                yield "a notebook computes"
 
     def gpus(self) -> Iterator[str]:
         """Yield what the GPUs do. One that does not tell its use (MIG) is as busy as the processes that have one.

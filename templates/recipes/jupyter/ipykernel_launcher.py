@@ -1,6 +1,7 @@
 """Start a kernel in whatever Python runs this, which need not have one: it comes from a folder beside this file.
 
-What the environment itself has goes first, and nothing is put into it.
+What the environment itself has goes first, and nothing is put into it. The guard knows a kernel by this file's name,
+which is that of ipykernel's own.
 """
 
 import os
