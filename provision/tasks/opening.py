@@ -17,7 +17,7 @@ from provision.transport.session import Session
 from provision.work import webpage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from provision.tasks.context import Context
     from provision.work.webpage import WebPage
@@ -28,22 +28,20 @@ OPTIONS = {
 }
 
 
-def open_page(
-    c: Context, verb: str, page: WebPage, *, local: str, no_browser: bool, query: Mapping[str, str] | None = None
-) -> None:
-    """Open a page through a tunnel until Ctrl-C; `query`: what to show of it. Raises `BadInput`."""
+def open_page(c: Context, verb: str, page: WebPage, *, local: str, no_browser: bool, run: str = "") -> None:
+    """Open a page through a tunnel until Ctrl-C; `run`: the only one that it shows. Raises `BadInput`."""
     port = forwarding.ports(local=local)[0] if local else 0
     host = c.one_host()
     listening = forwarding.listen(verb, port) if port else forwarding.listen_near(verb, page.port)
     with listening as forwarder, Session(host, c.config, tell=tell) as session:
-        here = forwarder.server_address[1]
-        secret = page.url(here, {**(query or {}), "token": webpage.token(session, page)})
+        here, query = int(forwarder.server_address[1]), webpage.only(session, run) if run else {}
+        secret = page.url(here, {**query, "token": webpage.token(session, page)})
         if no_browser:
             forwarding.forward(forwarder, session, page.port, f"{page.name} of {session.host}: {secret}")
             return
         with _leading_to(secret) as file:
             threading.Thread(target=_browse, args=(file, verb), daemon=True).start()
-            line = f"{page.name} of {session.host} is at {page.url(here, query or {})}"
+            line = f"{page.name} of {session.host} is at {page.url(here, query)}"
             forwarding.forward(forwarder, session, page.port, line)
 
 

@@ -7,7 +7,9 @@ import re
 import urllib.parse
 from typing import TYPE_CHECKING
 
-from provision.model.errors import BadInput, GpurigError
+from provision.model.errors import BadInput, GpurigError, NotHere
+from provision.model.schema import plain
+from provision.work.runs import Runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,3 +62,12 @@ def token(session: Session, page: WebPage) -> str:
         f"{page.unit} does not run on {session.host}",
         hint=f"why not: fab ssh --command 'journalctl -n 20 -u {page.unit}'; fab setup-{page.recipe} starts it again",
     )
+
+
+def only(session: Session, run: str) -> dict[str, str]:
+    """Return what has TensorBoard show one run. Raises `NotHere` where there is no such run."""
+    names = [row.name for row in Runs(session).all()]
+    if run not in names:
+        known = ", ".join(names) or "none yet; fab run -- CMD starts one"
+        raise NotHere([f'there is no run "{plain(run)}" on {session.host}'], hint=f"there are: {known}")
+    return {"runFilter": f"^{re.escape(run)}/"}
