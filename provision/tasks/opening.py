@@ -28,11 +28,11 @@ OPTIONS = {
 }
 
 
-def open_page(c: Context, verb: str, page: WebPage, *, local: str, no_browser: bool, run: str = "") -> None:
+def open_page(c: Context, page: WebPage, *, local: str, no_browser: bool, run: str = "") -> None:
     """Open a page through a tunnel until Ctrl-C; `run`: the only one that it shows. Raises `BadInput`."""
     port = forwarding.ports(local=local)[0] if local else 0
     host = c.one_host()
-    listening = forwarding.listen(verb, port) if port else forwarding.listen_near(verb, page.port)
+    listening = forwarding.listen(page.verb, port) if port else forwarding.listen_near(page.verb, page.port)
     with listening as forwarder, Session(host, c.config, tell=tell) as session:
         here, query = int(forwarder.server_address[1]), webpage.only(session, run) if run else {}
         secret = page.url(here, {**query, "token": webpage.token(session, page)})
@@ -40,7 +40,7 @@ def open_page(c: Context, verb: str, page: WebPage, *, local: str, no_browser: b
             forwarding.forward(forwarder, session, page.port, f"{page.name} of {session.host}: {secret}")
             return
         with _leading_to(secret) as file:
-            threading.Thread(target=_browse, args=(file, verb), daemon=True).start()
+            threading.Thread(target=_browse, args=(file, page.verb), daemon=True).start()
             line = f"{page.name} of {session.host} is at {page.url(here, query)}"
             forwarding.forward(forwarder, session, page.port, line)
 

@@ -25,6 +25,8 @@ class WebPage:
     """The page of a service that listens on a host for the host alone."""
 
     name: str
+    verb: str
+    """Of `fab`, that opens it."""
     recipe: str
     port: int
     path: str
@@ -40,8 +42,8 @@ class WebPage:
         return f"http://127.0.0.1:{port}{self.path}{'?' if words else ''}{words}"
 
 
-LAB = WebPage("JupyterLab", "jupyter", 8888, "/lab")
-BOARD = WebPage("TensorBoard", "tensorboard", 6006, "/")
+LAB = WebPage("JupyterLab", "lab", "jupyter", 8888, "/lab")
+BOARD = WebPage("TensorBoard", "tensorboard", "tensorboard", 6006, "/")
 
 
 def token(session: Session, page: WebPage) -> str:

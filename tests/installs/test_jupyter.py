@@ -83,10 +83,9 @@ def test_who_guesses_the_token_gets_nothing_and_nobody_reads_it(lab: Box) -> Non
     # Under a stranger's name for it, not even with the token.
     assert lab.ssh(f"{status}?token={right} -H 'Host: rebind.example:8888'") == "403"
     assert right not in lab.ssh("ps axwwe -o args; sudo journalctl --no-pager -u gpurig-jupyter")
-    assert lab.ssh("stat -c '%U %a' /run/gpurig-jupyter /run/gpurig-jupyter/token").split("\n")[:2] == [
-        "ubuntu 700",
-        "ubuntu 600",
-    ]
+    # Jupyter adds the sticky bit.
+    modes = lab.ssh("stat -c '%U %a' /run/gpurig-jupyter /run/gpurig-jupyter/token").splitlines()
+    assert modes == ["ubuntu 1700", "ubuntu 600"]
     lab.ssh("sudo useradd --create-home other")
     assert "Permission denied" in lab.ssh("sudo -u other cat /run/gpurig-jupyter/token 2>&1 || true")
 

@@ -15,4 +15,4 @@ if TYPE_CHECKING:
 @verb(options=opening.OPTIONS)
 def lab(c: Context, *, no_browser: bool = False, local: str = "") -> None:
     """Open JupyterLab of the host in the browser, through a tunnel, until Ctrl-C."""
-    opening.open_page(c, "lab", LAB, local=local, no_browser=no_browser)
+    opening.open_page(c, LAB, local=local, no_browser=no_browser)

@@ -15,4 +15,4 @@ if TYPE_CHECKING:
 @verb(options={"name": "only this run; else all of them", **opening.OPTIONS}, argument="name")
 def tensorboard(c: Context, *, name: str = "", no_browser: bool = False, local: str = "") -> None:
     """Open TensorBoard of the host, over the results of its runs, in the browser, through a tunnel, until Ctrl-C."""
-    opening.open_page(c, "tensorboard", BOARD, local=local, no_browser=no_browser, run=name)
+    opening.open_page(c, BOARD, local=local, no_browser=no_browser, run=name)
