@@ -94,7 +94,7 @@ def test_a_kernel_takes_the_packages_of_its_release_or_the_newest_before_it(
         (package / "kernelapp.py").write_text(
             "import sys\ndef launch_new_instance(): print(__file__, sys.path[-1], sys.argv[1:])\n"
         )
-    line = [sys.executable, prefix / "jupyter/ipykernel_launcher.py", "-f", "x"]
+    line = [sys.executable, str(prefix / "jupyter/ipykernel_launcher.py"), "-f", "x"]
     said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
     packages = f"{prefix}/jupyter/kernel/{taken}"
     assert said == f"{packages}/ipykernel/kernelapp.py {packages} ['-f', 'x']\n"
