@@ -74,10 +74,10 @@ def total(pattern: str, path: Path) -> int:
     return sum(map(int, re.findall(pattern, read(path))))
 
 
-def ticks(process: str | Path, *fields: int) -> int:
-    """Return the sum of fields of what the kernel tells of a process, from that of its state on."""
+def seconds_of(process: str | Path, *fields: int) -> float:
+    """Return the sum of fields, each a time, of what the kernel tells of a process, from that of its state on."""
     told = read(PROC / process / "stat").rpartition(")")[2].split()
-    return sum(int(told[field]) for field in fields if told)
+    return sum(int(told[field]) for field in fields if told) / os.sysconf("SC_CLK_TCK")
 
 
 def append(path: Path, **row: object) -> None:
@@ -151,10 +151,7 @@ class Guard:
             session = SESSION.fullmatch(words.partition("\0")[0])
             if session and self.over("connection", process.name, total(r"rchar: (\d+)", process / "io"), 1e3):
                 yield "an SSH connection carries data"
-            # Whoever's notebook it is of: what its cells have started and is over counts with it.
-            if "ipykernel" in words and self.over(
-                "run", process, ticks(process, 11, 12, 13, 14), os.sysconf("SC_CLK_TCK") / 100
-            ):
+            if "ipykernel" in words and self.over("run", process, seconds_of(process, 11, 12, 13, 14), 0.01):
                 yield "a notebook computes"
 
     def gpus(self) -> Iterator[str]:
@@ -162,8 +159,7 @@ class Guard:
 
         Where the driver does not answer, or fails, nothing is said: what computes shows by its CPU.
         """
-        # One that hangs there is enough.
-        if ask("pgrep", "--runstates=D", "--exact", "nvidia-smi")[0] == 0:
+        if ask("pgrep", "--runstates=D", "--exact", "nvidia-smi")[0] == 0:  # one that hangs there is enough
             return
         code, said = ask("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
         # What is wrong with the driver, it says in the same place.
@@ -174,16 +170,14 @@ class Guard:
         if not "".join(uses).isdecimal() and uses:
             code, said = ask("nvidia-smi", "--query-compute-apps=pid", "--format=csv,noheader")
             for process in said.split():
-                if self.over("run", process, ticks(process, 11, 12), os.sysconf("SC_CLK_TCK") / 100):
+                if self.over("run", process, seconds_of(process, 11, 12), 0.01):
                     yield "a process on a GPU computes"
             if code or not f"0{''.join(said.split())}".isdecimal():
                 yield "a GPU does not tell whether it is in use"
 
     def own_end(self) -> float:
         """Return when the settings' lifetime is over, from the first process on: in a container the kernel is older."""
-        return (
-            self.now - self.clock + ticks("1", 19) / os.sysconf("SC_CLK_TCK") + self.settings["lifetime_hours"] * 3600
-        )
+        return self.now - self.clock + seconds_of("1", 19) + self.settings["lifetime_hours"] * 3600
 
     def lifetime_end(self) -> float | None:
         """Return when the lifetime is over: what it was set to in this boot, or so long after the boot."""
