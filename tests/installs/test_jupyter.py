@@ -163,7 +163,7 @@ def test_the_browser_shows_a_notebook_and_no_command_line_the_token(lab: Box, no
         assert it.token not in it.line
         assert it.token not in command_lines()
         browser.open(it.asked)
-        browser.wait("location.pathname.startsWith('/lab') && document.querySelector('.jp-LauncherCard')", 300)
+        browser.wait("location.pathname.startsWith('/lab') && !!document.querySelector('.jp-LauncherCard')", 300)
         shown = browser.run("document.body.innerText")
         assert "system (Python 3.10)" in shown
         assert "Jupyter news" not in shown
