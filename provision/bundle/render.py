@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _CALLS_PIP = re.compile(r"venv|\bpip(_|\b)")
 """In a script that calls pip, itself or by a function of the library: what else does needs no settings of it."""
+ACTIVATE = "activate.sh"
+"""What says, below PREFIX and the recipe's name, how to work with a recipe: notebooks find its environment by that."""
 
 
 @functools.cache
@@ -136,6 +138,10 @@ def _expand_key(recipe: Recipe, target: Target, key: str, text: str) -> str:
     return _expand(text, f"{recipe.folder / 'recipe.toml'}: {key}", **_values(recipe, target))
 
 
+def _activation(recipe: Recipe, target: Target) -> Variables:
+    return [(key, _expand_key(recipe, target, f"activate.{key}", value)) for key, value in recipe.activate.items()]
+
+
 def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     values = _values(recipe, target)
     env_of_recipe = {name: _expand_key(recipe, target, f"env.{name}", value) for name, value in recipe.env.items()}
@@ -145,6 +151,9 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
         content = recipe_file.read(path) if file.verbatim or file.lean else _render(path, **values)
         content = lean.module(content) if file.lean else content
         files.append({"path": file.path, "mode": file.mode, "content": content})
+    if recipe.activate:
+        exports = "".join(f'export {name}="{value}"\n' for name, value in _activation(recipe, target))
+        files.append({"path": f"{PREFIX}/{recipe.name}/{ACTIVATE}", "mode": "0644", "content": exports})
     return Step(
         name=recipe.name,
         # A source that carries another release than the recipe names says so itself.
@@ -204,7 +213,7 @@ def activation(name: str, target: Target, catalogue: Catalogue | None = None) ->
     recipe = (catalogue or Catalogue()).recipes.get(name)
     if recipe is None:
         raise BadInput([f'there is no recipe "{name}"; `fab recipes` lists those that there are'])
-    return [(key, _expand_key(recipe, target, f"activate.{key}", value)) for key, value in recipe.activate.items()]
+    return _activation(recipe, target)
 
 
 def command_of(recipe: Recipe, kind: Literal["example", "bench"], target: Target) -> str:
