@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 QUESTIONS = {
     "noop": "a command with nothing to do, beside plain ssh",
     "fleet": "the same over 24 addresses, beside Ansible, pyinfra and plain Fabric",
-    "warm": "setup-digits on a fresh box whose job volume remembers, beside one that has nothing",
+    "warm": "setup-digits on a box that has nothing, on one whose job volume remembers, and from the lab's bucket",
+    "at_once": "setup-digits and setup-neural-style with their steps at once, beside one after the other",
     "pictures": "a data set of 2,000 pictures, beside ImageMagick under parallel",
 }
 FIGURES = ROOT / "results" / "bench.json"

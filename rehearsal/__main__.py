@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import shlex
 import shutil
@@ -11,20 +12,21 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.boxes import roots, sweep, why_not
 from rehearsal.cloud.handle import Cloud
 from rehearsal.errors import RehearsalError
 from rehearsal.gpu import options
+from rehearsal.gpu.check import facts
 from rehearsal.locks import Held, locked
 from rehearsal.site import ROOT, STATE, open_site
-from rehearsal.story import job
+from rehearsal.story import job, on_card
 from rehearsal.story import life as whole_life
 from rehearsal.story.summary import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rehearsal.site import Site
 
@@ -66,6 +68,7 @@ def main() -> int:
     parser.add_argument("verb", choices=("story", "clean", "gpu-check"))
     parser.add_argument("--state", type=Path, default=STATE, help="folder of everything that the rehearsal writes")
     parser.add_argument("--life", action="store_true", help="tell a box's whole life instead of the main job")
+    parser.add_argument("--gpu", action="store_true", help="have the main job use this machine's NVIDIA card")
     parser.add_argument("--keep", action="store_true", help="leave the cloud running at the end")
     options.add(parser)
     arguments = parser.parse_args()
@@ -76,7 +79,7 @@ def main() -> int:
             return clean(arguments.state.resolve())
         if arguments.verb == "gpu-check":
             return options.run(arguments)
-        return story(arguments.state.resolve(), life=arguments.life, keep=arguments.keep)
+        return story(arguments.state.resolve(), life=arguments.life, keep=arguments.keep, gpu=arguments.gpu)
     except RehearsalError as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
@@ -87,12 +90,18 @@ def main() -> int:
         return 130
 
 
-def story(state: Path, *, life: bool, keep: bool) -> int:
+def story(state: Path, *, life: bool, keep: bool, gpu: bool = False) -> int:
     """Tell the main job, or a whole life, from a clean slate, and say at the end what was real and what stood in."""
     sources = wanted_sources()
+    own = None
+    if gpu:
+        if life:
+            raise RehearsalError("LIFE=1 tells of a box without a card: make rehearse GPU=1, or make rehearse LIFE=1")
+        own = facts()
+    root = on_card.system(own, sources) if own else roots.DEFAULT
     state.mkdir(parents=True, exist_ok=True)
     with _alone(state):
-        return _rehearse(state, sources, life=life, keep=keep)
+        return _rehearse(state, Wish(sources, root, life=life, keep=keep, card=own))
 
 
 def wanted_sources() -> str:
@@ -103,25 +112,40 @@ def wanted_sources() -> str:
     return sources
 
 
-def _rehearse(state: Path, sources: str, *, life: bool, keep: bool) -> int:
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What is to be rehearsed."""
+
+    sources: str
+    root: str
+    """The box's system, where its archive answers."""
+    life: bool
+    keep: bool
+    card: Mapping[str, Any] | None
+    """This machine's, as `rehearsal.gpu.check.facts` tells it; None: the stack asks for none."""
+
+
+def _rehearse(state: Path, wish: Wish) -> int:
+    sources, life, keep = wish.sources, wish.life, wish.keep
     _remove(state, RUN)
     lack = why_not()
     if not lack and (free := shutil.disk_usage(state).free / 2**30) < DISK_GIB:
         way_out = "make room, or: .venv/bin/python -m rehearsal story --state FOLDER, on another disk"
         raise RehearsalError(f"a box with CUDA needs {DISK_GIB} GiB in {state}, and {free:.1f} are free; {way_out}")
-    if lack and life:
-        raise RehearsalError(f"a box's whole life needs boxes, and there are none on this machine: {lack}")
+    if lack and (life or wish.card):
+        what = "a box's whole life" if life else "a card"
+        raise RehearsalError(f"{what} needs boxes, and there are none on this machine: {lack}")
     if lack:
         print(f"no boxes on this machine, so nothing boots and nothing is provisioned: {lack}", flush=True)
         stack = STACKS[sources]
     else:
-        root = roots.ensure(roots.DEFAULT, lambda line: print(line, flush=True)).name
+        root = roots.ensure(wish.root, lambda line: print(line, flush=True)).name
         stack = _stack(root, sources)
     site = open_site(state, stack=stack, boxes=not lack, sources=sources, tell=lambda line: print(line, flush=True))
     try:
         print(f"a rehearsal cloud on this machine: {site.cloud.endpoint}, state in {state}", flush=True)
-        done = whole_life.tell(site) if life else job.tell(site, boxes=not lack)
-        print(summary(done, sources=sources, life=life, lack=lack))
+        done = whole_life.tell(site) if life else job.tell(site, boxes=not lack, card=wish.card)
+        print(summary(done, sources=sources, life=life, lack=lack, own=wish.card))
     finally:
         if keep:
             print(_how_to_use(site))

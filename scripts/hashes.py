@@ -51,7 +51,7 @@ def renewed(text: str) -> str:
 
 def main() -> None:
     """Renew all lists."""
-    for path in sorted(RECIPES.glob("*/requirements.txt*")):
+    for path in sorted(RECIPES.glob("*/requirements*.txt*")):
         if path.parent.name not in BY_HAND and (not sys.argv[1:] or path.parent.name in sys.argv[1:]):
             path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")
             print(path)

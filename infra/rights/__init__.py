@@ -5,11 +5,24 @@
 
 from __future__ import annotations
 
-from infra.rights.fab import BAKE, BUDGET, FAB, LIMITS, SESSIONS
+from infra.rights.fab import BAKE, BUCKET, BUDGET, BUILDS, FAB, LIMITS, SESSIONS
 from infra.rights.roles import BOUNDED, FREE, LIMIT
 from infra.rights.stack import STACK
 
-POLICIES = (STACK, FREE, BOUNDED, LIMIT, FAB, SESSIONS, LIMITS, BUDGET, BAKE)
+POLICIES = (STACK, FREE, BOUNDED, LIMIT, FAB, SESSIONS, LIMITS, BUDGET, BAKE, BUILDS, BUCKET)
 """Every one of them."""
 
-__all__ = ["BAKE", "BOUNDED", "BUDGET", "FAB", "FREE", "LIMIT", "LIMITS", "POLICIES", "SESSIONS", "STACK"]
+__all__ = [
+    "BAKE",
+    "BOUNDED",
+    "BUCKET",
+    "BUDGET",
+    "BUILDS",
+    "FAB",
+    "FREE",
+    "LIMIT",
+    "LIMITS",
+    "POLICIES",
+    "SESSIONS",
+    "STACK",
+]

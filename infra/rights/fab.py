@@ -183,3 +183,39 @@ BAKE = Policy(
         ),
     ),
 )
+BUILDS = Policy(
+    name="builds",
+    purpose="`builds`, with `fab`: the bucket of kept builds; put its name there where it is none of `gpurig-builds…`",
+    statements=(
+        Statement(
+            sid="Look",
+            why="Whether the bucket is there and whose it is, and which builds it has.",
+            actions=("s3:ListBucket",),
+            resources=("s3:::gpurig-builds*",),
+        ),
+        Statement(
+            sid="LendAndTake",
+            why="A link that `fab` lends to a box can do what its maker may do: read files, and write new ones.",
+            actions=("s3:GetObject", "s3:PutObject"),
+            resources=("s3:::gpurig-builds*/*",),
+        ),
+        Statement(
+            sid="Check",
+            why="`fab doctor` looks whether it is closed to the public, and whether old builds go.",
+            actions=("s3:GetBucketPublicAccessBlock", "s3:GetLifecycleConfiguration"),
+            resources=("s3:::gpurig-builds*",),
+        ),
+    ),
+)
+BUCKET = Policy(
+    name="bucket",
+    purpose="`fab builds --make`, once, with `builds`: to make that bucket",
+    statements=(
+        Statement(
+            sid="Make",
+            why="Closed to the public, with a lifecycle for old builds.",
+            actions=("s3:CreateBucket", "s3:PutBucketPublicAccessBlock", "s3:PutLifecycleConfiguration"),
+            resources=("s3:::gpurig-builds*",),
+        ),
+    ),
+)

@@ -178,6 +178,10 @@ class Settings(Reach):
     )
     """Public keys of others whose kept builds your boxes take too (docs/volumes.md), as a list or with commas."""
 
+    builds: str = setting("builds", checks.of(kinds.BUILDS), "", example="s3://lab-builds/gpurig")
+    """Bucket that has kept builds, too, for all stacks that name it (docs/builds.md): s3://BUCKET/PREFIX."""
+    builds_account: str = setting("buildsAccount", checks.of(kinds.ACCOUNT), "", example="123456789012")
+    """Account whose bucket that has to be, where it is not your own."""
     machine: InstanceType
     """What `instance_type` names."""
     catalogue: Catalogue = dataclasses.field(repr=False, compare=False)
@@ -219,6 +223,8 @@ class Settings(Reach):
             lifetime_hours=self.max_hours if lifetime_hours is None else lifetime_hours,
             spot=self.spot,
             builders=self.builders,
+            builds=self.builds,
+            builds_account=self.builds_account,
             leaves_early=self.spot and self.spot_rebalance == "leave",
         )
 

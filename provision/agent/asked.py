@@ -61,6 +61,13 @@ def _table_of(keys: Check, values: Check) -> Check:
     return f"a table of {keys[0]} and {values[0]}", holds
 
 
+def _document(allowed: str, **keys: Check) -> Check:
+    def holds(value: object) -> bool:
+        return isinstance(value, dict) and all(key in value and check[1](value[key]) for key, check in keys.items())
+
+    return allowed, holds
+
+
 def _or_empty(check: Check) -> Check:
     return f'{check[0]}, or ""', lambda value: value == "" or check[1](value)
 
@@ -121,12 +128,20 @@ EXPORT: Check = (
     "a variable and its value",
     lambda value: isinstance(value, list) and len(value) == 2 and VARIABLE[1](value[0]) and TEXT[1](value[1]),
 )
+_LINK = _matches(r"https?://[!-~]{1,8000}", "a link")
+LENT = _document("a kept build that is lent", digest=TEXT, signature=TEXT, links=_table_of(TEXT, _LINK))
+PUT = _document("a link with headers", url=_LINK, headers=_table_of(WORDS, WORDS))
 _RESTORE = {"source": SOURCE, "snapshot": SNAPSHOT, "path": BELOW, "in_place": FLAG}
 
 FIELDS: Dict[Verb, Dict[str, Check]] = {
-    Verb.APPLY: {"bundle": ("a bundle", _is_bundle), "fresh": FLAG, "builders": _list_of(WORDS)},
+    Verb.APPLY: {
+        "bundle": ("a bundle", _is_bundle),
+        "fresh": FLAG,
+        "builders": _list_of(WORDS),
+        "builds": _or_none(_table_of(TEXT, LENT)),
+    },
     Verb.PLAN: {"bundle": ("a bundle", _is_bundle)},
-    Verb.FOLLOW: {"run": TEXT, "offset": COUNT, "position": COUNT},
+    Verb.FOLLOW: {"run": TEXT, "offset": COUNT, "positions": _table_of(RECIPE, COUNT)},
     **{verb: {} for verb in (Verb.STATUS, Verb.FACTS, Verb.RUNS, Verb.VOLUME, Verb.SYNC)},
     Verb.WATCH: {"leave_early": FLAG},
     Verb.OVERVIEW: {"units": _list_of(UNIT)},
@@ -162,7 +177,8 @@ FIELDS: Dict[Verb, Dict[str, Check]] = {
     Verb.CHECK: {**_RESTORE, "source": _or_empty(SOURCE)},
     Verb.RESTORE: _RESTORE,
     Verb.SAMPLE: {"seconds": _between(0.1, LONGEST, "seconds, 0.1 to 3600", whole=False), "times": COUNT},
-    Verb.SEAL: {"signatures": _table_of(TEXT, TEXT)},
+    Verb.SEAL: {"signatures": _table_of(TEXT, TEXT), "shares": FLAG},
+    Verb.SHARE: {"entries": _table_of(TEXT, _table_of(TEXT, PUT))},
 }
 PLACES = {
     Verb.TREE: ("path",),

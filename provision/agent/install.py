@@ -41,17 +41,13 @@ def install(step: Step, folder: Path, keeper: Optional[Keeper], *, rebooted: boo
     if free < step["disk_gib"]:
         return 1, f"it needs {step['disk_gib']:.1f} GiB free on /, and there are {free:.1f}", Kept.NOTHING
     write(begun_marker(step["name"]), "")
-    env = {"GPURIG_REBOOTED": "1" if rebooted else ""}
     with log_of(step["name"]).open("ab", buffering=0) as log:
         if rebooted and verified(step, folder, log):
             return 0, "", Kept.NOTHING
-        if not (keeper and step["key"]):
-            return (*_attempt(step, folder, log, **env), Kept.NOTHING)
-        with keeper.build(step, log) as build:
-            build.put_back()
-            build.watch()
-            code, why = _attempt(step, folder, log, **env, **build.env)
-            if code and build.give_up():
-                build.watch()
-                code, why = _attempt(step, folder, log, **env, **build.env)
-            return code, why, Kept.NOTHING if code else build.done()
+
+        def attempt(**env: str) -> Tuple[int, str]:
+            return _attempt(step, folder, log, GPURIG_REBOOTED="1" if rebooted else "", **env)
+
+        if keeper and step["key"]:
+            return keeper.install(step, log, attempt)
+        return (*attempt(), Kept.NOTHING)

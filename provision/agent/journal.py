@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import time
@@ -25,6 +26,7 @@ def record(event: Union[Recorded, Notice]) -> None:
     """Append one event, with the time, after dropping what a kill or a full disk left of a line before it."""
     line = json.dumps({**event, "at": round(time.time(), 3)}) + "\n"
     with JOURNAL.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # steps that go at once, and who watches for EC2's notice, write to it too
         os.fchmod(file.fileno(), 0o600)  # as the logs, whose ends it holds
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - 1))

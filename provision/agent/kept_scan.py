@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,18 @@ def below(top: str) -> Iterator[str]:
                     yield from below(entry.path)
 
 
-def downloaded(since: int) -> list[str]:
-    """Return the packages that apt has downloaded since a time (ns); one with a second name is lent by somebody."""
-    found = [(str(path), path.lstat()) for path in sorted(Path(DEBS).glob("*.deb"))]
-    return [path for path, seen in found if seen.st_ctime_ns >= since and seen.st_nlink == 1]
+def names_packages(to: Path) -> str:
+    """Return a configuration of apt (apt.conf(5)) that has it write the paths of what it installs into a file."""
+    return f"DPkg::Pre-Install-Pkgs:: \"cat >>'{to}'\";\n"
+
+
+def downloaded(named: Path, since: int) -> list[str]:
+    """Return the packages that apt has named there, and downloaded since a time (ns).
+
+    What else came meanwhile was for a step beside this one; one with a second name is lent by somebody.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        wanted = set(named.read_text(encoding="utf-8").splitlines())
+        found = [(str(path), path.lstat()) for path in sorted(Path(DEBS).glob("*.deb")) if str(path) in wanted]
+        return [path for path, seen in found if seen.st_ctime_ns >= since and seen.st_nlink == 1]
+    return []

@@ -12,32 +12,35 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.agent.files import load, lock, write
+from provision.agent.files import load, lock, remove, write
 from provision.agent.held import held_of_root
+from provision.agent.kept_parts import pieces_of
 from provision.agent.mount import is_mounted
 from provision.agent.paths import HOME, KEPT_FOLDER
 from provision.agent.reply import say
-from provision.agent.words import SIGNED_FOR, Kind, kept_message
+from provision.agent.words import BUILDER, SIGNED_FOR, Kind, builders, kept_message
 
 if TYPE_CHECKING:
     from typing import Dict, List, Sequence
 
     from provision.agent.wire.documents import Account
+    from provision.agent.wire.kept import Piece
     from provision.agent.wire.requests import Seal
 
 SIGNATURE = "signature"
 """The file of an entry with its signature, as `ssh-keygen -Y sign` writes it: all that it takes to check it."""
 MADE = HOME / "kept" / "made.json"
 """Entry → digest, of what this box kept and nobody has signed yet."""
+LENT = HOME / "kept" / "lent.json"
+"""What the client of a setup has lent it (`kept_bucket`); root's alone, as links are to be."""
 BUILDERS = HOME / "kept" / "builders"
 """The public keys that count, as `ssh-keygen -Y verify` reads them."""
-WHO = "builder"
 LOCK = "kept.lock"
 
 
 def trust(keys: Sequence[str]) -> None:
     """Have these public keys count from now on, and no others."""
-    write(BUILDERS, "".join(f'{WHO} namespaces="{SIGNED_FOR}" {key}\n' for key in keys))
+    write(BUILDERS, builders(keys))
 
 
 def note(name: str, digest: str) -> None:
@@ -63,7 +66,7 @@ def vouched_for(name: str, digest: str, signature: Path) -> bool:
     """Return whether this box made an entry, or somebody whose key counts has signed it."""
     if made().get(name) == digest:
         return True
-    verify = ["ssh-keygen", "-Y", "verify", "-f", str(BUILDERS), "-I", WHO, "-n", SIGNED_FOR, "-s", str(signature)]
+    verify = ["ssh-keygen", "-Y", "verify", "-f", str(BUILDERS), "-I", BUILDER, "-n", SIGNED_FOR, "-s", str(signature)]
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         return not subprocess.run(
             verify, input=kept_message(name, digest).encode(), capture_output=True, timeout=30, check=False
@@ -72,14 +75,19 @@ def vouched_for(name: str, digest: str, signature: Path) -> bool:
 
 
 def offer() -> None:
-    """Tell the client what there is to sign, if anything."""
+    """Tell the client of a setup that is over what there is to sign, if anything; what it lent is of no more use."""
+    remove(LENT)
     if entries := made():
         say({"event": Kind.OFFER, "entries": entries})
 
 
 def seal(request: Seal, account: Account) -> None:
-    """Put the signatures of entries that this box made beside them."""
+    """Put the signatures of entries that this box made beside them.
+
+    One that is to be shared stays the box's own until it has been (`kept_bucket.share`); its files are told.
+    """
     sealed: List[str] = []
+    pieces: Dict[str, List[Piece]] = {}
     mount = account["mount_point"]
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock(LOCK))
@@ -90,6 +98,10 @@ def seal(request: Seal, account: Account) -> None:
                 if (folder / name).is_dir():
                     write(folder / name / SIGNATURE, request["signatures"][name])
                     sealed.append(name)
+                    if request["shares"]:
+                        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # another changed it
+                            pieces[name] = pieces_of(folder / name)
+                        continue
                 del entries[name]
             write_made(entries)
-    say({"event": Kind.SEALED, "entries": sealed})
+    say({"event": Kind.SEALED, "entries": sealed, "pieces": pieces})

@@ -16,14 +16,15 @@ import shutil
 import stat
 import subprocess
 import threading
-import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from provision.agent.kept_parts import (
+    INDEX,
     TAR,
     UNPACK,
     WORKERS,
+    index_of,
     is_large_plain_file,
     pump,
     split_for_workers,
@@ -42,9 +43,9 @@ SHARE = 0.4
 """Part of the volume that entries may take; those longest unused go first."""
 RESERVE = 0.05
 """Part of the volume that stays free for the user's own work while something is being kept."""
+PACKED = 4
+"""How many times smaller files may become, at best: what would not fit even then need not be packed."""
 NO_ROOM = "there is no room for it"
-INDEX = "index.json"
-"""A line with the SHA-256 of the line after it, which is what is signed: a row per part, and folders."""
 
 
 def size_of(entry: Path) -> int:
@@ -56,11 +57,10 @@ def size_of(entry: Path) -> int:
 class Store:
     """The entries on one host's job volume."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, began: float) -> None:
+        """Look into a folder of entries; `began`: when the run did that looks, in seconds."""
         self.folder = folder
-        for part in folder.glob("*.part"):
-            remove(part)
-        self.began = time.time()
+        self.began = began
         self.left = 0
         self.counting = threading.Lock()
 
@@ -71,7 +71,7 @@ class Store:
         part = self.folder / f"{name}.part"
         remove(part)
         try:
-            self._open(sum(os.lstat(path).st_size for path in paths))
+            self.open(sum(os.lstat(path).st_size for path in paths) // PACKED)
             part.mkdir(mode=0o700)
             alone = [path for path in paths if is_large_plain_file(path)]
             rest = sorted(set(paths) - set(alone))
@@ -114,7 +114,7 @@ class Store:
         with subprocess.Popen(command, stdin=null, stdout=subprocess.PIPE, stderr=null) as process:
             try:
                 with (part / name).open("wb") as goal:
-                    size, digest = pump(process.stdout, goal, self._spend)
+                    size, digest = pump(process.stdout, goal, self.spend)
             except BaseException:
                 process.kill()
                 raise
@@ -122,14 +122,14 @@ class Store:
             raise OSError(f"{command[0]} ended with exit code {process.returncode}: it changed while it was read")
         return {"part": name, "size": size, "sha256": digest}
 
-    def _open(self, expected: int) -> None:
-        """Look how much room there is. Raises `OSError` where so many bytes, once packed, will never fit."""
+    def open(self, expected: int) -> None:
+        """Look how much room there is. Raises `OSError` where so many bytes will never fit."""
         disk = shutil.disk_usage(self.folder)
         self.left = int(min(disk.total * SHARE, disk.free - disk.total * RESERVE))
-        if expected / 4 > self.left:
+        if expected > self.left:
             raise OSError(NO_ROOM)
 
-    def _spend(self, size: int) -> None:
+    def spend(self, size: int) -> None:
         """Take so much of the room."""
         with self.counting:
             self.left -= size
@@ -172,9 +172,7 @@ class Store:
             return None
         if entry.is_symlink() or not entry.is_dir():
             raise OSError("it is no folder")
-        digest, _, text = (entry / INDEX).read_text(encoding="ascii", errors="replace").partition("\n")
-        if hashlib.sha256(text.encode()).hexdigest() != digest:
-            raise OSError("its index is not what was written")
+        digest, text = index_of(entry)
         if not vouched_for(name, digest, entry / SIGNATURE):
             raise OSError("it is not signed by a key that you trust")
         index: Index = json.loads(text)

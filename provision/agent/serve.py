@@ -39,6 +39,7 @@ ACCOUNT_VERBS = {
     **dict.fromkeys((Verb.CHECK, Verb.RESTORE), "restore"),
     Verb.SAMPLE: "sampler",
     Verb.SEAL: "kept_signs",
+    Verb.SHARE: "kept_bucket",
 }
 """The same, of what is done in an account's folders."""
 

@@ -1,5 +1,7 @@
 """A setup, from its start to its end: verify, install, verify, mark, for each step of the pending bundle.
 
+In user-data's bundle the steps come one after the other; elsewhere `at_once` says which of them go together.
+
 It runs detached from whoever asked for it (`python3 -m provision.agent.setup`), and a boot that finds `pending.json`
 goes on with it. Who holds `apply.lock` may start a setup; who holds `run.lock` may change what is pending; a setup
 holds `alive.lock` for its whole life, and whoever wants to know whether there is one asks for it shared, in nobody's
@@ -26,11 +28,13 @@ from provision.agent.words import Kept, Kind, StepState
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Optional
+    from typing import Callable, Optional, TypeVar, Union
 
     from provision.agent.keeper import Keeper
     from provision.agent.wire.documents import Bundle, Pending, ReadyMark, Step
-    from provision.agent.wire.setups import StepEvent
+    from provision.agent.wire.setups import Failed, Ready, StepEvent
+
+    End = TypeVar("End")
 
 REBOOT = 100
 """Exit code by which an install script asks for a reboot."""
@@ -99,16 +103,23 @@ def main() -> None:
         now = pending()
         if not now:
             return
-        try:
-            _run_steps(now)
-        except OSError as error:
-            fail(None, now, str(error))
-        except Exception as error:  # noqa: BLE001 - a setup that ends without a word would be waited for
-            fail(None, now, f"{type(error).__name__}: {error}")
+        ending = _ended(None, now, lambda: _run_steps(now))
+        # The event goes first, so that nobody sees a setup that is over and has no end.
+        record(ending)
+        remove(PENDING)
 
 
-def _run_steps(now: Pending) -> None:
-    """Bring every step of the pending bundle to done."""
+def _ended(step: Optional[Step], now: Pending, act: Callable[[], End]) -> Union[End, Failed]:
+    """Act; returns what that returns, or how it failed."""
+    try:
+        return act()
+    except Exception as error:  # noqa: BLE001 - a setup that ends without a word would be waited for
+        why = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        return _failed(step, now, why)
+
+
+def _run_steps(now: Pending) -> Union[Ready, Failed]:
+    """Bring every step of the pending bundle to done; returns how that ended."""
     folder = HOME / "scripts"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -122,16 +133,20 @@ def _run_steps(now: Pending) -> None:
     names = [step["name"] for step in bundle["steps"]]
     record({"event": Kind.START, "run": now["run"], "name": bundle["name"], "steps": names})
     keeper = _keeper_of(bundle, fresh=now["fresh"])
-    for step in bundle["steps"]:
-        try:
-            if not _run_step(step, folder, now, keeper):
-                return
-        except OSError as error:
-            fail(step, now, str(error))
-            return
+
+    def carry(step: Step) -> Optional[Failed]:
+        return _ended(step, now, lambda: _run_step(step, folder, now, keeper))
+
+    if "graph" in bundle:
+        from provision.agent.at_once import AtOnce  # noqa: PLC0415 - user-data has no room for it
+
+        failed = AtOnce(bundle["steps"], bundle["graph"], carry).run()
+    else:  # one after the other, up to the first that fails
+        failed = next(filter(None, map(carry, bundle["steps"])), None)
+    if failed:
+        return failed
     finish(bundle)
-    record({"event": Kind.READY, "run": now["run"], "name": bundle["name"]})
-    remove(PENDING)
+    return {"event": Kind.READY, "run": now["run"], "name": bundle["name"]}
 
 
 def _keeper_of(bundle: Bundle, *, fresh: bool) -> Optional[Keeper]:
@@ -150,8 +165,8 @@ def finish(bundle: Bundle) -> ReadyMark:
     return done
 
 
-def _run_step(step: Step, folder: Path, now: Pending, keeper: Optional[Keeper]) -> bool:
-    """Bring one step to done; False where the setup stops here: a failure or a reboot."""
+def _run_step(step: Step, folder: Path, now: Pending, keeper: Optional[Keeper]) -> Optional[Failed]:
+    """Bring one step to done; returns how the setup ends where that cannot be. A reboot ends this program."""
     name, began = step["name"], time.monotonic()
     record(_event(step, now, StepState.CHECKING))
     state = state_of(step, folder)
@@ -159,34 +174,32 @@ def _run_step(step: Step, folder: Path, now: Pending, keeper: Optional[Keeper]) 
         if state != StepState.PRESENT:
             mark(step, state)
         record({**_event(step, now, state), "seconds": round(time.monotonic() - began, 1)})
-        return True
+        return None
     # Before the event: whoever follows reads the log from there on, and must not see an earlier setup's.
     write(log_of(name), "")
     record({**_event(step, now, StepState.INSTALLING), "was": state, "notes": step["notes"]})
     code, why, kept = install(step, folder, keeper, rebooted=name in now["rebooted"])
     if code == REBOOT and step["reboot"]:
         if name not in now["rebooted"]:
-            _reboot(step, now)
-            return False
+            return _reboot(step, now)
         why = "it still asks for a reboot after one"
     if code:
-        fail(step, now, why, refused=code == REFUSED)
-        return False
+        return _failed(step, now, why, refused=code == REFUSED)
     mark(step, StepState.INSTALLED)
     done = _event(step, now, StepState.INSTALLED)
     done["seconds"] = round(time.monotonic() - began, 1)
     if kept != Kept.NOTHING:
         done["kept"] = kept
     record(done)
-    return True
+    return None
 
 
 def _event(step: Step, now: Pending, state: StepState) -> StepEvent:
     return {"event": Kind.STEP, "run": now["run"], "step": step["name"], "state": state}
 
 
-def fail(step: Optional[Step], now: Pending, why: str, *, refused: bool = False) -> None:
-    """End a setup with the last lines of what the step's install said, where it had begun, and how to undo that."""
+def _failed(step: Optional[Step], now: Pending, why: str, *, refused: bool = False) -> Failed:
+    """Return how a setup ends: why, what the step's install said last, and how to take off what it did."""
     remove(HOME / "ballast")
     if shutil.disk_usage(HOME).free < FULL:
         why += f"; the disk that holds {HOME} is full"
@@ -194,15 +207,19 @@ def fail(step: Optional[Step], now: Pending, why: str, *, refused: bool = False)
     undo = "" if refused else undo
     lines = log_after(log, 0, ended=True) if step and begun_marker(name).exists() else ()
     tail = [line for line, _ in collections.deque(lines, TAIL)]
-    # The event goes first, so that nobody sees a setup that is over and has no end.
-    record(
-        {"event": Kind.FAILED, "run": now["run"], "why": why, "step": name, "log": str(log), "tail": tail, "undo": undo}
-    )
-    remove(PENDING)
+    return {
+        "event": Kind.FAILED,
+        "run": now["run"],
+        "why": why,
+        "step": name,
+        "log": str(log),
+        "tail": tail,
+        "undo": undo,
+    }
 
 
-def _reboot(step: Step, now: Pending) -> None:
-    """Restart the machine; the service goes on with this step after the boot."""
+def _reboot(step: Step, now: Pending) -> Failed:
+    """Restart the machine, whose service goes on with this step after the boot; returns what went wrong with that."""
     now["rebooted"].append(step["name"])
     write(PENDING, json.dumps(now))
     record({"event": Kind.REBOOT, "run": now["run"], "step": step["name"]})
@@ -210,11 +227,10 @@ def _reboot(step: Step, now: Pending) -> None:
     try:
         run_checked("systemctl", "--quiet", "reboot")
     except OSError as error:
-        fail(step, now, f"it needs a reboot, and that did not work: {error}")
-        return
+        return _failed(step, now, f"it needs a reboot, and that did not work: {error}")
     # Until the machine is down nobody else may start a setup on it.
     time.sleep(8 * GRACE)
-    fail(step, now, "it needs a reboot, and the machine did not restart")
+    return _failed(step, now, "it needs a reboot, and the machine did not restart")
 
 
 if __name__ == "__main__":

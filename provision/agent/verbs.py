@@ -36,3 +36,4 @@ class Verb(Word):
     RESTORE = "restore"
     SAMPLE = "sample"
     SEAL = "seal"
+    SHARE = "share"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Iterable
 
 
 class Word(str, Enum):
@@ -57,6 +61,8 @@ class Kind(Word):
     SAMPLE = "sample"
     OFFER = "offer"
     SEALED = "sealed"
+    WANTED = "wanted"
+    SHARED = "shared"
 
 
 ENDINGS = (Kind.READY, Kind.FAILED, Kind.REBOOT)
@@ -78,6 +84,7 @@ class StepState(Word):
     CHECKING = "checking"
     INSTALLING = "installing"
     INSTALLED = "installed"
+    FAILED = "failed"
 
 
 class Kept(Word):
@@ -85,6 +92,8 @@ class Kept(Word):
 
     NOTHING = ""
     BUILT = "built"
+    LENT = "lent"
+    """The same, and the job volume had it from a bucket."""
     FULL = "full"
     """Nothing, and there is no room to keep all of it there."""
 
@@ -106,6 +115,8 @@ class RunState(Word):
 
 SIGNED_FOR = "kept@gpurig"
 """The namespace of signatures of kept builds: one that was made for anything else does not count."""
+BUILDER = "builder"
+"""Whoever signs them, as a file of allowed signers calls him."""
 KEPT_KINDS = ("built", "packages")
 """What is kept of a step: the folders that its recipe names, and what apt downloaded."""
 
@@ -113,6 +124,11 @@ KEPT_KINDS = ("built", "packages")
 def kept_name(step: str, kind: str, key: str) -> str:
     """Return the name of a kept build."""
     return f"{step}-{kind}-{key[:24]}"
+
+
+def builders(keys: Iterable[str]) -> str:
+    """Return the file of allowed signers by which these public keys count for kept builds, and for nothing else."""
+    return "".join(f'{BUILDER} namespaces="{SIGNED_FOR}" {key}\n' for key in keys)
 
 
 def kept_message(name: str, digest: str) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     Settings = Mapping[str, Any]
 
+_S3: Mapping[str, Any] = {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
+"""For links: else botocore signs them in the old way, for an address that knows a new bucket late."""
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
 _ROLE = {
     "roleArn": "RoleArn",
@@ -58,6 +60,7 @@ def client(made: Any, settings: Settings, service: str, region: str) -> Any:
         use_dualstack_endpoint=settings.get("useDualstackEndpoint"),
         use_fips_endpoint=settings.get("useFipsEndpoint"),
         user_agent_extra=" ".join(settings.get("userAgents", ())) or None,
+        **(_S3 if service == "s3" else {}),
     )
     return made.create_client(
         service,

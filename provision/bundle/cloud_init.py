@@ -73,8 +73,10 @@ systemctl restart systemd-journald
 def cloud_config(bundle: Bundle) -> str:
     """Return the cloud-config as text."""
     # There is no room for what keeps builds, nor for how to take things off again: the first `fab setup` brings both.
+    # Nor for what has steps go at once: of what a box boots into each needs the one before it.
     steps = tuple(dataclasses.replace(step, key="", keeps=(), undo="") for step in bundle.steps)
-    bundle = dataclasses.replace(bundle, steps=steps, kept=None)
+    lib = bundle.lib.replace("# shellcheck shell=bash\n", "")
+    bundle = dataclasses.replace(bundle, steps=steps, lib=lib, kept=None, in_turn=True)
     first = ["cloud-init-per", "instance", "gpurig", "python3", "-c", _OPEN, _payload(bundle)]
     return f"#cloud-config\nbootcmd:\n- {json.dumps(first)}\nruncmd:\n- {json.dumps(_START)}\n"
 

@@ -61,9 +61,11 @@ def modules(sources: Mapping[str, str], entries: Collection[str]) -> dict[str, s
     """
     found = {path: _lines(source) for path, source in sources.items()}
     while True:
-        named = collections.Counter(name for lines in found.values() for line in lines for name in _names(line))
+        every = [line for lines in found.values() for line in lines]
+        named = collections.Counter(name for line in every for name in _names(line))
         unused = {name for name, times in named.items() if times == 1} - {*entries}
-        left = {path: list(_without(lines, unused)) for path, lines in found.items()}
+        members = {name for line in every for name in _names(line, after=".")}
+        left = {path: list(_without(lines, unused, members)) for path, lines in found.items()}
         if left == found:
             return {path: _text(lines) for path, lines in found.items()}
         found = left
@@ -73,24 +75,25 @@ def _text(lines: Iterable[Line]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _names(line: Line) -> Iterator[str]:
-    """Yield the names in a line, also in strings with values in them."""
-    for word in line.words:
+def _names(line: Line, after: str = "") -> Iterator[str]:
+    """Yield the names in a line, those that stand `after` a word alone; also all in strings with values in them."""
+    for before, word in zip(("", *line.words), line.words, strict=False):
         if word.isidentifier():
-            yield word
+            if after in ("", before):
+                yield word
         elif _F_STRING.match(word):
             yield from _WORD.findall(word)
 
 
-def _without(lines: Sequence[Line], unused: Collection[str]) -> Iterator[Line]:
-    """Yield lines but for the definitions of names that nobody uses: on top, and in a class what is in capitals."""
+def _without(lines: Sequence[Line], unused: Collection[str], members: Collection[str]) -> Iterator[Line]:
+    """Yield lines but for what nobody uses: definitions on top, and in a class what is in capitals and not named."""
     dropped = False
     for line in lines:
         if line.depth and dropped:
             continue
         name = line.defines
         dropped = not line.depth and name in unused
-        if not dropped and not (line.depth == 1 and name.isupper() and name in unused):
+        if not dropped and not (line.depth == 1 and name.isupper() and name not in members):
             yield line
 
 

@@ -5,6 +5,7 @@ Rendering is pure and deterministic: the same recipes and target give the same b
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import re
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 
     Variables = list[tuple[str, str]]
     """Environment to export, in this order: a later value may build on an earlier one of the same name."""
+
+
+_CALLS_PIP = re.compile(r"venv|\bpip(_|\b)")
+"""In a script that calls pip, itself or by a function of the library: what else does needs no settings of it."""
+ACTIVATE = "activate.sh"
+"""What says, below PREFIX and the recipe's name, how to work with a recipe: notebooks find its environment by that."""
 
 
 @functools.cache
@@ -131,6 +138,10 @@ def _expand_key(recipe: Recipe, target: Target, key: str, text: str) -> str:
     return _expand(text, f"{recipe.folder / 'recipe.toml'}: {key}", **_values(recipe, target))
 
 
+def _activation(recipe: Recipe, target: Target) -> Variables:
+    return [(key, _expand_key(recipe, target, f"activate.{key}", value)) for key, value in recipe.activate.items()]
+
+
 def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
     values = _values(recipe, target)
     env_of_recipe = {name: _expand_key(recipe, target, f"env.{name}", value) for name, value in recipe.env.items()}
@@ -140,6 +151,9 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
         content = recipe_file.read(path) if file.verbatim or file.lean else _render(path, **values)
         content = lean.module(content) if file.lean else content
         files.append({"path": file.path, "mode": file.mode, "content": content})
+    if recipe.activate:
+        exports = "".join(f'export {name}="{value}"\n' for name, value in _activation(recipe, target))
+        files.append({"path": f"{PREFIX}/{recipe.name}/{ACTIVATE}", "mode": "0644", "content": exports})
     return Step(
         name=recipe.name,
         # A source that carries another release than the recipe names says so itself.
@@ -151,6 +165,7 @@ def _step(recipe: Recipe, target: Target, env: Variables) -> Step:
         timeout=int(recipe.minutes * 600) + 300,
         disk_gib=recipe.disk_gib,
         reboot=recipe.reboot,
+        builds=recipe.builds,
         undo=undo_of(recipe, target),
         notes=_notes(recipe, target, values["source"]),
         recipe=json.dumps([recipe.version, recipe.sources, recipe_file.read(recipe.folder / "install.sh.j2")]),
@@ -171,12 +186,16 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
         needed = catalogue.closure([recipe.name], target.gpu)
         upon = [step for name, step in steps.items() if name in needed]
         env = [pair for step in upon for pair in step.env.items()]
-        steps[recipe.name] = kept.keyed(_step(recipe, target, env), upon, target)
-    lib = _render(TEMPLATES / "host" / "lib.sh.j2", target=target, home=str(MACHINE_HOME), prefix=PREFIX)
+        before = catalogue.before(recipe.name, target.gpu)
+        step = dataclasses.replace(_step(recipe, target, env), needs=tuple(name for name in steps if name in before))
+        steps[recipe.name] = kept.keyed(step, upon, target)
+    scripts = [text for step in steps.values() for text in (step.install, step.verify)]
+    values = {"target": target, "home": str(MACHINE_HOME), "prefix": PREFIX}
+    lib = _render(TEMPLATES / "host" / "lib.sh.j2", pip=any(map(_CALLS_PIP.search, scripts)), **values)
     return Bundle(
         name="+".join(names),
         steps=tuple(steps.values()),
-        lib=slim.library(lib, [text for step in steps.values() for text in (step.install, step.verify)]),
+        lib=slim.library(lib, scripts),
         kept=kept.keeper_settings(steps.values(), target),
     )
 
@@ -194,7 +213,7 @@ def activation(name: str, target: Target, catalogue: Catalogue | None = None) ->
     recipe = (catalogue or Catalogue()).recipes.get(name)
     if recipe is None:
         raise BadInput([f'there is no recipe "{name}"; `fab recipes` lists those that there are'])
-    return [(key, _expand_key(recipe, target, f"activate.{key}", value)) for key, value in recipe.activate.items()]
+    return _activation(recipe, target)
 
 
 def command_of(recipe: Recipe, kind: Literal["example", "bench"], target: Target) -> str:

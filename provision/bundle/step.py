@@ -9,9 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from provision.agent.wire.documents import KeptAbout
-
-FORMAT = 2
+    from provision.agent.wire.documents import Graph, KeptAbout
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +36,10 @@ class Step:
     """What of the recipe decides what the step does, whatever the host and its settings. It does not travel."""
     key: str = ""
     """What that is kept under: a digest of all that it depends on; "" where nothing of the step is kept."""
+    needs: tuple[str, ...] = ()
+    """All steps of the bundle that have to be done before it. It travels in the bundle's graph, and so does:"""
+    builds: bool = False
+    """Whether it takes every core and the memory to go with them."""
 
     @property
     def digest(self) -> str:
@@ -56,6 +58,8 @@ class Bundle:
     """The bash functions that the scripts use and no others; it lies beside them when they run."""
     kept: KeptAbout | None = None
     """What is to be known to keep builds on the job volume; None where nothing is kept."""
+    in_turn: bool = False
+    """Whether the steps go one after the other, and not at once as far as their needs let them."""
 
     @functools.cached_property
     def digest(self) -> str:
@@ -69,9 +73,22 @@ class Bundle:
     def _document(self) -> dict[str, Any]:
         steps = [{**dataclasses.asdict(step), "digest": step.digest} for step in self.steps]
         for step in steps:
-            del step["recipe"]
-        document = {"format": FORMAT, "name": self.name, "steps": steps, "lib": self.lib}
-        return {**document, "kept": self.kept} if self.kept else document
+            for key in ("recipe", "needs", "builds"):
+                del step[key]
+        document: dict[str, Any] = {"name": self.name, "steps": steps, "lib": self.lib}
+        if self.kept:
+            document["kept"] = self.kept
+        if graph := self._graph():
+            document["graph"] = graph
+        return document
+
+    def _graph(self) -> Graph | None:
+        """Return what the steps wait for; None where each waits for the one before it."""
+        names = [step.name for step in self.steps]
+        needs = {step.name: [name for name in names if name in step.needs] for step in self.steps}
+        if self.in_turn or all(needs[name] == names[:number] for number, name in enumerate(names)):
+            return None
+        return {"needs": needs, "builds": [step.name for step in self.steps if step.builds]}
 
 
 def _digest(value: object) -> str:

@@ -55,6 +55,8 @@ class Recipe:
     needs: tuple[str, ...] = ()
     needs_on_gpu: tuple[str, ...] = ()
     """Needed too, except on a host that is declared to have no GPU: there it is built without CUDA."""
+    goes_with: tuple[str, ...] = ()
+    """Needed to work with, and not to install: they come too, and its install does not wait for theirs."""
     conflicts: tuple[str, ...] = ()
     minutes: float = 1
     """How long the install takes on a fresh box of the smallest type; a setup allows ten times as much."""
@@ -64,6 +66,8 @@ class Recipe:
     """Skipped, when only needed by another recipe, on a host that is declared to have no GPU."""
     reboot: bool = False
     """The install may end with exit code 100: reboot, then verify."""
+    builds: bool = False
+    """The install compiles: it takes every core and the memory to go with them, so that one such goes at a time."""
     licences: tuple[str, ...] = ()
     """Licences that the user has to accept by these names."""
     gpu_licences: tuple[str, ...] = ()
@@ -85,6 +89,8 @@ class Recipe:
     """Number of the document that it serves ("002"); "" for none."""
     no_example: str = ""
     """Why there is nothing to run, for a recipe that serves a document without an example of its own."""
+    example_of: str = ""
+    """The recipe beside it in whose folder `example` lies that it runs as well; "" for its own."""
     example: Trial | None = None
     """What `fab example-<name>` runs."""
     bench: Trial | None = None
@@ -107,6 +113,11 @@ class Recipe:
     """Where it was seen to work: tables of `image`, `gpu` (a model or "none") and, where it matters, `source`."""
     sources: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     """Where it can be taken from, the default first; the install script reads the chosen table as `source`."""
+
+    @property
+    def example_folder(self) -> Path:
+        """The folder in which its example and its bench run, on this machine."""
+        return recipe_file.example_folder(self.folder, self.example_of)
 
     def source_for(self, target: Target) -> str:
         """Return the name of the source that `target` takes this recipe from ("" where there is no choice).

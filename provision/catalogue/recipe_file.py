@@ -65,6 +65,11 @@ def below(folder: Path) -> list[str]:
     )
 
 
+def example_folder(folder: Path, of: str) -> Path:
+    """Return the folder of a recipe's example: `of` is the recipe whose it is, "" for its own."""
+    return (folder.parent / of if of else folder) / EXAMPLE
+
+
 def problems(folder: Path, table: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     """Return everything that is wrong with a recipe's folder and keys; `schema`: as `mismatches` takes one."""
     path = folder / "recipe.toml"
@@ -74,6 +79,7 @@ def problems(folder: Path, table: dict[str, Any], schema: dict[str, Any]) -> lis
     files: dict[str, dict[str, str]] = table.get("files", {})
     templates = ("install.sh.j2", "verify.sh.j2", *(row.get("template", "") for row in files.values()))
     trials = [key for key in _TRIALS if key in table]
+    example = example_folder(folder, table.get("example_of", ""))
     tried = enumerate(table.get("supports", {}).get("tried", ()), 1)
     return [
         *(
@@ -95,7 +101,7 @@ def problems(folder: Path, table: dict[str, Any], schema: dict[str, Any]) -> lis
             for number, row in enumerate(table.get("supports", {}).get("built", ()), 1)
             if not {"image", "compute", "cuda", "date"} <= row.keys()
         ),
-        *(f"{folder / EXAMPLE}: missing" for _ in trials[:1] if not (folder / EXAMPLE).is_dir()),
+        *(f"{example}: missing" for _ in trials[:1] if not example.is_dir()),
         *(f"{folder / name}: missing" for name in templates if name and not (folder / name).is_file()),
     ]
 

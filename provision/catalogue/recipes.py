@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from provision.catalogue import tried as seen
 from provision.catalogue.recipe import load_recipe
 from provision.model.errors import BadInput
+from provision.model.files import FILES
 from provision.model.platforms import NO_GPU
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from provision.catalogue.recipe import Recipe
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+TEMPLATES = FILES / "templates"
 OURS = TEMPLATES / "recipes"
 
 
@@ -60,15 +61,15 @@ class Recipes:
         unknown = [
             f'{recipe.folder / "recipe.toml"}: {key} "{name}", which is no recipe'
             for recipe in self.recipes.values()
-            for key in ("needs", "needs_on_gpu", "conflicts")
+            for key in ("needs", "needs_on_gpu", "goes_with", "conflicts")
             for name in getattr(recipe, key)
             if name not in self.recipes
         ]
         if unknown:
             raise BadInput(unknown)
         try:
-            sorter = graphlib.TopologicalSorter({r.name: r.needs + r.needs_on_gpu for r in self.recipes.values()})
-            return tuple(sorter.static_order())
+            needs = {r.name: r.needs + r.needs_on_gpu + r.goes_with for r in self.recipes.values()}
+            return tuple(graphlib.TopologicalSorter(needs).static_order())
         except graphlib.CycleError as error:
             names = error.args[1][::-1]  # graphlib goes from what is needed to what needs it
             path = self.recipes[names[0]].folder / "recipe.toml"
@@ -76,12 +77,23 @@ class Recipes:
 
     def closure(self, names: Iterable[str], gpu: str = "") -> set[str]:
         """Return these recipes and all that they need, at any depth; `gpu` is the host's ("none"), "" one unknown."""
+        return self._with(names, lambda name: self._needs(name, gpu) + self.recipes[name].goes_with)
+
+    def before(self, name: str, gpu: str = "") -> set[str]:
+        """Return what has to be done before a recipe's install begins, at any depth."""
+        return self._with(self._needs(name, gpu), lambda other: self._needs(other, gpu))
+
+    def _needs(self, name: str, gpu: str) -> tuple[str, ...]:
+        recipe = self.recipes[name]
+        return recipe.needs if gpu == NO_GPU else recipe.needs + recipe.needs_on_gpu
+
+    @staticmethod
+    def _with(names: Iterable[str], more: Callable[[str], Iterable[str]]) -> set[str]:
         found: set[str] = set()
         todo = list(names)
         while todo:
             name = todo.pop()
             if name not in found:
                 found.add(name)
-                recipe = self.recipes[name]
-                todo += recipe.needs if gpu == NO_GPU else recipe.needs + recipe.needs_on_gpu
+                todo += more(name)
         return found

@@ -6,19 +6,20 @@ import dataclasses
 import json
 import math
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import BadInput
+from provision.model.files import FILES
 from provision.model.platforms import NO_GPU, gpu_model, images
 from provision.model.schema import ANY, NUMBER, STRING, mismatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from provision.catalogue.recipe import Recipe
 
-FOLDER = Path(__file__).parents[2] / "docs" / "tried"
+FOLDER = FILES / "docs" / "tried"
 PARTS = ("setup", "verify", "example", "bench")
 TRIED, FAILED, NOT_RUN, NO = "tried", "failed", "not run", "no"
 STATES = (TRIED, FAILED, NOT_RUN, NO)

@@ -30,6 +30,7 @@ _WAS = {
 }
 _KEPT = {
     Kept.BUILT: "its build taken from the job volume",
+    Kept.LENT: "its build taken from the bucket",
     Kept.FULL: "the job volume has no room to keep all of it",
 }
 
@@ -165,53 +166,66 @@ class _Reader:
     ends: Sequence[float]
     """Moments each of which ends all that had begun before it; the last one at the latest."""
     steps: list[Step] = dataclasses.field(default_factory=list)
-    open: Step | None = None
+    """In the order in which they began."""
+    open: dict[str, int] = dataclasses.field(default_factory=dict)
+    """Those that go on: name → number."""
 
     def read(self, events: Sequence[setups.Recorded]) -> Setup:
         first, last = events[0], events[-1]
         for event in events:
             self._take(event)
         ended = last["event"] in (Kind.READY, Kind.FAILED, Kind.REBOOT)
-        state = str(last["event"]) if ended else CUT_OFF
-        if self.alive:
-            state = str(StepState.INSTALLING)
-            self.steps += [dataclasses.replace(self.open, end=None)] if self.open else []
-        elif self.open:
-            self._close(CUT_OFF, self._over(self.open.begin))
+        state = str(StepState.INSTALLING if self.alive else last["event"] if ended else CUT_OFF)
+        if not self.alive:
+            self._cut_off(self.ends[-1])
         end = None if self.alive else max([last["at"], *(step.end or 0 for step in self.steps)])
         why = last["why"] if last["event"] == Kind.FAILED else ""
         name = first["name"] if first["event"] == Kind.START else ""
         return Setup(name=name, state=state, begin=first["at"], end=end, why=why, steps=tuple(self.steps))
 
-    def _over(self, begin: float) -> float:
-        return min((end for end in self.ends if end >= begin), default=self.ends[-1])
+    def _cut_off(self, at: float) -> None:
+        """Close all that goes on, at a moment or when its boot was over before that."""
+        for name, number in list(self.open.items()):
+            over = min((end for end in self.ends if end >= self.steps[number].begin), default=self.ends[-1])
+            self._close(name, CUT_OFF, min(at, over))
 
-    def _close(self, state: str, end: float, **more: Any) -> None:
-        if self.open:
-            self.steps.append(dataclasses.replace(self.open, state=state, end=end, **more))
-        self.open = None
+    def _close(self, name: str, state: str, end: float, **more: Any) -> None:
+        if name in self.open:
+            number = self.open.pop(name)
+            self.steps[number] = dataclasses.replace(self.steps[number], state=state, end=end, **more)
 
     def _take(self, event: setups.Recorded) -> None:
-        """Note what an event tells of the step that is open."""
+        """Note what an event tells of the steps that are open."""
         if event["event"] == Kind.STEP:
             self._step(event)
         elif event["event"] == Kind.REBOOT:
-            self._close(str(Kind.REBOOT), event["at"])
+            self._close(event["step"], str(Kind.REBOOT), event["at"])
         elif event["event"] == Kind.FAILED:
-            kept = Tail(lines=tuple(event["tail"]), whole=False) if event["tail"] else None
-            self._close(str(Kind.FAILED), event["at"], why=event["why"], log=kept)
-        elif event["event"] == Kind.START and self.open:  # it goes on after a boot that came without a word
-            self._close(CUT_OFF, min(event["at"], self._over(self.open.begin)))
+            self._failed(event)
+        elif event["event"] == Kind.START:  # it goes on after a boot that came without a word
+            self._cut_off(event["at"])
 
     def _step(self, event: setups.StepEvent) -> None:
         name, state, at = event["step"], str(event["state"]), event["at"]
-        if self.open is None or self.open.name != name:
-            self.open = Step(name=name, state=state, begin=at, end=None)
+        if name not in self.open:
+            self.open[name] = len(self.steps)
+            self.steps.append(Step(name=name, state=state, begin=at, end=None))
+        number = self.open[name]
+        step = self.steps[number]
         said = (_WAS.get(event.get("was", StepState.MISSING)), _KEPT.get(event.get("kept", Kept.NOTHING)))
-        notes = (*self.open.notes, *event.get("notes", ()), *filter(None, said))
-        self.open = dataclasses.replace(self.open, state=state, notes=notes)
+        notes = (*step.notes, *event.get("notes", ()), *filter(None, said))
+        self.steps[number] = dataclasses.replace(step, state=state, notes=notes, why=event.get("why", ""))
         if "seconds" in event:
-            self._close(state, at)
+            self._close(name, state, at)
+
+    def _failed(self, event: setups.Failed) -> None:
+        """Note why a step failed, and what its log said. It is over already where steps beside it ended after it."""
+        kept = Tail(lines=tuple(event["tail"]), whole=False) if event["tail"] else None
+        self._close(event["step"], str(Kind.FAILED), event["at"], why=event["why"])
+        for number, step in reversed([*enumerate(self.steps)]):
+            if step.name == event["step"]:
+                self.steps[number] = dataclasses.replace(step, log=kept)
+                return
 
 
 def _with_logs(setups: Sequence[Setup], logs: Mapping[str, Tail]) -> tuple[Setup, ...]:

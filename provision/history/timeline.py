@@ -15,7 +15,7 @@ from provision.history.rows import sections
 from provision.model.words import amount, took
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from provision.history.journal import Journal
     from provision.history.rows import Row, Section
@@ -66,18 +66,12 @@ class Page:
         self.axis = Axis.of(busy) if busy else None
 
     def lanes(self, page: HostPage) -> list[tuple[str, list[Row]]]:
-        """Return a host's lanes by name: notices in one, steps in one, runs in as few as keep them from each other."""
-        lanes: list[list[Row]] = []
-        for row in page.rows("run"):
-            left = self.edges(row.begin, row.end)[0]
-            lane = next((lane for lane in lanes if self._over(lane[-1]) <= left), None)
-            if lane is None:
-                lanes.append([row])
-            else:
-                lane.append(row)
-        steps, notices = page.rows("step"), page.rows("notice")
-        alone = [(name, rows) for name, rows in (("EC2", notices), ("setup", steps)) if rows]
-        return [*alone, *zip(["runs", *[""] * len(lanes)], lanes, strict=False)]
+        """Return a host's lanes by name: notices in one, steps and runs in as few as keep them from each other."""
+        notices = page.rows("notice")
+        steps = _packed(page.rows("step"), lambda last, row: last.end <= row.begin)
+        runs = _packed(page.rows("run"), lambda last, row: self._over(last) <= self.edges(row.begin, row.end)[0])
+        told = (("EC2", [notices] if notices else []), ("setup", steps), ("runs", runs))
+        return [("" if number else name, lane) for name, lanes in told for number, lane in enumerate(lanes)]
 
     def _over(self, row: Row) -> float:
         left, width = self.edges(row.begin, row.end)
@@ -108,6 +102,18 @@ class Page:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         inline = {"script": Markup(script), "style": Markup(style)}  # noqa: S704 - files of ours
         return environment.get_template("page.html.j2").render(page=self, zooms=ZOOMS, digest=digest, **inline)
+
+
+def _packed(rows: Sequence[Row], comes_after: Callable[[Row, Row], bool]) -> list[list[Row]]:
+    """Return rows, in their order, in as few lanes as let each come after the one before it."""
+    lanes: list[list[Row]] = []
+    for row in rows:
+        lane = next((lane for lane in lanes if comes_after(lane[-1], row)), None)
+        if lane is None:
+            lanes.append([row])
+        else:
+            lane.append(row)
+    return lanes
 
 
 def _clean(value: object) -> object:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.life.doctor import error, ok, warning
-from provision.model import caller
+from provision.model import caller, laptop
 from provision.model.access import SSM
 from provision.model.identity import STASHES
 from provision.model.project import project_folder
@@ -29,8 +29,6 @@ _CGNAT = ipaddress.IPv4Network("100.64.0.0/10")
 """What providers give to customers who share an address (RFC 6598); some VPNs use it, too."""
 _VPN = re.compile(r"(tun|tap|wg|ppp|utun|ipsec|tailscale|zt|nordlynx|proton)[a-z0-9_-]*")
 _INTERFACE = re.compile(r"^(?:\d+: )?([A-Za-z0-9_.@-]+?)(?:@[^:]+)?:? ", re.MULTILINE)
-_PACKAGES = {"ssh": "openssh-client", "ssh-keygen": "openssh-client", "rsync": "rsync", "git": "git"}
-"""Program → the package of Debian and Ubuntu that has it."""
 _PASSPHRASE = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 _INSTALL = "install the Pulumi CLI: https://www.pulumi.com/docs/install/"
 
@@ -84,13 +82,13 @@ def tools(found: StackSettings) -> Finding:
     """Check the programs that `fab` starts."""
     if found.get("access") == SSM and (lacking := [name for name in PROGRAMS if not shutil.which(name)]):
         return error(f"there is no {', '.join(lacking)}, which gpurig:access {SSM} goes through", PLUGIN)
-    lacking = [name for name in _PACKAGES if not shutil.which(name)]
-    mend = f"apt-get install {' '.join(dict.fromkeys(_PACKAGES[name] for name in lacking))}"
+    lacking = [name for name in laptop.used() if not shutil.which(name)]
+    mend = laptop.install(lacking)
     if {"ssh", "ssh-keygen"} & {*lacking}:
         return error(f"there is no {', '.join(lacking)}", mend)
     if lacking:
         return warning(f"there is no {', '.join(lacking)}: fab sync and a few others need it", mend)
-    return ok("ssh, rsync and git are there")
+    return ok(f"{', '.join(laptop.used())} are there")
 
 
 def key(found: StackSettings) -> Finding:

@@ -57,6 +57,14 @@ NUMBER = Kind("a number, zero or more", _is_number)
 WHOLE = Kind("a whole number, zero or more", lambda value: _is_number(value) and int(value) == value)
 PORT = Kind("a port number, 1 to 65535", lambda value: WHOLE.holds(value) and 0 < value < 65536)
 
+BUILDER = text("ssh-ed25519 [A-Za-z0-9+/]{68}", "an ed25519 public key without a comment")
+# No dots: a bucket's name is part of its host's, and those of S3 have certificates for one more label.
+BUILDS = text(
+    r"s3://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[A-Za-z0-9][A-Za-z0-9._-]{0,99}){0,6}/?",
+    "the place of kept builds, s3://BUCKET/PREFIX, the bucket's name without dots",
+)
+ACCOUNT = text("[0-9]{12}", "the 12 digits of an AWS account")
+
 USER = text(
     r"[A-Za-z_][A-Za-z0-9_.-]{0,31}",
     "the name of an account: letters, digits, _, . and -, beginning with a letter or _, 32 characters at most",

@@ -35,6 +35,9 @@ SCHEMA: Mapping[str, Any] = {
     "busy": checks.table(checks.text("[a-z]+", ""), checks.NUMBER, "a table of figure = number"),
     "busy_probe": _COMMAND,
     "before_stop": _COMMAND,
+    "builders": checks.listed(checks.BUILDER, "a list of ed25519 public keys without comments"),
+    "builds": checks.none_or(checks.BUILDS),
+    "builds_account": checks.none_or(checks.ACCOUNT),
     "spot": FLAG,
     "leaves_early": FLAG,
     "*": ANY,  # of a later version, and left out
@@ -80,7 +83,10 @@ class Target:
     """A command of the user's own that runs before the box stops by itself."""
     builders: tuple[str, ...] = ()
     """Public keys, without comments, by whose signatures kept builds count beside those of the user's own."""
-
+    builds: str = ""
+    """The bucket that has kept builds, too ("s3://lab-builds/gpurig"); "": none."""
+    builds_account: str = ""
+    """Whose bucket that is; "": the account of who asks."""
     spot: bool = False
     """Whether EC2 may take the box: then it watches for the notice of that."""
     leaves_early: bool = False

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.bundle.render import activation, render
 from provision.catalogue.cells import State, best_target, cell
 from provision.catalogue.compatibility import oldest_driver
 from provision.model.errors import BadInput
+from provision.model.files import FILES
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.pages import checks, matrix
 from provision.pages.markdown import bullets, commands, section, table
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from provision.catalogue.recipe import Recipe
     from provision.model.target import Target
 
-DOCUMENTS = Path(__file__).parents[2] / "docs" / "documents"
+DOCUMENTS = FILES / "docs" / "documents"
 
 
 @functools.cache

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Self
 
 from provision.model.errors import GpurigError, NotHere
-from provision.screen import progress
+from provision.screen import progress, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +56,7 @@ class Board:
 
     def show(self) -> None:
         """Show the table, where standard output is a terminal."""
-        if not sys.stdout.isatty():
+        if not terminal.moves():
             return
         with self._lock:
             self._live = progress.live(self._table)
@@ -115,7 +114,7 @@ class RowView:
 
     def now(self, text: str) -> None:
         """Put a text into the host's row."""
-        self.row.now = " ".join(text.split())
+        self.row.now = " · ".join(" ".join(line.split()) for line in text.split("\n"))
 
     def block(self, text: str) -> None:
         """Print lines together and as they are."""

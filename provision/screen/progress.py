@@ -32,6 +32,7 @@ _WAS = {
 
 _KEPT = {
     Kept.BUILT: ", what it builds taken from the job volume",
+    Kept.LENT: ", what it builds taken from the bucket",
     Kept.FULL: "; the job volume has no room to keep all of it for the next box",
 }
 
@@ -44,7 +45,7 @@ class View(Protocol):
         ...
 
     def now(self, text: str) -> None:
-        """Show what is going on at this moment, if there is a place for that."""
+        """Show what is going on at this moment, a line for each thing that does, if there is a place for that."""
         ...
 
     def block(self, text: str) -> None:
@@ -81,7 +82,7 @@ class PlainView:
 
 
 class LiveView(PlainView):
-    """A terminal: lines that stay, and below them one that moves, from the first time that there is something in it."""
+    """A terminal: lines that stay, and below them what moves, from the first time that there is something in it."""
 
     _live: Live | None = None
     _spinner: Spinner
@@ -101,7 +102,7 @@ class LiveView(PlainView):
         above(self._live, text, error=True)
 
     def now(self, text: str) -> None:
-        """Replace the moving line."""
+        """Replace what moves."""
         from rich.text import Text  # noqa: PLC0415 - 60 ms that other tasks need not pay
 
         if self._live is None:
@@ -109,9 +110,11 @@ class LiveView(PlainView):
 
             self._spinner = Spinner("dots")
             self._live = live(lambda: self._spinner)
-        shown = Text(text, no_wrap=True, overflow="ellipsis")
-        shown.truncate(max(10, self._live.console.width - 4))
-        self._spinner.update(text=shown)
+        lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in text.split("\n")]
+        for line in lines:
+            line.truncate(max(10, self._live.console.width - 4))
+        # Below the first, which has the spinner before it.
+        self._spinner.update(text=Text("\n  ").join(lines))
 
 
 def live(shown: Callable[[], RenderableType]) -> Live:
@@ -141,7 +144,7 @@ def above(shown: Live | None, text: str, *, error: bool = False) -> None:
 
 def view() -> PlainView:
     """Return the view that fits standard output."""
-    return LiveView() if sys.stdout.isatty() else PlainView()
+    return LiveView() if terminal.moves() else PlainView()
 
 
 def echo(events: Iterable[Event], host: Host, out: View) -> None:
@@ -160,6 +163,8 @@ class Progress:
     def __init__(self, host: Host, name: str, steps: Sequence[str], out: View) -> None:
         self.host, self.name, self.steps, self.out = host, name, steps, out
         self.width = max(map(len, steps))
+        self.going: dict[str, str] = {}
+        """What each step that goes on does now, those that began first before the others."""
         self.began = time.monotonic()
 
     def show(self, events: Iterable[Event]) -> Kind | None:
@@ -174,7 +179,7 @@ class Progress:
         if event["event"] == Kind.STEP:
             self._step(event)
         elif event["event"] == Kind.LOG:
-            self.out.now(f"{event['step']}: {event['line']}")
+            self._now(event["step"], event["line"])
         elif event["event"] == Kind.UNCHANGED:
             since = minute(event["since"]) if event["since"] else "now"
             count = f"all {len(self.steps)} steps verified" if len(self.steps) > 1 else "verified"
@@ -192,9 +197,15 @@ class Progress:
         elif event["event"] == Kind.FAILED:
             raise _failure(event, self.host)
 
+    def _now(self, step: str, text: str) -> None:
+        """Show what a step does, with the others that go on; "": it does no more."""
+        self.going[step] = text
+        self.going = {name: said for name, said in self.going.items() if said}
+        self.out.now("\n".join(f"{name}: {said}" for name, said in self.going.items()))
+
     def _step(self, event: StepEvent) -> None:
         name, state = f"  {event['step']:<{self.width}}", event["state"]
-        self.out.now(f"{event['step']}: {state}")
+        self._now(event["step"], "" if "seconds" in event else state)
         if state == StepState.INSTALLING:
             remarks = "; ".join(filter(None, [*event["notes"], _WAS.get(event["was"])]))
             self.out.line(f"{name}  installing{f' ({remarks})' if remarks else ''}")
@@ -202,6 +213,8 @@ class Progress:
             self.out.line(
                 f"{name}  installed in {event['seconds']:.0f} s{_KEPT.get(event.get('kept', Kept.NOTHING), '')}"
             )
+        elif state == StepState.FAILED:
+            self.out.line(f"{name}  failed: {event['why']}")
         elif state == StepState.FOUND:
             self.out.line(f"{name}  was there already, not by gpurig; taken as it is")
         elif state == StepState.FITTING:
@@ -215,6 +228,7 @@ def _failure(event: Failed, host: Host) -> StepFailed:
     tail = "\n".join(f"  | {line}" for line in event["tail"])
     undo = f"\nto take it off again: {event['undo']}" if event["undo"] else ""
     message = f'step "{event["step"]}" failed on {host}: {event["why"]}\n{tail}'
+    left = "".join(f"\n{name}: {why}" for name, why in event.get("left", {}).items())
     whole = f"the whole log: fab ssh --limit {host.name} --command 'sudo cat {event['log']}'"
-    hint = f"{whole}\nthe same command goes on from this step{undo}"
+    hint = f"{whole}\nthe same command goes on from this step{undo}{left}"
     return StepFailed(message.rstrip(), hint=hint)

@@ -8,14 +8,17 @@ through `console`, which does the same to what it is given to show.
 
 from __future__ import annotations
 
+import codecs
+import errno
 import io
 import os
 import re
-import signal
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 from invoke.exceptions import Exit
+
+from provision.screen import simpler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +33,10 @@ _ORDERS = re.compile(
 )
 _PLAIN = re.compile(r"\x1b\[0*m")
 RESET = "\x1b[0m"
+_DUMB = ("dumb", "unknown")
+"""Names in $TERM of terminals that can only write on."""
+_NOBODY_READS = 128 + 13
+"""What a shell says of a program that SIGPIPE ended, a signal that Windows does not have."""
 
 
 def visible(text: str) -> str:
@@ -42,9 +49,21 @@ def visible(text: str) -> str:
     return "".join(map(_line, re.split(r"(?<=\n)", text)))
 
 
+def has_colours() -> bool:
+    """Tell whether colours are wanted, and the terminal can do them (no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") not in _DUMB
+
+
+def moves() -> bool:
+    """Tell whether standard output is a terminal on which a line can be written over."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "") not in _DUMB
+
+
 def _line(text: str) -> str:
     body = text.rstrip("\r\n")
     end = "\n" if text.endswith("\n") else ""
+    if not has_colours():
+        return _ORDERS.sub(lambda found: "" if found["colour"] else _written(found[0]), body) + end
     colours = [found[0] for found in re.finditer(_COLOUR, body)]
     shown = _ORDERS.sub(lambda found: found["colour"] or _written(found[0]), body)
     return shown + (RESET if colours and not _PLAIN.fullmatch(colours[-1]) else "") + end
@@ -68,6 +87,10 @@ class Guarded:
             self.unguarded.write(visible(text))
         except BrokenPipeError:
             raise nobody_reads() from None
+        except OSError as error:
+            if error.errno == errno.EINVAL and not self.unguarded.isatty():  # as Windows says that a pipe is closed
+                raise nobody_reads() from None
+            raise
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -83,17 +106,18 @@ def nobody_reads() -> Exit:
     """Return how `fab` ends where whoever read its output wants no more (`| head`)."""
     # Python would say so once again when it closes its output.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Exit(code=128 + signal.SIGPIPE)
+    return Exit(code=_NOBODY_READS)
 
 
 def guard() -> None:
-    """Have all that this program prints made visible, from here on."""
+    """Have all that this program prints made visible, from here on, with the characters that the stream has."""
+    codecs.register_error(simpler.NAME, simpler.simpler)
     for name in ("stdout", "stderr"):
         stream: Any = getattr(sys, name)
         if stream is not None and not isinstance(stream, Guarded):
             # In a pipe too each line goes when it is whole: who follows sees it, and who reads no more shows at once.
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(line_buffering=True)
+                stream.reconfigure(line_buffering=True, errors=simpler.NAME)
             setattr(sys, name, Guarded(stream))
 
 

@@ -8,7 +8,6 @@ import json
 import posixpath
 import re
 import shlex
-import sys
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from provision.agent.words import RunState
 from provision.model.checks import DATASET
 from provision.model.errors import BadInput, GpurigError, RunFailed
 from provision.model.schema import plain
+from provision.screen import terminal
 from provision.tasks.following import leaving
 from provision.tasks.option import Choices
 from provision.tasks.setting_up import SetUp
@@ -165,7 +165,7 @@ def _begin(session: Session, job: Job, out: View) -> Run:
 def _follow(runs: Runs, name: str, out: View) -> None:
     """Show what a run says until it ends. Raises `RunFailed` with its own words where it failed."""
     said: list[str] = []
-    live = sys.stdout.isatty()
+    live = terminal.moves()
 
     def show(line: str) -> None:
         if line.startswith(SAID):

@@ -26,6 +26,7 @@ from provision.tasks.target import target_of
 from provision.transport import notice
 from provision.transport.session import Session
 from provision.work import door
+from provision.work.webpage import BOARD, LAB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,10 +83,8 @@ class SetUp:
                 progress.echo(events, host, out)
                 return
             outcome = progress.Progress(host, bundle.name, steps, out).show(events)
-        if outcome == Kind.READY and door.RECIPE in steps:
-            out.line(f"next: `fab tunnel` opens it at http://127.0.0.1:{door.PORT}")
-            if session.host.access == PUBLIC:
-                out.line(f"      or: `fab password` makes the login of {door.url(session.host)}")
+        if outcome == Kind.READY:
+            _say_next(session.host, steps, out)
 
     def brings(self, wanted: str, recipe: str) -> bool:
         """Tell whether a host that was brought to a recipe has another one by that."""
@@ -112,6 +111,17 @@ class SetUp:
                 made = render([recipe], target, self._catalogue)
                 self._bundles.append((recipe, target, made))
             return made
+
+
+def _say_next(host: Host, steps: list[str], out: View) -> None:
+    """Say how the pages of what has been set up are opened."""
+    for page in (LAB, BOARD):
+        if page.recipe in steps:
+            out.line(f"next: `fab {page.verb}` opens it in the browser")
+    if door.RECIPE in steps:
+        out.line(f"next: `fab tunnel` opens it at http://127.0.0.1:{door.PORT}")
+        if host.access == PUBLIC:
+            out.line(f"      or: `fab password` makes the login of {door.url(host)}")
 
 
 def _bring_keys(session: Session, out: View) -> None:

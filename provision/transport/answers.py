@@ -31,7 +31,11 @@ def ours(stream: Iterator[Event]) -> Iterator[Event]:
 
 def place_after(event: Event, place: Place | None) -> Place | None:
     """Return what a follower has to ask for should the connection break after this event."""
-    offset, position = event.get("offset"), event.get("position")
+    step, offset, position = event.get("step"), event.get("offset"), event.get("position")
+    positions = {key: value for key, value in place["positions"].items() if key != step} if place else {}
     if isinstance(offset, int):
-        return {"run": str(event.get("run")), "offset": offset, "position": 0}
-    return {**place, "position": position} if place and isinstance(position, int) else place
+        # A step's event comes after all that its log held before, and the log begins anew with what follows.
+        return {"run": str(event.get("run")), "offset": offset, "positions": positions}
+    if place and isinstance(position, int):
+        return {**place, "positions": {**positions, str(step): position}}
+    return place

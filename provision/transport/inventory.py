@@ -36,7 +36,7 @@ _HOST: dict[str, Any] = {
 }
 _SHARED: dict[str, Any] = {
     "sources": {"*": checks.WORD},
-    **{key: SCHEMA[key] for key in ("mirrors", "unpinned", "licences")},
+    **{key: SCHEMA[key] for key in ("mirrors", "unpinned", "licences", "builders", "builds", "builds_account")},
 }
 
 
@@ -45,8 +45,8 @@ def from_file(path: Path) -> list[Host]:
 
     The file has a table per host (`[host.NAME]`: address, user, port, image, gpu, compute, mount_point, recipe; allow
     and ui_port for its firewall; jump, a machine to go through; inner, where the other hosts reach it; keys, public
-    keys that log in) and, for all of them, `sources`, `mirrors`, `unpinned` and `licences` as in the Pulumi
-    configuration.
+    keys that log in) and, for all of them, `sources`, `mirrors`, `unpinned`, `licences`, `builders`, `builds` and
+    `builds_account` as in the Pulumi configuration.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -87,7 +87,9 @@ serve.main(ask, whole)
 def command(request: Request) -> str:
     """Return the shell command that starts the program, with the request where every process of the box may read it."""
     ask: Ask = {"agent": program.digest()}
-    if request["verb"] == Verb.APPLY or request["verb"] == Verb.PLAN or request["verb"] == Verb.FOLLOW:
+    # Links to kept builds are for root's eyes: with any, the whole request goes by standard input.
+    lends = request["verb"] == Verb.APPLY and request["builds"]
+    if not lends and (request["verb"] in (Verb.APPLY, Verb.PLAN, Verb.FOLLOW)):
         ask["request"] = request
     # The standard library is all that it needs: without the host's own packages Python is there sooner.
     return f"python3 -IS -c {shlex.quote(LAUNCHER)} {shlex.quote(json.dumps(ask))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from typing import Any
 
 from provision.model.project import project_folder
 
@@ -10,7 +11,9 @@ from provision.model.project import project_folder
 def finished(*words: str) -> subprocess.CompletedProcess[str]:
     """Run `pulumi` to its end; what it printed is in the answer. Raises `FileNotFoundError` where there is none."""
     command, folder = ["pulumi", *words], project_folder()
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    # Not the encoding of the system's, which on Windows is another than Pulumi's.
+    how: dict[str, Any] = {"encoding": "utf-8", "errors": "replace", "stdin": subprocess.DEVNULL}
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False, **how)
 
 
 def said(answer: subprocess.CompletedProcess[str]) -> str:

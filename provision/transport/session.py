@@ -15,18 +15,19 @@ from provision.agent.words import Kind
 from provision.bundle import program
 from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted, Unreachable
 from provision.model.target import Target
-from provision.transport import builder_key, launcher, whereabouts
+from provision.transport import launcher, whereabouts
 from provision.transport.answers import ENDINGS, ours, place_after
+from provision.transport.builds import Builds
 from provision.transport.connection import Connection, Dropped, dropping
 from provision.transport.sudo import AsRoot, PasswordWanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from provision.agent.wire.documents import Account
     from provision.agent.wire.events import Event
-    from provision.agent.wire.requests import Place, Request
+    from provision.agent.wire.requests import Apply, Place, Request
     from provision.bundle.step import Bundle
     from provision.model.host import Host
 
@@ -167,45 +168,40 @@ class Session:
         """Yield the events of bringing the host to `bundle`, until it is ready, unchanged or failed.
 
         A dropped connection or a reboot in the middle is bridged. Raises `RunInterrupted` when the setup was killed.
-        What the host keeps of it on its job volume is signed before it ends.
+        What the host keeps of it on its job volume is signed before it ends, and goes to the bucket where there is one.
         """
         place: Place | None = None
-        keys = self._builders()
-        begin: Request = {"verb": Verb.APPLY, "digest": bundle.digest, "bundle": "", "fresh": fresh, "builders": keys}
+        kept = Builds(self.host, bundle, self.answer, self.tell)
+        begin = kept.begin(fresh=fresh)
 
         def attempt() -> Iterator[Event]:
             nonlocal place
             follow: Request | None = {"verb": Verb.FOLLOW, **place} if place else None
-            for event in ours(self.ask(follow or begin, bundle)):
+            for event in ours(self.ask(follow, bundle) if follow else self._begun(begin, bundle, kept)):
                 place = place_after(event, place)
                 if event["event"] == Kind.OFFER:
-                    self._seal(event["entries"], bundle)
+                    kept.keep(event["entries"])
                     continue
                 yield event
                 if event["event"] == Kind.LOST:
-                    raise self._killed(event["step"])
+                    raise self._killed(event["steps"])
                 if event["event"] in ENDINGS:
                     return
             raise Dropped(self.host, "it reboots" if place else "the answer ended early")
 
         return self.bridged(attempt)
 
-    def _builders(self) -> list[str]:
-        """Return the public keys by whose signatures kept builds count: the user's, and those that the stack names."""
-        keys = list(self._target.builders)
-        try:
-            keys.append(builder_key.public())
-        except GpurigError as error:
-            self.tell(f"nothing that {self.host} keeps on its job volume will be signed: {error}")
-        return keys
-
-    def _seal(self, offered: Mapping[str, str], bundle: Bundle) -> None:
-        """Sign what the host built just now; what goes wrong costs the next box a build, and no more."""
-        try:
-            if signatures := builder_key.signatures(offered, bundle):
-                self.answer({"verb": Verb.SEAL, "signatures": signatures}, answers.Sealed)
-        except GpurigError as error:
-            self.tell(f"what {self.host} keeps on its job volume is not signed, and no other box will take it: {error}")
+    def _begun(self, begin: Apply, bundle: Bundle, kept: Builds) -> Iterator[Event]:
+        """Yield what answers a setup's request; a host that wants kept builds for it is asked again, with these."""
+        asks_again = False
+        for event in self.ask(begin, bundle):
+            if event["event"] == Kind.WANTED:
+                begin["builds"] = kept.lend(event["entries"])
+                asks_again = True
+            else:
+                yield event
+        if asks_again:
+            yield from self.ask(begin, bundle)
 
     def bridged(self, attempt: Callable[[], Iterator[Item]]) -> Iterator[Item]:
         """Yield what an attempt does; where its connection drops, connect again and make the next one.
@@ -229,8 +225,8 @@ class Session:
             else:
                 return
 
-    def _killed(self, step: str) -> RunInterrupted:
-        message = f"the run on {self.host} was killed in step {step or '(none yet)'}"
+    def _killed(self, steps: Sequence[str]) -> RunInterrupted:
+        message = f"the run on {self.host} was killed in step {' and '.join(steps) or '(none yet)'}"
         return RunInterrupted(message, hint="nothing half-done counts: the same command goes on from there")
 
     def reconnect(self, why: str) -> None:

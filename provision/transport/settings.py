@@ -170,7 +170,8 @@ def run(*words: str, heard: Callable[[str], None] | None = None) -> int:
         process = subprocess.Popen(
             ["pulumi", *words],
             cwd=project_folder(),
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             stdin=subprocess.DEVNULL if heard else None,
             stdout=pipe,
             stderr=subprocess.STDOUT if heard else None,

@@ -105,7 +105,7 @@ def _place(host: Host, address: str) -> str:
 
 def _quoted(path: Path) -> str:
     """Return a path as ssh_config takes it: a percent sign begins a token there."""
-    return '"' + str(path).replace("%", "%%") + '"'
+    return '"' + path.as_posix().replace("%", "%%") + '"'
 
 
 def follow(host: Host, address: str, *, asked: bool = True) -> None:

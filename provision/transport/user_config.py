@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shlex
 from pathlib import Path
 
+from provision.model import laptop
 from provision.model.errors import BadInput
 from provision.transport import ssh_config
 
@@ -22,10 +22,17 @@ def path() -> Path:
 
 def line() -> str:
     """Return the line that has OpenSSH read our files. It asks the system, not $HOME, where the user is at home."""
-    home = Path.home()
-    usual = str(home) == pwd.getpwuid(os.getuid()).pw_dir
-    place = "~/.ssh/gpurig/*.conf" if usual else f"{ssh_config.folder()}/*.conf"
+    place = "~/.ssh/gpurig/*.conf" if _at_home() else f"{ssh_config.folder().as_posix()}/*.conf"
     return f'Include "{place}"' if " " in place else f"Include {place}"
+
+
+def _at_home() -> bool:
+    """Tell whether $HOME is where the system has the user's home; on Windows both go by the user's profile."""
+    try:
+        import pwd  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        return True
+    return str(Path.home()) == pwd.getpwuid(os.getuid()).pw_dir
 
 
 def included() -> bool:
@@ -117,7 +124,7 @@ def _replace(text: bytes) -> None:
         part.write_bytes(text)
         if old:
             part.chmod(old.st_mode & 0o777)
-            if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+            if not laptop.WINDOWS and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
                 os.chown(part, old.st_uid, old.st_gid)
         part.replace(goal)
     except OSError as error:

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import paramiko
 
+from provision.model import laptop
 from provision.model.access import SSM, Jump
 from provision.model.aws_settings import reached
 from provision.model.errors import Unreachable
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from provision.model.host import Host
 
 KEEPALIVE = 15
+CHUNK = 65536
 PROGRAMS = ("aws", "session-manager-plugin")
 NOT_YET = "TargetNotConnected"
 """What Session Manager says of an instance whose agent has not called in: it boots, is off, or has no way out."""
@@ -125,10 +129,7 @@ class _SessionManager:
             raise Unreachable(problem, hint=f"install it: {PLUGIN}")
         self.close()
         here, there = socket.socketpair()
-        with there:
-            # In a session of its own: Ctrl-C is for us, who may have more to say over it.
-            streams: dict[str, Any] = {"stdin": there, "stdout": there, "stderr": self._said}
-            self._process = subprocess.Popen(_session(host), **streams, start_new_session=True)
+        self._process = _started(_session(host), there, self._said)
         return here
 
     def explain(self) -> None:
@@ -149,6 +150,40 @@ class _SessionManager:
             self._process = None
         self._said.seek(0)
         self._said.truncate()
+
+
+def _started(command: list[str], end: socket.socket, said: Any) -> subprocess.Popen[bytes]:
+    """Start a command that has the end of a pair of sockets for its standard streams, and closes it."""
+    # In a session of its own: Ctrl-C is for us, who may have more to say over it.
+    own: dict[str, Any] = {"stderr": said, "start_new_session": True}
+    process: subprocess.Popen[bytes]
+    if not laptop.WINDOWS:
+        with end:
+            process = subprocess.Popen(command, stdin=end, stdout=end, **own)  # type: ignore[call-overload] # has a fileno
+        return process
+    # There a socket is no file.
+    own = {"stderr": said, "creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **own)
+    for carry in (_in, _out):
+        threading.Thread(target=carry, args=(process, end), daemon=True).start()
+    return process
+
+
+def _in(process: subprocess.Popen[bytes], end: socket.socket) -> None:
+    """Carry what comes through a socket to a process, until the other side closes it."""
+    with contextlib.suppress(OSError, ValueError), process.stdin or contextlib.nullcontext() as stream:
+        while stream and (data := end.recv(CHUNK)):
+            stream.write(data)
+            stream.flush()
+
+
+def _out(process: subprocess.Popen[bytes], end: socket.socket) -> None:
+    """Carry what a process writes into a socket, until it has ended."""
+    reader: Any = process.stdout
+    with end, reader, contextlib.suppress(OSError, ValueError):
+        while data := reader.read1(CHUNK):
+            end.sendall(data)
+        end.shutdown(socket.SHUT_RDWR)
 
 
 def _session(host: Host) -> list[str]:
@@ -175,25 +210,26 @@ def proxy(host: Host, identity: str) -> str:
         return ""
     jump = Jump.read(host.jump)
     # Not ProxyJump: that one takes neither these options nor this key along, and would ask about an unknown host key.
-    known = ["-o", "StrictHostKeyChecking=yes", "-o", f'UserKnownHostsFile="{Path.home()}/.ssh/known_hosts"']
+    known = ["-o", "StrictHostKeyChecking=yes", "-o", f'UserKnownHostsFile="{Path.home().as_posix()}/.ssh/known_hosts"']
     login = [*(("-p", str(jump.port)) if jump.port else ()), *(("-l", jump.user) if jump.user else ()), jump.host]
-    key = ["-i", str(Path(identity).expanduser()), "-o", "IdentitiesOnly=yes"] if identity else []
+    key = ["-i", Path(identity).expanduser().as_posix(), "-o", "IdentitiesOnly=yes"] if identity else []
     alive = ["-o", f"ServerAliveInterval={KEEPALIVE}"]
     return f"ssh -W %h:%p {_as_value([*known, *alive, *key, *login])}"
 
 
 def _as_value(command: list[str]) -> str:
-    """Return a command as ssh_config takes it: a shell's words, in which a percent sign begins a token."""
-    return shlex.join(command).replace("%", "%%")
+    """Return a command as ssh_config takes it: words of the system's shell, in which a percent sign begins a token."""
+    words = subprocess.list2cmdline(command) if laptop.WINDOWS else shlex.join(command)
+    return words.replace("%", "%%")
 
 
 def ssh_command(host: Host, *, identity: str = "") -> list[str]:
     """Return the OpenSSH command line that connects as `Connection` does."""
     key = identity or os.environ.get("GPURIG_SSH_KEY", "")
     through = proxy(host, key)
-    pins = ["-o", f"UserKnownHostsFile={host_keys.known_hosts()}", "-o", f"HostKeyAlias={host.instance_id}"]
+    pins = ["-o", f"UserKnownHostsFile={host_keys.known_hosts().as_posix()}", "-o", f"HostKeyAlias={host.instance_id}"]
     # The file that `Connection` reads: ssh by itself would not ask $HOME where it is.
-    known = ["-o", f'UserKnownHostsFile="{Path.home()}/.ssh/known_hosts"']
+    known = ["-o", f'UserKnownHostsFile="{Path.home().as_posix()}/.ssh/known_hosts"']
     return [
         *("ssh", "-p", str(host.port), "-o", "StrictHostKeyChecking=yes", "-o", f"ServerAliveInterval={KEEPALIVE}"),
         *(pins if host.instance_id else known),

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shlex
-import shutil
 import stat
-import subprocess
-import tempfile
 import uuid
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -17,9 +13,10 @@ import paramiko
 
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
+from provision.model import laptop
 from provision.model.errors import BadInput, GpurigError
 from provision.model.words import amount, counted
-from provision.transport.way import ssh_command
+from provision.work import rsync
 from provision.work.worktree import held_in, ignored
 
 if TYPE_CHECKING:
@@ -32,9 +29,6 @@ if TYPE_CHECKING:
     """What the host has, as `answers.Tree` tells."""
 
 RESULTS = "results/"
-NO_WAY = (1, 2, 12, 14, 127, 255)
-"""Exit codes of rsync where it finds no way: too old for these options (macOS' own) or for the other side, no ssh, an
-ssh that does not get in, or nothing that came from the other side."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +88,7 @@ def send(
     with _errors(session, folder):
         sftp = session.connection.sftp()
         _delete(sftp, remote, gone, there)
-        sizes = _rsync(session, folder, remote, names, out) if answer["rsync"] else None
+        sizes = rsync.send(session, folder, remote, names, out) if answer["rsync"] else None
         by = "rsync"
         if sizes is None:
             sizes, by = _Upload(sftp, folder, remote, there, out).send(names), "SFTP"
@@ -142,47 +136,6 @@ def _delete(sftp: Any, remote: str, names: Iterable[str], there: There) -> None:
             sftp.rmdir(f"{remote}/{name}")
 
 
-def _rsync(session: Session, folder: Path, remote: str, names: list[str], out: View) -> list[int] | None:
-    """Send by rsync; returns the bytes of all that had to be sent, a link's are none; None where it finds no way."""
-    if shutil.which("rsync") is None:
-        return None
-    keys = session.connection.connect_kwargs.get("key_filename") or [""]
-    *ssh, login = ssh_command(session.host, identity=keys[0])
-    user, _, address = login.rpartition("@")
-    goal = f"{user}@[{address}]:{remote}/" if ":" in address else f"{login}:{remote}/"
-    command = ["rsync", "--links", "--perms", "--times", "--from0", "--files-from=-", "--protect-args"]
-    command += [
-        "--out-format=%i %l %n",
-        "--rsh",
-        shlex.join([*ssh, "-o", "BatchMode=yes"]),
-        f"{folder.resolve()}/",
-        goal,
-    ]
-    sizes: list[int] = []
-    said: list[str] = []
-    with tempfile.TemporaryFile() as wanted:
-        wanted.write("".join(f"{name}\0" for name in names).encode("utf-8", "surrogateescape"))
-        wanted.seek(0)
-        pipes: dict[str, Any] = {"stdin": wanted, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        with subprocess.Popen(command, text=True, errors="replace", **pipes) as process:
-            for line in process.stdout or ():
-                kind, _, rest = line.rstrip("\n").partition(" ")
-                if kind.startswith("<f"):
-                    size, _, name = rest.partition(" ")
-                    sizes.append(int(size))
-                    out.now(f"sending {name}")
-                elif kind.startswith("cL"):
-                    sizes.append(0)
-                elif not kind.startswith((".", "c", "<")):
-                    said.append(line.strip())
-    if process.returncode in NO_WAY and not sizes:
-        session.tell(f"rsync finds no way ({said[0] if said else 'it says nothing'}): going on by SFTP")
-        return None
-    if process.returncode:
-        raise OSError(f"rsync ended with exit code {process.returncode}: {'; '.join(said[-5:])}")
-    return sizes
-
-
 class _Upload:
     """Sends files one by one over SFTP."""
 
@@ -199,7 +152,7 @@ class _Upload:
             if stat.S_ISLNK(state.st_mode):
                 sizes += self._link(name)
                 continue
-            row = [state.st_size, int(state.st_mtime), stat.S_IMODE(state.st_mode), ""]
+            row = [state.st_size, int(state.st_mtime), _mode(self.folder / name, state), ""]
             if list(self.there.get(name, ())) != row:
                 self.out.now(f"sending {name}")
                 self._put(name, state)
@@ -215,7 +168,7 @@ class _Upload:
         self.made.add(str(folder))
 
     def _link(self, name: str) -> list[int]:
-        goal = str((self.folder / name).readlink())
+        goal = (self.folder / name).readlink().as_posix()
         if name in self.there and self.there[name][3] == goal:
             return []
         if name in self.there:
@@ -227,6 +180,14 @@ class _Upload:
         """Send one file; whoever reads it meanwhile on the host has the old one or the new one."""
         part = f"{self.remote}/{name}.{uuid.uuid4().hex[:8]}.part"
         self.sftp.put(str(self.folder / name), part)
-        self.sftp.chmod(part, stat.S_IMODE(state.st_mode))
+        self.sftp.chmod(part, _mode(self.folder / name, state))
         self.sftp.utime(part, (state.st_atime, state.st_mtime))
         self.sftp.posix_rename(part, f"{self.remote}/{name}")
+
+
+def _mode(path: Path, state: Any) -> int:
+    """Return the permissions that a file gets on the host: its own; on Windows, without any, a script shows itself."""
+    if not laptop.WINDOWS:
+        return stat.S_IMODE(state.st_mode)
+    with path.open("rb") as file:
+        return 0o755 if file.read(2) == b"#!" else 0o644

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
+import posixpath
 import shlex
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from provision.agent.verbs import Verb
 from provision.agent.words import Kind
+from provision.model import laptop
 from provision.model.checks import RUN
 from provision.model.digest import sha256
 from provision.model.errors import BadInput, GpurigError
+from provision.model.local_file import alone
 from provision.transport import pipes
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def fetch(session: Session, what: str, into: Path, *, watch: bool = False) -> It
 
 def _all_unreadable(files: Mapping[str, str], user: str) -> GpurigError:
     """Return the error about files of the host that the account may not read: path → what was said of it."""
-    folder = shlex.quote(os.path.commonpath([PurePosixPath(path).parent for path in files]))
+    folder = shlex.quote(posixpath.commonpath([PurePosixPath(path).parent for path in files]))
     hint = f"on the host: sudo chown -R {user}: {folder}; then the same command"
     return GpurigError("\n".join(files.values()), hint=hint)
 
@@ -111,7 +113,7 @@ def _parts(into: Path) -> dict[str, int]:
     parts = {}
     for path in into.rglob(".*.part"):
         with contextlib.suppress(OSError):
-            parts[str(path.with_name(path.name[1:-5]).relative_to(into))] = path.stat().st_size
+            parts[path.with_name(path.name[1:-5]).relative_to(into).as_posix()] = path.stat().st_size
     return parts
 
 
@@ -121,6 +123,9 @@ def _inside(into: Path, name: str) -> Path:
     goal = into / path
     if path.is_absolute() or ".." in path.parts or not path.parts or into.resolve() not in goal.resolve().parents:
         raise GpurigError(f'the host names a file "{name}", which is not below {into}: not fetched')
+    if laptop.cannot_be_named(name):
+        hint = "another name on the host, or `fab fetch` in WSL"
+        raise GpurigError(f'"{name}" of the host is no name that a file can have on Windows: not fetched', hint=hint)
     return goal
 
 
@@ -129,7 +134,7 @@ def _take(session: Session, event: File, into: Path) -> Fetched | None:
     goal = _inside(into, event["goal"])
     try:
         goal.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(goal.parent):
+        with alone(goal.parent):
             if goal.is_file() and goal.stat().st_size == event["size"] and sha256(goal) == event["sha256"]:
                 return Fetched(goal, event["size"], new=False)
             return _receive(session, event, goal)
@@ -169,16 +174,3 @@ def _pull(session: Session, event: File, start: int) -> Iterator[bytes]:
     except pipes.CommandFailed as error:
         if "No such file" not in error.what:
             raise _Unreadable(f"{path} on {session.host} cannot be read: {error.what}") from error
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep another terminal that fetches into the same folder waiting."""
-    import fcntl  # noqa: PLC0415 - Windows has none, and can do everything else
-
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)

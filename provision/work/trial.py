@@ -50,14 +50,14 @@ class Wishes:
 
     def work(self, recipe: Recipe) -> dict[str, str]:
         """Return what the trial computes, as far as the user's machine decides it: words, and a checksum per file."""
-        folder = recipe.folder / "example"
-        files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+        folder = recipe.example_folder
+        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
         return {"args": self.args, **{name: sha256(path) for name, path in sorted({**files, **self.files}.items())}}
 
     def check(self, recipe: Recipe) -> None:
         """Raise `BadInput` for files that are not there, and for names that the example does not have."""
-        folder = recipe.folder / "example"
-        names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+        folder = recipe.example_folder
+        names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
         problems = [f"--file {name}={p}: there is no such file" for name, p in self.files.items() if not p.is_file()]
         problems += [
             f"--file {name}={p}: the example has no such file; it has: {', '.join(names)}"
@@ -141,7 +141,7 @@ class Stage:
         if any(run.folder == self.folder and run.state == RunState.RUNNING for run in there):
             # Files that another run reads must not change under it.
             self.folder = f"{target.mount_point}/work/{self.name}"
-        with _with_files(recipe.folder / "example", wishes.files) as folder:
+        with _with_files(recipe.example_folder, wishes.files) as folder:
             sync(session, folder, self.folder, out)
 
     def name_of(self, device: str = "") -> str:

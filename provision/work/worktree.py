@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provision.model import laptop
 from provision.model.errors import BadInput, GpurigError
 
 if TYPE_CHECKING:
@@ -44,15 +45,15 @@ def _held(folder: Path, options: list[str]) -> Held:
     answer = _git(folder, *options, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     rows = _git(folder, *options, "ls-files", "-z", "--stage").split("\0")
     links = [Path(row.partition("\t")[2]) for row in rows if row.startswith(LINK)]
-    absent = {str(name) for name in links if not (folder / name).exists()}
+    absent = {name.as_posix() for name in links if not (folder / name).exists()}
     names: list[str] = []
     for name in filter(None, answer.split("\0")):
         path = folder / name
         if path.is_dir() and not path.is_symlink():
             # A repository in the repository: git names its folder only.
             below = _unlinked(path) if Path(name) == Path() else held_in(path)
-            names += [str(Path(name) / word) for word in below.names]
-            absent |= {str(Path(name) / word) for word in below.absent}
+            names += [(Path(name) / word).as_posix() for word in below.names]
+            absent |= {(Path(name) / word).as_posix() for word in below.absent}
         elif path.is_file() or path.is_symlink():
             names.append(name)
     return Held(sorted(set(names)), sorted(absent))
@@ -80,7 +81,9 @@ def ignored(folder: Path, names: Iterable[str]) -> set[str]:
 def _repository(folder: Path) -> Iterator[list[str]]:
     """Give git's options for a folder: none in a repository, else those of an empty one beside it."""
     command = ["git", "-C", str(folder), "rev-parse", "--is-inside-work-tree"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False, env=_environment()
+    )
     if done.stdout.strip() == "true":
         yield []
     elif "not a git repository" in done.stderr:
@@ -124,5 +127,5 @@ def _without_git(folder: Path) -> list[str]:
     files = [path for path in folder.rglob("*") if path.is_file() or path.is_symlink()]
     rules = [path for path in files if path.name == ".gitignore"]
     if rules:
-        raise BadInput([f"{rules[0]}: there is no `git` on PATH to read it"], hint="install git")
-    return sorted(str(path.relative_to(folder)) for path in files)
+        raise BadInput([f"{rules[0]}: there is no `git` on PATH to read it"], hint=laptop.install(["git"]))
+    return sorted(path.relative_to(folder).as_posix() for path in files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from rehearsal.boxes import cgroups, firewall
@@ -23,8 +24,11 @@ PACKAGES = {
 
 def why_not() -> str | None:
     """Return, in one line, what is missing here for boxes and what would make it work; None if nothing is."""
-    if os.geteuid() != 0:
-        return "boxes need root: run as root or with sudo"
+    if not (linux := sys.platform.startswith("linux")) or os.geteuid() != 0:
+        elsewhere = (
+            "boxes need Linux: on a Mac a virtual machine with it, on Windows WSL; the rest goes on without boxes"
+        )
+        return "boxes need root: run as root or with sudo" if linux else elsewhere
     if missing := [program for program in PACKAGES if not shutil.which(program)]:
         packages = " ".join(PACKAGES[program] for program in missing)
         return f"boxes need {', '.join(missing)}: apt-get install {packages}"

@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace, stop: threading.Event) -> None:
     # walk moto's large tables again and again, the import takes half its time.
     gc.disable()
     from rehearsal.cloud.application import build  # noqa: PLC0415
+    from rehearsal.cloud.buckets import OfS3  # noqa: PLC0415
     from rehearsal.cloud.server import listen  # noqa: PLC0415
 
     gc.freeze()
@@ -61,15 +62,22 @@ def run(arguments: argparse.Namespace, stop: threading.Event) -> None:
     try:
         facts = hypervisor.facts()
         sources = extra_services(state, facts, arguments.sources)
-        server = listen(build(state, hypervisor, caller=facts.get("caller", CALLER)))
-        thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="api")
-        thread.start()
-        endpoint = f"http://127.0.0.1:{server.server_port}"
-        folder.publish(state, {"pid": os.getpid(), "endpoint": endpoint, "boxes": facts, "sources": sources})
+        front = build(state, hypervisor, caller=facts.get("caller", CALLER))
+        servers = [listen(front)]
+        endpoint = f"http://127.0.0.1:{servers[0].server_port}"
+        published = {"pid": os.getpid(), "endpoint": endpoint, "boxes": facts, "sources": sources}
+        if facts:
+            servers.append(listen(OfS3(front), facts["caller"]))
+            published["s3"] = f"http://{facts['caller']}:{servers[1].server_port}"
+        threads = [threading.Thread(target=server.serve_forever, args=(0.1,), name="api") for server in servers]
+        for thread in threads:
+            thread.start()
+        folder.publish(state, published)
         print(f"ready: {endpoint} ({'with' if facts else 'without'} boxes), state in {state}", flush=True)
         stop.wait()
-        server.shutdown()
-        thread.join()
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            thread.join()
     finally:
         hypervisor.close()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from moto.ec2 import ec2_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from rehearsal.cloud import clock, inside, price_list, quotas, repairs, wiring
+from rehearsal.cloud import buckets, clock, inside, price_list, quotas, repairs, wiring
 from rehearsal.cloud.calls import CallLog
 from rehearsal.cloud.interruptions import Interruptions
 from rehearsal.cloud.machines import Machines
@@ -33,6 +33,8 @@ def build(state: Path, hypervisor: Hypervisor, *, caller: str) -> Front:
     def aws(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if price_list.is_meant(environ):
             return price_list.answer(environ, start_response)
+        if refusal := buckets.refusal(environ):
+            return refusal(environ, start_response)
         with wiring.serving(machines):
             answer: Iterable[bytes] = moto(environ, start_response)
             return answer

@@ -65,7 +65,8 @@ class Call:
 def credential(environ: Mapping[str, Any]) -> str:
     """Return the credential of a signature, `KEY/DAY/REGION/SERVICE/aws4_request`; "" where there is none."""
     signature = re.search(r"Credential=([^,\s]*)", environ.get("HTTP_AUTHORIZATION", ""))
-    return signature.group(1) if signature else ""
+    in_a_link = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", "")))
+    return signature.group(1) if signature else in_a_link.get("X-Amz-Credential", "")
 
 
 def read(environ: Mapping[str, Any], body: bytes) -> Call:
@@ -83,7 +84,9 @@ def read(environ: Mapping[str, Any], body: bytes) -> Call:
         return Call(
             service=service, action=target.rpartition(".")[2], params=tuple(_flat(document)), is_json=True, by=by
         )
-    form = urllib.parse.parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    # What S3 is asked for stands in the address; its bodies are files.
+    asked = environ.get("QUERY_STRING", "") if service == "s3" else body.decode("utf-8", "replace")
+    form = urllib.parse.parse_qsl(asked, keep_blank_values=True)
     action = dict(form).get("Action", f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}")
     params = tuple(
         (re.sub(r"\.\d+(?=\.|$)", "", key), value) for key, value in form if key not in ("Action", "Version")

@@ -101,6 +101,8 @@ class Cloud:
         """What a client's environment needs so that boto3, the AWS provider and the CLI talk to this cloud only."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
+            # A link into a bucket is used by boxes, too: they reach S3 where this machine does.
+            "AWS_ENDPOINT_URL_S3": (folder.read(self.state) or {}).get("s3", self.endpoint),
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": REGION,

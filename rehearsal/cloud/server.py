@@ -244,6 +244,6 @@ class _Handler(WSGIRequestHandler):
         self.close_connection = True
 
 
-def listen(front: Front) -> BaseWSGIServer:
-    """Bind a free port of 127.0.0.1; a thread for each request."""
-    return make_server("127.0.0.1", 0, front, threaded=True, request_handler=_Handler)
+def listen(front: WSGIApplication, address: str = "127.0.0.1") -> BaseWSGIServer:
+    """Bind a free port of an address; a thread for each request."""
+    return make_server(address, 0, front, threaded=True, request_handler=_Handler)

@@ -9,11 +9,14 @@ import time
 from typing import TYPE_CHECKING
 
 from rehearsal.errors import RehearsalError
-from rehearsal.story import doors
+from rehearsal.story import doors, on_card
 from rehearsal.story.leftovers import only_snapshots
 from rehearsal.story.telling import Story
+from rehearsal.user import User
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
     from urllib.request import OpenerDirector
 
     from rehearsal.site import Site
@@ -24,14 +27,19 @@ BOOT = "systemctl show --property=UserspaceTimestampMonotonic --value"
 """What to ask a box to tell one boot from another."""
 
 
-def tell(site: Site, *, boxes: bool) -> Story:
-    """Run the whole story. Raises `RehearsalError` at the first thing that is not as it should be."""
-    story = Story(site, boxes)
+def tell(site: Site, *, boxes: bool, card: Mapping[str, Any] | None = None) -> Story:
+    """Run the whole story. Raises `RehearsalError` at the first thing that is not as it should be.
+
+    `card`: this machine's, which the stack asks for then. That is configured in a copy of the project.
+    """
+    story = Story(site, boxes, folder=User.arrives(site).project) if card else Story(site, boxes)
     with story.chapter("create"):
         story.do("pulumi", "stack", "select", site.stack, "--create")
+        if card:
+            on_card.configure(story, card)
         story.do("pulumi", "up", "--yes")
     if boxes:
-        _first_box(story)
+        _first_box(story, card)
     with story.chapter("nothing drifts"):
         story.do("pulumi", "preview", "--expect-no-changes")
         story.do("pulumi", "refresh", "--yes", "--expect-no-changes")
@@ -50,7 +58,7 @@ def tell(site: Site, *, boxes: bool) -> Story:
     return story
 
 
-def _first_box(story: Story) -> None:
+def _first_box(story: Story, card: Mapping[str, Any] | None) -> None:
     """Boot, provision, use and reboot the first box, and leave a job on its volume."""
     with story.chapter("boot: cloud-init formats and mounts the job volume"):
         story.do("fab", "setup-base")
@@ -58,6 +66,8 @@ def _first_box(story: Story) -> None:
         host = story.host()
         mount = host["mountPoint"]
         story.on_box(f"findmnt --output SOURCE,FSTYPE,SIZE,TARGET {mount}")
+        if card:
+            on_card.check_seen(story, card)
     with story.chapter("provision: base, door, cuda, cudnn, caffe, digits over SSH"):
         story.do("fab", "plan")
         story.do("fab", "setup-digits")
@@ -65,9 +75,12 @@ def _first_box(story: Story) -> None:
         doors.tunnel(story.site)
         user = doors.direct(story, host)
         doors.stranger(story.site, host)
-    if story.site.trains:
+    if story.site.trains or card:
         with story.chapter("train: a data set and a network through DIGITS' REST interface"):
             story.do("fab", "example-digits", "--into", str(story.site.state / "results"))
+    if card:
+        with story.chapter("train on the card: PyTorch"):
+            on_card.train(story)
     with story.chapter("nothing to do: the same command again"):
         _write_job(story, mount)
         _nothing_to_do(story)

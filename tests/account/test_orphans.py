@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.account.lab import INSTANCE, KEY, Account, network, specifications, standings
 from tests.kit.states import deployment
+
+pytestmark = pytest.mark.life
 
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}'
 

@@ -16,6 +16,8 @@ from provision.life.states import State
 from tests.account.lab import INSTANCE, KEY, Account, network, specifications, standings
 from tests.kit.states import REGION, STACK_ID, deployment
 
+pytestmark = pytest.mark.life
+
 NOTED = {"attachments": "noted"}
 VOLUME = "aws:ebs/volume:Volume"
 

@@ -20,6 +20,10 @@ mkdir -p opt/tool/bin usr/share/tool etc
 echo doc > usr/share/tool/doc; ln -f usr/share/tool/doc usr/share/tool/other; mkdir -p usr/share/tool/empty
 echo set > etc/setting
 """
+INSTALLS = (
+    'say_deb() { echo "$PWD/$1" | sh -c "$(sed -n \'s/^DPkg::Pre-Install-Pkgs:: "\\(.*\\)";$/\\1/p\' "$APT_CONFIG")"; }'
+)
+"""What apt does with its configuration once it has all that it installs (apt.conf(5)): it tells it to a command."""
 NEEDED = "test -e opt/tool/bin/tool && test -e usr/share/tool/doc"
 
 
@@ -73,7 +77,7 @@ def setup(lab: Lab, *, signs: bool = True, **fields: bool) -> str:
 
 def seal(lab: Lab, signatures: dict[str, str]) -> list[str]:
     """Hand signatures to the box; returns the entries that have one now."""
-    (answer,) = lab.ask("seal", signatures=signatures)
+    (answer,) = lab.ask("seal", signatures=signatures, shares=False)
     return list(answer["entries"])
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from provision.transport import builder_key
 from tests.agent.kept_attacks import add, add_bytes, attacked, inside, member, sign
-from tests.agent.kept_lab import entry, kept, next_box, recipe, said, seal, setup
+from tests.agent.kept_lab import INSTALLS, entry, kept, next_box, recipe, said, seal, setup
 from tests.kit.host import Lab
 
 BUILT = "build\n"
@@ -178,7 +178,7 @@ def test_packages_bring_nothing_else(box: Lab) -> None:
     recipe(
         box,
         f"mkdir -p opt/tool/bin usr/share/tool {cache}; touch opt/tool/bin/tool usr/share/tool/doc\n"
-        f"[ -e {cache}/a_1_all.deb ] || echo deb > {cache}/a_1_all.deb",
+        f"[ -e {cache}/a_1_all.deb ] || echo deb > {cache}/a_1_all.deb\n{INSTALLS}\nsay_deb {cache}/a_1_all.deb",
     )
     setup(box)
     assert kept(box) == ["tool-built", "tool-packages"]

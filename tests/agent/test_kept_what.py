@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from provision.transport import builder_key
 from tests.agent.disks import mounted
-from tests.agent.kept_lab import BUILD, kept, next_box, recipe, said, setup
-from tests.kit.host import Lab
+from tests.agent.kept_lab import BUILD, INSTALLS, kept, next_box, recipe, said, seal, setup
+from tests.kit.host import Lab, gate
+from tests.kit.programs import write_program
 
 
 def test_a_volume_without_room_never_fails_an_install(box: Lab) -> None:
@@ -70,10 +73,62 @@ def test_packages_that_apt_downloaded_are_there_for_the_next_box(box: Lab) -> No
     cache = "var/cache/apt/archives"
     deb = f"{cache}/a_1_all.deb"
     fetch = f"mkdir -p {cache}; [ -e {deb} ] && echo had || {{ echo fetched; echo deb > {deb}; }}"
-    recipe(box, f"{BUILD}\n{fetch}")
+    recipe(box, f"{BUILD}\n{fetch}\n{INSTALLS}\nsay_deb {deb}")
     setup(box)
     assert "fetched" in said(box)
     assert kept(box) == ["tool-built", "tool-packages"]
     next_box(box)
     assert setup(box) == "built"
     assert "had" in said(box)
+
+
+def test_a_build_that_did_not_do_is_taken_away_while_none_is_put_back(box: Lab) -> None:
+    (box.world / "first").touch()
+    bodies = {
+        # What came back does not do; that shows while the other one's is being unpacked.
+        "one": f"[ ! -e opt/one/made ] || [ -e first ] || {{ touch began; {gate('reading')}; exit 1; }}",
+        "two": "",
+    }
+    box.recipe("aside", 'needs = ["base"]', body=f"[ -e first ] || {gate('began')}")
+    for name, body in bodies.items():
+        needs = {"one": "base", "two": "aside"}[name]
+        keeps = f'needs = ["{needs}"]\nkeeps = ["{box.world}/opt/{name}"]'
+        build = f"mkdir -p opt/{name}; [ -e opt/{name}/made ] || echo {name} >opt/{name}/made"
+        box.recipe(name, keeps, body=f"{body}\n{build}", verify=f"test -e opt/{name}/made")
+    bundle = box.bundle("one", "two")
+    for event in box.ask("apply", bundle):
+        if event["event"] == "offer":
+            seal(box, builder_key.signatures(event["entries"], bundle))
+    next_box(box)
+    slow = f'[[ "$*" != *-*d* || ! -e {box.world}/began ]] || {{ touch {box.world}/reading; sleep 1; }}'
+    write_program(box.bin / "zstd", f'{slow}\nexec {shutil.which("zstd")} "$@"')
+    events = box.ask("apply", bundle)
+    assert events[-1]["event"] == "ready", events
+    assert (box.world / "reading").exists()
+    assert "is not used" not in (box.home / "logs" / "two.log").read_text()
+    assert {e["step"]: e["kept"] for e in events if "kept" in e} == {"two": "built"}
+
+
+def test_steps_at_once_keep_each_its_own(box: Lab) -> None:
+    cache = "var/cache/apt/archives"
+    for mine, other in (("one", "two"), ("two", "one")):
+        deb = f"{cache}/{mine}_1_all.deb"
+        made = f"opt/{mine}/made"
+        build = f"mkdir -p {cache} opt/{mine}; [ -e {made} ] || {{ echo build >>{mine}-built; echo {mine} >{made}; }}"
+        # Both have brought their packages before either ends.
+        fetch = f"[ -e {deb} ] || {{ echo {mine} >{deb}; {gate(f'{cache}/{other}_1_all.deb')}; }}"
+        keeps = f'needs = ["base"]\nkeeps = ["{box.world}/opt/{mine}"]'
+        box.recipe(mine, keeps, body=f"{build}\n{fetch}\n{INSTALLS}\nsay_deb {deb}", verify=f"test -e {made}")
+    bundle = box.bundle("one", "two")
+    events = box.ask("apply", bundle)
+    assert events[-1]["event"] == "ready", events
+    assert kept(box) == ["one-built", "one-packages", "two-built", "two-packages"]
+    for event in events:
+        if event["event"] == "offer":
+            seal(box, builder_key.signatures(event["entries"], bundle))
+    for name in ("one", "two"):
+        next_box(box)
+        events = box.ask("apply", box.bundle(name))
+        assert {e["step"]: e["kept"] for e in events if "kept" in e} == {name: "built"}
+        assert not list(box.world.glob("*-built"))
+        assert [path.name for path in (box.world / cache).iterdir()] == [f"{name}_1_all.deb"]

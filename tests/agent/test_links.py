@@ -35,6 +35,7 @@ START = dict.fromkeys(("name", "recipe", "folder", "beside", "asked", "resume"),
 }
 RESTORE: dict[str, Any] = {"source": "vol-1", "snapshot": SNAPSHOT, "path": "work/net", "in_place": False}
 NOTICE = {"action": "terminate", "ends": 0.0, "at": 0.0}
+LINK = {"url": "http://127.0.0.1:1/", "headers": {}}
 AT = "{jobs}/datasets"
 
 # What is asked of the box → its fields, and the places that it reads, writes, makes, gives away, renames or deletes.
@@ -81,7 +82,8 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     f"{Verb.RESTORE} in place": (RESTORE | {"in_place": True}, ("work", "work/net")),
     f"{Verb.RESTORE} of all": (RESTORE | {"path": ""}, ("restored", f"restored/{SNAPSHOT}", ".gpurig")),
     Verb.RELEASE: ({"source": "vol-1"}, ("restored", ".gpurig", ".gpurig/restore")),
-    Verb.SEAL: ({"signatures": {"caffe-built-0": "signed"}}, (".gpurig", ".gpurig/kept")),
+    Verb.SEAL: ({"signatures": {"caffe-built-0": "signed"}, "shares": True}, (".gpurig", ".gpurig/kept")),
+    Verb.SHARE: ({"entries": {"caffe-built-0": {"index.json": LINK}}}, (".gpurig", ".gpurig/kept")),
     "leave:recommended": ({"more": []}, ("runs", "runs/train-1", "runs/train-1/log")),
     "leave:let_go": ({"more": [NOTICE]}, OF_RUNS[:6]),
 }

@@ -126,9 +126,13 @@ def test_who_was_cut_off_goes_on_where_it_was(lab: Lab) -> None:
         whole = first.rest()
     assert whole[-3]["line"] == "unfinished"
     for cut in range(1, len(whole) - 1):
-        place: dict[str, Any] = {"offset": 0}
+        place: dict[str, Any] = {"offset": 0, "positions": {}}
         for event in whole[: cut + 1]:
-            place = {"offset": event["offset"]} if "offset" in event else {**place, "position": event["position"]}
+            place = (
+                {**place, "offset": event["offset"]}
+                if "offset" in event
+                else {**place, "positions": {event["step"]: event["position"]}}
+            )
         assert whole[: cut + 1] + lab.ask("follow", run=run, **place) == whole
 
 

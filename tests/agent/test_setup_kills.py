@@ -59,20 +59,22 @@ def wipe(lab: Lab) -> None:
     lab.world.mkdir()
 
 
-def assert_nothing_half_done_counts(lab: Lab) -> None:
+def assert_nothing_half_done_counts(lab: Lab, bundle: Bundle) -> None:
     for name in lab.marked():
         assert (lab.world / f"{name}-whole").exists(), name
     if (lab.home / "ready.json").exists():
-        assert lab.marked() == {"base", "top"}
+        assert lab.marked() == {step.name for step in bundle.steps}
 
 
-def assert_converged(lab: Lab, done_before: set[str]) -> None:
-    assert lab.marked() == {"base", "top"}, lab.journal()
-    assert {path.name for path in lab.world.glob("*-whole")} == {"base-whole", "top-whole"}
-    assert lab.json("ready.json")["name"] == "top"
+def assert_converged(lab: Lab, bundle: Bundle, done_before: set[str]) -> None:
+    steps = {step.name for step in bundle.steps}
+    assert lab.marked() == steps, lab.journal()
+    assert {path.name for path in lab.world.glob("*-whole")} == {f"{name}-whole" for name in steps}
+    assert lab.json("ready.json")["name"] == bundle.name
     assert not (lab.home / "pending.json").exists()
-    assert {path.name for path in lab.profile.iterdir()} == {"gpurig-base.sh", "gpurig-top.sh"}
-    for name in ("base", "top"):
+    exporting = {step.name for step in bundle.steps if step.env}
+    assert {path.name for path in lab.profile.iterdir()} == {f"gpurig-{name}.sh" for name in exporting}
+    for name in steps:
         assert lab.runs(name) <= 2
     for name in done_before:
         assert lab.runs(name) == 1, "what was done is not done again"
@@ -91,16 +93,32 @@ def pend(lab: Lab, bundle: Bundle) -> None:
 
 @pytest.mark.parametrize("part", range(4))
 def test_a_run_that_dies_anywhere_is_carried_on_by_the_next_boot(lab: Lab, doomed: Bundle, part: int) -> None:
+    assert_carried_on_wherever_it_dies(lab, doomed, range(1 + part, 1000, 4))
+
+
+@pytest.mark.life
+def test_a_run_that_dies_anywhere_with_steps_at_once_is_carried_on(lab: Lab, doomed: Bundle) -> None:
+    for name in ("left", "right"):
+        body = f"touch {name}-half; sleep 0.05; touch {name}-whole"
+        lab.recipe(name, 'needs = ["base"]', body=body, verify=f"test -e {name}-half")
+    assert doomed.name == "top"
+    bundle = lab.bundle("top", "left", "right")
+    assert "graph" in json.loads(bundle.to_bytes())
+    assert_carried_on_wherever_it_dies(lab, bundle, range(1, 1000))
+
+
+def assert_carried_on_wherever_it_dies(lab: Lab, bundle: Bundle, moments: range) -> None:
+    """Let a run die at each of these moments of its own, and a boot go on with it."""
     deaths = 0
-    for moment in range(1 + part, 1000, 4):
+    for moment in moments:
         wipe(lab)
-        pend(lab, doomed)
+        pend(lab, bundle)
         (lab.home / "doom").write_text(str(moment))
         survived = lab.boot() == 0
-        assert_nothing_half_done_counts(lab)
+        assert_nothing_half_done_counts(lab, bundle)
         done_before = lab.marked()
         assert lab.boot() == 0
-        assert_converged(lab, done_before)
+        assert_converged(lab, bundle, done_before)
         if survived:
             break
         deaths += 1
@@ -115,9 +133,9 @@ def test_a_client_that_dies_anywhere_leaves_a_host_that_the_next_one_can_use(lab
         with lab.client("apply", doomed) as client:
             client.process.communicate()
             survived = client.process.returncode == 0
-        assert_nothing_half_done_counts(lab)
+        assert_nothing_half_done_counts(lab, doomed)
         assert lab.ask("apply", doomed)[-1]["event"] in ("ready", "unchanged")
-        assert_converged(lab, {"base", "top"})
+        assert_converged(lab, doomed, {"base", "top"})
         if survived:
             break
         deaths += 1
@@ -173,7 +191,7 @@ def test_a_run_that_stays_dead_is_told_to_who_follows(lab: Lab) -> None:
         client.until("log", line="hello")
         lab.kill_runner()
         events = client.rest()
-    assert events[-1] == {"event": "lost", "run": events[0]["run"], "step": "tool"}
+    assert events[-1] == {"event": "lost", "run": events[0]["run"], "steps": ["tool"]}
 
 
 def test_a_run_that_another_client_replaced_is_lost_to_its_own(lab: Lab) -> None:

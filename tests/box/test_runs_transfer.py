@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,8 @@ from provision.work.runs import Runs
 from provision.work.sync import sync
 from provision.work.transfer import Fetched, fetch
 from tests.kit.box import Machine, quiet, run, twice
+from tests.kit.laptop import OPENRSYNC
+from tests.kit.programs import write_program
 
 REMOTE = "/jobs/work/project"
 MIB = 2**20
@@ -35,11 +38,11 @@ def session(machine: Machine) -> Iterator[Session]:
 
 
 @pytest.fixture(params=["rsync", "SFTP"])
-def transport(request: pytest.FixtureRequest, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> str:
+def transport(request: pytest.FixtureRequest, machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """How `sync` gets there."""
-    if request.param == "SFTP":
-        which = shutil.which
-        monkeypatch.setattr(shutil, "which", lambda name: None if name == "rsync" else which(name))
+    if request.param == "SFTP":  # a Mac's own rsync does not do what is wanted of it
+        write_program(tmp_path / "mac" / "rsync", OPENRSYNC)
+        monkeypatch.setenv("PATH", f"{tmp_path / 'mac'}:{os.environ['PATH']}")
     elif not shutil.which("rsync"):
         pytest.skip("there is no rsync on this machine")
     else:

@@ -221,3 +221,15 @@ def test_the_library_lies_beside_the_script_that_reads_it(folder: Path, tmp_path
     command = ["/bin/bash", str(tmp_path / "tool.install")]
     done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True)
     assert done.stdout == "fetched https://git.example/tool\n"
+
+
+def test_a_bundle_says_what_each_step_waits_for_where_that_is_not_all_before_it(folder: Path) -> None:
+    document = json.loads(render(["top", "aside"], Target(), Catalogue(folder)).to_bytes())
+    order = [step["name"] for step in document["steps"]]
+    needs = document["graph"]["needs"]
+    assert needs["top"] == [name for name in order if name in ("base", "tool")]
+    assert needs["base"] == []
+    assert "tool" not in needs["aside"]
+    assert "graph" not in json.loads(render(["top"], Target(), Catalogue(folder)).to_bytes()), (
+        "each needs the one before"
+    )

@@ -95,6 +95,17 @@ def test_its_one_line_starts_the_run(lab: Lab) -> None:
     assert lab.runs("base") == 1
 
 
+def test_what_could_go_at_once_goes_one_after_the_other_in_it(lab: Lab) -> None:
+    lab.recipe("base")
+    for name in ("one", "two"):
+        lab.recipe(name, 'needs = ["base"]', body="mkdir busy; sleep 0.1; rmdir busy")
+    bundle = lab.bundle("one", "two")
+    unpack(packed(bundle), lab.home, lab.home)
+    start(lab, bundle)
+    until((lab.home / "ready.json").exists)
+    assert lab.marked() == {"base", "one", "two"}
+
+
 def test_its_one_line_does_not_disturb_a_client_that_was_faster(lab: Lab) -> None:
     lab.recipe("base", body="while [ ! -e gate ]; do sleep 0.02; done")
     bundle = lab.bundle("base")
@@ -127,12 +138,13 @@ def test_a_box_can_boot_into(recipe: str, gpu: str, source: str) -> None:
     assert len(user_data(render([recipe], target))) <= LIMIT - AIR
 
 
-def test_what_keeps_builds_stays_out_of_it(lab: Lab) -> None:
+def test_what_keeps_builds_and_has_steps_go_at_once_stays_out_of_it(lab: Lab) -> None:
     lab.recipe("base")
     lab.recipe("tool", 'needs = ["base"]')
-    bundle = lab.bundle("tool")
+    lab.recipe("other", 'needs = ["base"]')
+    bundle = lab.bundle("tool", "other")
     booted = packed(bundle)[-1]
-    assert "kept" in json.loads(bundle.to_bytes())
-    assert "kept" not in booted
+    assert {"kept", "graph"} <= json.loads(bundle.to_bytes()).keys()
+    assert {"kept", "graph"}.isdisjoint(booted)
     assert booted["digest"] != bundle.digest
     assert [step["digest"] for step in booted["steps"]] == [step.digest for step in bundle.steps]

@@ -157,3 +157,23 @@ def test_closure_is_what_is_needed_at_any_depth(catalogue: Catalogue) -> None:
                     name, {"base", "driver", "cuda"}
                 )
             assert catalogue.closure(asked) == expected
+
+
+def test_what_goes_with_a_recipe_comes_too_and_does_not_hold_it_up(tmp_path: Path) -> None:
+    recipes = {"base": "", "tool": 'needs = ["base"]', "files": 'needs = ["base"]\ngoes_with = ["tool"]'}
+    for name, toml in {**recipes, "top": 'needs = ["files"]'}.items():
+        write_recipe(tmp_path / name, toml)
+    catalogue = Catalogue(tmp_path)
+    assert [recipe.name for recipe in catalogue.order(["top"], Target())] == ["base", "tool", "files", "top"]
+    assert catalogue.before("files") == {"base"}
+    assert catalogue.before("top") == {"base", "files"}
+
+
+def test_what_goes_with_a_recipe_is_there_and_leads_back_to_none(tmp_path: Path) -> None:
+    write_recipe(tmp_path / "one", 'goes_with = ["twq"]')
+    with pytest.raises(BadInput, match='goes_with "twq", which is no recipe'):
+        Catalogue(tmp_path)
+    write_recipe(tmp_path / "one", 'goes_with = ["two"]')
+    write_recipe(tmp_path / "two", 'needs = ["one"]')
+    with pytest.raises(BadInput, match="goes round in a circle"):
+        Catalogue(tmp_path)

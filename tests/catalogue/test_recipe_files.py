@@ -153,6 +153,14 @@ def test_missing_scripts_and_templates_are_named(tmp_path: Path) -> None:
     assert problems(tmp_path) == tuple(f"{folder}/{n}: missing" for n in ("install.sh.j2", "verify.sh.j2", "a.j2"))
 
 
+def test_an_example_may_be_another_recipes_and_is_named_where_that_has_none(tmp_path: Path) -> None:
+    write_recipe(tmp_path / "one", 'example_of = "two"\nexample.command = "true"')
+    assert problems(tmp_path) == (f"{tmp_path}/two/example: missing",)
+    write_recipe(tmp_path / "two", 'example.command = "true"')
+    (tmp_path / "two" / "example").mkdir()
+    assert Catalogue(tmp_path).recipes["one"].example_folder == tmp_path / "two" / "example"
+
+
 def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     write_recipe(tmp_path / "bad")
     (tmp_path / "bad" / "recipe.toml").write_bytes(b"\xff\xfe")

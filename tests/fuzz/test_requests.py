@@ -50,7 +50,7 @@ MOMENTS = st.none() | st.sampled_from([0, 0.0, -1, 1e300, 2**70, "soon"])
 def signed(draw: st.DrawFn) -> str:
     """Return a bundle whose digest is right, and whose steps are anything."""
     lists = st.lists(odd_json, min_size=1, max_size=2)
-    body = draw(st.fixed_dictionaries({"name": odd_json, "steps": lists, "lib": odd_json, "format": st.just(1)}))
+    body = draw(st.fixed_dictionaries({"name": odd_json, "steps": lists, "lib": odd_json}))
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode("ascii")
     return json.dumps({**body, "digest": hashlib.sha256(canonical).hexdigest()})
 
@@ -63,9 +63,14 @@ RESTORES = {
 }
 # Verb → its fields as a client has them, and as one that is mistaken, or means ill.
 STRATEGIES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
-    Verb.APPLY: {"bundle": BUNDLES | signed(), "fresh": FLAGS, "builders": st.lists(odd_text, max_size=2)},
+    Verb.APPLY: {
+        "bundle": BUNDLES | signed(),
+        "fresh": FLAGS,
+        "builders": st.lists(odd_text, max_size=2),
+        "builds": st.none() | TABLES | st.dictionaries(odd_text, odd_json, max_size=2),
+    },
     Verb.PLAN: {"bundle": BUNDLES | signed()},
-    Verb.FOLLOW: {"run": NAMES, "offset": NUMBERS, "position": NUMBERS},
+    Verb.FOLLOW: {"run": NAMES, "offset": NUMBERS, "positions": st.dictionaries(NAMES, NUMBERS)},
     **{verb: {} for verb in (Verb.STATUS, Verb.FACTS, Verb.RUNS, Verb.VOLUME, Verb.SYNC)},
     Verb.OVERVIEW: {"units": st.lists(st.sampled_from(["x.service", "--help", "../x"]) | odd_text, max_size=2)},
     Verb.JOURNAL: {"lines": NUMBERS, "logs": NUMBERS},
@@ -98,7 +103,11 @@ STRATEGIES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     Verb.RESTORE: RESTORES,
     # With 0 times it would go on for as long as the client is there.
     Verb.SAMPLE: {"seconds": st.sampled_from([0.1, 0, -1, 1e300, "1"]), "times": st.sampled_from([1, 2, -1, 1.5, "1"])},
-    Verb.SEAL: {"signatures": TABLES | st.just({"caffe-built-0": "signed"})},
+    Verb.SEAL: {"signatures": TABLES | st.just({"caffe-built-0": "signed"}), "shares": FLAGS},
+    Verb.SHARE: {
+        "entries": st.dictionaries(odd_text, TABLES, max_size=2)
+        | st.just({"caffe-built-0": {"index.json": {"url": "file:///etc/passwd", "headers": {}}}})
+    },
 }
 ENDLESS = {Verb.SAMPLE: ("seconds", "times")}
 USERS = st.sampled_from([USER, USER, USER, "nobody-else", "", "root\0"]) | odd_json

@@ -196,3 +196,50 @@ def test_where_no_host_answers_the_page_of_before_stays(tmp_path: Path) -> None:
     assert "does not answer" in refused(tmp_path, "timeline", code=4)
     assert (tmp_path / "timeline.html").read_text() == "of before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hosts.toml", "timeline.html"]
+
+
+BESIDE = [
+    event(0, "start", name="top", steps=["left", "right", "top"]),
+    step(0, "left", "checking"),
+    step(0, "right", "checking"),
+    step(1, "left", "installing"),
+    step(2, "right", "installing"),
+]
+
+
+def test_steps_that_went_at_once_have_a_lane_each_and_ends_of_their_own() -> None:
+    later = [step(9, "top", "checking"), step(9, "top", "installed", seconds=1), event(9, "ready", name="top")]
+    ended = [step(5, "right", "installed", seconds=5), step(8, "left", "installed", seconds=8), *later]
+    journal = journal_of([*BESIDE, *ended])
+    [setup] = journal.setups
+    assert [(one.name, one.begin - NOON, (one.end or 0) - NOON) for one in setup.steps] == [
+        ("left", 0, 8),
+        ("right", 0, 5),
+        ("top", 9, 9),
+    ]
+    lanes = [[bar.text for bar in lane.all("a", _class="bar")] for lane in page_of(journal).all(_class="lane")]
+    assert [lane for lane in lanes if lane] == [["left", "top"], ["right"]]
+
+
+def test_a_step_that_failed_beside_others_ended_when_it_did() -> None:
+    failed = [
+        step(4, "left", "failed", seconds=4, why="exit code 4"),
+        step(9, "right", "installed", seconds=9),
+        event(9, "failed", step="left", why="exit code 4", tail=["no mirror"], log="/x", undo="", left={"top": "so"}),
+    ]
+    [setup] = journal_of([*BESIDE, *failed]).setups
+    left, right = setup.steps
+    assert (left.state, left.end, left.why, left.log and left.log.lines) == (
+        "failed",
+        NOON + 4,
+        "exit code 4",
+        ("no mirror",),
+    )
+    assert (right.state, right.end) == ("installed", NOON + 9)
+    assert (setup.state, setup.why, setup.end) == ("failed", "exit code 4", NOON + 9)
+
+
+@pytest.mark.parametrize(("alive", "state", "end"), [("r1", "installing", None), ("", "cut off", NOON + 50)])
+def test_steps_that_go_on_or_were_cut_off_together_are_all_told(alive: str, state: str, end: float | None) -> None:
+    [setup] = journal_of(BESIDE, alive=alive, boots=[(-60, 50), (500, 5000)]).setups
+    assert [(one.name, one.state, one.end) for one in setup.steps] == [("left", state, end), ("right", state, end)]

@@ -23,13 +23,17 @@ REAL = os.environ.get("PULUMI_UNDER_TEST")
 
 
 class Stack:
-    """A stack of the program in a folder of its own, so that `pulumi config set` writes nothing into the checkout."""
+    """A stack of the program in a folder of its own, so that `pulumi config set` writes nothing into the checkout.
 
-    def __init__(self, folder: Path, cloud: Cloud) -> None:
+    `linked`: the folder is empty, and gets links to the checkout; else it is a project.
+    """
+
+    def __init__(self, folder: Path, cloud: Cloud, *, linked: bool = True) -> None:
         self.folder = folder
-        for name in ("Pulumi.yaml", "__main__.py", "infra", "provision", "templates"):
-            (folder / name).symlink_to(ROOT / name)
-        (folder / ".venv").symlink_to(sys.prefix)
+        if linked:
+            for name in ("Pulumi.yaml", "__main__.py", "infra", "provision", "templates"):
+                (folder / name).symlink_to(ROOT / name)
+            (folder / ".venv").symlink_to(sys.prefix)
         provider.install_shim(folder / "bin")
         if REAL:
             for program in Path(REAL).parent.glob("pulumi*"):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from pulumi.runtime import mocks
 
+pytestmark = pytest.mark.life
+
 DEBIAN = {"image": "debian-12", "gpu": "none", "mountPoint": "/data"}
 IMAGE = "box: image ubuntu-22.04 → debian-12 takes effect with the next generation"
 PLACE = "box: mountPoint /jobs → /data takes effect with the next generation"

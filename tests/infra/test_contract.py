@@ -17,6 +17,16 @@ from tests.infra.aws import Aws
 from tests.infra.lab import GOOD, LICENCES, PUBLIC_KEY, ROOT, as_given, run
 
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+KEPT = {
+    "gpurig:builders": f"ssh-ed25519 {'A' * 68}",
+    "gpurig:builds": "s3://lab-builds/gpurig",
+    "gpurig:buildsAccount": "123456789012",
+}
+KEPT_THERE = {
+    "builders": [f"ssh-ed25519 {'A' * 68}"],
+    "builds": "s3://lab-builds/gpurig",
+    "builds_account": "123456789012",
+}
 
 
 def stack_config(name: str) -> dict[str, str]:
@@ -39,7 +49,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "gpurig:mountPoint": "/data",
         "gpurig:idleStopMinutes": "45",
         "gpurig:maxHours": "12",
-        "gpurig:spot": "true", "gpurig:spotRebalance": "leave", "gpurig:builders": f"ssh-ed25519 {'A' * 68}",
+        "gpurig:spot": "true", "gpurig:spotRebalance": "leave", **KEPT,
     })  # fmt: skip
     (host,) = box.hosts()
     assert (host.name, host.address, host.user, host.port) == ("trainer", "198.51.100.9", "admin", 22)
@@ -61,7 +71,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         "lifetime_hours": 12,
         "busy": BUSY,
         **dict.fromkeys(("busy_probe", "before_stop"), ""),
-        "builders": [f"ssh-ed25519 {'A' * 68}"],
+        **KEPT_THERE,
         **dict.fromkeys(("spot", "leaves_early"), True),
         "allow": [],
         "ui_port": 5000,

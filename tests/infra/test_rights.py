@@ -6,9 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from infra.rights import BOUNDED, BUDGET, LIMIT, LIMITS, POLICIES, STACK
 from tests.infra.stack import SETTINGS, Stack, open_stack
 from tests.kit.person import denied, new_person, new_policy
+
+pytestmark = pytest.mark.life
 
 FIGURES = {"maxHours": "5", "budgetMonthlyUsd": "50", "budgetEmail": "me@example.com", "budgetAction": "stop"}
 OWN = {"team": "vision", "cost centre": "4711"}

@@ -10,6 +10,8 @@ import pytest
 
 from tests.infra.stack import SETTINGS, Stack, open_stack
 
+pytestmark = pytest.mark.life
+
 
 def second(folder: Path, first: Stack) -> Stack:
     """Return another user's stack of the same name, with a backend of its own."""

@@ -7,9 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from provision.model.host import Host
 from provision.transport import stack as state
 from tests.infra.stack import SETTINGS, Stack, open_stack
+
+pytestmark = pytest.mark.life
 
 NOT_MADE = "was not made, or is gone: the last `pulumi up` or `pulumi destroy` did not get to its end; run it again"
 NAMES = ["box", "box-2", "box-3"]

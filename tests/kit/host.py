@@ -37,6 +37,7 @@ LAUNCHER = (
     "import json, sys, zlib\nsys.path.insert(0, sys.argv[1])\nfrom provision.agent import serve\n"
     "serve.main({}, json.loads(zlib.decompress(sys.stdin.buffer.read())))"
 )
+ASKED: dict[str, Any] = {"fresh": False, "builds": {}, "positions": {}}
 ACCOUNT = {"user": "nobody", "mount_point": "/nowhere", "volume_id": ""}
 
 
@@ -148,7 +149,7 @@ class Lab:
     def client(self, verb: str, bundle: Bundle | None = None, *, bundle_text: str = "", **fields: Any) -> Client:
         """Start a client; its request is what goes over SSH."""
         text = bundle.to_bytes().decode() if bundle else bundle_text
-        request = {"verb": verb, "bundle": text, "fresh": False, "builders": self.builders, "position": 0, **fields}
+        request = {"verb": verb, "bundle": text, **ASKED, "builders": self.builders, **fields}
         with tempfile.TemporaryFile() as file:
             file.write(zlib.compress(json.dumps({"request": request, "account": {**ACCOUNT, **self.account}}).encode()))
             file.seek(0)

@@ -15,6 +15,7 @@ from provision.bundle import cloud_init
 from provision.bundle.render import render
 from provision.catalogue.cells import State, cell
 from provision.catalogue.compatibility import oldest_driver
+from provision.catalogue.recipe import Recipe
 from provision.catalogue.recipes import TEMPLATES
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
@@ -229,3 +230,10 @@ def test_systemd_finds_every_unit_sound(tmp_path: Path) -> None:
     )
     ours = [line for line in done.stderr.splitlines() if str(tmp_path) in line]
     assert (done.returncode, ours) == (0, []), done.stderr
+
+
+@pytest.mark.parametrize("recipe", CATALOGUE.recipes.values(), ids=lambda recipe: recipe.name)
+def test_a_recipe_that_compiles_says_so(recipe: Recipe) -> None:
+    text = (recipe.folder / "install.sh.j2").read_text(encoding="utf-8")
+    compiles = re.search(r"\$\(jobs\)|\bmake -|\bluarocks make\b|\./install\.sh|--no-build-isolation", text)
+    assert recipe.builds is bool(compiles)

@@ -119,6 +119,15 @@ def test_a_connection_counts_by_what_it_carries(box: Box, session: str, carried:
     assert box.stopped != counts
 
 
+@pytest.mark.parametrize(("seconds", "counts"), [(3.1, True), (2.9, False), (0, False)])
+def test_a_notebook_counts_while_its_kernel_computes(box: Box, seconds: float, *, counts: bool) -> None:
+    # The line is at 5 % of a minute.
+    box.saw(600, **{"run /proc/PID": -seconds})
+    seen = box.looks(SESSION="/opt/tool/bin/python -m ipykernel_launcher -f kernel.json")
+    assert seen["busy"] == (["a notebook computes"] if counts else [])
+    assert box.stopped != counts
+
+
 @pytest.mark.parametrize(
     ("gpu", "pids", "worked", "says"),
     [

@@ -93,3 +93,44 @@ def test_jobs_are_at_least_one_and_at_most_the_processors(shell: Shell) -> None:
     assert shell.run("jobs").stdout.strip() >= "1"
     shell.program("getconf", "echo 1")
     assert shell.run("jobs").stdout == "1\n"
+
+
+TOGETHER = """
+for number in 1 2 3; do
+  apt_install "tool-$number" >/dev/null &
+done
+wait
+"""
+
+
+def test_installs_at_once_take_turns_at_the_package_manager(shell: Shell) -> None:
+    shell.program("dpkg-query", "exit 1")
+    shell.program(
+        "apt-get", 'mkdir "$HOME/in" || touch "$HOME/two"; sleep 0.05; rmdir "$HOME/in"; echo . >>"$HOME/did"'
+    )
+    shell.run(TOGETHER, code=0)
+    assert (shell.folder / "did").read_text().count(".") >= 4
+    assert not (shell.folder / "two").exists()
+
+
+def test_a_daemon_that_a_package_starts_keeps_nobody_from_the_package_manager(shell: Shell) -> None:
+    shell.program("dpkg-query", "exit 1")
+    shell.program("apt-get", 'sleep 30 >/dev/null 2>&1 & echo "$!" >>"$HOME/daemons"')
+    shell.run("apt_install one; apt_install two; kill -0 $(head -n 1 $HOME/daemons); kill $(cat $HOME/daemons)", code=0)
+    assert len((shell.folder / "daemons").read_text().split()) == 3
+
+
+def test_a_source_that_comes_during_an_update_is_asked_by_the_next(shell: Shell) -> None:
+    shell.program("dpkg-query", "exit 1")
+    shell.program(
+        "apt-get", 'echo "$*" >>"$HOME/did"; case "$*" in *update) sleep 0.02; touch "$HOME/list"; sleep 0.02 ;; esac'
+    )
+    shell.run("apt_update", code=0)
+    stamp = (shell.folder / "apt-updated").stat().st_mtime_ns
+    assert stamp < (shell.folder / "list").stat().st_mtime_ns
+
+
+def test_an_update_that_fails_counts_for_none(shell: Shell) -> None:
+    shell.program("apt-get", "exit 100")
+    shell.run("apt_update", code=1)
+    assert not (shell.folder / "apt-updated").exists()

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.boxes import why_not
+from provision.model.platforms import gpus, instance_types
+from rehearsal.boxes import card, why_not
+from rehearsal.errors import RehearsalError
+from rehearsal.story import on_card
 from tests.kit.fab import ROOT
 
 
@@ -58,3 +61,40 @@ def test_sources_that_do_not_exist_are_refused_before_anything_starts(tmp_path: 
     assert done.returncode == 1
     assert 'SOURCES has to be one of standins, upstream, and it is "moon"' in done.stderr
     assert not (tmp_path / "state").exists()
+
+
+def gpu_story(tmp_path: Path, *words: str) -> str:
+    """Return why a rehearsal with this machine's card does not begin, in one line."""
+    command = [sys.executable, "-m", "rehearsal", "story", "--gpu", *words, "--state", str(tmp_path / "state")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, (tmp_path / "state").exists()) == (1, False)
+    (line,) = done.stderr.strip().splitlines()
+    return line
+
+
+@pytest.mark.skipif(card.find() is not None, reason="this machine has a card")
+def test_without_a_card_it_says_so_in_one_line(tmp_path: Path) -> None:
+    assert "no GPU for boxes here" in gpu_story(tmp_path)
+
+
+def test_a_whole_life_has_no_card(tmp_path: Path) -> None:
+    assert "make rehearse LIFE=1" in gpu_story(tmp_path, "--life")
+
+
+@pytest.mark.parametrize(
+    ("compute", "sources", "system"),
+    [("7.5", "standins", "ubuntu-22.04"), ("9.0", "standins", "debian-12"), ("9.0", "upstream", "ubuntu-22.04")],
+)
+def test_the_box_has_the_system_whose_cuda_compiles_for_the_card(compute: str, sources: str, system: str) -> None:
+    assert on_card.system({"card": "NVIDIA H200", "compute": compute}, sources) == system
+
+
+@pytest.mark.parametrize("compute", ["6.1", "12.0"])
+def test_a_card_without_a_cuda_11_is_sent_to_the_check(compute: str) -> None:
+    with pytest.raises(RehearsalError, match="make gpu-check"):
+        on_card.system({"card": "a card", "compute": compute}, "standins")
+
+
+def test_the_types_that_stand_for_cards_have_cards_of_that_capability() -> None:
+    for compute, name in on_card.TYPES.items():
+        assert gpus()[instance_types()[name].gpu].compute == compute

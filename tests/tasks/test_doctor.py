@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import http.server
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,12 +16,11 @@ from provision.life.wish import Wish
 from provision.model.errors import BadInput
 from provision.transport.settings import StackSettings
 from rehearsal.cloud.handle import Cloud
-from tests.infra.lab import PUBLIC_KEY
 from tests.kit.fab import fab
+from tests.kit.doctor_lab import GOOD, Laptop
 from tests.kit.servers import Handler, serving
 
 OWN = "203.0.113.99"
-GOOD = {"gpurig:sshPublicKey": PUBLIC_KEY, "aws:region": "us-east-1", "gpurig:allowedCidrs": "auto"}
 
 
 @pytest.fixture(scope="module")
@@ -48,44 +45,12 @@ def seen_as() -> Iterator[str]:
         yield url
 
 
-class Laptop:
-    """A project's folder, with a `pulumi` that has a stack of some settings."""
-
-    def __init__(self, folder: Path, cloud: Cloud, seen_as: str) -> None:
-        self.folder, self.cloud = folder, cloud
-        (folder / "Pulumi.yaml").write_text("name: gpurig\n")
-        (folder / "Pulumi.dev.yaml").write_text("encryptionsalt: v1:x\n")
-        self.env = {
-            **cloud.env,
-            "PATH": f"{folder}:/usr/bin:/bin",
-            "GPURIG_CALLER_ADDRESS_URL": f"{seen_as}/{OWN}",
-            "PULUMI_CONFIG_PASSPHRASE": "",
-        }
-        self.settings(GOOD)
-
-    def settings(self, values: dict[str, str], version: str = "v3.999.0") -> None:
-        rows = {key: {"value": value, "secret": False} for key, value in values.items()}
-        (self.folder / "settings").write_text(json.dumps(rows))
-        program = self.folder / "pulumi"
-        program.write_text(
-            f'#!/bin/sh\ncase "$1 $2" in "version "*) echo {version};;\n'
-            f'"config --json") cat "{self.folder}/settings";;\n'
-            '"stack --show-name") echo dev;; *) exit 1;; esac\n'
-        )
-        program.chmod(0o755)
-
-    def doctor(self, *words: str, code: int, **env: str) -> dict[str, dict[str, str]]:
-        done = fab(self.folder, "doctor", "--json", *words, code=code, **{**self.env, **env})
-        rows: list[dict[str, Any]] = json.loads(done.stdout)
-        return {row["check"]: row for row in rows}
-
-
 @pytest.fixture
 def laptop(tmp_path: Path, cloud: Cloud, seen_as: str) -> Laptop:
     """A good one."""
     cloud.quotas(L_DB2E81BA=64, L_3819A6DF=64)
     cloud.reset()
-    return Laptop(tmp_path, cloud, seen_as)
+    return Laptop(tmp_path, cloud, f"{seen_as}/{OWN}")
 
 
 def test_all_is_there(laptop: Laptop) -> None:

@@ -42,6 +42,8 @@ def block(*lines: str) -> str:
         (f'{HEAD}image = ["u"]\n', ('[host.a] "image" has to be a string',)),
         (f'sources = "x"\n{HEAD}', ('"sources" has to be a table',)),
         (f"sources = {{cuda = 1}}\n{HEAD}", ('"sources.cuda" has to be a word of letters',)),
+        (f'builds = "lab-builds"\n{HEAD}', ('"builds" has to be the place of kept builds, s3://BUCKET/PREFIX',)),
+        (f'builders = ["ssh-rsa AAAA"]\n{HEAD}', ('"builders" has to be a list of ed25519 public keys without',)),
         (f'unpinned = "caffe"\n{HEAD}', ('"unpinned" has to be a list of recipes',)),
         (f'mirrors = {{gti = {{"a" = "b"}}}}\n{HEAD}', ('unknown key "mirrors.gti"', *MIRROR_KINDS)),
         (f'{HEAD}port = "22"\n', ('[host.a] "port" has to be a port number, 1 to 65535',)),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.laptop import windows
 from tests.kit.power import Box, Rig, rig
 from tests.kit.ssh_server import PORT, Server
 
@@ -143,6 +144,16 @@ def test_session_manager_is_asked_for_port_22_of_the_instance_and_nothing_else(l
     asked = [json.loads(line) for line in (programs / "asked").read_text().splitlines()]
     where = ["--target", box.id, "--document-name", "AWS-StartSSHSession", "--parameters", f"portNumber={PORT}"]
     assert asked == [["ssm", "start-session", *where, "--region", "us-east-1"]] * 2
+
+
+@pytest.mark.life
+def test_session_manager_is_reached_from_windows_where_no_socket_is_a_file(
+    lab: Rig, programs: Path, tmp_path: Path
+) -> None:
+    lab.recorded["profile"] = ""
+    there = windows(tmp_path / "windows")
+    away = {"PYTHONPATH": there["PYTHONPATH"], "USERNAME": there["USERNAME"]}
+    assert lab.fab(*SSH, code=0, PATH=path_with(programs, lab), **away).stdout == DID
 
 
 def test_a_role_that_the_command_would_not_take_on_is_refused(lab: Rig, programs: Path) -> None:

@@ -13,6 +13,7 @@ from provision.agent.wire.documents import (
     RunRow,
     Told,
 )
+from provision.agent.wire.kept import Sealed, Shared
 from provision.agent.wire.samples import Sample
 from provision.agent.wire.setups import Failed, Notice, Ready, Reboot, Recorded
 from provision.agent.words import Kind, StepState
@@ -230,12 +231,5 @@ class Restored(TypedDict):
     aside: str
 
 
-class Sealed(TypedDict):
-    """These kept builds have a signature now."""
-
-    event: Literal[Kind.SEALED]
-    entries: List[str]
-
-
 _OfTheBox = Union[Plan, Facts, Status, Overview, Guarded, Journal, Tail, Run, Ended, Runs, Sample]
-Answer = Union[_OfTheBox, Said, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored, Sealed]
+Answer = Union[_OfTheBox, Said, File, Tree, Arrived, Begun, Done, Volume, Released, Copying, Restored, Sealed, Shared]

@@ -41,8 +41,16 @@ class KeptAbout(TypedDict):
     volume: str
 
 
+class Graph(TypedDict):
+    """What the steps of a bundle wait for, so that all else can go at once."""
+
+    needs: Dict[str, List[str]]
+    """Step → all the steps that have to be done before it."""
+    builds: List[str]
+    """Steps that take every core and the memory to go with them."""
+
+
 class _Bundle(TypedDict):
-    format: int
     name: str
     steps: List[Step]
     lib: str
@@ -53,6 +61,8 @@ class Bundle(_Bundle, total=False):
     """All that a setup does."""
 
     kept: KeptAbout
+    graph: Graph
+    """Without it the steps go one after the other."""
 
 
 class Pending(TypedDict):

@@ -4,6 +4,7 @@ from typing import Dict, List, Literal, Optional, Tuple, TypedDict, Union
 
 from provision.agent.verbs import Verb
 from provision.agent.wire.documents import Account
+from provision.agent.wire.kept import Lent, PutLink
 
 
 class Apply(TypedDict):
@@ -16,6 +17,8 @@ class Apply(TypedDict):
     fresh: bool
     builders: List[str]
     """Public keys, as OpenSSH writes them: a kept build counts that one of them has signed."""
+    builds: Optional[Dict[str, Lent]]
+    """What a bucket has of kept builds, by name; None: the box says first what it would want of it (`Wanted`)."""
 
 
 class Plan(TypedDict):
@@ -27,11 +30,11 @@ class Plan(TypedDict):
 
 
 class Place(TypedDict):
-    """A place in a setup: what a client has seen last of the journal, and of the log of the step then."""
+    """A place in a setup: what a client has seen last of the journal, and of the log of each step in progress."""
 
     run: str
     offset: int
-    position: int
+    positions: Dict[str, int]
 
 
 class Follow(Place):
@@ -207,12 +210,21 @@ class Seal(TypedDict):
 
     verb: Literal[Verb.SEAL]
     signatures: Dict[str, str]
+    shares: bool
+    """Whether there is a bucket that they go to."""
+
+
+class Share(TypedDict):
+    """Send kept builds that this box made to a bucket: name → file → link."""
+
+    verb: Literal[Verb.SHARE]
+    entries: Dict[str, Dict[str, PutLink]]
 
 
 Setup = Union[Apply, Plan, Follow]
 Request = Union[
     Union[Setup, Question, Overview, Journal, Start, Stop, Log, Files, Tree],
-    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard, Resume, Watch, Sample, Seal],
+    Union[Order, Arrived, Begin, Finish, Grow, Release, Restore, Guard, Resume, Watch, Sample, Seal, Share],
 ]
 
 

@@ -2,6 +2,7 @@
 
 from typing import Dict, List, Literal, TypedDict, Union
 
+from provision.agent.wire.kept import Offer, Wanted
 from provision.agent.words import Kept, Kind, StepState
 
 
@@ -87,10 +88,14 @@ class _StepEvent(_Recorded, total=False):
     notes: List[str]
     seconds: float
     kept: Kept
+    why: str
 
 
 class StepEvent(_StepEvent):
-    """A step has another state: `was` and `notes` come with INSTALLING, `seconds` at its end, `kept` with INSTALLED."""
+    """A step has another state: `was` and `notes` come with INSTALLING, `seconds` at its end, `kept` with INSTALLED.
+
+    `why` comes with FAILED, which the setup ends with once the steps beside it have ended.
+    """
 
     event: Literal[Kind.STEP]
     run: str
@@ -114,7 +119,12 @@ class Ready(_Recorded):
     name: str
 
 
-class Failed(_Recorded):
+class _Failed(_Recorded, total=False):
+    left: Dict[str, str]
+    """Step → why it is not done either: it failed after that one, or needs one that did."""
+
+
+class Failed(_Failed):
     """A step failed, or the setup itself (step "")."""
 
     event: Literal[Kind.FAILED]
@@ -128,19 +138,13 @@ class Failed(_Recorded):
     undo: str
 
 
-class Offer(TypedDict):
-    """Kept builds that this box made and nobody has signed yet: name → SHA-256 of the index."""
-
-    event: Literal[Kind.OFFER]
-    entries: Dict[str, str]
-
-
 class Lost(TypedDict):
     """The setup was killed."""
 
     event: Literal[Kind.LOST]
     run: str
-    step: str
+    steps: List[str]
+    """Those that were being installed."""
 
 
 class Notice(_Recorded):
@@ -156,5 +160,5 @@ class Notice(_Recorded):
 
 Recorded = Union[Start, StepEvent, Reboot, Ready, Failed]
 """What the journal holds, a line each."""
-Told = Union[Send, Alive, Log, Refused, Started, Joined, Unchanged, Recorded, Offer, Lost]
+Told = Union[Send, Alive, Log, Refused, Started, Joined, Unchanged, Recorded, Offer, Wanted, Lost]
 """What a client is told beside answers."""

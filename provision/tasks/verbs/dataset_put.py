@@ -66,7 +66,7 @@ def _paths(folder: Path) -> list[str]:
         more = f", and {len(out) - SHOWN} more" if len(out) > SHOWN else ""
         shown = ", ".join(str(path) for path in out[:SHOWN])
         raise BadInput([f"links that lead out of {folder} lead nowhere on a host: {shown}{more}"])
-    return sorted(str(path.relative_to(folder)) for path in paths)
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
 def _folder(session: Session, folder: Path, paths: list[str], name: str, out: View) -> None:

@@ -43,7 +43,8 @@ def doctor(c: Context, *, region: str = "", spot: bool = False) -> None:
 
 def _findings(found: StackSettings, account: Account, *, region: str) -> dict[str, Finding]:
     """Run all checks: this machine's, with who asks; then the account's, where somebody does."""
-    from provision.life import machine_checks as machine  # noqa: PLC0415 - as above
+    from provision.life import bucket  # noqa: PLC0415 - as above
+    from provision.life import machine_checks as machine  # noqa: PLC0415
     from provision.life.doctor import error, examine, warning  # noqa: PLC0415
 
     here = examine(
@@ -64,6 +65,8 @@ def _findings(found: StackSettings, account: Account, *, region: str) -> dict[st
         "zones": lambda: account.zones(found.get("zone")),
         "image": lambda: account.image(found.get("image", "ubuntu-22.04")),
     }
+    if found.get("builds"):
+        there["builds"] = lambda: bucket.look(found)
     if not (region or found.region):
         nowhere = error("no region is set", "pulumi config set aws:region us-east-1, or --region us-east-1")
         asked = {"region": nowhere, **dict.fromkeys([*there][1:], warning("not asked: no region is set", "see region"))}

@@ -6,8 +6,12 @@ import contextlib
 import io
 import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
+from invoke.exceptions import Exit
+
+from provision.model import laptop
 from provision.model.errors import GpurigError, RunFailed
 from provision.tasks.output import tell
 from provision.tasks.verb import verb
@@ -29,12 +33,15 @@ def ssh(c: Context, *, command: str = "") -> None:
         return
     host = c.one_host()
     if shutil.which("ssh") is None:
-        raise GpurigError("there is no `ssh` program on PATH", hint="install OpenSSH's client")
+        raise GpurigError("there is no `ssh` program on PATH", hint=laptop.install(["ssh"]))
     with Session(host, c.config, tell=tell) as session:
         # Pins the key of an instance that is new, and says what is wrong better than ssh would.
         keys = session.connection.connect_kwargs.get("key_filename") or [""]
         host = session.host
     line = [*ssh_command(host, identity=keys[0]), *filter(None, [command])]
+    if laptop.WINDOWS:
+        # There the shell would not wait for what takes a program's place, and both would read the keyboard.
+        raise Exit(code=subprocess.run(line, check=False).returncode)
     os.execvp("ssh", line)  # noqa: S606 - the user's own shell takes over
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput, GpurigError
-from provision.screen import progress
+from provision.screen import progress, terminal
 from provision.tasks.output import tell
 from provision.tasks.verb import verb
 from provision.work import watching
@@ -38,7 +37,7 @@ LEAST, MOST = 0.5, 60.0
 def watch(c: Context, *, seconds: str = "2", once: bool = False) -> None:
     """Show GPU, memory, CPU, disk, network and runs of every host, live; not on a terminal, a line for each look."""
     interval = _interval(seconds)
-    if sys.stdout.isatty() and not (c.json or once):
+    if terminal.moves() and not (c.json or once):
         _live(c, interval)
         return
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rehearsal.cloud import permissions
 from rehearsal.cloud.permissions import Wish
-from rehearsal.cloud.rights import ec2, iam, services
+from rehearsal.cloud.rights import ec2, iam, s3, services
 from rehearsal.cloud.rights.asked import Asked
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _SERVICES = {
     "monitoring": services.alarms,
     "budgets": services.budgets,
     "ssm": services.parameters,
+    "s3": s3.wishes,
 }
 _PREFIXES = {"tagging": "tag"}
 """Of the rights of a service whose name in a signature is another one."""

@@ -30,7 +30,9 @@ class Asked:
     @classmethod
     def read(cls, call: Call, body: bytes, account: str, region: str) -> Asked:
         """Read it from a request."""
-        if call.is_json:
+        if call.service == "s3":
+            said: dict[str, Any] = dict(call.params)
+        elif call.is_json:
             said = json.loads(body or b"{}")
         else:
             said = dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))

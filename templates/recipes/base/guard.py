@@ -74,10 +74,10 @@ def total(pattern: str, path: Path) -> int:
     return sum(map(int, re.findall(pattern, read(path))))
 
 
-def ticks(process: str, *fields: int) -> int:
-    """Return the sum of fields of what the kernel tells of a process, from that of its state on."""
+def seconds_of(process: str | Path, *fields: int) -> float:
+    """Return the sum of fields, each a time, of what the kernel tells of a process, from that of its state on."""
     told = read(PROC / process / "stat").rpartition(")")[2].split()
-    return sum(int(told[field]) for field in fields if told)
+    return sum(int(told[field]) for field in fields if told) / os.sysconf("SC_CLK_TCK")
 
 
 def append(path: Path, **row: object) -> None:
@@ -140,24 +140,26 @@ class Guard:
                 yield "busyProbe says so" if code == 0 else "busyProbe does not say"
 
     def sessions(self) -> Iterator[str]:
-        """Yield terminals that somebody typed into, and connections without one that carry something."""
+        """Yield terminals that were typed into, connections without one that carry something, kernels that compute."""
         for terminal in Path("/dev/pts").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 minutes = (self.now - terminal.stat().st_atime) / 60
                 if minutes < self.settings["busy"]["terminal"]:
                     yield f"a terminal was used {minutes:.0f} min ago"
         for process in PROC.glob("[0-9]*"):
-            session = SESSION.fullmatch(read(process / "cmdline").partition("\0")[0])
+            words = read(process / "cmdline")
+            session = SESSION.fullmatch(words.partition("\0")[0])
             if session and self.over("connection", process.name, total(r"rchar: (\d+)", process / "io"), 1e3):
                 yield "an SSH connection carries data"
+            if "ipykernel" in words and self.over("run", process, seconds_of(process, 11, 12, 13, 14), 0.01):
+                yield "a notebook computes"
 
     def gpus(self) -> Iterator[str]:
         """Yield what the GPUs do. One that does not tell its use (MIG) is as busy as the processes that have one.
 
         Where the driver does not answer, or fails, nothing is said: what computes shows by its CPU.
         """
-        # One that hangs there is enough.
-        if ask("pgrep", "--runstates=D", "--exact", "nvidia-smi")[0] == 0:
+        if ask("pgrep", "--runstates=D", "--exact", "nvidia-smi")[0] == 0:  # one that hangs there is enough
             return
         code, said = ask("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
         # What is wrong with the driver, it says in the same place.
@@ -168,16 +170,14 @@ class Guard:
         if not "".join(uses).isdecimal() and uses:
             code, said = ask("nvidia-smi", "--query-compute-apps=pid", "--format=csv,noheader")
             for process in said.split():
-                if self.over("run", process, ticks(process, 11, 12), os.sysconf("SC_CLK_TCK") / 100):
+                if self.over("run", process, seconds_of(process, 11, 12), 0.01):
                     yield "a process on a GPU computes"
             if code or not f"0{''.join(said.split())}".isdecimal():
                 yield "a GPU does not tell whether it is in use"
 
     def own_end(self) -> float:
         """Return when the settings' lifetime is over, from the first process on: in a container the kernel is older."""
-        return (
-            self.now - self.clock + ticks("1", 19) / os.sysconf("SC_CLK_TCK") + self.settings["lifetime_hours"] * 3600
-        )
+        return self.now - self.clock + seconds_of("1", 19) + self.settings["lifetime_hours"] * 3600
 
     def lifetime_end(self) -> float | None:
         """Return when the lifetime is over: what it was set to in this boot, or so long after the boot."""

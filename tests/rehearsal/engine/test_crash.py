@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.rehearsal.engine.lab import Lab
 
+pytestmark = pytest.mark.standins
+
 BEFORE = "Thing('gone')\nThing('changed', size=1)\nThing('replaced', fixed=1)"
 AFTER = """
 n = Thing('new')

@@ -12,6 +12,8 @@ from tests.rehearsal.engine.lab import standin_only
 if TYPE_CHECKING:
     from tests.rehearsal.engine.lab import Lab
 
+pytestmark = pytest.mark.standins
+
 TWO = "a = Thing('a', size=3)\nThing('b', other=a.serial)\npulumi.export('serial', a.serial)\n"
 
 

@@ -11,6 +11,8 @@ from tests.rehearsal.engine.lab import standin_only
 if TYPE_CHECKING:
     from tests.rehearsal.engine.lab import Lab
 
+pytestmark = pytest.mark.standins
+
 
 def test_ignore_changes(lab: Lab) -> None:
     options = "opts=Opts(ignore_changes=['size', 'note'])"

@@ -12,6 +12,8 @@ from tests.rehearsal.engine.lab import standin_only
 if TYPE_CHECKING:
     from tests.rehearsal.engine.lab import Lab
 
+pytestmark = pytest.mark.standins
+
 
 @pytest.mark.parametrize(
     ("body", "message"),

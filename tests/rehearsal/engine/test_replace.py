@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.rehearsal.engine.lab import Lab
+
+pytestmark = pytest.mark.standins
 
 CHAIN = """
 a = Thing('a', fixed={n})

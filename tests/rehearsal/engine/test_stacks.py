@@ -12,6 +12,8 @@ from tests.rehearsal.engine.lab import standin_only
 if TYPE_CHECKING:
     from tests.rehearsal.engine.lab import Lab
 
+pytestmark = pytest.mark.standins
+
 
 def test_stacks_are_made_selected_listed_and_removed(empty_lab: Lab) -> None:
     lab = empty_lab

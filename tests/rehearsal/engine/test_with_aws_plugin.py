@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from rehearsal import provider
 
 if TYPE_CHECKING:
     from rehearsal.cloud.handle import Cloud
     from tests.rehearsal.engine.lab import Lab
+
+pytestmark = pytest.mark.standins
 
 PROGRAM = """
 import pulumi_aws as aws

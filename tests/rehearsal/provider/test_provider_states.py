@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rehearsal.cloud.handle import Cloud
     from tests.rehearsal.provider.world import World
 
+pytestmark = pytest.mark.standins
+
 STATES = yaml.safe_load(Path(__file__).with_name("states.yaml").read_text())
 TAGS = {"project": "gpurig", "stack": "dev"}
 """The provider's defaults, as `plugin` has them."""
