@@ -48,8 +48,9 @@ def listen_near(verb: str, port: int) -> Forwarder:
 def forward(forwarder: Forwarder, session: Session, port: int, line: str) -> None:
     """Say a line, then forward until Ctrl-C. Raises `Unreachable` when the connection is lost before that."""
     try:
+        transport = session.connection.transport  # before it is said to be open
         print(f"{line}; Ctrl-C closes it", flush=True)
-        forwarder.run(session.connection.transport, port)
+        forwarder.run(transport, port)
     except KeyboardInterrupt:
         return
     raise Unreachable(f"the connection to {session.host} was lost", hint="the same command opens it again")
