@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ import pytest
 from provision.agent import journal
 from provision.agent.at_once import AtOnce, most_at_once
 from provision.bundle.step import Bundle
-from tests.kit.fab import ROOT
 from tests.kit.host import Event, Lab, gate, names, states
 from tests.kit.programs import write_program
 from tests.kit.wait import until
@@ -240,18 +237,3 @@ def test_as_many_go_at_once_as_there_are_cores(lab: Lab) -> None:
     assert lab.ask("apply", lab.bundle("top"))[-1]["event"] == "ready"
     counts = [int(line) for line in (lab.world / "counts").read_text().split()]
     assert max(counts) == max(2, len(os.sched_getaffinity(0)))
-
-
-UNKNOWN = """
-from provision.agent.at_once import AtOnce
-step = {"name": "tool", "reboot": False, "disk_gib": 0, "timeout": 1}
-AtOnce([step], {"needs": {"tool": []}, "builds": []}, lambda _: {}["nothing of the kind"]).run()
-"""
-
-
-def test_a_step_of_which_nobody_knows_how_it_ended_ends_the_runner() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", UNKNOWN], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 1
-    assert "nothing of the kind" in done.stderr
