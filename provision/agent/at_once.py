@@ -12,6 +12,7 @@ import os
 import shutil
 import threading
 import time
+import traceback
 from typing import TYPE_CHECKING
 
 from provision.agent.journal import record
@@ -69,7 +70,7 @@ class AtOnce:
                 return
             self.waiting.remove(step)
             self.going.append(step)
-            threading.Thread(target=self._carry, args=[step], daemon=True).start()
+            threading.Thread(target=self._carry_or_die, args=[step], daemon=True).start()
 
     def next_step(self) -> Optional[Step]:
         """Return the step to start now, None where nothing can start before another has ended."""
@@ -88,6 +89,14 @@ class AtOnce:
         disk = step["disk_gib"] + sum(other["disk_gib"] for other in self.going)
         room = not self.going or disk <= shutil.disk_usage("/").free / 2**30
         return room and len(beside) < (1 if builds else self.most)
+
+    def _carry_or_die(self, step: Step) -> None:
+        try:
+            self._carry(step)
+        except BaseException:  # noqa: BLE001 - of a thread nobody else hears
+            # A step of which nobody knows how it ended: as after a kill, the same command goes on from there.
+            traceback.print_exc()
+            os._exit(1)
 
     def _carry(self, step: Step) -> None:
         began = time.monotonic()

@@ -28,7 +28,7 @@ from provision.agent.processes import run_checked
 from provision.agent.words import KEPT_KINDS, Kept, kept_name
 
 if TYPE_CHECKING:
-    from typing import Callable, Optional, Tuple
+    from typing import Callable, List, Optional, Tuple
 
     from provision.agent.wire.documents import KeptAbout, Step
 
@@ -40,7 +40,9 @@ class Keeper:
         self.mount = Path(about["mount"])
         self.volume = about["volume"]
         self.fresh = fresh
-        self.began = 0.0
+        self.swept = False
+        # When each step that goes now began: an entry that was used or kept since the first of them is not dropped.
+        self.going: List[float] = []
         # Packing and unpacking take every core and much of the volume: of steps that go at once, one does it at a time.
         self.turn = threading.Lock()
 
@@ -62,6 +64,9 @@ class Keeper:
     def _build(self, step: Step, log: BinaryIO) -> Iterator[Build]:
         """Begin a step's install; to its end the folder of entries is held open, and is ours whatever its name is."""
         with contextlib.ExitStack() as stack:
+            began = time.time()
+            self.going.append(began)
+            stack.callback(self.going.remove, began)
             store = None
             with contextlib.suppress(OSError):  # it is not ours alone, or there is no room for it
                 if is_mounted(str(self.mount), self.volume) and shutil.which("zstd"):
@@ -71,11 +76,10 @@ class Keeper:
     def _store(self, folder: Path) -> Store:
         """Return the entries. What a run before this one left half done goes, once: later it is another step's."""
         with self.turn:
-            if not self.began:
-                for part in folder.glob("*.part"):
-                    remove(part)
-                self.began = time.time()
-        return Store(folder, self.began)
+            for part in () if self.swept else folder.glob("*.part"):
+                remove(part)
+            self.swept = True
+        return Store(folder, lambda: min(self.going))
 
 
 class Build:
@@ -216,18 +220,14 @@ class Build:
             for kind in KEPT_KINDS:
                 remove(self._note(kind))
         if self.store:
-            with self.turn:
-                self._keep_all(self.store)
+            with self.turn, contextlib.suppress(OSError):
+                for kind in KEPT_KINDS:
+                    if self.anew or not os.path.lexists(self.store.folder / self.names[kind]):
+                        self._keep(self.store, kind)
+                self.store.make_room()  # downloads were put there without a look at it
         if self.full or "built" not in self.back:
             return Kept.FULL if self.full else Kept.NOTHING
         return Kept.LENT if "built" in self.lent else Kept.BUILT
-
-    def _keep_all(self, store: Store) -> None:
-        for kind in KEPT_KINDS:
-            if self.anew or not os.path.lexists(store.folder / self.names[kind]):
-                self._keep(store, kind)
-        with contextlib.suppress(OSError):
-            store.make_room()  # downloads were put there without a look at it
 
     def _keep(self, store: Store, kind: str) -> None:
         began = time.monotonic()

@@ -34,7 +34,7 @@ from provision.agent.kept_signs import SIGNATURE, note, vouched_for
 from provision.agent.kept_stage import remove
 
 if TYPE_CHECKING:
-    from typing import List, Optional
+    from typing import Callable, List, Optional
 
     from provision.agent.kept_stage import Stage
     from provision.agent.wire.documents import Index, Part
@@ -57,10 +57,10 @@ def size_of(entry: Path) -> int:
 class Store:
     """The entries on one host's job volume."""
 
-    def __init__(self, folder: Path, began: float) -> None:
-        """Look into a folder of entries; `began`: when the run did that looks, in seconds."""
+    def __init__(self, folder: Path, since: Callable[[], float]) -> None:
+        """Look into a folder of entries; `since`: when the first of the steps that still go began, in seconds."""
         self.folder = folder
-        self.began = began
+        self.since = since
         self.left = 0
         self.counting = threading.Lock()
 
@@ -139,11 +139,13 @@ class Store:
     def make_room(self) -> None:
         """Come back to the share: what was unused for longest goes.
 
-        What this run has used or is adding stays. Raises `OSError`, and drops nothing, where that is too much.
+        What a step that still goes has used or is adding stays. Raises `OSError`, and drops nothing, where that is too
+        much.
         """
         sizes = {path: size_of(path) for path in self.folder.iterdir()}
         over = sum(sizes.values()) - int(shutil.disk_usage(self.folder).total * SHARE)
-        unused = [path for path in sizes if path.lstat().st_mtime < self.began]
+        since = self.since()
+        unused = [path for path in sizes if path.lstat().st_mtime < since]
         if over > sum(sizes[path] for path in unused):
             raise OSError(NO_ROOM)
         for path in sorted(unused, key=lambda path: path.lstat().st_mtime):

@@ -14,7 +14,7 @@ import tokenize
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 _UNREAD = (tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT)
 _F_STRING = re.compile(r"[rR]?[fF]")
@@ -71,8 +71,15 @@ def modules(sources: Mapping[str, str], entries: Collection[str]) -> dict[str, s
         found = left
 
 
-def _text(lines: Iterable[Line]) -> str:
-    return "".join(f"{line}\n" for line in lines)
+def _text(lines: Sequence[Line]) -> str:
+    """Return lines as a module; a block of which nothing is left has to have something in it."""
+    end = Line(0, ("",))
+    text = ""
+    for line, after in zip(lines, (*lines[1:], end), strict=False):
+        text += f"{line}\n"
+        if line.words[-1] == ":" and after.depth <= line.depth:
+            text += f"{' ' * (line.depth + 1)}pass\n"
+    return text
 
 
 def _names(line: Line, after: str = "") -> Iterator[str]:

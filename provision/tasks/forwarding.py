@@ -11,6 +11,9 @@ from provision.tasks.output import tell
 from provision.transport.tunnel import Forwarder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provision.model.host import Host
     from provision.transport.session import Session
 
 NEXT = 50
@@ -45,11 +48,15 @@ def listen_near(verb: str, port: int) -> Forwarder:
     return listen(verb, port)
 
 
-def forward(forwarder: Forwarder, session: Session, port: int, line: str) -> None:
-    """Say a line, then forward until Ctrl-C. Raises `Unreachable` when the connection is lost before that."""
+def forward(forwarder: Forwarder, session: Session, port: int, line: Callable[[Host], str]) -> None:
+    """Connect, say a line of the host where it was found, then forward until Ctrl-C.
+
+    Raises `Unreachable` when the connection is lost before that.
+    """
+    transport = session.connection.transport
     try:
-        print(f"{line}; Ctrl-C closes it", flush=True)
-        forwarder.run(session.connection.transport, port)
+        print(f"{line(session.host)}; Ctrl-C closes it", flush=True)
+        forwarder.run(transport, port)
     except KeyboardInterrupt:
         return
     raise Unreachable(f"the connection to {session.host} was lost", hint="the same command opens it again")

@@ -37,12 +37,12 @@ def open_page(c: Context, page: WebPage, *, local: str, no_browser: bool, run: s
         here, query = int(forwarder.server_address[1]), webpage.only(session, run) if run else {}
         secret = page.url(here, {**query, "token": webpage.token(session, page)})
         if no_browser:
-            forwarding.forward(forwarder, session, page.port, f"{page.name} of {session.host}: {secret}")
+            forwarding.forward(forwarder, session, page.port, lambda host: f"{page.name} of {host}: {secret}")
             return
         with _leading_to(secret) as file:
             threading.Thread(target=_browse, args=(file, page.verb), daemon=True).start()
-            line = f"{page.name} of {session.host} is at {page.url(here, query)}"
-            forwarding.forward(forwarder, session, page.port, line)
+            url = page.url(here, query)
+            forwarding.forward(forwarder, session, page.port, lambda host: f"{page.name} of {host} is at {url}")
 
 
 @contextlib.contextmanager

@@ -46,7 +46,9 @@ def root_in(folder: Path, root: Root, state: Path) -> Unpacked:
         try:
             with tarfile.open(archive) as tar:
                 # With owners, devices and set-id bits, as a machine has them: who gives the folder is trusted so far.
-                tar.extractall(part, filter="fully_trusted", numeric_owner=True)  # noqa: S202
+                # The attribute, as Debian 12's Python has no such argument yet.
+                tar.extraction_filter = lambda member, _: member
+                tar.extractall(part, numeric_owner=True)  # noqa: S202
         except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
             raise RehearsalError(f"{archive} is no whole archive: {error}") from error
         part.rename(tree)

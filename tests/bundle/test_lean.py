@@ -45,6 +45,8 @@ def without_texts(source: str) -> ast.Module:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             texts = [s for s in node.body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)]
             node.body = [statement for statement in node.body if statement not in texts]
+            if not (node.body or isinstance(node, ast.Module)):
+                node.body = [ast.Pass()]
     untyped: ast.Module = _Untyped().visit(tree)
     return untyped
 

@@ -22,7 +22,9 @@ def strike(world: World, cell: Cell) -> Done:
         world.whole = False
     moment.honest(world)
     if struck.code and struck.words[0] == "fab":
-        assert re.search(fault.says, struck.said), f"it does not say {fault.says}: {struck}"
+        # Once AWS's time was let pass this machine's clock is behind, and who is refused for his session is told so.
+        says = f"{fault.says}|clock of this machine" if world.moved else fault.says
+        assert re.search(says, struck.said), f"it does not say {says}: {struck}"
     return struck
 
 

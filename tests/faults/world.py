@@ -54,6 +54,8 @@ class World:
     """Whether the last `pulumi up` came to its end."""
     sums: str = ""
     """Of what is on the job volume."""
+    moved: bool = False
+    """Whether AWS's clock is ahead of this machine's."""
 
     # -- commands
 
@@ -97,7 +99,7 @@ class World:
             ways = [way for way in ways_out(done.said) if way not in did]
             assert ways, f"it says nothing that would help: {done}"
             for way in ways[:1]:
-                self.user.cloud.advance(FRESH)  # as long as `fab orphans` takes what is new for what an update makes
+                self.grow_old()
                 self.run(*way.split())
                 did.append(way)
         raise AssertionError(f"{words} does not end well, after {did}")
@@ -175,9 +177,14 @@ class World:
             until(lambda: self.has("mountpoint -q /jobs"))
             assert self.on_box("cd /jobs/treasure && sha256sum a b") == self.sums
 
+    def grow_old(self) -> None:
+        """Let so much time pass that `fab orphans` takes nothing any more for what an update makes right now."""
+        self.user.cloud.advance(FRESH)
+        self.moved = True
+
     def orphans(self) -> list[str]:
         """Return what `fab orphans` finds to be nobody's, once nothing counts as new any more."""
-        self.user.cloud.advance(FRESH)
+        self.grow_old()
         said = self.works("fab", "orphans", "--json")
         # Of a stack that is destroyed nobody tells any more: what is left then but snapshots counts as well.
         found = re.findall(r'"kind": "([^"]+)"[^{}]*"standing": "(orphan|unknown)"', said)

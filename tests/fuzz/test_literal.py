@@ -22,7 +22,7 @@ from provision.model.target import Target
 from tests.kit.catalogue import CATALOGUE, LICENCES, shellcheck
 from tests.kit.made_up import FEW, SOME, targets
 
-BUNDLES = (("conda", "digits", "firewall", "vgg19"), ("digits-container",))
+BUNDLES = (("conda", "digits", "firewall", "vgg19"), ("digits-container",), ("jupyter", "tensorboard"))
 """With what they need, all recipes whose files have a value of the user's in them."""
 DOCKER = "[Service]\nExecStart=/bin/true\n"
 """In place of the distribution's, which the container's unit requires."""

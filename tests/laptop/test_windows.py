@@ -120,3 +120,12 @@ def test_names_that_windows_does_not_have_are_known(monkeypatch: pytest.MonkeyPa
     assert not laptop.cannot_be_named(path), "here all are names"
     monkeypatch.setattr(laptop, "WINDOWS", True)
     assert laptop.cannot_be_named(path) is wrong
+
+
+def test_the_rehearsal_says_in_a_line_where_it_runs(env: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rehearsal", "story"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert "needs Linux" in line

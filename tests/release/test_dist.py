@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -58,8 +57,7 @@ def test_the_wheel_has_the_product_and_nothing_else(installed: Installed) -> Non
 
 @pytest.mark.life
 def test_the_source_archive_can_be_built_from(dist: dict[str, Path], tmp_path: Path) -> None:
-    with tarfile.open(dist[".gz"]) as archive:
-        archive.extractall(tmp_path, filter="data")
+    shutil.unpack_archive(dist[".gz"], tmp_path)
     (again,) = built(tmp_path / f"gpurig-{__version__}", tmp_path / "dist", "wheel")
     assert again.read_bytes() == dist[".whl"].read_bytes()
 

@@ -14,8 +14,8 @@ from provision.life import bucket
 from provision.transport.settings import StackSettings
 from rehearsal.cloud.handle import Cloud
 from tests.kit.cloud import as_user, serve
-from tests.kit.fab import fab
 from tests.kit.doctor_lab import GOOD, Laptop
+from tests.kit.fab import fab
 from tests.kit.person import denied, new_person, wishes
 
 NAME = "gpurig-builds-lab"

@@ -16,8 +16,8 @@ from provision.life.wish import Wish
 from provision.model.errors import BadInput
 from provision.transport.settings import StackSettings
 from rehearsal.cloud.handle import Cloud
-from tests.kit.fab import fab
 from tests.kit.doctor_lab import GOOD, Laptop
+from tests.kit.fab import fab
 from tests.kit.servers import Handler, serving
 
 OWN = "203.0.113.99"

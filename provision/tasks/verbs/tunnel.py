@@ -35,7 +35,8 @@ def tunnel(c: Context, *, port: str = "5000", local: str = "", ray: bool = False
         if ray:
             print(f"the dashboard asks for this token, once a browser: {cluster.token(session)}")
         goal = _checked(session, there)
-        forwarding.forward(forwarder, session, goal, f"http://127.0.0.1:{here} is port {there} of {session.host}")
+        line = f"http://127.0.0.1:{here} is port {there} of"
+        forwarding.forward(forwarder, session, goal, lambda host: f"{line} {host}")
 
 
 def _checked(session: Session, port: int) -> int:
