@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import fabric
 import paramiko
+from paramiko.hostkeys import HostKeyEntry
 
 from provision.model.access import SSM, Jump
 from provision.model.errors import BadInput, GpurigError, Unreachable, UntrustedHost
 from provision.model.host import Host
-from provision.transport import host_keys, way, whereabouts
+from provision.transport import host_keys, known_hosts, way, whereabouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 # paramiko's threads log what went wrong, with a traceback; what reaches the user is the error that comes of it.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -203,14 +204,13 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
 
     def _trust(self) -> None:
         """Tell the client which keys to accept: those pinned for an EC2 host, else the user's known_hosts."""
-        host = self.rig_host
-        if not host.instance_id:
-            self.client.load_system_host_keys()
-            return
-        name = host.address if host.port == 22 else f"[{host.address}]:{host.port}"
-        patience = host_keys.PATIENCE if self.waits else host_keys.LOOK
-        for line in host_keys.pinned(host) or host_keys.pin(host, self.tell, patience):
-            entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {line}")
+        host, name = self.rig_host, known_hosts.name_of(self.host, self.port)
+        entries: Iterable[HostKeyEntry | None] = known_hosts.entries(name)
+        if host.instance_id:
+            patience = host_keys.PATIENCE if self.waits else host_keys.LOOK
+            lines = host_keys.pinned(host) or host_keys.pin(host, self.tell, patience)
+            entries = (HostKeyEntry.from_line(f"{name} {line}") for line in lines)
+        for entry in entries:
             if entry is not None:
                 self.client.get_host_keys().add(name, entry.key.get_name(), entry.key)
 
