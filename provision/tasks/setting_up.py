@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,7 @@ import paramiko
 
 from provision.agent.paths import MACHINE_HOME
 from provision.agent.words import Kind
-from provision.bundle.render import render
 from provision.catalogue import compatibility
-from provision.catalogue.catalogue import Catalogue
 from provision.life import keys
 from provision.model.access import PUBLIC
 from provision.model.digest import sha256
@@ -22,7 +19,7 @@ from provision.model.platforms import NO_GPU
 from provision.screen import progress
 from provision.tasks import cards
 from provision.tasks.option import pairs
-from provision.tasks.target import target_of
+from provision.tasks.target import Rendered, target_of
 from provision.transport import notice
 from provision.transport.session import Session
 from provision.work import door
@@ -31,7 +28,6 @@ from provision.work.webpage import BOARD, LAB
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provision.bundle.step import Bundle
     from provision.model.host import Host
     from provision.model.target import Target
     from provision.screen.progress import View
@@ -59,16 +55,14 @@ class SetUp:
     ) -> None:
         self.config, self.choices = config, choices
         self.uploads, self.fresh, self.json = uploads, fresh, json
-        self._catalogue = Catalogue()
-        self._lock = threading.Lock()
-        self._bundles: list[tuple[str, Target, Bundle]] = []
+        self._rendered = Rendered()
 
     def on(self, host: Host, recipe: str, out: View) -> None:
         """Bring one host to a recipe and show how it goes."""
         with Session(host, self.config, tell=out.tell) as session:
             session.begin()
             target = self.choices.on(target_of(host, session))
-            bundle = self._bundle(recipe, target)
+            bundle = self._rendered.of(recipe, target)
             self._look_at_gpu(session, recipe, target)
             steps = [step.name for step in bundle.steps]
             wrong = [f"--upload {name}: {bundle.name} has no such step" for name in self.uploads if name not in steps]
@@ -88,29 +82,20 @@ class SetUp:
 
     def brings(self, wanted: str, recipe: str) -> bool:
         """Tell whether a host that was brought to a recipe has another one by that."""
-        return wanted in self._catalogue.closure([recipe])
+        return wanted in self._rendered.catalogue.closure([recipe])
 
     def _look_at_gpu(self, session: Session, recipe: str, target: Target) -> None:
         """Raise `BadInput` where the GPUs of a host, or their driver, are not what a recipe needs there.
 
         The host is asked only where it matters.
         """
-        if target.gpu == NO_GPU or not compatibility.oldest_driver(self._catalogue, recipe):
+        if target.gpu == NO_GPU or not compatibility.oldest_driver(self._rendered.catalogue, recipe):
             return
         facts = session.facts()
         driver = facts["gpus"][0][2] if facts["gpus"] else ""
-        problems = compatibility.driver_problems(self._catalogue, recipe, target, driver)
+        problems = compatibility.driver_problems(self._rendered.catalogue, recipe, target, driver)
         if problems := [*problems, *cards.problems(facts, target, str(session.host))]:
             raise BadInput(problems)
-
-    def _bundle(self, recipe: str, target: Target) -> Bundle:
-        """Return what is rendered for a target, once for all hosts with an equal one."""
-        with self._lock:
-            made = next((bundle for name, goal, bundle in self._bundles if (name, goal) == (recipe, target)), None)
-            if made is None:
-                made = render([recipe], target, self._catalogue)
-                self._bundles.append((recipe, target, made))
-            return made
 
 
 def _say_next(host: Host, steps: list[str], out: View) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from typing import TYPE_CHECKING, Any
 
+from provision.bundle.render import render
+from provision.catalogue.catalogue import Catalogue
 from provision.model.errors import BadInput
 from provision.model.platforms import AUTO, NO_GPU, gpus, images
 from provision.model.project import HOSTS_FILE
@@ -14,8 +17,27 @@ from provision.tasks import cards
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provision.bundle.step import Bundle
     from provision.model.host import Host
     from provision.transport.session import Session
+
+
+class Rendered:
+    """Bundles, each rendered once for all hosts with an equal target."""
+
+    def __init__(self) -> None:
+        self.catalogue = Catalogue()
+        self._lock = threading.Lock()
+        self._bundles: list[tuple[str, Target, Bundle]] = []
+
+    def of(self, recipe: str, target: Target) -> Bundle:
+        """Return a recipe and all that it needs, for a target. Raises `BadInput`."""
+        with self._lock:
+            made = next((bundle for name, goal, bundle in self._bundles if (name, goal) == (recipe, target)), None)
+            if made is None:
+                made = render([recipe], target, self.catalogue)
+                self._bundles.append((recipe, target, made))
+            return made
 
 
 def target_of(host: Host, session: Session) -> Target:
