@@ -95,7 +95,14 @@ class Crowd:
     def shells(self) -> Footprint:
         """Log in by as many `ssh` at once. Of several processes, memory and threads are those of one."""
         host = Host(name="h", address=self.row["address"], user=self.row["user"])
-        known = ["-F", "none", "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={self.folder / '.ssh' / 'known_hosts'}"]
+        known = [
+            "-F",
+            "none",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            f"UserKnownHostsFile={self.folder / '.ssh' / 'known_hosts'}",
+        ]
         ssh, *words = ssh_command(host, identity=self.key)
         begin = f"subprocess.Popen({[ssh, *known, *words, 'true']!r}, stdin=subprocess.DEVNULL)"
         script = f"import subprocess, sys\nall = [{begin} for _ in range({self.count})]\n"

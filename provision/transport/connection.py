@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import os
 import random
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,6 +20,7 @@ from provision.model.access import SSM, Jump
 from provision.model.errors import BadInput, GpurigError, Unreachable, UntrustedHost
 from provision.model.host import Host
 from provision.transport import host_keys, known_hosts, way, whereabouts
+from provision.transport.refusals import is_hung_up, is_refusal, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -35,6 +37,12 @@ BOOT_SECONDS = 30
 """How long to come back to an EC2 machine that is up and whose sshd is not."""
 TURNED_AWAY_SECONDS = 5
 """How long to come back to an sshd that hangs up before it has said who it is (`MaxStartups`)."""
+LOGINS = 32
+"""How many log in at once: the others wait where that costs nothing, not in the middle of a key exchange. To dial is
+no part of it: a host that is silent keeps no other waiting."""
+BY_GATEWAY = 8
+"""The same through a ProxyJump of the user's ssh_config, a login there for each host: sshd's own limit is ten."""
+_LOGINS, _BY_GATEWAY = threading.BoundedSemaphore(LOGINS), threading.BoundedSemaphore(BY_GATEWAY)
 
 
 class Dropped(Unreachable):
@@ -95,8 +103,11 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         straight = {"gateway": False} if host.jump or host.access == SSM else {}
         super().__init__(host.address or host.instance_id, config=copy, **login, **straight)
         host = dataclasses.replace(host, user=self.user, port=self.port)
-        jump = Connection(_machine_between(Jump.read(host.jump)), config, tell=tell) if host.jump else None
-        self._set(rig_host=host, tell=tell, waits=waits, no_answer="", route=way.of(host, jump))
+
+        def link() -> Connection:
+            return Connection(_machine_between(Jump.read(host.jump)), config, tell=tell)
+
+        self._set(rig_host=host, tell=tell, waits=waits, no_answer="", route=way.of(host, link))
         key = os.environ.get("GPURIG_SSH_KEY")
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]
@@ -123,7 +134,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             hint = "fab --prompt-for-passphrase …, or load it once: ssh-add"
             raise Unreachable(f"your private key for {self.rig_host} has a passphrase", hint=hint) from error
         except (OSError, paramiko.SSHException, EOFError) as error:
-            raise _unreachable(self.rig_host, error, self.no_answer) from error
+            raise unreachable(self.rig_host, error, self.no_answer) from error
         self.transport.set_keepalive(way.KEEPALIVE)
         return result
 
@@ -138,7 +149,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             try:
                 return self._let_in(0, LOOK_SECONDS)
             except (OSError, paramiko.SSHException, EOFError) as error:
-                if _is_refusal(error):
+                if is_refusal(error):
                     raise
         self._look_up()
         return self._let_in(0 if self.no_answer else BOOT_SECONDS)
@@ -166,6 +177,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         """
         host, began, announced = self.rig_host, time.monotonic(), False
         self._trust()
+        turned_away = 0.0
         while True:
             try:
                 return self._attempt(seconds or self.connect_kwargs["timeout"])
@@ -176,19 +188,21 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
                     self.tell(f"{host} takes no connections yet: waiting for its sshd")
                 announced = True
             except (paramiko.SSHException, ConnectionResetError) as error:
-                away = isinstance(error, ConnectionResetError) or "SSH protocol banner" in str(error)
-                if not away or time.monotonic() > began + TURNED_AWAY_SECONDS:
+                turned_away = turned_away or time.monotonic()
+                if not is_hung_up(error) or time.monotonic() > turned_away + TURNED_AWAY_SECONDS:
                     raise
             # At random, so that those who were turned away do not come back together.
             time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - no secret
 
     def _attempt(self, seconds: float) -> Any:
-        """Go the way and log in, once. A gateway of the user's own ssh_config is Fabric's business."""
+        """Go the way and, in turn, log in, once. A gateway of the user's own ssh_config is Fabric's business."""
         if not self.gateway:
             self.connect_kwargs["sock"] = self.route.dial(self._there, seconds)
         try:
-            return super().open()
+            with _BY_GATEWAY if self.gateway else _LOGINS:
+                return super().open()
         except (OSError, EOFError, paramiko.SSHException):
+            self.client.close()
             self.route.explain()
             raise
 
@@ -198,8 +212,11 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         return dataclasses.replace(self.rig_host, address=self.host)
 
     def close(self) -> None:
-        """Close the connection, and what it went through."""
+        """Close the connection, or what there is of one that did not come about, and what it went through."""
         super().close()
+        self.client.close()
+        if self.gateway:
+            self.gateway.close()
         self.route.close()
 
     def _trust(self) -> None:
@@ -218,27 +235,3 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
 def _machine_between(jump: Jump) -> Host:
     """Return a machine to go through as a host: one of the user's own, which his known_hosts knows."""
     return Host(name=str(jump), address=jump.host, user=jump.user, port=jump.port or 0)
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Tell whether a host showed the right key, and then let us not in."""
-    return isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error)
-
-
-def _unreachable(host: Host, error: Exception, no_answer: str) -> Unreachable:
-    """Return the error of a connection that did not come about, with the most likely way out.
-
-    `no_answer`: why EC2 could not be asked where it is, "" where it was or is not to be.
-    """
-    if _is_refusal(error):
-        hint = "name the private key of the public key that the host knows: fab -i ~/.ssh/id_ed25519 …"
-        return Unreachable(f"{host} refuses user {host.user} and your SSH keys", hint=hint)
-    hint = "is it on, and is that its address?"
-    if no_answer:
-        hint = f"whether it runs, and where, is not known: {no_answer}"
-    elif host.instance_id:
-        hint = (
-            "EC2 says that it runs there: does the security group allow the address that you have now? `pulumi up` "
-            f"tells\nwhere it hangs: aws ec2 reboot-instances --instance-ids {host.instance_id}"
-        )
-    return Unreachable(f"{host} does not answer on port {host.port}: {error}", hint=hint)
