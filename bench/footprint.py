@@ -47,12 +47,13 @@ def taken(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Footp
     began = time.perf_counter()
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen(command, cwd=folder, env=env, text=True, **pipes)
-    texts = ["", ""]
+    said, complaints = [""], [""]
 
-    def read(number: int, stream: Any) -> None:
-        texts[number] = stream.read()
+    def read(stream: Any, into: list[str]) -> None:
+        into[0] = stream.read()
 
-    readers = [threading.Thread(target=read, args=row) for row in enumerate((process.stdout, process.stderr))]
+    both = ((process.stdout, said), (process.stderr, complaints))
+    readers = [threading.Thread(target=read, args=row) for row in both]
     for reader in readers:
         reader.start()
     threads, files, kilobytes = 0, 0, 0
@@ -67,13 +68,13 @@ def taken(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Footp
     _, status, used = ended
     process.returncode = os.waitstatus_to_exitcode(status)
     cpu = used.ru_utime + used.ru_stime
-    return Footprint(process.returncode, *texts, wall, cpu, kilobytes / 1024, threads, files)
+    return Footprint(process.returncode, said[0], complaints[0], wall, cpu, kilobytes / 1024, threads, files)
 
 
 def _count(pid: int, what: str) -> int:
     """Return how many threads ("task") or open files ("fd") a process has; 0 where it has just ended."""
     with contextlib.suppress(OSError):
-        return len(os.listdir(Path("/proc") / str(pid) / what))
+        return sum(1 for _ in (Path("/proc") / str(pid) / what).iterdir())
     return 0
 
 

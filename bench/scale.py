@@ -1,8 +1,8 @@
-"""What 1, 24 and 100 hosts cost the laptop: time, CPU, memory, threads, files, bytes; 1,000 are reckoned from the slope.
+"""What 1, 24 and 100 hosts cost the laptop: time, CPU, memory, threads, files, bytes; 1,000 are reckoned from these.
 
-All names are one box's, which answers as many at once as it can: what a fleet's own machines would do in parallel is one
-machine's work here, so that seconds of the wall say less than the CPU time of `fab` and what it holds. Only the box's
-`MaxStartups` is another than sshd's own: in a fleet each machine has that to itself.
+All names are one box's, which answers as many at once as it can: what a fleet's own machines would do beside each other
+is one machine's work here, so that seconds of the wall say less than the CPU time of `fab` and what it holds. Of the box
+only `MaxStartups` is another than sshd's own: in a fleet each machine has that to itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.footprint import Footprint, taken
+from bench.footprint import taken
 from provision.model.host import Host
 from provision.transport.way import ssh_command
 from rehearsal.errors import RehearsalError
@@ -22,6 +22,8 @@ from rehearsal.site import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from bench.footprint import Footprint
 
     from rehearsal.user import User
 
@@ -175,7 +177,7 @@ def _told(name: str, count: int, found: Footprint, size: int) -> dict[str, float
 def reckoned(figures: dict[str, float]) -> dict[str, float]:
     """Return what a thousand hosts would take, on the line through the last two counts."""
     less, more = COUNTS[-2:]
-    found = {}
+    found: dict[str, float] = {}
     for name in ("ssh true", "Fabric's group", *VERBS):
         row = {}
         for unit in ("s of CPU", "MB", "threads", "files", "KB on the wire"):
