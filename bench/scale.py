@@ -1,8 +1,8 @@
 """What 1, 24 and 100 hosts cost the laptop: time, CPU, memory, threads, files, bytes; 1,000 are reckoned from these.
 
 All names are one box's, which answers as many at once as it can: what a fleet's own machines would do beside each other
-is one machine's work here, so that seconds of the wall say less than the CPU time of `fab` and what it holds. Of the box
-only `MaxStartups` is another than sshd's own: in a fleet each machine has that to itself.
+is one machine's work here, so that seconds of the wall say less than the CPU time of `fab` and what it holds. Of the
+box only `MaxStartups` is another than sshd's own: in a fleet each machine has that to itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.footprint import Footprint
-
     from rehearsal.user import User
 
 COUNTS = (1, 24, 100)

@@ -82,7 +82,7 @@ class Crew:
 
 
 def summary(hosts: Sequence[Host], failures: Sequence[GpurigError | None]) -> str:
-    """Return how many hosts failed, which, with what, and the last words of each; with the same, they stand together."""
+    """Return how many hosts failed, which, with what and which last words; those with the same stand together."""
     failed: dict[tuple[str, str], list[str]] = {}
     for host, error in zip(hosts, failures, strict=True):
         if error is not None:

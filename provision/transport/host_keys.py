@@ -25,8 +25,8 @@ PATIENCE = 600
 LOOK = 20
 """The same, for who only wants to look what a box does."""
 LOOKS = 10
-"""Consoles that are looked at in a second, of all hosts together: in the long run EC2 answers an account 20 questions of
-a kind in a second (EC2 Developer Guide, "Request throttling for the Amazon EC2 API")."""
+"""Consoles that are looked at in a second, of all hosts together: in the long run EC2 answers an account 20 questions
+of a kind in a second (EC2 Developer Guide, "Request throttling for the Amazon EC2 API")."""
 # Several new hosts are pinned at once, in one file.
 _LOCK = threading.Lock()
 _LOOKING: set[str] = set()
