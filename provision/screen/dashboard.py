@@ -100,7 +100,9 @@ def _rows(panels: Sequence[HostPanel], height: int) -> Table:
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=SIMPLE)
-    table.add_column("host", no_wrap=True)
+    names = [panel.title.partition(" ")[0] for panel in panels]
+    # The words give way, not the name.
+    table.add_column("host", no_wrap=True, min_width=max(map(len, names)))
     table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
     room = max(2, height - AROUND)
     first = sorted(panels, key=lambda panel: (not panel.failed, not panel.notice))

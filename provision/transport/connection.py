@@ -198,13 +198,13 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         """Go the way and, in turn, log in, once. A gateway of the user's own ssh_config is Fabric's business."""
         if not self.gateway:
             self.connect_kwargs["sock"] = self.route.dial(self._there, seconds)
-        try:
-            with _BY_GATEWAY if self.gateway else _LOGINS:
+        with _BY_GATEWAY if self.gateway else _LOGINS:
+            try:
                 return super().open()
-        except (OSError, EOFError, paramiko.SSHException):
-            self.client.close()
-            self.route.explain()
-            raise
+            except (OSError, EOFError, paramiko.SSHException):
+                self.client.close()
+                self.route.explain()
+                raise
 
     @property
     def _there(self) -> Host:
