@@ -84,7 +84,8 @@ def test_an_install_that_fails_on_one_box_goes_on_on_the_other(user: User, tmp_p
     at = {(row["host"], row["event"]): row["at"] for row in map(json.loads, done.stdout.splitlines()) if "at" in row}
     assert at["box-2", "ready"] > at["box", "failed"]
     assert "it is torn" in done.stderr
-    assert re.search(r'1 of 2 hosts failed:\n  box: step "fit" failed on box \(\S+\): exit code 4\n    \| it is torn\n$', done.stderr)
+    summary = r'1 of 2 hosts failed:\n  box: step "fit" failed on box \(\S+\): exit code 4\n    \| it is torn\n$'
+    assert re.search(summary, done.stderr)
     there = "ls /srv/fit /var/lib/gpurig/marks/fit.json 2>/dev/null | wc -l"
     assert [user.on_box(there, limit=name).strip() for name in NAMES] == ["0", "2"]
     user.on_box("sudo rm /srv/torn", limit="box")
