@@ -80,7 +80,7 @@ def _make_folder(runs: Path, request: requests.Start) -> Path:
     """Make a run's folder: what a run is told, and what it says, is nobody else's."""
     runs.mkdir(parents=True, exist_ok=True)
     runs.chmod(PRIVATE)
-    name = request["name"] or free_name(runs, request["command"])
+    name = request["name"] or free_name(runs, request["asked"] or request["command"])
     try:
         (runs / name).mkdir(PRIVATE)
     except FileExistsError:

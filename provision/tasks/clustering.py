@@ -10,15 +10,13 @@ if TYPE_CHECKING:
     from provision.tasks.context import Context
     from provision.tasks.setting_up import SetUp
 
-RECIPE = "ray"
-
 
 def form(c: Context, setting_up: SetUp, recipe: str) -> None:
     """Let the hosts that have Ray into the cluster, the head first; where a setup failed, nothing is done.
 
     `recipe`: what was set up; "" for what each host is for.
     """
-    hosts = [] if c.exit_codes else [host for host in c.hosts if setting_up.brings(RECIPE, recipe or host.recipe)]
+    hosts = [] if c.exit_codes else [host for host in c.hosts if setting_up.brings("ray", recipe or host.recipe)]
     if not hosts:
         return
     from provision.work.cluster import Cluster  # noqa: PLC0415 - few setups have anything to do with it

@@ -102,14 +102,14 @@ class Context:
             tell(f"error: {error}")
             self.exit_codes.append(error.exit_code)
 
-    def each_session(self, action: Callable[[Session, View], None]) -> None:
-        """Do something in a session with every host, as `each` does; the session connects when first asked."""
+    def each_session(self, action: Callable[[Session, View], None], some: Sequence[Host] | None = None) -> None:
+        """Do something in a session with every host or `some`, as `each` does; a session connects when first asked."""
 
         def in_session(host: Host, out: View) -> None:
             with self.session(host, out.tell) as session:
                 action(session, out)
 
-        self.each(in_session)
+        self.each(in_session, some)
 
     def session(self, host: Host, tell: Callable[[str], None]) -> Session:
         """Return a session with a host, which connects when first asked."""

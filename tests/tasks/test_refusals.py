@@ -47,6 +47,8 @@ URL = "https://host.example/train.zip"
         (("tunnel", "--port", "0"), ("--port 0", "1 to 65535")),
         (("tunnel", "--local", "65536"), ("--local 65536", "1 to 65535")),
         (("tunnel", "--port", "http"), ("--port http", "1 to 65535")),
+        (("run", "--ray", "--with", "pytorch", "--", "true"), ("--ray names the host and the environment", "--with")),
+        (("run", "--ray", "--limit", "box", "--", "true"), ("--ray names the host and the environment", "--limit")),
         (("tunnel", "--ray", "--port", "80"), ("--ray names the port and the host", "leave --port and --limit out")),
         (("-H", "a,b", "lab"), ("one host", "a, b")),
         (("lab", "--local", "65536"), ("--local 65536", "1 to 65535")),

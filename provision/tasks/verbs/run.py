@@ -10,7 +10,7 @@ from provision.model.target import Target
 from provision.tasks.following import follow, leaving
 from provision.tasks.target import target_of
 from provision.tasks.verb import verb
-from provision.work import environment
+from provision.work import cluster, environment
 from provision.work.runs import Runs, ways_back
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ OPTIONS = {
     "command": "the command as one shell text, instead of the words after --",
     "name": "a name for the run; made from the command where not given",
     "with_": "recipe whose environment the command gets",
+    "ray": "as a job of the hosts' cluster (fab setup-ray): on its head, with tasks on all of them",
     "folder": "where it runs: a path on the host or a synced folder's name, instead of this folder's copy there",
     "resume": "the command that `fab resume` goes on with after its box was lost, as shell text; else the same command",
     "no_resume": "never start it again by `fab resume`",
@@ -37,6 +38,7 @@ def run(  # noqa: PLR0913 - one for each option
     command: str = "",
     name: str = "",
     with_: str = "",
+    ray: bool = False,
     folder: str = "",
     resume: str = "",
     no_resume: bool = False,
@@ -48,18 +50,22 @@ def run(  # noqa: PLR0913 - one for each option
     What it writes into the folder $GPURIG_RESULTS is what `fab fetch NAME` brings. `fab resume` starts it again after
     its box was lost, with GPURIG_RESUMED=1.
     """
-    if resume and no_resume:
-        raise BadInput(["--resume and --no-resume: give one of them"])
+    _refuse_both(resume and no_resume, "--resume and --no-resume: give one of them")
+    _refuse_both(ray and (with_ or c.limit), "--ray names the host and the environment: leave --with and --limit out")
+    with_ = cluster.RECIPE if ray else with_
     names: dict[str, str] = {}
-    again = None if no_resume else resume
+    given = cluster.job if ray else str
+    again = None if no_resume else given(resume)
     env = environment.read(Path(env_file)) if env_file else {}
+    where = {"folder": folder, "beside": Path.cwd().name, "asked": command if ray else ""}
 
     def start(session: Session, out: View) -> None:
         host = session.host
         target = target_of(host, session) if with_ else host.target or Target(user=host.user)
         runs = Runs(session, target)
-        where = {"folder": folder, "beside": Path.cwd().name}
-        started = runs.start(command, name=name, recipe=with_, env=env, resume=again, **where)
+        if ray:
+            cluster.check_head(session)
+        started = runs.start(given(command), name=name, recipe=with_, env=env, resume=again, **where)
         names[host.name] = started.name
         out.tell(f"{started.name} runs on {session.host} in {started.folder}")
         if detach:
@@ -68,4 +74,9 @@ def run(  # noqa: PLR0913 - one for each option
             follow(runs, started.name, out)
 
     with leaving(names, limit=c.limit):
-        c.each_session(start)
+        c.each_session(start, c.everyone[:1] if ray else None)
+
+
+def _refuse_both(given: object, problem: str) -> None:
+    if given:
+        raise BadInput([problem])
