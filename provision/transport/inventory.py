@@ -31,7 +31,7 @@ _HOST: dict[str, Any] = {
     **{key: SCHEMA[key] for key in ("user", "ui_port", "compute", "mount_point")},
     "allow": checks.Kind(RANGES.allowed, lambda value: bool(value) and RANGES.holds(value)),
     "jump": JUMP,
-    "inner": checks.ADDRESS,
+    "inner": checks.IP,
     "keys": KEYS,
 }
 _SHARED: dict[str, Any] = {
@@ -44,9 +44,9 @@ def from_file(path: Path) -> list[Host]:
     """Return the hosts of a hosts file. Raises `BadInput` with everything that is wrong in it.
 
     The file has a table per host (`[host.NAME]`: address, user, port, image, gpu, compute, mount_point, recipe; allow
-    and ui_port for its firewall; jump, a machine to go through; inner, where the other hosts reach it; keys, public
-    keys that log in) and, for all of them, `sources`, `mirrors`, `unpinned`, `licences`, `builders`, `builds` and
-    `builds_account` as in the Pulumi configuration.
+    and ui_port for its firewall; jump, a machine to go through; inner, the IP address where the other hosts reach it,
+    and from which their firewalls let it in; keys, public keys that log in) and, for all of them, `sources`,
+    `mirrors`, `unpinned`, `licences`, `builders`, `builds` and `builds_account` as in the Pulumi configuration.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -60,7 +60,11 @@ def from_file(path: Path) -> list[Host]:
     problems += [problem for name, row in rows.items() for problem in _host_problems(name, row)]
     if problems:
         raise BadInput(sorted(f"{path}: {problem}" for problem in problems))
-    return [_file_host(name, row, table) for name, row in rows.items()]
+    inner = {name: row["inner"] for name, row in rows.items() if "inner" in row}
+    return [
+        _file_host(name, row, {**table, "peers": [inner[other] for other in inner if other != name]})
+        for name, row in rows.items()
+    ]
 
 
 def _host_problems(name: str, row: Mapping[str, Any]) -> list[str]:

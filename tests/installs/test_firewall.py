@@ -98,6 +98,23 @@ def test_given_addresses_come_in_and_others_do_not(street: Street) -> None:
     assert "nothing to do" in street.box.fab("setup-firewall")
 
 
+def test_the_other_hosts_of_the_file_come_in_where_programs_listen(street: Street) -> None:
+    hosts = street.box.folder / "hosts.toml"
+    before = hosts.read_text()
+    ports = (UI, 900)
+    street.box.ssh("sudo systemd-run -q python3 -m http.server 900; sudo systemd-run -q python3 -m http.server 20001")
+    hosts.write_text(f'{before}[host.other]\naddress = "other.example"\ngpu = "none"\ninner = "{street.stranger}"\n')
+    try:
+        assert "firewall  installed" in street.box.fab("setup-firewall", "--limit", "box")
+        until(lambda: street.admits(20001, stranger=True))
+        assert [street.admits(port, stranger=True) for port in (*ports, 22)] == [True, False, False]
+        assert not street.admits(20001)
+    finally:
+        hosts.write_text(before)
+    street.box.fab("setup-firewall")
+    assert not street.admits(20001, stranger=True)
+
+
 def test_another_firewall_is_left_alone_and_named(street: Street) -> None:
     before = street.rules()
     street.box.ssh("printf '#!/bin/sh\\necho Status: active\\n' | sudo install -m 755 /dev/stdin /usr/local/sbin/ufw")
