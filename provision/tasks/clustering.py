@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provision.model.errors import BadInput
+
 if TYPE_CHECKING:
+    from provision.catalogue.recipe import Recipe
     from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
     from provision.tasks.setting_up import SetUp
+
+
+def bring(c: Context, setting_up: SetUp, recipe: Recipe) -> list[Host]:
+    """Have all hosts be a cluster, with what its example needs; returns the head, where that runs.
+
+    None where something failed, which is said then.
+    """
+    if c.limit:
+        raise BadInput([f"the example of {recipe.name} runs on all hosts: leave --limit out"])
+    for name in (recipe.name, *(recipe.example.needs if recipe.example else ())):
+        c.each(lambda host, out, name=name: setting_up.on(host, name, out))  # type: ignore[misc]
+        if c.exit_codes:
+            return []
+    form(c, setting_up, recipe.name)
+    return [] if c.exit_codes else c.everyone[:1]
 
 
 def form(c: Context, setting_up: SetUp, recipe: str) -> None:
@@ -16,7 +34,7 @@ def form(c: Context, setting_up: SetUp, recipe: str) -> None:
 
     `recipe`: what was set up; "" for what each host is for.
     """
-    hosts = [] if c.exit_codes else [host for host in c.hosts if setting_up.brings("ray", recipe or host.recipe)]
+    hosts = [] if c.exit_codes else [host for host in c.hosts if setting_up.joins(recipe or host.recipe)]
     if not hosts:
         return
     from provision.work.cluster import Cluster  # noqa: PLC0415 - few setups have anything to do with it

@@ -86,9 +86,9 @@ class SetUp:
         if outcome == Kind.READY:
             _say_next(session.host, steps, out)
 
-    def brings(self, wanted: str, recipe: str) -> bool:
-        """Tell whether a host that was brought to a recipe has another one by that."""
-        return wanted in self._catalogue.closure([recipe])
+    def joins(self, recipe: str) -> bool:
+        """Tell whether a host that was brought to a recipe is one of a cluster by that."""
+        return any(self._catalogue.recipes[name].cluster for name in self._catalogue.closure([recipe]))
 
     def _look_at_gpu(self, session: Session, recipe: str, target: Target) -> None:
         """Raise `BadInput` where the GPUs of a host, or their driver, are not what a recipe needs there.

@@ -68,13 +68,18 @@ def run(  # noqa: PLR0913 - one for each option
         started = runs.start(given(command), name=name, recipe=with_, env=env, resume=again, **where)
         names[host.name] = started.name
         out.tell(f"{started.name} runs on {session.host} in {started.folder}")
-        if detach:
-            out.tell(ways_back(started.name, limit=c.limit))
-        else:
-            follow(runs, started.name, out)
+        _watch(runs, started.name, out, detach=detach, limit=c.limit)
 
     with leaving(names, limit=c.limit):
         c.each_session(start, c.everyone[:1] if ray else None)
+
+
+def _watch(runs: Runs, name: str, out: View, *, detach: bool, limit: str) -> None:
+    """Follow a run, or say how that is done."""
+    if detach:
+        out.tell(ways_back(name, limit=limit))
+    else:
+        follow(runs, name, out)
 
 
 def _refuse_both(given: object, problem: str) -> None:

@@ -30,6 +30,7 @@ AWAY = 120
 """Seconds that a head which does not answer may take to come back."""
 PAUSE = 1.0
 STOPPED = 128 + signal.SIGTERM
+WAY = "what .gitignore names stays behind, and data belongs into a data set (fab dataset-put)"
 NO_HEAD = (
     "the cluster's head does not answer: its log is `journalctl -u gpurig-ray.service`, and fab setup-ray starts it"
 )
@@ -125,10 +126,10 @@ def main(command: str) -> int:
     except ConnectionError as error:
         sys.exit(f"{NO_HEAD} ({error})")
     except (ValueError, RuntimeError) as error:
-        # What is too large among them: Ray's words name the limit, and not what to do about it here.
-        way = "\nwhat .gitignore names stays behind; data belongs into a data set (fab dataset-put)" if shared else ""
-        sys.exit(f"Ray did not take the job: {error}{way}")
-    logging.getLogger("ray").setLevel(logging.WARNING)  # of how the log comes
+        # A folder that is too large among them: the dashboard takes no larger request (DASHBOARD_CLIENT_MAX_SIZE).
+        large = f"\n{Path.cwd()} goes to all hosts, and may have 100 MiB when packed: {WAY}" if shared else ""
+        sys.exit(f"Ray did not take the job: {error}{large}")
+    logging.disable(logging.INFO)  # of how the log comes
     return asyncio.run(followed(client, name))
 
 
