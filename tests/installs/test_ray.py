@@ -183,15 +183,22 @@ def test_a_head_that_boots_again_knows_its_jobs_and_its_workers(cluster: User) -
     assert "the cluster, as before" in cluster.fab("setup-ray")
 
 
-def test_a_port_that_is_taken_is_named(cluster: User) -> None:
+@pytest.mark.parametrize(
+    ("host", "other"),
+    [(WORKER, rf"{HEAD} \(\S+\) is the head of the cluster, as before"), (HEAD, f"{WORKER}: not let in, .* {HEAD};")],
+)
+def test_a_port_that_is_taken_is_named_and_the_other_host_is_told_what_that_means(
+    cluster: User, host: str, other: str
+) -> None:
     both_there(cluster)
     take = f"sudo systemctl stop {UNIT}; sudo systemd-run -q --unit taker python3 -m http.server 20001"
-    cluster.on_box(take, limit=WORKER)
+    cluster.on_box(take, limit=host)
     try:
         said = cluster.fab("setup-ray", code=6)
         assert "port 20001 of this host is taken" in said
+        assert re.search(other, said)
     finally:
-        cluster.on_box("sudo systemctl stop taker", limit=WORKER)
+        cluster.on_box("sudo systemctl stop taker", limit=host)
     cluster.fab("setup-ray")
     both_there(cluster)
     assert VERSION in cluster.on_box("/opt/gpurig/ray/venv/bin/ray --version", limit=WORKER)

@@ -17,5 +17,5 @@ if TYPE_CHECKING:
 def setup(c: Context, recipe: Recipe, *, fresh: bool = False, upload: list[str] | None = None) -> None:
     """Install a recipe and all that it needs."""
     setting_up = SetUp(c.config, c.choices, uploads=uploads(upload), fresh=fresh, json=c.json)
-    c.each(lambda host, out: setting_up.on(host, recipe.name, out))
-    clustering.form(c, setting_up, recipe.name)
+    ready = c.each(lambda host, out: setting_up.on(host, recipe.name, out))
+    clustering.form(c, setting_up, recipe.name, ready)
