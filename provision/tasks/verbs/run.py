@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput
 from provision.model.target import Target
+from provision.tasks import together
 from provision.tasks.following import follow, leaving
 from provision.tasks.target import target_of
 from provision.tasks.verb import verb
@@ -22,6 +23,7 @@ OPTIONS = {
     "command": "the command as one shell text, instead of the words after --",
     "name": "a name for the run; made from the command where not given",
     "with_": "recipe whose environment the command gets",
+    "all_hosts": "one training on all hosts: --with pytorch, and the script of PyTorch's torchrun as the command",
     "folder": "where it runs: a path on the host or a synced folder's name, instead of this folder's copy there",
     "resume": "the command that `fab resume` goes on with after its box was lost, as shell text; else the same command",
     "no_resume": "never start it again by `fab resume`",
@@ -37,6 +39,7 @@ def run(  # noqa: PLR0913 - one for each option
     command: str = "",
     name: str = "",
     with_: str = "",
+    all_hosts: bool = False,
     folder: str = "",
     resume: str = "",
     no_resume: bool = False,
@@ -50,9 +53,12 @@ def run(  # noqa: PLR0913 - one for each option
     """
     if resume and no_resume:
         raise BadInput(["--resume and --no-resume: give one of them"])
+    env = environment.read(Path(env_file)) if env_file else {}
+    if all_hosts:
+        together.run(c, command, name=name, recipe=with_, folder=folder, env=env, resume=resume, detach=detach)
+        return
     names: dict[str, str] = {}
     again = None if no_resume else resume
-    env = environment.read(Path(env_file)) if env_file else {}
 
     def start(session: Session, out: View) -> None:
         host = session.host
@@ -62,10 +68,15 @@ def run(  # noqa: PLR0913 - one for each option
         started = runs.start(command, name=name, recipe=with_, env=env, resume=again, **where)
         names[host.name] = started.name
         out.tell(f"{started.name} runs on {session.host} in {started.folder}")
-        if detach:
-            out.tell(ways_back(started.name, limit=c.limit))
-        else:
-            follow(runs, started.name, out)
+        _watch(runs, started.name, out, detach=detach, limit=c.limit)
 
     with leaving(names, limit=c.limit):
         c.each_session(start)
+
+
+def _watch(runs: Runs, name: str, out: View, *, detach: bool, limit: str) -> None:
+    """Follow a run, or say how that is done."""
+    if detach:
+        out.tell(ways_back(name, limit=limit))
+    else:
+        follow(runs, name, out)
