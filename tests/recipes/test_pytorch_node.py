@@ -226,7 +226,8 @@ def test_a_host_says_what_it_has_and_all_that_is_wrong(lab: Lab) -> None:
     assert (good["torch"], good["wrong"]) == ("9.8.7", [])
     assert isinstance(good["port"], int)
     assert look(*ADDRESSES[:2], "")["wrong"] == []
-    assert look("192.0.2.1", ADDRESSES[1], "/no/train.py")["wrong"] == [
+    assert look("192.0.2.1", "255.255.255.255", "/no/train.py")["wrong"] == [
         "it cannot listen at 192.0.2.1: Cannot assign requested address",
+        "it does not reach 255.255.255.255: Network is unreachable",
         "there is no /no/train.py; `fab sync` sends a folder",
     ]

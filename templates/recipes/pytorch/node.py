@@ -32,6 +32,8 @@ KILL = 40.0
 KNOWN_BY = "GPURIG_TOGETHER"
 """Where the token is by which the hosts of one training know each other: in the environment, for nobody else to read.
 """
+PROBED, PATIENCE = 65535, 10.0
+"""A port of another host that says whether it can be reached, and for how long it is waited for, in seconds."""
 GPUS = "import torch; print(torch.cuda.device_count() or 1)"
 ENDED = 128 + signal.SIGTERM
 
@@ -140,6 +142,19 @@ def device_to(address: str) -> str:
     return words[words.index("dev") + 1] if "dev" in words else ""
 
 
+def unreached(address: str) -> str:
+    """Return why this host does not reach another one; "" where it does: there, nobody listens, and that is told."""
+    try:
+        socket.create_connection((address, PROBED), PATIENCE).close()
+    except ConnectionRefusedError:
+        return ""
+    except TimeoutError:
+        return f"nothing answers on TCP port {PROBED}; are all ports from 1024 on open between the hosts?"
+    except OSError as error:
+        return os.strerror(error.errno)
+    return ""
+
+
 def look(address: str, other: str, script: str) -> dict[str, Any]:
     """Return what is here for a training, and what is wrong."""
     wrong, port = [], 0
@@ -147,8 +162,8 @@ def look(address: str, other: str, script: str) -> dict[str, Any]:
         port = free_port(address)
     except OSError as error:
         wrong.append(f"it cannot listen at {address}: {os.strerror(error.errno)}")
-    if not device_to(other):
-        wrong.append(f"it has no way to {other}")
+    if why := unreached(other):
+        wrong.append(f"it does not reach {other}: {why}")
     if script and not Path(script).expanduser().is_file():
         wrong.append(f"there is no {script}; `fab sync` sends a folder")
     gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
