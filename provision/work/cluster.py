@@ -122,7 +122,7 @@ def inner(host: Host) -> str:
         hint = "`pulumi up --refresh` notes its private address"
         if not host.instance_id:
             hint = f'say it in {HOSTS_FILE}, in the table of {host.name}: inner = "10.0.0.5"'
-        raise BadInput([f"{host}: Ray needs the IP address where the other hosts reach it"], hint=hint) from None
+        raise BadInput([f"{host}: nobody said at which IP address the other hosts reach it"], hint=hint) from None
 
 
 def _shown(session: Session, words: str = "show") -> Node:

@@ -74,6 +74,13 @@ URL = "https://host.example/train.zip"
         (("example-torch7",), ('no task "example-torch7"', "setup-torch7", "fab --list")),
         (("setup-kears",), ('no task "setup-kears"', "setup-keras")),
         (("run", "--name", "B ad", "--", "true"), ('"B ad"', "small letters")),
+        (("run", "--all-hosts", "--", "a.py"), ("torchrun", "fab run --all-hosts --with pytorch")),
+        (("run", "--all-hosts", "--with", "pytorch", "--", "python", "a.py"), ('"python"', "say the script first")),
+        (("run", "--all-hosts", "--with", "pytorch", "--name", "B", "--", "a.py"), ('"B"', "small letters")),
+        (
+            ("run", "--all-hosts", "--with", "pytorch", "--resume", "x", "--", "a.py"),
+            ("--resume", "starts nothing again"),
+        ),
         (("cancel", "../etc"), ('"../etc"', "small letters")),
         (("logs", "--lines", "few"), ("--lines few", "number")),
         (("fetch", "/etc/*"), ("/etc/*", "below /jobs")),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from provision.agent import runs, start
+from provision.agent import run_names, runs
 from provision.agent.wire.documents import Account
 from provision.agent.wire.events import Event
 from provision.agent.words import Kind
@@ -163,10 +163,8 @@ def test_without_git_a_gitignore_is_not_passed_over(folder: Path, monkeypatch: p
         ("ls", "ls-8"),
     ],
 )
-def test_a_name_is_made_from_what_is_run(tmp_path: Path, command: str, name: str) -> None:
-    for taken in ("ls-7", "ls-extra", "ls-x-9"):
-        (tmp_path / taken).mkdir()
-    assert start.free_name(tmp_path, command) == name
+def test_a_name_is_made_from_what_is_run(command: str, name: str) -> None:
+    assert run_names.free_name(["ls-7", "ls-extra", "ls-x-9"], command) == name
 
 
 @pytest.mark.parametrize(
