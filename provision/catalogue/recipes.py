@@ -22,7 +22,7 @@ TEMPLATES = FILES / "templates"
 OURS = TEMPLATES / "recipes"
 
 
-def _folders() -> tuple[Path, ...]:
+def all_folders() -> tuple[Path, ...]:
     """Return gpurig's own folder of recipes, then those that $GPURIG_RECIPES names, separated as in $PATH."""
     others = os.environ.get("GPURIG_RECIPES", "").split(os.pathsep)
     return (OURS, *(Path(word).expanduser() for word in others if word))
@@ -35,7 +35,7 @@ class Recipes:
         """Read them; `tried` has the files of checks of these recipes, None: gpurig's own have theirs."""
         self.recipes: dict[str, Recipe] = {}
         problems: list[str] = []
-        folders = folders or _folders()
+        folders = folders or all_folders()
         for parent in folders:
             if not parent.is_dir():
                 problems.append(f"{parent}: there is no such folder of recipes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 import threading
 from pathlib import Path
@@ -11,7 +12,7 @@ import paramiko
 
 from provision.agent.paths import MACHINE_HOME
 from provision.agent.words import Kind
-from provision.bundle.render import render
+from provision.bundle import rendered
 from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
 from provision.life import keys
@@ -59,7 +60,6 @@ class SetUp:
     ) -> None:
         self.config, self.choices = config, choices
         self.uploads, self.fresh, self.json = uploads, fresh, json
-        self._catalogue = Catalogue()
         self._lock = threading.Lock()
         self._bundles: list[tuple[str, Target, Bundle]] = []
 
@@ -86,6 +86,10 @@ class SetUp:
         if outcome == Kind.READY:
             _say_next(session.host, steps, out)
 
+    @functools.cached_property
+    def _catalogue(self) -> Catalogue:
+        return Catalogue()
+
     def brings(self, wanted: str, recipe: str) -> bool:
         """Tell whether a host that was brought to a recipe has another one by that."""
         return wanted in self._catalogue.closure([recipe])
@@ -108,7 +112,7 @@ class SetUp:
         with self._lock:
             made = next((bundle for name, goal, bundle in self._bundles if (name, goal) == (recipe, target)), None)
             if made is None:
-                made = render([recipe], target, self._catalogue)
+                made = rendered.bundle(recipe, target, lambda: self._catalogue)
                 self._bundles.append((recipe, target, made))
             return made
 
