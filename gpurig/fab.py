@@ -6,17 +6,70 @@ Fabric reads its options before it loads a fabfile, and ends in a traceback wher
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import re
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
-
-from fabric.main import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PROJECT = Path(__file__).with_name("files") / "project"
 """Where a wheel has the fabfile of a project; in a checkout there is no such folder."""
+
+
+class _Later(ModuleType):
+    """Stands for a module that is slow to import, and imports it once something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def _stand_ins() -> Iterator[_Later]:
+    """Yield what stands for modules that Fabric's packages import and mostly do not use: 80 of their 200 ms."""
+    yield _Later("invoke.vendor.yaml")  # for configuration files in YAML
+    mock = _Later("unittest.mock")  # for tests of Invoke's users; it has asyncio with it
+    mock.Mock = _mock  # type: ignore[attr-defined]
+    yield mock
+    metadata = _Later("importlib.metadata")  # for Paramiko's own version
+    metadata.version = _version  # type: ignore[attr-defined]
+    yield metadata
+
+
+def _mock(*words: Any, **options: Any) -> Any:
+    return importlib.import_module("unittest.mock").Mock(*words, **options)
+
+
+def _version(package: str) -> str:
+    """Return the version of a package that is installed, as `importlib.metadata` does."""
+    for folder in map(Path, sys.path):
+        with contextlib.suppress(OSError):
+            for path in folder.glob(f"{package}-*.dist-info/METADATA"):
+                if found := re.search(r"^Version: (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+                    return found[1]
+    sys.modules.pop("importlib.metadata", None)
+    real: str = importlib.import_module("importlib.metadata").version(package)
+    return real
+
+
+def fabrics() -> Any:
+    """Return Fabric's own program."""
+    lent = {module.__name__: module for module in _stand_ins() if module.__name__ not in sys.modules}
+    sys.modules.update(lent)
+    try:
+        from fabric.main import program  # noqa: PLC0415 - after what stands for a part of what it imports
+    finally:
+        for name, module in lent.items():
+            if sys.modules.get(name) is module:  # whoever comes later has the real one
+                del sys.modules[name]
+    return program
 
 
 def refusal(words: Sequence[str], arguments: Sequence[Any]) -> str:
@@ -58,6 +111,7 @@ def tasks(words: Sequence[str], arguments: Sequence[Any], project: Path = PROJEC
 
 def main() -> None:
     """Check the words, then have Fabric do what they say."""
+    program = fabrics()
     words, arguments = sys.argv[1:], list(program.initial_context.args.values())
     if problem := refusal(words, arguments):
         print(problem, file=sys.stderr)
