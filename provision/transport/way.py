@@ -20,7 +20,6 @@ import paramiko
 
 from provision.model import laptop
 from provision.model.access import SSM, Jump
-from provision.model.aws_settings import reached
 from provision.model.errors import Unreachable
 from provision.transport import ahead, host_keys
 
@@ -189,6 +188,8 @@ def _session(host: Host) -> list[str]:
 
     Raises `Unreachable` where that would go to another account than everything else.
     """
+    from provision.model.aws_settings import reached  # noqa: PLC0415 - few hosts are reached this way
+
     settings = reached(host.profile)
     if "assumeRoles" in settings:
         role = settings["assumeRoles"][-1]["roleArn"]

@@ -11,6 +11,7 @@ import pytest
 from provision.bundle import rendered
 from provision.bundle.render import render
 from provision.bundle.step import Bundle
+from provision.catalogue import folders
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
 from tests.kit.recipes import write_recipe
@@ -28,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A recipe of the user's own, a cache that is empty, and files that count as settled at once."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("GPURIG_RECIPES", str(tmp_path / "recipes"))
-    monkeypatch.setattr(rendered, "SETTLED_SECONDS", -60)
+    monkeypatch.setattr(folders, "SETTLED_SECONDS", -60)
     write_recipe(tmp_path / "recipes" / "tool", TOML, install="echo one\n", **{"tool.j2": "{{ target.user }}\n"})
     return tmp_path / "recipes" / "tool"
 
@@ -93,7 +94,7 @@ def test_another_gpurig_renders_anew(tmp_path: Path, monkeypatch: pytest.MonkeyP
     code = tmp_path / "provision"
     (code / "bundle").mkdir(parents=True)
     (code / "bundle" / "render.py").write_text("one")
-    monkeypatch.setattr(rendered, "CODE", code)
+    monkeypatch.setattr(folders, "CODE", code)
     taken()
     assert taken()[1]
     (code / "bundle" / "render.py").write_text("two")
@@ -102,7 +103,7 @@ def test_another_gpurig_renders_anew(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("folder")
 def test_what_was_written_just_now_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendered, "SETTLED_SECONDS", 600)
+    monkeypatch.setattr(folders, "SETTLED_SECONDS", 600)
     taken()
     assert not taken()[1]
 
