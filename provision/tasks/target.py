@@ -9,7 +9,6 @@ from provision.model.errors import BadInput
 from provision.model.platforms import AUTO, NO_GPU, gpus, images
 from provision.model.project import HOSTS_FILE
 from provision.model.target import Target
-from provision.tasks import cards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +25,8 @@ def target_of(host: Host, session: Session) -> Target:
     declared = host.target
     if declared is not None and declared.gpu != AUTO:
         return declared
+    from provision.tasks import cards  # noqa: PLC0415 - most hosts say what they have
+
     facts = session.facts()
     image = declared.image if declared else facts["os"]
     problems = [] if image in images() else [f"{host} runs {image}; recipes know {', '.join(images())}"]
@@ -40,6 +41,8 @@ def target_of(host: Host, session: Session) -> Target:
 
 def _gpu_problems(facts: Mapping[str, Any], host: Host) -> list[str]:
     """Return why it cannot be told which GPU to build for, with what to declare instead."""
+    from provision.tasks import cards  # noqa: PLC0415
+
     table = f'[host.box] with address = "{host.address}"'
     if kinds := cards.of_two_kinds(facts):
         what = (

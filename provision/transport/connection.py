@@ -17,7 +17,7 @@ import paramiko
 from provision.model.access import SSM, Jump
 from provision.model.errors import BadInput, GpurigError, Unreachable, UntrustedHost
 from provision.model.host import Host
-from provision.transport import host_keys, way, whereabouts
+from provision.transport import ahead, host_keys, way, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,13 +183,31 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
 
     def _attempt(self, seconds: float) -> Any:
         """Go the way and log in, once. A gateway of the user's own ssh_config is Fabric's business."""
+        login = self._login(seconds)
+        if client := ahead.taken(login):
+            self.client, self.transport = client, client.get_transport()
+            return None
         if not self.gateway:
             self.connect_kwargs["sock"] = self.route.dial(self._there, seconds)
         try:
-            return super().open()
+            result = super().open()
         except (OSError, EOFError, paramiko.SSHException):
             self.route.explain()
             raise
+        ahead.remember(login)
+        return result
+
+    def _login(self, seconds: float) -> dict[str, Any] | None:
+        """Return all that decides how an attempt goes, as plain data; None where more than that does."""
+        options = {name: value for name, value in self.connect_kwargs.items() if name != "sock" and value != []}
+        straight = isinstance(self.route, way.Straight) and not self.gateway
+        if not (straight and options.keys() <= ahead.OPTIONS):
+            return None
+        if self.connect_timeout or self.authentication.strategy_class:
+            return None
+        keys = host_keys.pinned(self.rig_host) if self.rig_host.instance_id else None
+        where = {"name": self._pinned_as, "address": self.host, "port": self.port, "user": self.user}
+        return {**where, "seconds": seconds, "keys": keys, "options": options}
 
     @property
     def _there(self) -> Host:
@@ -207,12 +225,14 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         if not host.instance_id:
             self.client.load_system_host_keys()
             return
-        name = host.address if host.port == 22 else f"[{host.address}]:{host.port}"
         patience = host_keys.PATIENCE if self.waits else host_keys.LOOK
-        for line in host_keys.pinned(host) or host_keys.pin(host, self.tell, patience):
-            entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {line}")
-            if entry is not None:
-                self.client.get_host_keys().add(name, entry.key.get_name(), entry.key)
+        ahead.trust(self.client, self._pinned_as, host_keys.pinned(host) or host_keys.pin(host, self.tell, patience))
+
+    @property
+    def _pinned_as(self) -> str:
+        """What a host is called where its pinned keys are, as Paramiko looks for them."""
+        host = self.rig_host
+        return host.address if host.port == 22 else f"[{host.address}]:{host.port}"
 
 
 def _machine_between(jump: Jump) -> Host:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.model import checks
@@ -13,7 +11,7 @@ from provision.model.access import JUMP
 from provision.model.errors import BadInput, NoHosts
 from provision.model.host import KEYS, Host
 from provision.model.platforms import AUTO, NO_GPU, gpus, images
-from provision.model.project import HOSTS_FILE, project_folder
+from provision.model.project import hosts_file
 from provision.model.ranges import RANGES
 from provision.model.schema import ANY, STRING, mismatches, plain
 from provision.model.target import SCHEMA, Target
@@ -21,6 +19,7 @@ from provision.transport import ssh_config, stack, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 _HOST: dict[str, Any] = {
     "address": checks.ADDRESS,
@@ -115,14 +114,6 @@ def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> 
     return Host(name=name, target=target, recipe=recipe, **login, **reach)
 
 
-def _hosts_file() -> Path | None:
-    """Return $GPURIG_HOSTS, there or not (reading it tells), else the project's `hosts.toml` if there is one."""
-    if given := os.environ.get("GPURIG_HOSTS"):
-        return Path(given)
-    path = project_folder() / HOSTS_FILE
-    return path if path.exists() else None
-
-
 def load(tell: Callable[[str], None]) -> list[Host]:
     """Return the hosts to work on when none was named on the command line.
 
@@ -130,7 +121,7 @@ def load(tell: Callable[[str], None]) -> list[Host]:
     of boxes of the stack that should be there and are not. The stack's file below ~/.ssh follows. Raises `BadInput` and
     `NoHosts`.
     """
-    if path := _hosts_file():
+    if path := hosts_file():
         return from_file(path)
     found = stack.find()
     if not found.hosts:
@@ -151,7 +142,7 @@ def named(address: str, *, user: str | None, port: int | None) -> Host:
     given = {"address": address, "user": user or Host.user, "port": port or Host.port}
     if problems := mismatches(given, {"address": checks.ADDRESS, "user": checks.USER, "port": checks.PORT}):
         raise BadInput((f"-H: {problem}" for problem in problems), hint="fab -H USER@HOST:PORT TASK")
-    path = _hosts_file()
+    path = hosts_file()
     known = (host for host in (from_file(path) if path else ()) if address in (host.name, host.address))
     host = next(known, Host(name=address, address=address, inner=address))
     user = user or host.user

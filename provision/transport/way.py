@@ -20,9 +20,8 @@ import paramiko
 
 from provision.model import laptop
 from provision.model.access import SSM, Jump
-from provision.model.aws_settings import reached
 from provision.model.errors import Unreachable
-from provision.transport import host_keys
+from provision.transport import ahead, host_keys
 
 if TYPE_CHECKING:
     from provision.model.host import Host
@@ -65,17 +64,15 @@ def of(host: Host, jump: Between | None) -> Way:
     """Return the way to a host; `jump`: the connection to the machine in between, not open yet."""
     if host.access == SSM:
         return _SessionManager()
-    return _Through(jump) if jump else _Straight()
+    return _Through(jump) if jump else Straight()
 
 
-class _Straight:
+class Straight:
     """TCP from here to there."""
 
     def dial(self, host: Host, seconds: float) -> socket.socket:
-        """Connect here: paramiko leaves Nagle's algorithm on, and small packets wait 40 ms each."""
-        sock = socket.create_connection((host.address, host.port), seconds)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
+        """Connect from here."""
+        return ahead.dial(host.address, host.port, seconds)
 
     def explain(self) -> None:
         """Nothing is known beyond what SSH says."""
@@ -191,6 +188,8 @@ def _session(host: Host) -> list[str]:
 
     Raises `Unreachable` where that would go to another account than everything else.
     """
+    from provision.model.aws_settings import reached  # noqa: PLC0415 - few hosts are reached this way
+
     settings = reached(host.profile)
     if "assumeRoles" in settings:
         role = settings["assumeRoles"][-1]["roleArn"]

@@ -96,6 +96,8 @@ class Server:
         """What is done instead with a channel and its command."""
         self.asked: list[str] = []
         """What was sent where `says` wants it, as a box's program does."""
+        self.met = 0
+        """How many connections came."""
         self.answered = 0
         """How many commands were answered."""
         self.knows: dict[str, str] = {}
@@ -129,6 +131,7 @@ class Server:
                 connection, _ = listening.accept()
             except OSError:
                 return
+            self.met += 1
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.key)
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):  # a client that goes away again

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 
 PROGRAM = TEMPLATES / "recipes" / "ray" / "node.py"
 HEAD, WORKER, ELSEWHERE = "127.0.0.2", "127.0.0.3", "127.0.0.4"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provision.agent.words import StepState
-from provision.bundle.render import render
+from provision.bundle import rendered
+from provision.catalogue.catalogue import Catalogue
 from provision.tasks.target import target_of
 from provision.tasks.verb import verb
 
@@ -40,7 +41,7 @@ def plan(c: Context, *, recipe: str = "") -> None:
 
     def show(session: Session, out: View) -> None:
         host = session.host
-        bundle = render([recipe or host.recipe], choices.on(target_of(host, session)))
+        bundle = rendered.bundle(recipe or host.recipe, choices.on(target_of(host, session)), Catalogue)
         answer = session.plan(bundle)
         out.block(_screen(session.host, bundle, answer))
 
