@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 QUESTIONS = {
     "noop": "a command with nothing to do, beside plain ssh",
     "fleet": "the same over 24 addresses, beside Ansible, pyinfra and plain Fabric",
+    "scale": "what 1, 24 and 100 hosts cost the laptop, beside plain ssh and Fabric's own group",
     "warm": "setup-digits on a box that has nothing, on one whose job volume remembers, and from the lab's bucket",
     "at_once": "setup-digits and setup-neural-style with their steps at once, beside one after the other",
     "pictures": "a data set of 2,000 pictures, beside ImageMagick under parallel",

@@ -55,6 +55,13 @@ class Recipes:
             for name in getattr(recipe, key)
             if name not in self.recipes
         ]
+        unknown += [
+            f'{recipe.folder / "recipe.toml"}: {kind}.needs "{name}", which is no recipe'
+            for recipe in self.recipes.values()
+            for kind, trial in (("example", recipe.example), ("bench", recipe.bench))
+            for name in (trial.needs if trial else ())
+            if name not in self.recipes
+        ]
         if unknown:
             raise BadInput(unknown)
         try:

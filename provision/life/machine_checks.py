@@ -19,7 +19,7 @@ from provision.model.identity import STASHES
 from provision.model.project import project_folder
 from provision.model.public_key import read_public_key
 from provision.transport import settings as stack_settings
-from provision.transport.way import PLUGIN, PROGRAMS
+from provision.transport.session_manager import PLUGIN, PROGRAMS
 
 if TYPE_CHECKING:
     from provision.life.doctor import Finding

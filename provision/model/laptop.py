@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import sys
@@ -80,6 +81,24 @@ def install(programs: Iterable[str]) -> str:
         how = _INSTALLS[name] if name else "install with the system's package manager:"
         found.append(f"{how} {' '.join(packages)}")
     return "; ".join(found)
+
+
+def open_files(wanted: int) -> int:
+    """Have the system let this program open so many files, as far as it does; returns how many it lets it, or `wanted`.
+
+    Shells begin with 1,024 of them on Linux and 256 on macOS, far below what anybody may ask for.
+    """
+    try:
+        import resource  # noqa: PLC0415 - Windows has none, and counts files otherwise
+    except ImportError:
+        return wanted
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now == resource.RLIM_INFINITY or now >= wanted:
+        return wanted
+    goal = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (goal, most))
+    return min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], wanted)
 
 
 def cannot_be_named(path: str) -> bool:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 BAR = 20
 """Characters of a gauge's bar."""
+AROUND = 4
+"""Lines of a table of rows beside these: its head, the line below it, and an empty one at both ends."""
 HOT, WARM = 90.0, 60.0
 """Per cent from which a gauge is red, or yellow."""
 
@@ -60,7 +62,7 @@ class Dashboard:
             lines = sum(len(panel.gauges) + 2 + -(-len(panel.notice) // width) for panel in self.panels)
             if lines <= height:
                 return Group(*(_table(panel, width) for panel in self.panels))
-            return _rows(self.panels)
+            return _rows(self.panels, height)
 
 
 def _table(panel: HostPanel, width: int) -> RenderableType:
@@ -91,17 +93,25 @@ def _bar(percent: float | None) -> Text:
     return Text.assemble(("█" * full, style), ("░" * (BAR - full), "dim"), f" {percent:3.0f} %")
 
 
-def _rows(panels: Sequence[HostPanel]) -> Table:
-    """Return a row per host."""
+def _rows(panels: Sequence[HostPanel], height: int) -> Table:
+    """Return a row per host, those that failed and those with a notice first; the last one counts who has none."""
     from rich.box import SIMPLE  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=SIMPLE)
-    table.add_column("host", no_wrap=True)
+    names = [panel.title.partition(" ")[0] for panel in panels]
+    # The words give way, not the name.
+    table.add_column("host", no_wrap=True, min_width=max(map(len, names)))
     table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
-    for panel in panels:
+    room = max(2, height - AROUND)
+    first = sorted(panels, key=lambda panel: (not panel.failed, not panel.notice))
+    shown = first if len(first) <= room else first[: room - 1]
+    for panel in shown:
         words = "  ".join(gauge.short for gauge in panel.gauges if gauge.short)
         style = "red" if panel.failed else "yellow" if panel.notice else ""
         table.add_row(panel.title.partition(" ")[0], Text(panel.notice or words, style=style))
+    if left := len(panels) - len(shown):
+        failed = sum(panel.failed for panel in panels)
+        table.add_row("", f"and {left} more; of all {len(panels)}: {failed} failed")
     return table

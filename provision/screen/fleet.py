@@ -1,131 +1,22 @@
-"""Work on several hosts at once: one table with a row per host on a terminal, lines with the host's name elsewhere."""
+"""Work on several hosts at once, each with a view of its own on one board; how it went is told at the end."""
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from provision.model.errors import GpurigError, NotHere
-from provision.screen import progress, terminal
+from provision.screen.board import Board, RowView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from rich.live import Live
-    from rich.text import Text
 
     from provision.model.host import Host
     from provision.screen.progress import View
 
 PATIENCE = 0.3
 """Seconds of work before the table shows: what is over sooner needs none."""
-FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-
-
-@dataclasses.dataclass
-class Row:
-    """How far one host is."""
-
-    name: str
-    now: str = "waiting for its answer"
-    began: float = dataclasses.field(default_factory=time.monotonic)
-    ended: float | None = None
-    failed: bool = False
-
-
-class Board:
-    """What the views of all hosts write to, one at a time. Use as a context manager: after it, nothing is printed."""
-
-    def __init__(self, hosts: Sequence[Host]) -> None:
-        self.rows = [Row(host.name) for host in hosts]
-        self.width = max(len(row.name) for row in self.rows)
-        self._lock = threading.Lock()
-        self._open = True
-        self._live: Live | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._open = False
-        if self._live is not None:
-            self._live.stop()
-
-    def show(self) -> None:
-        """Show the table, where standard output is a terminal."""
-        if not terminal.moves():
-            return
-        with self._lock:
-            self._live = progress.live(self._table)
-
-    def print(self, text: str, *, error: bool = False) -> None:
-        """Print lines that nothing comes between."""
-        with self._lock:
-            if self._open:
-                progress.above(self._live, text, error=error)
-
-    def _table(self) -> Text:
-        """Return a row per host, at most so many that lines above them stay to be seen."""
-        from rich.text import Text  # noqa: PLC0415
-
-        size = self._live.console.size if self._live else None
-        height, width = (size.height, size.width) if size else (len(self.rows), 80)
-        shown = self._chosen(max(2, height * 3 // 4))
-        lines = [self._line(row) for row in shown]
-        for line in lines:
-            line.truncate(width, overflow="ellipsis")
-        if left := len(self.rows) - len(shown):
-            done = sum(row.ended is not None for row in self.rows)
-            lines.append(Text(f"  and {left} more; {done} of {len(self.rows)} are done"))
-        return Text("\n").join(lines)
-
-    def _line(self, row: Row) -> Text:
-        """Return what is shown of one host."""
-        from rich.text import Text  # noqa: PLC0415
-
-        now = time.monotonic()
-        frame, style = FRAMES[int(now * progress.FRAMES_PER_SECOND) % len(FRAMES)], ""
-        if row.ended is not None:
-            frame, style = ("✗", "red") if row.failed else ("✓", "green")
-        seconds = f"{(row.ended or now) - row.began:.0f} s"
-        return Text.assemble((frame, style), f" {row.name:<{self.width}}  {seconds:>6}  {row.now}")
-
-    def _chosen(self, room: int) -> list[Row]:
-        """Return the rows for so many lines, in the hosts' order: those at work before those that are done."""
-        if len(self.rows) <= room:
-            return self.rows
-        first = sorted(range(len(self.rows)), key=lambda i: (self.rows[i].ended is not None, i))[: room - 1]
-        return [self.rows[i] for i in sorted(first)]
-
-
-class RowView:
-    """The view of one of several hosts."""
-
-    def __init__(self, board: Board, row: Row) -> None:
-        self.board = board
-        self.row = row
-
-    def line(self, text: str) -> None:
-        """Print lines, each after the host's name."""
-        self.board.print(self._named(text))
-
-    def now(self, text: str) -> None:
-        """Put a text into the host's row."""
-        self.row.now = " · ".join(" ".join(line.split()) for line in text.split("\n"))
-
-    def block(self, text: str) -> None:
-        """Print lines together and as they are."""
-        self.board.print(text)
-
-    def tell(self, text: str) -> None:
-        """Print on standard error, after the host's name."""
-        self.board.print(self._named(text), error=True)
-
-    def _named(self, text: str) -> str:
-        return "\n".join(f"{self.row.name:<{self.board.width}}  {line}".rstrip() for line in text.splitlines() or [""])
 
 
 class Crew:
@@ -191,12 +82,13 @@ class Crew:
 
 
 def summary(hosts: Sequence[Host], failures: Sequence[GpurigError | None]) -> str:
-    """Return how many hosts failed, which, and with what."""
-    failed: dict[str, list[str]] = {}
+    """Return how many hosts failed, which, with what and which last words; those with the same stand together."""
+    failed: dict[tuple[str, str], list[str]] = {}
     for host, error in zip(hosts, failures, strict=True):
         if error is not None:
-            failed.setdefault(error.what.partition("\n")[0], []).append(host.name)
-    count = sum(map(len, failed.values()))
-    return "\n".join(
-        [f"{count} of {len(hosts)} hosts failed:", *(f"  {', '.join(names)}: {why}" for why, names in failed.items())]
-    )
+            why, *more = error.what.splitlines() or [""]
+            failed.setdefault((why, more[-1].strip() if more else ""), []).append(host.name)
+    lines = [f"{sum(map(len, failed.values()))} of {len(hosts)} hosts failed:"]
+    for (why, last), names in failed.items():
+        lines += [f"  {', '.join(names)}: {why}", *([f"    {last}"] if last else [])]
+    return "\n".join(lines)

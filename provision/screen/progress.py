@@ -117,13 +117,14 @@ class LiveView(PlainView):
         self._spinner.update(text=Text("\n  ").join(lines))
 
 
-def live(shown: Callable[[], RenderableType]) -> Live:
-    """Begin to show on the terminal what `shown` returns each time."""
+def live(shown: Callable[[], RenderableType], *, by_itself: bool = True) -> Live:
+    """Begin to show on the terminal what `shown` returns each time; drawn `by_itself`, or by the caller's `refresh`."""
     from rich.live import Live  # noqa: PLC0415 - 60 ms that what is over soon need not pay
 
     started = Live(
         console=terminal.console(highlight=False),
         get_renderable=shown,
+        auto_refresh=by_itself,
         refresh_per_second=FRAMES_PER_SECOND,
         transient=True,
         redirect_stderr=sys.stderr.isatty(),

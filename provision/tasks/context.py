@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import fabric
 import fabric.main
 
+from provision.model import laptop
 from provision.model.checks import USER
 from provision.model.errors import BadInput, GpurigError
 from provision.model.schema import plain
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from provision.screen.progress import View
     from provision.tasks.option import Choices
 
+FILES, FILES_EACH = 64, 4
+"""Open files of this program, and of each host: its connection, the one to the SSH agent, what a session takes."""
+
 
 @dataclasses.dataclass
 class Context:
@@ -37,6 +41,8 @@ class Context:
     limit: str = ""
     exit_codes: list[int] = dataclasses.field(default_factory=list, init=False)
     """Of the hosts that failed; the program ends with the first once the verb is through."""
+    summaries: list[str] = dataclasses.field(default_factory=list, init=False)
+    """Which of several hosts failed: told once the verb is through, below all that it prints, where it is seen."""
     waits: bool = dataclasses.field(default=True, init=False)
     """Whether a host that was made just now is waited for until it has booted."""
 
@@ -90,9 +96,10 @@ class Context:
         if len(hosts) > 1:
             from provision.screen import fleet  # noqa: PLC0415 - for one host nothing of it is needed
 
+            make_room(len(hosts))
             failures = fleet.Crew(hosts, action).work()
             if any(failures):
-                tell(fleet.summary(hosts, failures))
+                self.summaries.append(fleet.summary(hosts, failures))
                 self.exit_codes.extend(error.exit_code for error in failures if error is not None)
             return [host for host, error in zip(hosts, failures, strict=True) if error is None]
         try:
@@ -116,6 +123,16 @@ class Context:
     def session(self, host: Host, tell: Callable[[str], None]) -> Session:
         """Return a session with a host, which connects when first asked."""
         return Session(host, self.config, tell=tell, waits=self.waits)
+
+
+def make_room(hosts: int) -> None:
+    """Have the system let this program open as many files as hosts take. Raises `BadInput` where it does not."""
+    needed = FILES + FILES_EACH * hosts
+    there = laptop.open_files(needed)
+    if there < needed:
+        most = max(1, (there - FILES) // FILES_EACH)
+        problem = f"{hosts} hosts at once take {needed} open files, and this system gives a program {there}"
+        raise BadInput([problem], hint=f"more of them: ulimit -Hn {needed}; or at most {most} hosts: --limit A,B,…")
 
 
 def given_hosts(call: Any) -> list[str]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import shlex
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.agent.paths import MACHINE_HOME
 from provision.agent.words import Kind
-from provision.bundle import rendered
 from provision.catalogue import outline
 from provision.model.access import PUBLIC
 from provision.model.digest import sha256
@@ -18,15 +15,13 @@ from provision.model.errors import BadInput, GpurigError
 from provision.model.platforms import NO_GPU
 from provision.screen import progress
 from provision.tasks.option import pairs
-from provision.tasks.target import target_of
+from provision.tasks.target import Rendered, target_of
 from provision.transport import notice
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provision.bundle.step import Bundle
-    from provision.catalogue.catalogue import Catalogue
     from provision.model.host import Host
     from provision.model.target import Target
     from provision.screen.progress import View
@@ -54,15 +49,14 @@ class SetUp:
     ) -> None:
         self.config, self.choices = config, choices
         self.uploads, self.fresh, self.json = uploads, fresh, json
-        self._lock = threading.Lock()
-        self._bundles: list[tuple[str, Target, Bundle]] = []
+        self._rendered = Rendered()
 
     def on(self, host: Host, recipe: str, out: View) -> None:
         """Bring one host to a recipe and show how it goes."""
         with Session(host, self.config, tell=out.tell) as session:
             session.begin()
             target = self.choices.on(target_of(host, session))
-            bundle = self._bundle(recipe, target)
+            bundle = self._rendered.of(recipe, target)
             self._look_at_gpu(session, recipe, target)
             steps = [step.name for step in bundle.steps]
             wrong = [f"--upload {name}: {bundle.name} has no such step" for name in self.uploads if name not in steps]
@@ -80,12 +74,6 @@ class SetUp:
         if outcome == Kind.READY:
             _say_next(session.host, steps, out)
 
-    @functools.cached_property
-    def _catalogue(self) -> Catalogue:
-        from provision.catalogue.catalogue import Catalogue  # noqa: PLC0415 - mostly no recipe is read
-
-        return Catalogue()
-
     def joins(self, recipe: str) -> bool:
         """Tell whether a host that was brought to a recipe is one of a cluster by that."""
         return outline.outlines()[recipe].joins
@@ -100,22 +88,13 @@ class SetUp:
         from provision.catalogue import compatibility  # noqa: PLC0415 - for a card
         from provision.tasks import cards  # noqa: PLC0415
 
-        if not compatibility.oldest_driver(self._catalogue, recipe):
+        if not compatibility.oldest_driver(self._rendered.catalogue, recipe):
             return
         facts = session.facts()
         driver = facts["gpus"][0][2] if facts["gpus"] else ""
-        problems = compatibility.driver_problems(self._catalogue, recipe, target, driver)
+        problems = compatibility.driver_problems(self._rendered.catalogue, recipe, target, driver)
         if problems := [*problems, *cards.problems(facts, target, str(session.host))]:
             raise BadInput(problems)
-
-    def _bundle(self, recipe: str, target: Target) -> Bundle:
-        """Return what is rendered for a target, once for all hosts with an equal one."""
-        with self._lock:
-            made = next((bundle for name, goal, bundle in self._bundles if (name, goal) == (recipe, target)), None)
-            if made is None:
-                made = rendered.bundle(recipe, target, lambda: self._catalogue)
-                self._bundles.append((recipe, target, made))
-            return made
 
 
 def _say_next(host: Host, steps: list[str], out: View) -> None:

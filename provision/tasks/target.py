@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import threading
 from typing import TYPE_CHECKING, Any
 
+from provision.bundle import rendered
 from provision.model.errors import BadInput
 from provision.model.platforms import AUTO, NO_GPU, gpus, images
 from provision.model.project import HOSTS_FILE
@@ -13,8 +16,34 @@ from provision.model.target import Target
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provision.bundle.step import Bundle
+    from provision.catalogue.catalogue import Catalogue
     from provision.model.host import Host
     from provision.transport.session import Session
+
+
+class Rendered:
+    """Bundles, each rendered once for all hosts with an equal target."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bundles: list[tuple[str, Target, Bundle]] = []
+
+    @functools.cached_property
+    def catalogue(self) -> Catalogue:
+        """The recipes, which mostly nobody reads."""
+        from provision.catalogue.catalogue import Catalogue  # noqa: PLC0415
+
+        return Catalogue()
+
+    def of(self, recipe: str, target: Target) -> Bundle:
+        """Return a recipe and all that it needs, for a target. Raises `BadInput`."""
+        with self._lock:
+            made = next((bundle for name, goal, bundle in self._bundles if (name, goal) == (recipe, target)), None)
+            if made is None:
+                made = rendered.bundle(recipe, target, lambda: self.catalogue)
+                self._bundles.append((recipe, target, made))
+            return made
 
 
 def target_of(host: Host, session: Session) -> Target:

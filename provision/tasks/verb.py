@@ -15,6 +15,7 @@ from invoke.exceptions import Exit
 from provision.model.errors import GpurigError
 from provision.screen import terminal
 from provision.tasks.context import Context, given_hosts
+from provision.tasks.output import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -121,5 +122,8 @@ class Verb(fabric.Task):  # type: ignore[misc] # fabric has no types
             raise Exit(self.declared.stopped, 130) from None
         except BrokenPipeError:
             raise terminal.nobody_reads() from None
+        finally:
+            for summary in context.summaries:
+                tell(summary)
         if context.exit_codes:
             raise Exit(code=context.exit_codes[0])

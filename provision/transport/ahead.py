@@ -110,7 +110,9 @@ def _log_in(login: Mapping[str, Any], imported: threading.Event) -> Any:
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
         if login["keys"] is None:
-            client.load_system_host_keys()
+            from provision.transport import known_hosts  # noqa: PLC0415 - it imports Paramiko
+
+            known_hosts.trust(client, login["name"])
         else:
             trust(client, login["name"], login["keys"])
         where = {"hostname": login["address"], "port": login["port"], "username": login["user"]}

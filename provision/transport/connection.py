@@ -7,9 +7,10 @@ import dataclasses
 import logging
 import os
 import random
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import fabric
 import paramiko
@@ -17,7 +18,8 @@ import paramiko
 from provision.model.access import SSM, Jump
 from provision.model.errors import BadInput, GpurigError, Unreachable, UntrustedHost
 from provision.model.host import Host
-from provision.transport import ahead, host_keys, way, whereabouts
+from provision.transport import ahead, host_keys, known_hosts, way, whereabouts
+from provision.transport.refusals import is_hung_up, is_refusal, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +36,12 @@ BOOT_SECONDS = 30
 """How long to come back to an EC2 machine that is up and whose sshd is not."""
 TURNED_AWAY_SECONDS = 5
 """How long to come back to an sshd that hangs up before it has said who it is (`MaxStartups`)."""
+LOGINS = 32
+"""How many log in at once: the others wait where that costs nothing, not in the middle of a key exchange. To dial is
+no part of it: a host that is silent keeps no other waiting."""
+BY_GATEWAY = 8
+"""The same through a ProxyJump of the user's ssh_config, a login there for each host: sshd's own limit is ten."""
+_LOGINS, _BY_GATEWAY = threading.BoundedSemaphore(LOGINS), threading.BoundedSemaphore(BY_GATEWAY)
 
 
 class Dropped(Unreachable):
@@ -51,25 +59,6 @@ def dropping(host: Host) -> Iterator[None]:
         yield
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise Dropped(host, str(error) or type(error).__name__) from error
-
-
-class _Refuse(paramiko.MissingHostKeyPolicy):
-    """Says no to every host whose key is not known already."""
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-
-    def missing_host_key(self, client: object, hostname: str, key: paramiko.PKey) -> NoReturn:
-        """Refuse, and say how the key becomes known."""
-        del client, hostname
-        host = self.host
-        message = f"the key of {host} is not known: {key.get_name()} {key.fingerprint}"
-        if host.instance_id:
-            raise UntrustedHost(message, hint=f"it is none of those on the console of {host.instance_id}")
-        login = f"ssh -p {host.port} {host.user}@{host.address}"
-        look = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-        hint = f"compare it at the machine ({look}), then add it to your known_hosts by `{login}`, once"
-        raise UntrustedHost(message, hint=hint)
 
 
 class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
@@ -94,13 +83,16 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         straight = {"gateway": False} if host.jump or host.access == SSM else {}
         super().__init__(host.address or host.instance_id, config=copy, **login, **straight)
         host = dataclasses.replace(host, user=self.user, port=self.port)
-        jump = Connection(_machine_between(Jump.read(host.jump)), config, tell=tell) if host.jump else None
-        self._set(rig_host=host, tell=tell, waits=waits, no_answer="", route=way.of(host, jump))
+
+        def link() -> Connection:
+            return Connection(_machine_between(Jump.read(host.jump)), config, tell=tell)
+
+        self._set(rig_host=host, tell=tell, waits=waits, no_answer="", route=way.of(host, link))
         key = os.environ.get("GPURIG_SSH_KEY")
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]
         self.connect_kwargs.setdefault("timeout", CONNECT_SECONDS)
-        self.client.set_missing_host_key_policy(_Refuse(host))
+        self.client.set_missing_host_key_policy(known_hosts.Refuse(host))
 
     def open(self) -> Any:
         """Connect. Raises `Unreachable` or `UntrustedHost`."""
@@ -122,7 +114,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             hint = "fab --prompt-for-passphrase …, or load it once: ssh-add"
             raise Unreachable(f"your private key for {self.rig_host} has a passphrase", hint=hint) from error
         except (OSError, paramiko.SSHException, EOFError) as error:
-            raise _unreachable(self.rig_host, error, self.no_answer) from error
+            raise unreachable(self.rig_host, error, self.no_answer) from error
         self.transport.set_keepalive(way.KEEPALIVE)
         return result
 
@@ -137,7 +129,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             try:
                 return self._let_in(0, LOOK_SECONDS)
             except (OSError, paramiko.SSHException, EOFError) as error:
-                if _is_refusal(error):
+                if is_refusal(error):
                     raise
         self._look_up()
         return self._let_in(0 if self.no_answer else BOOT_SECONDS)
@@ -165,6 +157,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         """
         host, began, announced = self.rig_host, time.monotonic(), False
         self._trust()
+        turned_away = 0.0
         while True:
             try:
                 return self._attempt(seconds or self.connect_kwargs["timeout"])
@@ -175,38 +168,38 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
                     self.tell(f"{host} takes no connections yet: waiting for its sshd")
                 announced = True
             except (paramiko.SSHException, ConnectionResetError) as error:
-                away = isinstance(error, ConnectionResetError) or "SSH protocol banner" in str(error)
-                if not away or time.monotonic() > began + TURNED_AWAY_SECONDS:
+                turned_away = turned_away or time.monotonic()
+                if not is_hung_up(error) or time.monotonic() > turned_away + TURNED_AWAY_SECONDS:
                     raise
             # At random, so that those who were turned away do not come back together.
             time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - no secret
 
     def _attempt(self, seconds: float) -> Any:
-        """Go the way and log in, once. A gateway of the user's own ssh_config is Fabric's business."""
+        """Go the way and, in turn, log in, once. A gateway of the user's own ssh_config is Fabric's business."""
         login = self._login(seconds)
         if client := ahead.taken(login):
             self.client, self.transport = client, client.get_transport()
             return None
         if not self.gateway:
             self.connect_kwargs["sock"] = self.route.dial(self._there, seconds)
-        try:
-            result = super().open()
-        except (OSError, EOFError, paramiko.SSHException):
-            self.route.explain()
-            raise
+        with _BY_GATEWAY if self.gateway else _LOGINS:
+            try:
+                result = super().open()
+            except (OSError, EOFError, paramiko.SSHException):
+                self.client.close()
+                self.route.explain()
+                raise
         ahead.remember(login)
         return result
 
     def _login(self, seconds: float) -> dict[str, Any] | None:
         """Return all that decides how an attempt goes, as plain data; None where more than that does."""
         options = {name: value for name, value in self.connect_kwargs.items() if name != "sock" and value != []}
-        straight = isinstance(self.route, way.Straight) and not self.gateway
-        if not (straight and options.keys() <= ahead.OPTIONS):
-            return None
-        if self.connect_timeout or self.authentication.strategy_class:
+        straight = isinstance(self.route, way.Straight) and not (self.gateway or self.connect_timeout)
+        if not straight or options.keys() - ahead.OPTIONS or self.authentication.strategy_class:
             return None
         keys = host_keys.pinned(self.rig_host) if self.rig_host.instance_id else None
-        where = {"name": self._pinned_as, "address": self.host, "port": self.port, "user": self.user}
+        where = {"name": self._known_as, "address": self.host, "port": self.port, "user": self.user}
         return {**where, "seconds": seconds, "keys": keys, "options": options}
 
     @property
@@ -215,50 +208,28 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         return dataclasses.replace(self.rig_host, address=self.host)
 
     def close(self) -> None:
-        """Close the connection, and what it went through."""
+        """Close the connection, or what there is of one that did not come about, and what it went through."""
         super().close()
+        self.client.close()
+        if self.gateway:
+            self.gateway.close()
         self.route.close()
 
     def _trust(self) -> None:
         """Tell the client which keys to accept: those pinned for an EC2 host, else the user's known_hosts."""
-        host = self.rig_host
-        if not host.instance_id:
-            self.client.load_system_host_keys()
-            return
-        patience = host_keys.PATIENCE if self.waits else host_keys.LOOK
-        ahead.trust(self.client, self._pinned_as, host_keys.pinned(host) or host_keys.pin(host, self.tell, patience))
+        host, name = self.rig_host, self._known_as
+        if host.instance_id:
+            patience = host_keys.PATIENCE if self.waits else host_keys.LOOK
+            ahead.trust(self.client, name, host_keys.pinned(host) or host_keys.pin(host, self.tell, patience))
+        else:
+            known_hosts.trust(self.client, name)
 
     @property
-    def _pinned_as(self) -> str:
-        """What a host is called where its pinned keys are, as Paramiko looks for them."""
-        host = self.rig_host
-        return host.address if host.port == 22 else f"[{host.address}]:{host.port}"
+    def _known_as(self) -> str:
+        """What a host is called where its keys are."""
+        return known_hosts.name_of(self.host, self.port)
 
 
 def _machine_between(jump: Jump) -> Host:
     """Return a machine to go through as a host: one of the user's own, which his known_hosts knows."""
     return Host(name=str(jump), address=jump.host, user=jump.user, port=jump.port or 0)
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Tell whether a host showed the right key, and then let us not in."""
-    return isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error)
-
-
-def _unreachable(host: Host, error: Exception, no_answer: str) -> Unreachable:
-    """Return the error of a connection that did not come about, with the most likely way out.
-
-    `no_answer`: why EC2 could not be asked where it is, "" where it was or is not to be.
-    """
-    if _is_refusal(error):
-        hint = "name the private key of the public key that the host knows: fab -i ~/.ssh/id_ed25519 …"
-        return Unreachable(f"{host} refuses user {host.user} and your SSH keys", hint=hint)
-    hint = "is it on, and is that its address?"
-    if no_answer:
-        hint = f"whether it runs, and where, is not known: {no_answer}"
-    elif host.instance_id:
-        hint = (
-            "EC2 says that it runs there: does the security group allow the address that you have now? `pulumi up` "
-            f"tells\nwhere it hangs: aws ec2 reboot-instances --instance-ids {host.instance_id}"
-        )
-    return Unreachable(f"{host} does not answer on port {host.port}: {error}", hint=hint)

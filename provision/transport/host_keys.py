@@ -22,8 +22,13 @@ PATIENCE = 600
 """Seconds to wait for the console output: EC2 shows it a few minutes after a boot."""
 LOOK = 20
 """The same, for who only wants to look what a box does."""
+LOOKS = 10
+"""Consoles that are looked at in a second, of all hosts together: in the long run EC2 answers an account 20 questions
+of a kind in a second (EC2 Developer Guide, "Request throttling for the Amazon EC2 API")."""
 # Several new hosts are pinned at once, in one file.
 _LOCK = threading.Lock()
+_LOOKING: set[str] = set()
+"""The instances whose consoles are looked at."""
 
 
 def keys_in(console: str) -> list[str]:
@@ -71,6 +76,21 @@ def _lines() -> list[str]:
 
 def pin(host: Host, tell: Callable[[str], None], patience: float = PATIENCE) -> list[str]:
     """Read an EC2 host's keys from its console and pin them. Raises `UntrustedHost` when none shows up in time."""
+    with _LOCK:
+        _LOOKING.add(host.instance_id)
+    try:
+        keys = _shown(host, tell, patience)
+    finally:
+        with _LOCK:
+            _LOOKING.discard(host.instance_id)
+    with _LOCK:
+        others = [line for line in _lines() if line.split()[:1] != [host.instance_id]]
+        _write([*others, *(f"{host.instance_id} {key}" for key in keys)])
+    return keys
+
+
+def _shown(host: Host, tell: Callable[[str], None], patience: float) -> list[str]:
+    """Return the keys that a console shows, once it does."""
     deadline = time.monotonic() + patience
     announced = False
     while not (keys := keys_in(_console(host))):
@@ -85,10 +105,7 @@ def pin(host: Host, tell: Callable[[str], None], patience: float = PATIENCE) -> 
         if not announced:
             tell(f"waiting for the console of {host.instance_id}: it says which host key to trust")
             announced = True
-        time.sleep(1)
-    with _LOCK:
-        others = [line for line in _lines() if line.split()[:1] != [host.instance_id]]
-        _write([*others, *(f"{host.instance_id} {key}" for key in keys)])
+        time.sleep(max(1.0, len(_LOOKING) / LOOKS))
     return keys
 
 

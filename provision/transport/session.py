@@ -71,7 +71,11 @@ class Session:
 
     def _open(self) -> Connection:
         connection = Connection(self.host, self.config, tell=self.tell, waits=self.waits)
-        connection.open()
+        try:
+            connection.open()
+        except BaseException:
+            connection.close()
+            raise
         self.host = connection.rig_host  # where it was found
         return connection
 

@@ -5,14 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
-import shutil
-import socket
 import subprocess
-import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,17 +16,16 @@ import paramiko
 from provision.model import laptop
 from provision.model.access import SSM, Jump
 from provision.model.errors import Unreachable
-from provision.transport import ahead, host_keys
+from provision.transport import ahead, between, host_keys, session_manager
+from provision.transport.session_manager import SessionManager
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from provision.model.host import Host
 
 KEEPALIVE = 15
-CHUNK = 65536
-PROGRAMS = ("aws", "session-manager-plugin")
-NOT_YET = "TargetNotConnected"
-"""What Session Manager says of an instance whose agent has not called in: it boots, is off, or has no way out."""
-PLUGIN = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html"
 
 
 class Way(Protocol):
@@ -47,24 +41,11 @@ class Way(Protocol):
         """Give up what the way itself holds."""
 
 
-class Between(Protocol):
-    """A connection to a machine in between."""
-
-    rig_host: Host
-    transport: Any
-
-    def open(self) -> Any:
-        """Connect, where that was not done. Raises `Unreachable` and `UntrustedHost`."""
-
-    def close(self) -> None:
-        """Leave it."""
-
-
-def of(host: Host, jump: Between | None) -> Way:
-    """Return the way to a host; `jump`: the connection to the machine in between, not open yet."""
+def of(host: Host, link: Callable[[], between.Link]) -> Way:
+    """Return the way to a host; `link` makes the connection to the machine in between, where there is one."""
     if host.access == SSM:
-        return _SessionManager()
-    return _Through(jump) if jump else Straight()
+        return SessionManager()
+    return _Through(between.of(host.jump), link) if host.jump else Straight()
 
 
 class Straight:
@@ -84,127 +65,34 @@ class Straight:
 class _Through:
     """A channel of a connection to another machine, which dials from there."""
 
-    def __init__(self, jump: Between) -> None:
-        self._jump = jump
+    def __init__(self, machine: between.Between, link: Callable[[], between.Link]) -> None:
+        self._machine, self._link = machine, link
 
     def dial(self, host: Host, seconds: float) -> paramiko.Channel:
         """Have the machine in between connect. One that cannot says so at once; for silence there are `seconds`."""
-        self._jump.open()
+        link = self._machine.enter(self, self._link)
         goal = (host.address, host.port)
         try:
-            channel: paramiko.Channel = self._jump.transport.open_channel(
-                "direct-tcpip", goal, ("", 0), timeout=seconds
-            )
+            channel: paramiko.Channel = link.transport.open_channel("direct-tcpip", goal, ("", 0), timeout=seconds)
         except paramiko.ChannelException as error:
             if error.code == paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED:
                 hint = "its sshd_config says so (AllowTcpForwarding, PermitOpen)"
-                raise Unreachable(f"{self._jump.rig_host} connects nobody to {goal[0]}", hint=hint) from error
-            raise ConnectionRefusedError(f"{self._jump.rig_host} finds no way to {goal[0]}") from error
+                raise Unreachable(f"{link.rig_host} connects nobody to {goal[0]}", hint=hint) from error
+            raise ConnectionRefusedError(f"{link.rig_host} finds no way to {goal[0]}") from error
         return channel
 
     def explain(self) -> None:
         """Nothing is known beyond what SSH says."""
 
     def close(self) -> None:
-        """Leave the machine in between."""
-        self._jump.close()
-
-
-class _SessionManager:
-    """AWS's own CLI, whose standard streams are the port."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it goes with this object
-
-    def dial(self, host: Host, seconds: float) -> socket.socket:
-        """Start a session. Raises `Unreachable` where the programs for it are not here."""
-        del seconds
-        lacking = [name for name in PROGRAMS if shutil.which(name) is None]
-        if lacking:
-            problem = f"{host} is reached through Session Manager, and there is no {' and no '.join(lacking)} on PATH"
-            raise Unreachable(problem, hint=f"install it: {PLUGIN}")
-        self.close()
-        here, there = socket.socketpair()
-        self._process = _started(_session(host), there, self._said)
-        return here
-
-    def explain(self) -> None:
-        """Raise what the CLI said, where it has ended."""
-        if self._process is None or self._process.poll() is None:
-            return
-        self._said.seek(0)
-        said = " ".join(self._said.read().decode("utf-8", "replace").split())
-        if NOT_YET in said:
-            raise ConnectionRefusedError("its agent has not called Session Manager yet")
-        raise OSError(f"Session Manager: {said[-500:] or 'the session ended'}")
-
-    def close(self) -> None:
-        """End the session."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
-            self._process = None
-        self._said.seek(0)
-        self._said.truncate()
-
-
-def _started(command: list[str], end: socket.socket, said: Any) -> subprocess.Popen[bytes]:
-    """Start a command that has the end of a pair of sockets for its standard streams, and closes it."""
-    # In a session of its own: Ctrl-C is for us, who may have more to say over it.
-    own: dict[str, Any] = {"stderr": said, "start_new_session": True}
-    process: subprocess.Popen[bytes]
-    if not laptop.WINDOWS:
-        with end:
-            process = subprocess.Popen(command, stdin=end, stdout=end, **own)  # type: ignore[call-overload] # has a fileno
-        return process
-    # There a socket is no file.
-    own = {"stderr": said, "creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **own)
-    for carry in (_in, _out):
-        threading.Thread(target=carry, args=(process, end), daemon=True).start()
-    return process
-
-
-def _in(process: subprocess.Popen[bytes], end: socket.socket) -> None:
-    """Carry what comes through a socket to a process, until the other side closes it."""
-    with contextlib.suppress(OSError, ValueError), process.stdin or contextlib.nullcontext() as stream:
-        while stream and (data := end.recv(CHUNK)):
-            stream.write(data)
-            stream.flush()
-
-
-def _out(process: subprocess.Popen[bytes], end: socket.socket) -> None:
-    """Carry what a process writes into a socket, until it has ended."""
-    reader: Any = process.stdout
-    with end, reader, contextlib.suppress(OSError, ValueError):
-        while data := reader.read1(CHUNK):
-            end.sendall(data)
-        end.shutdown(socket.SHUT_RDWR)
-
-
-def _session(host: Host) -> list[str]:
-    """Return the command whose standard streams are a host's port through Session Manager.
-
-    Raises `Unreachable` where that would go to another account than everything else.
-    """
-    from provision.model.aws_settings import reached  # noqa: PLC0415 - few hosts are reached this way
-
-    settings = reached(host.profile)
-    if "assumeRoles" in settings:
-        role = settings["assumeRoles"][-1]["roleArn"]
-        hint = f"aws configure set role_arn {role} --profile NAME, pulumi config set aws:profile NAME, without the role"
-        raise Unreachable(f"{host}: the command aws, through which it is reached, takes no role of aws:", hint=hint)
-    profile = settings.get("profile")
-    where = ["--region", host.region, *(("--profile", profile) if profile else ())]
-    document = ["--document-name", "AWS-StartSSHSession", "--parameters", f"portNumber={host.port}"]
-    return ["aws", "ssm", "start-session", "--target", host.instance_id, *document, *where]
+        """Leave the machine in between, where nobody else goes through it."""
+        self._machine.leave(self)
 
 
 def proxy(host: Host, identity: str) -> str:
     """Return OpenSSH's ProxyCommand to a host, "" where the way is straight; `identity`: a private key, or ""."""
     if host.access == SSM:
-        return _as_value(_session(host))
+        return _as_value(session_manager.command(host))
     if not host.jump:
         return ""
     jump = Jump.read(host.jump)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 from typing import TYPE_CHECKING, Any
 
 from provision.model import laptop
 from provision.transport.way import ssh_command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from provision.screen.progress import View
@@ -23,6 +26,10 @@ LEAST = 3
 NO_WAY = (1, 2, 12, 14, 127, 255)
 """Exit codes of rsync where it finds no way: too old for these options (macOS' own) or for the other side, no ssh, an
 ssh that does not get in, or nothing that came from the other side."""
+
+AT_ONCE = 8
+"""How many are sent to at once: they share one way out of here, and a machine in between lets in so many at once."""
+_TURNS = threading.BoundedSemaphore(AT_ONCE)
 
 
 def send(session: Session, folder: Path, remote: str, names: list[str], out: View) -> list[int] | None:
@@ -47,7 +54,7 @@ def send(session: Session, folder: Path, remote: str, names: list[str], out: Vie
         wanted.write("".join(f"{name}\0" for name in names).encode("utf-8", "surrogateescape"))
         wanted.seek(0)
         pipes: dict[str, Any] = {"stdin": wanted, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        with subprocess.Popen(command, encoding="utf-8", errors="replace", **pipes) as process:
+        with _turn(out), subprocess.Popen(command, encoding="utf-8", errors="replace", **pipes) as process:
             for line in process.stdout or ():
                 kind, _, rest = line.rstrip("\n").partition(" ")
                 if kind.startswith("<f"):
@@ -64,6 +71,19 @@ def send(session: Session, folder: Path, remote: str, names: list[str], out: Vie
     if process.returncode:
         raise OSError(f"rsync ended with exit code {process.returncode}: {'; '.join(said[-5:])}")
     return sizes
+
+
+@contextlib.contextmanager
+def _turn(out: View) -> Iterator[None]:
+    """Wait until it is this host's turn."""
+    if not _TURNS.acquire(blocking=False):
+        out.now("waiting for its turn to be sent to")
+        _TURNS.acquire()
+        out.now("sending")
+    try:
+        yield
+    finally:
+        _TURNS.release()
 
 
 def _new_enough(session: Session) -> bool:

@@ -217,7 +217,7 @@ def test_a_folder_that_is_too_large_is_refused_with_the_way_out(cluster: User, w
 
 
 def test_a_sweep_leaves_its_table_its_plot_and_the_best_weights(cluster: User, tmp_path: Path) -> None:
-    """As it is; the lowest errors of five seeds were SEEDS."""
+    """As it is; the lowest errors of five seeds were 0.009 to 0.033."""
     both_there(cluster)
     said = cluster.fab("example-ray", "--into", str(tmp_path))
     assert "9 rates on 2 hosts" in said

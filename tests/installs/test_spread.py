@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from tests.installs.spread_lab import NAMES, Boxes, three
 from tests.kit.wait import until
 

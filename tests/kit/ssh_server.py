@@ -36,7 +36,8 @@ class _Door(paramiko.ServerInterface):
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         del username, key
-        return int(paramiko.common.AUTH_SUCCESSFUL)
+        self.server.logins += not self.server.refuses
+        return int(paramiko.common.AUTH_FAILED if self.server.refuses else paramiko.common.AUTH_SUCCESSFUL)
 
     def get_allowed_auths(self, username: str) -> str:
         del username
@@ -98,6 +99,10 @@ class Server:
         """What was sent where `says` wants it, as a box's program does."""
         self.met = 0
         """How many connections came."""
+        self.refuses = False
+        """Whether it lets nobody in."""
+        self.logins = 0
+        """How many were let in."""
         self.answered = 0
         """How many commands were answered."""
         self.knows: dict[str, str] = {}

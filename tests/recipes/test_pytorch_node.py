@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from provision.work import together
 from tests.kit.wait import until
 

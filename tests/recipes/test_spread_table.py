@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 
 TABLE = TEMPLATES / "recipes" / "pytorch" / "example" / "table.py"
 LIKE = {"epochs": 4, "pretrain": 2, "pictures": 600, "mnist": False, "batch": 300, "rate": 0.1, "device": "cpu"}

@@ -9,7 +9,7 @@ import pytest
 
 from provision.model.errors import StepFailed
 from provision.model.host import Host
-from provision.screen.fleet import Board, RowView
+from provision.screen.board import Board, RowView
 from provision.screen.progress import PlainView, Progress
 
 HOST = Host(name="box", address="192.0.2.7")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,22 @@ def drawn(width: int, height: int, *samples: dict[str, Any]) -> str:
     with console.capture() as capture:
         console.print(Dashboard(panels).shown(width, height))
     return capture.get()
+
+
+def test_of_a_hundred_hosts_those_that_failed_come_first_and_the_rest_is_counted() -> None:
+    panels = [HostPanel(title=f"h-{number:03} (203.0.113.7)", notice="") for number in range(1, 101)]
+    for panel in panels:
+        panel.gauges = gauges(SAMPLE)  # type: ignore[arg-type] # as it comes off the wire
+    panels[40].notice = "connecting"
+    panels[98].notice, panels[98].failed, panels[98].gauges = "it does not answer", True, ()
+    console = Console(width=80, height=24, force_terminal=False)
+    with console.capture() as capture:
+        console.print(Dashboard(panels).shown(80, 23))
+    lines = capture.get().splitlines()
+    assert len(lines) <= 23
+    rows = re.findall(r"^ *(h-\d+)", "\n".join(lines), re.MULTILINE)
+    assert rows[:3] == ["h-099", "h-041", "h-001"]
+    assert f"and {100 - len(rows)} more; of all 100: 1 failed" in lines[-2]
 
 
 def test_a_look_is_a_line_per_host_on_a_pipe(lab: Rig) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provision.agent.words import StepState
-from provision.bundle import rendered
-from provision.catalogue.catalogue import Catalogue
-from provision.tasks.target import target_of
+from provision.tasks.target import Rendered, target_of
 from provision.tasks.verb import verb
 
 if TYPE_CHECKING:
@@ -37,11 +35,11 @@ _MEANING = {
 )
 def plan(c: Context, *, recipe: str = "") -> None:
     """Show what `fab setup` would do on every host; changes nothing."""
-    choices = c.choices
+    choices, rendered = c.choices, Rendered()
 
     def show(session: Session, out: View) -> None:
         host = session.host
-        bundle = rendered.bundle(recipe or host.recipe, choices.on(target_of(host, session)), Catalogue)
+        bundle = rendered.of(recipe or host.recipe, choices.on(target_of(host, session)))
         answer = session.plan(bundle)
         out.block(_screen(session.host, bundle, answer))
 

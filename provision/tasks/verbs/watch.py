@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from provision.model.errors import BadInput, GpurigError
 from provision.screen import progress, terminal
+from provision.tasks.context import make_room
 from provision.tasks.output import tell
 from provision.tasks.verb import verb
 from provision.work import watching
@@ -68,6 +69,7 @@ def _live(c: Context, seconds: float) -> None:
     from provision.screen.dashboard import Dashboard, HostPanel  # noqa: PLC0415 - only a terminal needs it
     from provision.tasks.gauges import gauges  # noqa: PLC0415
 
+    make_room(len(c.hosts))
     panels = [HostPanel(title=_title(host)) for host in c.hosts]
     board = Dashboard(panels)
     errors: dict[str, GpurigError] = {}

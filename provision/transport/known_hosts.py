@@ -1,0 +1,97 @@
+"""The user's own known_hosts, read once however many hosts are asked about, and what a key gets that it has not."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import paramiko
+from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
+
+from provision.model.errors import UntrustedHost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provision.model.host import Host
+
+HASHED = "|1|"
+"""How a name begins that is not to be read (ssh-keygen -H)."""
+_LOCK = threading.Lock()
+
+
+class Refuse(paramiko.MissingHostKeyPolicy):
+    """Says no to every host whose key is not known already."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    def missing_host_key(self, client: object, hostname: str, key: paramiko.PKey) -> NoReturn:
+        """Refuse, and say how the key becomes known."""
+        del client, hostname
+        host = self.host
+        message = f"the key of {host} is not known: {key.get_name()} {key.fingerprint}"
+        if host.instance_id:
+            raise UntrustedHost(message, hint=f"it is none of those on the console of {host.instance_id}")
+        login = f"ssh -p {host.port} {host.user}@{host.address}"
+        look = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+        hint = f"compare it at the machine ({look}), then add it to your known_hosts by `{login}`, once"
+        raise UntrustedHost(message, hint=hint)
+
+
+def name_of(address: str, port: int) -> str:
+    """Return the name of a host in the file: its port stands there where it is another than 22."""
+    return address if port == 22 else f"[{address}]:{port}"
+
+
+def entries(name: str) -> Iterator[HostKeyEntry]:
+    """Yield what the file has of a host, in its order: the first one's kind of key is asked for first.
+
+    What is garbled is no entry, and of a kind of key the first one counts.
+    """
+    path = Path.home() / ".ssh" / "known_hosts"
+    try:
+        state = path.stat()
+        with _LOCK:
+            lines, plain, hashed = _read(path, state.st_mtime_ns, state.st_size)
+    except OSError:
+        return
+    kinds = set()
+    for number in sorted({*plain.get(name, ()), *(at for at, word in hashed if _is(name, word))}):
+        with contextlib.suppress(InvalidHostKey, paramiko.SSHException):
+            entry = HostKeyEntry.from_line(lines[number], number)
+            if entry is not None and entry.key.get_name() not in kinds:
+                kinds.add(entry.key.get_name())
+                yield entry
+
+
+def trust(client: paramiko.SSHClient, name: str) -> None:
+    """Tell a client which keys a host of that name may show, as the file has it."""
+    for entry in entries(name):
+        client.get_host_keys().add(name, entry.key.get_name(), entry.key)
+
+
+def _is(name: str, hashed: str) -> bool:
+    """Tell whether a hashed name is this one."""
+    with contextlib.suppress(ValueError, IndexError, AssertionError):  # what paramiko makes of one that is cut short
+        return bool(HostKeys.hash_host(name, hashed) == hashed)
+    return False
+
+
+@functools.lru_cache(maxsize=1)
+def _read(path: Path, *_: int) -> tuple[list[str], dict[str, list[int]], list[tuple[int, str]]]:
+    """Return the lines, by which names in the open, and by which hashed ones."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    plain: dict[str, list[int]] = {}
+    hashed = []
+    for number, line in enumerate(lines):
+        names = "" if line.startswith("#") else line.replace("\t", " ").partition(" ")[0]
+        for name in filter(None, names.split(",")):
+            if name.startswith(HASHED):
+                hashed.append((number, name))
+            else:
+                plain.setdefault(name, []).append(number)
+    return lines, plain, hashed
