@@ -23,8 +23,12 @@ from tests.kit.wait import until
 
 EXAMPLE = TEMPLATES / "recipes" / "pytorch" / "example"
 TRAINING = "--epochs 6 --pictures 6000"
-SPREAD = {"lenet": 0.02, "dbn": 0.02}
-"""How far apart the errors of five seeds are (the largest less the smallest)."""
+SPREAD = {"lenet": 0.022, "dbn": 0.037}
+"""How far apart the errors of seeds 0 to 4 are with that: 0.036 to 0.058, 0.128 to 0.165.
+
+On one, two and three processes the errors of seed 0 were the same to the picture; a quarter of it is for how sums round
+elsewhere.
+"""
 LONG = """\
 import time, torch
 torch.distributed.init_process_group("gloo")
@@ -62,9 +66,9 @@ def spread(boxes: Boxes, net: str, count: int, into: Path) -> dict[str, Any]:
 
 
 def test_the_same_network_comes_of_one_two_and_three_boxes_in_one_table(boxes: Boxes, tmp_path: Path) -> None:
-    for net, bound in SPREAD.items():
+    for net, apart in SPREAD.items():
         errors = [spread(boxes, net, count, tmp_path)["error"] for count in (1, 2, 3)]
-        assert max(errors) - min(errors) <= bound, f"{net}: {errors}"
+        assert max(errors) - min(errors) <= apart / 4, f"{net}: {errors}"
     files = sorted(map(str, tmp_path.rglob("spread.json")))
     done = subprocess.run([sys.executable, EXAMPLE / "table.py", *files], capture_output=True, text=True, check=True)
     print(done.stdout, "" if boxes.measured else "the boxes share two cores: efficiency says nothing")
