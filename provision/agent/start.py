@@ -38,7 +38,9 @@ NO_END = " " * 255 + "\n"
 """What a run's `end` holds from the start: the bytes that its service writes over."""
 AGAIN = "script.resume"
 """The script of a run that goes on by another command."""
-ENDED = 'echo "$SERVICE_RESULT,$EXIT_CODE,$EXIT_STATUS,$(systemctl is-system-running)" 1<>"$GPURIG_RUN/end"'
+_HOW = 'echo "$SERVICE_RESULT,$EXIT_CODE,$EXIT_STATUS,'
+ENDED = f'{_HOW}" 1<>"$GPURIG_RUN/end"; {_HOW}$(systemctl is-system-running)" 1<>"$GPURIG_RUN/end"'
+"""Twice: what systemd says of the system may come too late on a box that is very busy, and then it has this killed."""
 OUTLIVE = "trap 's=$?; exit $((s ? s : 143))' TERM"
 """Has the shell wait for what it runs, and end as that does: a service whose first process is gone has ended.
 
