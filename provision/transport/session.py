@@ -127,11 +127,8 @@ class Session:
         if bundle:
             request = cast("Request", {**request, "bundle": bundle.to_bytes().decode("ascii")})
         target = self._target
-        account: Account = {
-            "user": self.connection.user,
-            "mount_point": target.mount_point,
-            "volume_id": target.volume_id,
-        }
+        place, volume, user = target.mount_point, target.volume_id, self.connection.user
+        account: Account = {"user": user, "mount_point": place, "volume_id": volume}
         return launcher.whole(request, account, agent=agent)
 
     def root(self, command: str) -> tuple[int, str]:
