@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from provision.catalogue.folders import TEMPLATES
+from rehearsal.user import User
 from tests.installs.spread_lab import NAMES, Boxes, three
 from tests.kit.wait import until
 
@@ -40,16 +41,19 @@ while True:
 ALL = ("run", "--all-hosts", "--with", "pytorch", "--folder", "src")
 
 
+CONFIG = {"jobVolumeGib": "3", "hosts": "3", "recipe": "pytorch"}
+
+
 @pytest.fixture(scope="module")
-def boxes(tmp_path_factory: pytest.TempPathFactory, state: Path) -> Iterator[Boxes]:
-    folder = tmp_path_factory.mktemp("user")
-    with three(folder, state) as made:
-        (folder / "src").mkdir()
-        for file in EXAMPLE.glob("*.py"):
-            (folder / "src" / file.name).write_text(file.read_text())
-        (folder / "src" / "long.py").write_text(LONG)
-        (folder / "env").write_text("OMP_NUM_THREADS=1\n")
-        made.fab("sync", "src")
+def boxes(user: User, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
+    folder = tmp_path_factory.mktemp("user") / "src"
+    folder.mkdir()
+    for file in EXAMPLE.glob("*.py"):
+        (folder / file.name).write_text(file.read_text())
+    (folder / "long.py").write_text(LONG)
+    (user.project / "env").write_text("OMP_NUM_THREADS=1\n")
+    with three(user) as made:
+        made.fab("sync", str(folder))
         yield made
 
 
@@ -147,7 +151,7 @@ def test_where_one_host_cannot_begin_none_goes_on(boxes: Boxes) -> None:
 def test_a_box_that_is_stopped_in_the_middle_ends_the_others(boxes: Boxes) -> None:
     """The last test here: the box stays off."""
     began(boxes, "torn")
-    boxes.machine.cloud.client("ec2").stop_instances(InstanceIds=[boxes.instances[2]])
+    boxes.stop("box-3")
     since = time.monotonic()
     there = ("--limit", "box,box-2")
     for host in NAMES[:2]:
