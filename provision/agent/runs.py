@@ -73,6 +73,8 @@ def run_row(folder: Path, account: Account, *, up: bool) -> RunRow:
     with as_account(account["user"]):
         with open_plain(folder / "end") as end:
             said = end.read().decode("utf-8", "replace").strip()
+        if up and said.endswith(","):
+            said = ""  # what systemd says of the system comes behind it
         if said:
             up, until = False, (folder / "end").stat().st_mtime
         elif not up:

@@ -18,6 +18,7 @@ from provision.agent.paths import MARKS, run_unit
 from provision.agent.processes import run
 from provision.agent.records import write_run_file
 from provision.agent.reply import Refused, say
+from provision.agent.run_names import free_name
 from provision.agent.runs import GRACE, LOCK, run_rows
 from provision.agent.service import has_systemd
 from provision.agent.steps import mark_of
@@ -37,7 +38,9 @@ NO_END = " " * 255 + "\n"
 """What a run's `end` holds from the start: the bytes that its service writes over."""
 AGAIN = "script.resume"
 """The script of a run that goes on by another command."""
-ENDED = 'echo "$SERVICE_RESULT,$EXIT_CODE,$EXIT_STATUS,$(systemctl is-system-running)" 1<>"$GPURIG_RUN/end"'
+_HOW = 'echo "$SERVICE_RESULT,$EXIT_CODE,$EXIT_STATUS,'
+ENDED = f'{_HOW}" 1<>"$GPURIG_RUN/end"; {_HOW}$(systemctl is-system-running)" 1<>"$GPURIG_RUN/end"'
+"""Twice: what systemd says of the system may come too late on a box that is very busy, and then it has this killed."""
 OUTLIVE = "trap 's=$?; exit $((s ? s : 143))' TERM"
 """Has the shell wait for what it runs, and end as that does: a service whose first process is gone has ended.
 
@@ -45,8 +48,6 @@ But never well: between two commands, the code is that of the one before.
 """
 LOGGED = 'exec >>"$GPURIG_RUN/log" 2>&1; exec /bin/bash --login "$0"'
 """Not StandardOutput=append: systemd opens that as root, whatever the account has put in the log's place."""
-# A name for a run is made from what is run, not from what runs it.
-INTERPRETERS = re.compile(r"(python|pypy|lua|ruby|perl)[0-9.]*|th|luajit|node|bash|sh|env|exec|nohup|nice|time|sudo")
 
 
 def start(request: requests.Start, account: Account) -> None:
@@ -80,7 +81,8 @@ def _make_folder(runs: Path, request: requests.Start) -> Path:
     """Make a run's folder: what a run is told, and what it says, is nobody else's."""
     runs.mkdir(parents=True, exist_ok=True)
     runs.chmod(PRIVATE)
-    name = request["name"] or free_name(runs, request["command"])
+    said = request["asked"] or request["command"]
+    name = request["name"] or free_name((path.name for path in runs.iterdir()), said)
     try:
         (runs / name).mkdir(PRIVATE)
     except FileExistsError:
@@ -89,19 +91,6 @@ def _make_folder(runs: Path, request: requests.Start) -> Path:
             f"take another name, or none; see it: fab logs {name}; or forget it: rm -r {runs / name} on the host",
         ) from None
     return runs / name
-
-
-def free_name(runs: Path, command: str) -> str:
-    """Return a name that no run has, made from the command: `train-1` for `python train.py`."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        words = command.split()
-    words = [word for word in words if not re.fullmatch(r"-.*|\w+=.*", word)]
-    said = next((word for word in words if not INTERPRETERS.fullmatch(Path(word).name)), "run")
-    stem = re.sub(r"[^a-z0-9]+", "-", Path(said).stem.lower())[:24].strip("-") or "run"
-    taken = [path.name[len(stem) + 1 :] for path in runs.glob(f"{stem}-*")]
-    return f"{stem}-{1 + max((int(end) for end in taken if end.isdecimal()), default=0)}"
 
 
 def _fill(request: requests.Start, folder: Path) -> None:

@@ -8,8 +8,6 @@ import json
 import re
 from pathlib import Path
 
-from provision.bundle import lean
-
 FOLDER = Path(__file__).parents[1] / "agent"
 ENTRIES = ("boot", "main")
 """What cloud-init calls of it, and what the service of a setup does."""
@@ -32,6 +30,8 @@ def digest() -> str:
 @functools.cache
 def boot_files() -> dict[str, str]:
     """Return path → text of the modules that carry a setup, made small: user-data has room for 16 KiB."""
+    from provision.bundle import lean  # noqa: PLC0415 - for user-data alone
+
     found: dict[str, str] = {}
     todo = ["setup"]
     while todo:

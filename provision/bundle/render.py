@@ -18,7 +18,7 @@ from provision.bundle import kept, lean, slim
 from provision.bundle.step import Bundle, Step
 from provision.catalogue import recipe_file
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from provision.model.busy import BEFORE_STOP_MINUTES
 from provision.model.errors import BadInput
 

@@ -39,6 +39,8 @@ class Trial:
     """How long it takes on a GPU box of the smallest type."""
     pictures: str = ""
     """Pattern of the result pictures that make up a contact sheet ("out_*.png"); "" for none."""
+    needs: tuple[str, ...] = ()
+    """Recipes that it works with beside its own: they are set up too, before it runs."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,8 @@ class Recipe:
     gpu_licences: tuple[str, ...] = ()
     """Licences of what comes with it only where there is a GPU."""
     ports: tuple[int, ...] = ()
+    cluster: bool = False
+    """Set up, it makes all hosts one cluster of Ray, and its example runs there as a job."""
     unit: str = ""
     """The systemd service that it runs as."""
     health: str = ""
@@ -155,7 +159,7 @@ def number(compute: str) -> tuple[int, ...]:
     return tuple(int(part) for part in compute.split(".") if part)
 
 
-_TRIAL = {"command": STRING, "summary": STRING, "minutes": NUMBER, "pictures": STRING}
+_TRIAL = {"command": STRING, "summary": STRING, "minutes": NUMBER, "pictures": STRING, "needs": STRINGS}
 _CHECKS: dict[str, Any] = {
     "str": STRING,
     "bool": FLAG,

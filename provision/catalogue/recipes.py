@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import graphlib
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.catalogue import tried as seen
+from provision.catalogue.folders import OURS, all_folders
 from provision.catalogue.recipe import load_recipe
 from provision.model.errors import BadInput
-from provision.model.files import FILES
 from provision.model.platforms import NO_GPU
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from provision.catalogue.recipe import Recipe
-
-TEMPLATES = FILES / "templates"
-OURS = TEMPLATES / "recipes"
-
-
-def _folders() -> tuple[Path, ...]:
-    """Return gpurig's own folder of recipes, then those that $GPURIG_RECIPES names, separated as in $PATH."""
-    others = os.environ.get("GPURIG_RECIPES", "").split(os.pathsep)
-    return (OURS, *(Path(word).expanduser() for word in others if word))
 
 
 class Recipes:
@@ -35,7 +25,7 @@ class Recipes:
         """Read them; `tried` has the files of checks of these recipes, None: gpurig's own have theirs."""
         self.recipes: dict[str, Recipe] = {}
         problems: list[str] = []
-        folders = folders or _folders()
+        folders = folders or all_folders()
         for parent in folders:
             if not parent.is_dir():
                 problems.append(f"{parent}: there is no such folder of recipes")
@@ -63,6 +53,13 @@ class Recipes:
             for recipe in self.recipes.values()
             for key in ("needs", "needs_on_gpu", "goes_with", "conflicts")
             for name in getattr(recipe, key)
+            if name not in self.recipes
+        ]
+        unknown += [
+            f'{recipe.folder / "recipe.toml"}: {kind}.needs "{name}", which is no recipe'
+            for recipe in self.recipes.values()
+            for kind, trial in (("example", recipe.example), ("bench", recipe.bench))
+            for name in (trial.needs if trial else ())
             if name not in self.recipes
         ]
         if unknown:

@@ -9,7 +9,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from provision.history.axis import Axis
 from provision.history.rows import sections
 from provision.model.words import amount, took

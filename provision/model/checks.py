@@ -118,6 +118,17 @@ def _is_address(value: object) -> bool:
 
 ADDRESS = Kind("a host name or an IP address", _is_address)
 
+
+def _is_ip(value: object) -> bool:
+    try:
+        return isinstance(value, str) and ipaddress.ip_address(value).compressed.partition("%")[1] == ""
+    except ValueError:
+        return False
+
+
+IP = Kind("an IP address", _is_ip)
+"""Without an interface behind %: it has to be good on every host."""
+
 SYSTEM_FOLDERS = (
     *("bin", "boot", "dev", "efi", "etc", "home", "lib", "lib32", "lib64", "libx32", "lost+found", "nix", "opt"),
     *("proc", "root", "run", "sbin", "selinux", "snap", "sys", "tmp", "usr", "var"),

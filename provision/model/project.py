@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -19,6 +20,14 @@ def project_folder() -> Path:
         if any((folder / name).is_file() for name in PROJECT_FILES):
             return Path(*[".."] * steps)
     return Path()
+
+
+def hosts_file() -> Path | None:
+    """Return $GPURIG_HOSTS, there or not (reading it tells), else the project's `hosts.toml` if there is one."""
+    if given := os.environ.get("GPURIG_HOSTS"):
+        return Path(given)
+    path = project_folder() / HOSTS_FILE
+    return path if path.exists() else None
 
 
 def project_name() -> str:

@@ -30,6 +30,7 @@ SCHEMA: Mapping[str, Any] = {
     "licences": checks.listed(checks.WORD, "a list of licences' names"),
     "allow": RANGES,
     "ui_port": checks.PORT,
+    "peers": checks.listed(checks.IP, "a list of IP addresses"),
     "idle_stop_minutes": checks.WHOLE,
     "lifetime_hours": checks.WHOLE,
     "busy": checks.table(checks.text("[a-z]+", ""), checks.NUMBER, "a table of figure = number"),
@@ -71,6 +72,8 @@ class Target:
     """Address ranges that the recipe `firewall` lets in ("198.51.100.7/32"), IPv4 and IPv6."""
     ui_port: int = 5000
     """The port that it opens to them beside SSH: that of the web interface in use."""
+    peers: tuple[str, ...] = ()
+    """IP addresses of the other hosts, which it lets in on TCP ports from 1024 on."""
     idle_stop_minutes: int = 0
     """Shut the box down after so many idle minutes; 0: never."""
     lifetime_hours: int = 0

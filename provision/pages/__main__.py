@@ -1,7 +1,7 @@
 """Write the pages of the catalogue; says which changed."""
 
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from provision.pages import write
 
 # The repository's own recipes and no others: $GPURIG_RECIPES is the user's.

@@ -140,7 +140,8 @@ def _trials(recipe: Recipe) -> list[str]:
         what = f"About {example.minutes:g} minute{'s' * (example.minutes != 1)}: {example.summary or 'its example'}."
         comes = "Results come to your machine as they appear"
         pictures = f", and a contact sheet of `{example.pictures}` at the end" if example.pictures else ""
-        parts += [commands([f"fab example-{recipe.name}"]), f"{what} {comes}{pictures}."]
+        needs = "".join(f" It sets [{name}]({name}.md) up too." for name in example.needs)
+        parts += [commands([f"fab example-{recipe.name}"]), f"{what} {comes}{pictures}.{needs}"]
     if bench := recipe.bench:
         about = bench.summary or "The same work on the CPU and on the GPU of one host, same data, same seed"
         parts += [commands([f"fab bench-{recipe.name}"]), f"{about}: a table, a plot and a JSON file in `results/`."]

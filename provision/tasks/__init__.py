@@ -14,7 +14,7 @@ import fabric.main
 from invoke.collection import Collection
 
 from provision.tasks import words
-from provision.tasks.names import Names
+from provision.tasks.names import SETUP, Names
 
 if TYPE_CHECKING:
     from provision.catalogue.catalogue import Catalogue
@@ -30,7 +30,8 @@ def collection(catalogue: Catalogue | None = None) -> Collection:
             tasks.add_task(load("verbs", names.files[name]))
         else:
             kind, recipe = names.of_recipes[name]
-            tasks.add_task(load("recipe_verbs", kind).of(recipe))
+            whole = recipe if kind == SETUP else names.catalogue.recipes[recipe.name]
+            tasks.add_task(load("recipe_verbs", kind).of(whole))
     words.prepare(fabric.main.program, tasks, names)
     return tasks
 

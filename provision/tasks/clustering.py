@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provision.model.errors import BadInput
+from provision.tasks.output import tell
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provision.catalogue.recipe import Recipe
     from provision.model.host import Host
     from provision.screen.progress import View
     from provision.tasks.context import Context
     from provision.tasks.setting_up import SetUp
 
-RECIPE = "ray"
+
+def bring(c: Context, setting_up: SetUp, recipe: Recipe) -> list[Host]:
+    """Have all hosts be a cluster, with what its example needs; returns the head, where that runs.
+
+    None where something failed, which is said then.
+    """
+    if c.limit:
+        raise BadInput([f"the example of {recipe.name} runs on all hosts: leave --limit out"])
+    for name in (recipe.name, *(recipe.example.needs if recipe.example else ())):
+        c.each(lambda host, out, name=name: setting_up.on(host, name, out))  # type: ignore[misc]
+        if c.exit_codes:
+            return []
+    form(c, setting_up, recipe.name, c.hosts)
+    return [] if c.exit_codes else c.everyone[:1]
 
 
-def form(c: Context, setting_up: SetUp, recipe: str) -> None:
-    """Let the hosts that have Ray into the cluster, the head first; where a setup failed, nothing is done.
+def form(c: Context, setting_up: SetUp, recipe: str, ready: Sequence[Host]) -> None:
+    """Let the hosts that are set up, and have Ray by that, into the cluster, the head first.
 
     `recipe`: what was set up; "" for what each host is for.
     """
-    hosts = [] if c.exit_codes else [host for host in c.hosts if setting_up.brings(RECIPE, recipe or host.recipe)]
+    hosts = [host for host in ready if setting_up.joins(recipe or host.recipe)]
     if not hosts:
         return
     from provision.work.cluster import Cluster  # noqa: PLC0415 - few setups have anything to do with it
@@ -29,11 +48,19 @@ def form(c: Context, setting_up: SetUp, recipe: str) -> None:
         with c.session(host, out.tell) as session:
             out.tell(_said(session.host, "the head of", changed=Cluster(session).let_in(session)))
 
-    if first in hosts:
-        c.each(head, [first])
+    led = c.each(head, [first]) if first in hosts else []
     others = [host for host in hosts if host != first]
-    if not others or c.exit_codes:
-        return
+    if others and first in c.hosts and not led:
+        tell(
+            f"{', '.join(host.name for host in others)}: not let in, for that is up to {first.name}; then do this again"
+        )
+    elif others:
+        _let_in(c, first, others)
+
+
+def _let_in(c: Context, first: Host, others: Sequence[Host]) -> None:
+    from provision.work.cluster import Cluster  # noqa: PLC0415 - as above
+
     with c.session(first, lambda _: None) as session:
         cluster = Cluster(session)
         _ = session.connection  # here, once: those who come share it

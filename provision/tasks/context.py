@@ -87,10 +87,10 @@ class Context:
             raise BadInput([problem], hint="--limit NAME takes one")
         return self.hosts[0]
 
-    def each(self, action: Callable[[Host, View], None], some: Sequence[Host] | None = None) -> None:
+    def each(self, action: Callable[[Host, View], None], some: Sequence[Host] | None = None) -> list[Host]:
         """Do something on all hosts, or on `some`, at once; the error of one is printed and keeps no other waiting.
 
-        The action prints through its view only.
+        The action prints through its view only. Returns the hosts where nothing failed.
         """
         hosts = self.hosts if some is None else some
         if len(hosts) > 1:
@@ -101,22 +101,24 @@ class Context:
             if any(failures):
                 self.summaries.append(fleet.summary(hosts, failures))
                 self.exit_codes.extend(error.exit_code for error in failures if error is not None)
-            return
+            return [host for host, error in zip(hosts, failures, strict=True) if error is None]
         try:
             with progress.view() as out:
                 action(hosts[0], out)
         except GpurigError as error:
             tell(f"error: {error}")
             self.exit_codes.append(error.exit_code)
+            return []
+        return list(hosts)
 
-    def each_session(self, action: Callable[[Session, View], None]) -> None:
-        """Do something in a session with every host, as `each` does; the session connects when first asked."""
+    def each_session(self, action: Callable[[Session, View], None], some: Sequence[Host] | None = None) -> None:
+        """Do something in a session with every host or `some`, as `each` does; a session connects when first asked."""
 
         def in_session(host: Host, out: View) -> None:
             with self.session(host, out.tell) as session:
                 action(session, out)
 
-        self.each(in_session)
+        self.each(in_session, some)
 
     def session(self, host: Host, tell: Callable[[str], None]) -> Session:
         """Return a session with a host, which connects when first asked."""

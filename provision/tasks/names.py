@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provision.catalogue.catalogue import Catalogue
-    from provision.catalogue.recipe import Recipe
+    from provision.catalogue.outline import Outline
+
+
+SETUP = "setup"
+"""The verb that every recipe has; those that bring an example or a bench have these, too."""
 
 
 class Names:
@@ -22,16 +26,23 @@ class Names:
         self._catalogue = catalogue
 
     @functools.cached_property
-    def of_recipes(self) -> dict[str, tuple[str, Recipe]]:
+    def of_recipes(self) -> dict[str, tuple[str, Outline]]:
         """Name → kind and recipe."""
-        from provision.catalogue.catalogue import Catalogue  # noqa: PLC0415 - many an answer takes no longer
+        from provision.catalogue.outline import outlined, outlines  # noqa: PLC0415 - many an answer takes no longer
 
         return {
             _dashed(f"{kind}-{recipe.name}"): (kind, recipe)
-            for recipe in (self._catalogue or Catalogue()).ordered()
+            for recipe in (outlined(self._catalogue) if self._catalogue else outlines()).values()
             for kind in self.kinds
-            if getattr(recipe, kind, True)  # all are set up; those that bring an example or a bench have these
+            if kind == SETUP or kind in recipe.trials
         }
+
+    @functools.cached_property
+    def catalogue(self) -> Catalogue:
+        """The recipes themselves."""
+        from provision.catalogue.catalogue import Catalogue  # noqa: PLC0415
+
+        return self._catalogue or Catalogue()
 
     def __contains__(self, name: object) -> bool:
         begins = str(name).startswith(tuple(f"{kind}-" for kind in self.kinds))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Self
 
-from provision.catalogue.catalogue import Catalogue
 from provision.model.checks import whole_of
 from provision.model.errors import BadInput
 from provision.model.schema import plain
@@ -26,8 +25,7 @@ class Choices:
     @classmethod
     def parse(cls, accept: Sequence[str] | None, source: Sequence[str] | None) -> Self:
         """Read `--accept` and `--source`. Raises `BadInput`, also for a licence that no recipe comes under."""
-        unknown = Catalogue().unknown_licences(accept) if accept else {}
-        if unknown:
+        if unknown := _unknown_licences(accept) if accept else {}:
             raise BadInput(f"--accept {word}: {problem}" for word, problem in unknown.items())
         return cls(sources=pairs("source", source, "RECIPE=SOURCE"), licences=tuple(accept or ()))
 
@@ -36,6 +34,12 @@ class Choices:
         sources = {**target.sources, **self.sources}
         licences = tuple(dict.fromkeys((*target.licences, *self.licences)))
         return dataclasses.replace(target, sources=sources, licences=licences)
+
+
+def _unknown_licences(words: Sequence[str]) -> dict[str, str]:
+    from provision.catalogue.catalogue import Catalogue  # noqa: PLC0415 - the recipes say which there are
+
+    return Catalogue().unknown_licences(words)
 
 
 def pairs(option: str, words: Sequence[str] | None, form: str) -> dict[str, str]:

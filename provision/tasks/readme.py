@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from provision.tasks import collection, load
 
 README = Path(__file__).parents[2] / "README.md"

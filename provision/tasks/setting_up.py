@@ -6,24 +6,18 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import paramiko
-
 from provision.agent.paths import MACHINE_HOME
 from provision.agent.words import Kind
-from provision.catalogue import compatibility
-from provision.life import keys
+from provision.catalogue import outline
 from provision.model.access import PUBLIC
 from provision.model.digest import sha256
 from provision.model.errors import BadInput, GpurigError
 from provision.model.platforms import NO_GPU
 from provision.screen import progress
-from provision.tasks import cards
 from provision.tasks.option import pairs
 from provision.tasks.target import Rendered, target_of
 from provision.transport import notice
 from provision.transport.session import Session
-from provision.work import door
-from provision.work.webpage import BOARD, LAB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,16 +74,21 @@ class SetUp:
         if outcome == Kind.READY:
             _say_next(session.host, steps, out)
 
-    def brings(self, wanted: str, recipe: str) -> bool:
-        """Tell whether a host that was brought to a recipe has another one by that."""
-        return wanted in self._rendered.catalogue.closure([recipe])
+    def joins(self, recipe: str) -> bool:
+        """Tell whether a host that was brought to a recipe is one of a cluster by that."""
+        return outline.outlines()[recipe].joins
 
     def _look_at_gpu(self, session: Session, recipe: str, target: Target) -> None:
         """Raise `BadInput` where the GPUs of a host, or their driver, are not what a recipe needs there.
 
         The host is asked only where it matters.
         """
-        if target.gpu == NO_GPU or not compatibility.oldest_driver(self._rendered.catalogue, recipe):
+        if target.gpu == NO_GPU:
+            return
+        from provision.catalogue import compatibility  # noqa: PLC0415 - for a card
+        from provision.tasks import cards  # noqa: PLC0415
+
+        if not compatibility.oldest_driver(self._rendered.catalogue, recipe):
             return
         facts = session.facts()
         driver = facts["gpus"][0][2] if facts["gpus"] else ""
@@ -100,6 +99,9 @@ class SetUp:
 
 def _say_next(host: Host, steps: list[str], out: View) -> None:
     """Say how the pages of what has been set up are opened."""
+    from provision.work import door  # noqa: PLC0415 - only after a setup
+    from provision.work.webpage import BOARD, LAB  # noqa: PLC0415
+
     for page in (LAB, BOARD):
         if page.recipe in steps:
             out.line(f"next: `fab {page.verb}` opens it in the browser")
@@ -113,6 +115,8 @@ def _bring_keys(session: Session, out: View) -> None:
     """Bring the keys that are wanted beside the first one, which a stack's box is made with."""
     if not session.host.keys[bool(session.host.stack) :]:
         return
+    from provision.life import keys  # noqa: PLC0415 - few hosts have more than one
+
     if lacking := keys.missing(keys.there(session), keys.recorded(session.host)):
         keys.put(session, [one.key for one in lacking])
         out.line(f"{', '.join(one.key.comment or one.key.fingerprint for one in lacking)} may log in now, too")
@@ -132,6 +136,8 @@ def _send(session: Session, name: str, path: Path, out: View) -> None:
     It is read as the account, and taken by its checksum: another program of the account's could change it on its way.
     """
     suffix = "".join(path.suffixes[-2:]) if path.suffixes[-2:-1] == [".tar"] else path.suffix
+    import paramiko  # noqa: PLC0415 - few recipes want a file
+
     folder = f"{MACHINE_HOME}/uploads"
     old, goal, new = (shlex.quote(f"{folder}/{word}") for word in (name, f"{name}{suffix}", f".{name}.part"))
     out.line(f"sending {path} ({path.stat().st_size / 2**20:.0f} MiB)")

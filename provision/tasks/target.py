@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 from typing import TYPE_CHECKING, Any
 
-from provision.bundle.render import render
-from provision.catalogue.catalogue import Catalogue
+from provision.bundle import rendered
 from provision.model.errors import BadInput
 from provision.model.platforms import AUTO, NO_GPU, gpus, images
 from provision.model.project import HOSTS_FILE
 from provision.model.target import Target
-from provision.tasks import cards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provision.bundle.step import Bundle
+    from provision.catalogue.catalogue import Catalogue
     from provision.model.host import Host
     from provision.transport.session import Session
 
@@ -26,16 +26,22 @@ class Rendered:
     """Bundles, each rendered once for all hosts with an equal target."""
 
     def __init__(self) -> None:
-        self.catalogue = Catalogue()
         self._lock = threading.Lock()
         self._bundles: list[tuple[str, Target, Bundle]] = []
+
+    @functools.cached_property
+    def catalogue(self) -> Catalogue:
+        """The recipes, which mostly nobody reads."""
+        from provision.catalogue.catalogue import Catalogue  # noqa: PLC0415
+
+        return Catalogue()
 
     def of(self, recipe: str, target: Target) -> Bundle:
         """Return a recipe and all that it needs, for a target. Raises `BadInput`."""
         with self._lock:
             made = next((bundle for name, goal, bundle in self._bundles if (name, goal) == (recipe, target)), None)
             if made is None:
-                made = render([recipe], target, self.catalogue)
+                made = rendered.bundle(recipe, target, lambda: self.catalogue)
                 self._bundles.append((recipe, target, made))
             return made
 
@@ -48,6 +54,8 @@ def target_of(host: Host, session: Session) -> Target:
     declared = host.target
     if declared is not None and declared.gpu != AUTO:
         return declared
+    from provision.tasks import cards  # noqa: PLC0415 - most hosts say what they have
+
     facts = session.facts()
     image = declared.image if declared else facts["os"]
     problems = [] if image in images() else [f"{host} runs {image}; recipes know {', '.join(images())}"]
@@ -62,6 +70,8 @@ def target_of(host: Host, session: Session) -> Target:
 
 def _gpu_problems(facts: Mapping[str, Any], host: Host) -> list[str]:
     """Return why it cannot be told which GPU to build for, with what to declare instead."""
+    from provision.tasks import cards  # noqa: PLC0415
+
     table = f'[host.box] with address = "{host.address}"'
     if kinds := cards.of_two_kinds(facts):
         what = (

@@ -65,7 +65,9 @@ class Play:
             there = Runs(session).all()
             trial.next_name(host, there, self.recipe, self.kind, another=self.wishes.another, mine=mine)
         if not any(run.name in mine and run.state == RunState.RUNNING for run in there):
-            self.setting_up.on(host, self.recipe.name, out)
+            trial_of = self.recipe.example if self.kind == "example" else self.recipe.bench
+            for name in (self.recipe.name, *(trial_of.needs if trial_of else ())):
+                self.setting_up.on(host, name, out)
         with Session(host, self.config, tell=out.tell) as session:
             target = self.choices.on(target_of(host, session))
             yield trial.Stage(session, target, self.recipe, self.kind, self.wishes, out, mine=mine)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from invoke.parser import Argument
 
+    from provision.catalogue.outline import Outline
     from provision.catalogue.recipe import Recipe
 
 LIMIT = "only the hosts of these names or addresses, with commas between"
@@ -59,7 +60,7 @@ class verb:  # noqa: N801 - a decorator
     """What Ctrl-C means."""
     short_options: bool = True
     """Whether options have a short form: -l for --limit."""
-    about: Callable[[Recipe], str] | None = None
+    about: Callable[[Any], str] | None = None
     """Of a verb that recipes have: what the help of one says. Its function gets the recipe after the context."""
 
     @property
@@ -76,7 +77,7 @@ class verb:  # noqa: N801 - a decorator
 class Verb(fabric.Task):  # type: ignore[misc] # fabric has no types
     """A verb as Fabric knows it, or one recipe's."""
 
-    def __init__(self, declared: verb, body: Callable[..., None], recipe: Recipe | None = None) -> None:
+    def __init__(self, declared: verb, body: Callable[..., None], recipe: Recipe | Outline | None = None) -> None:
         self.declared, self.recipe = declared, recipe
         name = f"{body.__name__}-{recipe.name}" if recipe else None
         lists = [option.name for option in inspect.signature(body).parameters.values() if option.default is None]
@@ -84,7 +85,7 @@ class Verb(fabric.Task):  # type: ignore[misc] # fabric has no types
         if recipe and declared.about:
             self.__doc__ = declared.about(recipe)
 
-    def of(self, recipe: Recipe) -> Verb:
+    def of(self, recipe: Recipe | Outline) -> Verb:
         """Return the task of one recipe."""
         return Verb(self.declared, self.body, recipe)
 

@@ -10,20 +10,19 @@ import random
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import fabric
 import paramiko
-from paramiko.hostkeys import HostKeyEntry
 
 from provision.model.access import SSM, Jump
 from provision.model.errors import BadInput, GpurigError, Unreachable, UntrustedHost
 from provision.model.host import Host
-from provision.transport import host_keys, known_hosts, way, whereabouts
+from provision.transport import ahead, host_keys, known_hosts, way, whereabouts
 from provision.transport.refusals import is_hung_up, is_refusal, unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 # paramiko's threads log what went wrong, with a traceback; what reaches the user is the error that comes of it.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -62,25 +61,6 @@ def dropping(host: Host) -> Iterator[None]:
         raise Dropped(host, str(error) or type(error).__name__) from error
 
 
-class _Refuse(paramiko.MissingHostKeyPolicy):
-    """Says no to every host whose key is not known already."""
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-
-    def missing_host_key(self, client: object, hostname: str, key: paramiko.PKey) -> NoReturn:
-        """Refuse, and say how the key becomes known."""
-        del client, hostname
-        host = self.host
-        message = f"the key of {host} is not known: {key.get_name()} {key.fingerprint}"
-        if host.instance_id:
-            raise UntrustedHost(message, hint=f"it is none of those on the console of {host.instance_id}")
-        login = f"ssh -p {host.port} {host.user}@{host.address}"
-        look = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-        hint = f"compare it at the machine ({look}), then add it to your known_hosts by `{login}`, once"
-        raise UntrustedHost(message, hint=hint)
-
-
 class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
     """Fabric's connection to one of our hosts."""
 
@@ -112,7 +92,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]
         self.connect_kwargs.setdefault("timeout", CONNECT_SECONDS)
-        self.client.set_missing_host_key_policy(_Refuse(host))
+        self.client.set_missing_host_key_policy(known_hosts.Refuse(host))
 
     def open(self) -> Any:
         """Connect. Raises `Unreachable` or `UntrustedHost`."""
@@ -196,15 +176,31 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
 
     def _attempt(self, seconds: float) -> Any:
         """Go the way and, in turn, log in, once. A gateway of the user's own ssh_config is Fabric's business."""
+        login = self._login(seconds)
+        if client := ahead.taken(login):
+            self.client, self.transport = client, client.get_transport()
+            return None
         if not self.gateway:
             self.connect_kwargs["sock"] = self.route.dial(self._there, seconds)
         with _BY_GATEWAY if self.gateway else _LOGINS:
             try:
-                return super().open()
+                result = super().open()
             except (OSError, EOFError, paramiko.SSHException):
                 self.client.close()
                 self.route.explain()
                 raise
+        ahead.remember(login)
+        return result
+
+    def _login(self, seconds: float) -> dict[str, Any] | None:
+        """Return all that decides how an attempt goes, as plain data; None where more than that does."""
+        options = {name: value for name, value in self.connect_kwargs.items() if name != "sock" and value != []}
+        straight = isinstance(self.route, way.Straight) and not (self.gateway or self.connect_timeout)
+        if not straight or options.keys() - ahead.OPTIONS or self.authentication.strategy_class:
+            return None
+        keys = host_keys.pinned(self.rig_host) if self.rig_host.instance_id else None
+        where = {"name": self._known_as, "address": self.host, "port": self.port, "user": self.user}
+        return {**where, "seconds": seconds, "keys": keys, "options": options}
 
     @property
     def _there(self) -> Host:
@@ -221,15 +217,17 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
 
     def _trust(self) -> None:
         """Tell the client which keys to accept: those pinned for an EC2 host, else the user's known_hosts."""
-        host, name = self.rig_host, known_hosts.name_of(self.host, self.port)
-        entries: Iterable[HostKeyEntry | None] = known_hosts.entries(name)
+        host, name = self.rig_host, self._known_as
         if host.instance_id:
             patience = host_keys.PATIENCE if self.waits else host_keys.LOOK
-            lines = host_keys.pinned(host) or host_keys.pin(host, self.tell, patience)
-            entries = (HostKeyEntry.from_line(f"{name} {line}") for line in lines)
-        for entry in entries:
-            if entry is not None:
-                self.client.get_host_keys().add(name, entry.key.get_name(), entry.key)
+            ahead.trust(self.client, name, host_keys.pinned(host) or host_keys.pin(host, self.tell, patience))
+        else:
+            known_hosts.trust(self.client, name)
+
+    @property
+    def _known_as(self) -> str:
+        """What a host is called where its keys are."""
+        return known_hosts.name_of(self.host, self.port)
 
 
 def _machine_between(jump: Jump) -> Host:

@@ -7,8 +7,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from provision.aws import clients
-from provision.model.aws_settings import profile_of
 from provision.model.errors import UntrustedHost
 from provision.model.local_file import replace_text
 from provision.model.project import local_folder
@@ -122,12 +120,16 @@ def _console(host: Host) -> str:
     """Return the instance's console output so far."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - paid once per instance
 
+    from provision.aws import clients  # noqa: PLC0415
+
     try:
         client = clients.client("ec2", host.profile, host.region)
         # `Latest` is there on Nitro instances only, which every GPU type of the table is.
         answer = client.get_console_output(InstanceId=host.instance_id, Latest=True)
     except (BotoCoreError, ClientError) as error:
         message = f"cannot read the console of {host.instance_id}, which vouches for its host key: {error}"
+        from provision.model.aws_settings import profile_of  # noqa: PLC0415
+
         profile = profile_of(host.profile)
         whose = f'of the profile "{profile}" (aws:profile)' if profile else "such as $AWS_PROFILE names"
         hint = f"AWS credentials with ec2:GetConsoleOutput are needed once per instance, {whose}"

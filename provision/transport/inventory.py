@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provision.model import checks
@@ -13,7 +11,7 @@ from provision.model.access import JUMP
 from provision.model.errors import BadInput, NoHosts
 from provision.model.host import KEYS, Host
 from provision.model.platforms import AUTO, NO_GPU, gpus, images
-from provision.model.project import HOSTS_FILE, project_folder
+from provision.model.project import hosts_file
 from provision.model.ranges import RANGES
 from provision.model.schema import ANY, STRING, mismatches, plain
 from provision.model.target import SCHEMA, Target
@@ -21,6 +19,7 @@ from provision.transport import ssh_config, stack, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 _HOST: dict[str, Any] = {
     "address": checks.ADDRESS,
@@ -31,7 +30,7 @@ _HOST: dict[str, Any] = {
     **{key: SCHEMA[key] for key in ("user", "ui_port", "compute", "mount_point")},
     "allow": checks.Kind(RANGES.allowed, lambda value: bool(value) and RANGES.holds(value)),
     "jump": JUMP,
-    "inner": checks.ADDRESS,
+    "inner": checks.IP,
     "keys": KEYS,
 }
 _SHARED: dict[str, Any] = {
@@ -44,9 +43,9 @@ def from_file(path: Path) -> list[Host]:
     """Return the hosts of a hosts file. Raises `BadInput` with everything that is wrong in it.
 
     The file has a table per host (`[host.NAME]`: address, user, port, image, gpu, compute, mount_point, recipe; allow
-    and ui_port for its firewall; jump, a machine to go through; inner, where the other hosts reach it; keys, public
-    keys that log in) and, for all of them, `sources`, `mirrors`, `unpinned`, `licences`, `builders`, `builds` and
-    `builds_account` as in the Pulumi configuration.
+    and ui_port for its firewall; jump, a machine to go through; inner, the IP address where the other hosts reach it,
+    and from which their firewalls let it in; keys, public keys that log in) and, for all of them, `sources`,
+    `mirrors`, `unpinned`, `licences`, `builders`, `builds` and `builds_account` as in the Pulumi configuration.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -60,7 +59,11 @@ def from_file(path: Path) -> list[Host]:
     problems += [problem for name, row in rows.items() for problem in _host_problems(name, row)]
     if problems:
         raise BadInput(sorted(f"{path}: {problem}" for problem in problems))
-    return [_file_host(name, row, table) for name, row in rows.items()]
+    inner = {name: row["inner"] for name, row in rows.items() if "inner" in row}
+    return [
+        _file_host(name, row, {**table, "peers": [inner[other] for other in inner if other != name]})
+        for name, row in rows.items()
+    ]
 
 
 def _host_problems(name: str, row: Mapping[str, Any]) -> list[str]:
@@ -111,14 +114,6 @@ def _file_host(name: str, row: Mapping[str, Any], shared: Mapping[str, Any]) -> 
     return Host(name=name, target=target, recipe=recipe, **login, **reach)
 
 
-def _hosts_file() -> Path | None:
-    """Return $GPURIG_HOSTS, there or not (reading it tells), else the project's `hosts.toml` if there is one."""
-    if given := os.environ.get("GPURIG_HOSTS"):
-        return Path(given)
-    path = project_folder() / HOSTS_FILE
-    return path if path.exists() else None
-
-
 def load(tell: Callable[[str], None]) -> list[Host]:
     """Return the hosts to work on when none was named on the command line.
 
@@ -126,7 +121,7 @@ def load(tell: Callable[[str], None]) -> list[Host]:
     of boxes of the stack that should be there and are not. The stack's file below ~/.ssh follows. Raises `BadInput` and
     `NoHosts`.
     """
-    if path := _hosts_file():
+    if path := hosts_file():
         return from_file(path)
     found = stack.find()
     if not found.hosts:
@@ -147,7 +142,7 @@ def named(address: str, *, user: str | None, port: int | None) -> Host:
     given = {"address": address, "user": user or Host.user, "port": port or Host.port}
     if problems := mismatches(given, {"address": checks.ADDRESS, "user": checks.USER, "port": checks.PORT}):
         raise BadInput((f"-H: {problem}" for problem in problems), hint="fab -H USER@HOST:PORT TASK")
-    path = _hosts_file()
+    path = hosts_file()
     known = (host for host in (from_file(path) if path else ()) if address in (host.name, host.address))
     host = next(known, Host(name=address, address=address, inner=address))
     user = user or host.user

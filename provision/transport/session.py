@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import shlex
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from provision.agent.verbs import Verb
-from provision.agent.wire import answers
-from provision.agent.wire.events import kind_of
 from provision.agent.words import Kind
 from provision.bundle import program
 from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted, Unreachable
 from provision.model.target import Target
-from provision.transport import launcher, whereabouts
+from provision.transport import background, launcher, whereabouts
 from provision.transport.answers import ENDINGS, ours, place_after
 from provision.transport.builds import Builds
 from provision.transport.connection import Connection, Dropped, dropping
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
+    from provision.agent.wire import answers
     from provision.agent.wire.documents import Account
     from provision.agent.wire.events import Event
     from provision.agent.wire.requests import Apply, Place, Request
@@ -68,9 +66,7 @@ class Session:
 
     def begin(self) -> None:
         """Begin to connect, while the caller renders; what goes wrong comes up when the connection is asked for."""
-        pool = ThreadPoolExecutor(1)
-        self._opening = pool.submit(self._open)
-        pool.shutdown(wait=False)
+        self._opening = background.begin(self._open)
         program.digest()  # what the first request names: it is known by then
 
     def _open(self) -> Connection:
@@ -131,11 +127,8 @@ class Session:
         if bundle:
             request = cast("Request", {**request, "bundle": bundle.to_bytes().decode("ascii")})
         target = self._target
-        account: Account = {
-            "user": self.connection.user,
-            "mount_point": target.mount_point,
-            "volume_id": target.volume_id,
-        }
+        place, volume, user = target.mount_point, target.volume_id, self.connection.user
+        account: Account = {"user": user, "mount_point": place, "volume_id": volume}
         return launcher.whole(request, account, agent=agent)
 
     def root(self, command: str) -> tuple[int, str]:
@@ -151,6 +144,8 @@ class Session:
 
         Raises `GpurigError` with what was said instead where there is none.
         """
+        from provision.agent.wire.events import kind_of  # noqa: PLC0415 - a setup, which most ask for, has no one answer
+
         name, said, found = kind_of(kind), "", None
         for event in self.ask(request, bundle):
             if event["event"] == Kind.LOG:
@@ -162,10 +157,14 @@ class Session:
 
     def facts(self) -> answers.Facts:
         """Return what the machine is."""
+        from provision.agent.wire import answers  # noqa: PLC0415
+
         return self.answer({"verb": Verb.FACTS}, answers.Facts)
 
     def plan(self, bundle: Bundle) -> answers.Plan:
         """Return what a setup would find."""
+        from provision.agent.wire import answers  # noqa: PLC0415
+
         return self.answer({"verb": Verb.PLAN, "digest": bundle.digest, "bundle": ""}, answers.Plan, bundle)
 
     def apply(self, bundle: Bundle, *, fresh: bool = False) -> Iterator[Event]:

@@ -11,7 +11,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from provision.model import laptop
-from provision.model.aws_settings import reached
 from provision.model.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -114,6 +113,8 @@ def command(host: Host) -> list[str]:
 
     Raises `Unreachable` where that would go to another account than everything else.
     """
+    from provision.model.aws_settings import reached  # noqa: PLC0415 - few hosts are reached this way
+
     settings = reached(host.profile)
     if "assumeRoles" in settings:
         role = settings["assumeRoles"][-1]["roleArn"]

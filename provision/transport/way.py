@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import socket
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,10 +16,11 @@ import paramiko
 from provision.model import laptop
 from provision.model.access import SSM, Jump
 from provision.model.errors import Unreachable
-from provision.transport import between, host_keys, session_manager
+from provision.transport import ahead, between, host_keys, session_manager
 from provision.transport.session_manager import SessionManager
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from provision.model.host import Host
@@ -45,17 +45,15 @@ def of(host: Host, link: Callable[[], between.Link]) -> Way:
     """Return the way to a host; `link` makes the connection to the machine in between, where there is one."""
     if host.access == SSM:
         return SessionManager()
-    return _Through(between.of(host.jump), link) if host.jump else _Straight()
+    return _Through(between.of(host.jump), link) if host.jump else Straight()
 
 
-class _Straight:
+class Straight:
     """TCP from here to there."""
 
     def dial(self, host: Host, seconds: float) -> socket.socket:
-        """Connect here: paramiko leaves Nagle's algorithm on, and small packets wait 40 ms each."""
-        sock = socket.create_connection((host.address, host.port), seconds)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
+        """Connect from here."""
+        return ahead.dial(host.address, host.port, seconds)
 
     def explain(self) -> None:
         """Nothing is known beyond what SSH says."""

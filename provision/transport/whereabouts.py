@@ -7,7 +7,6 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
-from provision.aws import instances
 from provision.model.access import PUBLIC
 from provision.model.errors import GpurigError, Unreachable
 from provision.model.local_file import replace_text
@@ -61,6 +60,8 @@ def look_up(host: Host, tell: Callable[[str], None]) -> Host:
 
     Raises `NotRunning` where it is off or gone, and `GpurigError` where EC2 gives no answer.
     """
+    from provision.aws import instances  # noqa: PLC0415 - EC2 is asked where nobody answers
+
     try:
         instance = _asked(host)
         if instance.state == instances.PENDING:
@@ -82,6 +83,8 @@ def look_up(host: Host, tell: Callable[[str], None]) -> Host:
 
 def _asked(host: Host) -> Instance:
     """Ask EC2 for a host's instance, as long as a user would wait: without a network each try takes a minute."""
+    from provision.aws import instances  # noqa: PLC0415
+
     try:
         return background.begin(lambda: instances.find(host)).result(ANSWER_SECONDS)
     except TimeoutError as error:
@@ -91,6 +94,8 @@ def _asked(host: Host) -> Instance:
 
 def off(host: Host, instance: Instance) -> NotRunning:
     """Return the error of a host that does not run: what it is, since when, and what starts it."""
+    from provision.aws import instances  # noqa: PLC0415
+
     name = f"{host.name} ({host.instance_id})"
     itself = " (it switched itself off)" if instance.reason == _ITSELF else ""
     since = f" since {minute(instance.stopped)}" if instance.stopped else ""

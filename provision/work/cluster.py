@@ -23,15 +23,18 @@ if TYPE_CHECKING:
     from provision.model.host import Host
     from provision.transport.session import Session
 
+RECIPE = "ray"
 UNIT = "gpurig-ray.service"
 HEALTH = "http://127.0.0.1:20004/api/local_raylet_healthz"
 """Of each host's own part, as recipe.toml has it."""
 DASHBOARD = 8265
 """The head's port for it, open to the head itself."""
+TO_FORM = "fab setup-ray makes one of all hosts"
 HEAD, WORKER = "head", "worker"
 SECONDS, TRIES = 300, 4
 """How long a host may take to begin, and how often: on a busy machine Ray gives itself up before it is there."""
-_PROGRAM = f"{PREFIX}/ray/venv/bin/python {PREFIX}/ray/node.py"
+_FOLDER = f"{PREFIX}/ray"
+_PROGRAM = f"{_FOLDER}/venv/bin/python {_FOLDER}/node.py"
 _NO_RAY = 127
 
 
@@ -95,9 +98,20 @@ def token(session: Session) -> str:
     try:
         return pipes.exchange(session, "cat /var/lib/gpurig-ray/token").strip()
     except pipes.CommandFailed as error:
+        raise BadInput([f"{session.host} is in no cluster of Ray"], hint=TO_FORM) from error
+
+
+def check_head(session: Session) -> None:
+    """Raise `BadInput` where a host is not the head of a cluster."""
+    if _shown(session).role != HEAD:
         raise BadInput(
-            [f"{session.host} is in no cluster of Ray"], hint="fab setup-ray makes one of all hosts"
-        ) from error
+            [f"{session.host} is not the head of a cluster of Ray"], hint="fab setup-ray makes one of all hosts"
+        )
+
+
+def job(command: str) -> str:
+    """Return what runs a shell command as a job of the cluster, on its head; of none: none."""
+    return command.strip() and f"exec {_FOLDER}/venv/bin/python {_FOLDER}/job.py {shlex.quote(command)}"
 
 
 def inner(host: Host) -> str:
@@ -108,7 +122,7 @@ def inner(host: Host) -> str:
         hint = "`pulumi up --refresh` notes its private address"
         if not host.instance_id:
             hint = f'say it in {HOSTS_FILE}, in the table of {host.name}: inner = "10.0.0.5"'
-        raise BadInput([f"{host}: Ray needs the IP address where the other hosts reach it"], hint=hint) from None
+        raise BadInput([f"{host}: nobody said at which IP address the other hosts reach it"], hint=hint) from None
 
 
 def _shown(session: Session, words: str = "show") -> Node:

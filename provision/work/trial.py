@@ -19,6 +19,7 @@ from provision.model.digest import sha256
 from provision.model.errors import BadInput, GpurigError, RunFailed, RunInterrupted
 from provision.model.project import project_folder
 from provision.transport.session import Session
+from provision.work import cluster
 from provision.work.runs import Runs, ways_back
 from provision.work.sync import sync
 from provision.work.transfer import fetch
@@ -152,7 +153,9 @@ class Stage:
         """Start the command, on "cpu" or "gpu", or where not said on what there is."""
         name = self.name_of(device)
         env = {"GPURIG_DEVICE": device or "auto"}
-        return self.runs.start(self.command, name=name, recipe=self.recipe.name, folder=self.folder, env=env)
+        command, asked = (cluster.job(self.command), self.command) if self.recipe.cluster else (self.command, "")
+        where = {"recipe": self.recipe.name, "folder": self.folder, "asked": asked}
+        return self.runs.start(command, name=name, env=env, **where)
 
     def watch(self, run: Run, into: Path, out: View) -> Run:
         """Show a run's log as it grows while its results arrive in `into`; returns the run as it ended."""

@@ -79,18 +79,28 @@ def ignored(folder: Path, names: Iterable[str]) -> set[str]:
 
 @contextlib.contextmanager
 def _repository(folder: Path) -> Iterator[list[str]]:
-    """Give git's options for a folder: none in a repository, else those of an empty one beside it."""
-    command = ["git", "-C", str(folder), "rev-parse", "--is-inside-work-tree"]
+    """Give git's options for a folder: none in a repository, else those of an empty one beside it.
+
+    A folder that the repository around it ignores is none of it: it was named, and its own rules hold.
+    """
+    command = ["git", "-C", str(folder), "rev-parse", "--is-inside-work-tree", "--show-prefix"]
     done = subprocess.run(
         command, capture_output=True, encoding="utf-8", errors="replace", check=False, env=_environment()
     )
-    if done.stdout.strip() == "true":
+    inside, _, below = done.stdout.strip().partition("\n")
+    if inside == "true" and not (below and _is_ignored(folder)):
         yield []
-    elif "not a git repository" in done.stderr:
+    elif inside == "true" or "not a git repository" in done.stderr:
         with _empty_repository(folder) as options:
             yield options
     else:
         raise _refusal(folder, done.stderr or "it is inside git's own folder")
+
+
+def _is_ignored(folder: Path) -> bool:
+    """Return whether the repository around a folder ignores it."""
+    command = ["git", "-C", str(folder.parent), "check-ignore", "--quiet", folder.name]
+    return subprocess.run(command, capture_output=True, check=False, env=_environment()).returncode == 0
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from provision.bundle.render import render
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from provision.model.target import Target
 from provision.pages import pages, write
 from tests.kit import catalogue as checks

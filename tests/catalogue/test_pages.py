@@ -15,7 +15,7 @@ from invoke.parser import Parser
 from infra.settings.load import SETTINGS
 from provision import pages
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from provision.model.platforms import instance_types
 from provision.tasks import collection
 from provision.tasks.words import with_options

@@ -13,7 +13,7 @@ import pytest
 
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.cells import cell, row
-from provision.catalogue.recipes import OURS
+from provision.catalogue.folders import OURS
 from provision.catalogue.tried import FOLDER, checks
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU

@@ -22,7 +22,7 @@ from provision.model.target import Target
 from tests.kit.catalogue import CATALOGUE, LICENCES, shellcheck
 from tests.kit.made_up import FEW, SOME, targets
 
-BUNDLES = (("conda", "digits", "firewall", "vgg19"), ("digits-container",), ("jupyter", "tensorboard"))
+BUNDLES = (("conda", "digits", "firewall", "vgg19"), ("digits-container",), ("jupyter", "ray", "tensorboard"))
 """With what they need, all recipes whose files have a value of the user's in them."""
 DOCKER = "[Service]\nExecStart=/bin/true\n"
 """In place of the distribution's, which the container's unit requires."""
@@ -99,7 +99,7 @@ def test_what_a_check_would_let_through_by_mistake_no_unit_takes(value: str) -> 
 
 
 def test_the_recipes_are_all_that_have_a_value_in_them() -> None:
-    values = re.compile(r"target\.(user|mount_point|allow|ui_port|mirrors)|\bunit\b")
+    values = re.compile(r"target\.(user|mount_point|allow|ui_port|peers|mirrors)|\bunit\b")
     named = {
         recipe.name
         for recipe in CATALOGUE.recipes.values()

@@ -18,8 +18,11 @@ from provision.bundle.render import render
 from provision.model.target import Target
 from rehearsal.cloud.handle import direct
 from tests.installs.box import Box
+from tests.kit.arrived import user
 from tests.kit.box import booted, mark
 from tests.kit.fab import ROOT, clean_environment
+
+__all__ = ["user"]
 
 DEFAULTS = """\
 licences = ["nvidia-cuda", "nvidia-cudnn"]

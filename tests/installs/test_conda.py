@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from provision.model.errors import StepFailed
 from tests.installs.box import Box
 from tests.kit.servers import Handler, serving

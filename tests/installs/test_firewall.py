@@ -14,7 +14,7 @@ from rehearsal.cloud.handle import Cloud
 from tests.installs.box import Box
 from tests.kit.wait import until
 
-UI = 5000
+UI, LOW, HIGH = 5000, 900, 20001
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).close()"
 
 
@@ -59,7 +59,7 @@ def street(box: Box, state: Path) -> Street:
     ec2 = cloud.client("ec2")
     group = ec2.describe_security_groups(GroupNames=["test"])["SecurityGroups"][0]["GroupId"]
     anyone = {"IpProtocol": "tcp", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
-    wide = [{**anyone, "FromPort": port, "ToPort": port} for port in (22, UI)]
+    wide = [{**anyone, "FromPort": port, "ToPort": port} for port in (22, UI, LOW, HIGH)]
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=wide)
     web = "[Service]\\nExecStart=/usr/bin/python3 -m http.server 5000\\n[Install]\\nWantedBy=multi-user.target\\n"
     box.ssh(f"printf '{web}' | sudo tee /etc/systemd/system/web.service; sudo systemctl enable --now web.service")
@@ -96,6 +96,22 @@ def test_given_addresses_come_in_and_others_do_not(street: Street) -> None:
     assert not street.admits(UI, stranger=True)
     assert "table ip others" in street.rules()
     assert "nothing to do" in street.box.fab("setup-firewall")
+
+
+def test_the_other_hosts_of_the_file_come_in_where_programs_listen(street: Street) -> None:
+    hosts = street.box.folder / "hosts.toml"
+    before = hosts.read_text()
+    street.box.ssh(f"for port in {LOW} {HIGH}; do sudo systemd-run -q python3 -m http.server $port; done")
+    hosts.write_text(f'{before}[host.other]\naddress = "other.example"\ngpu = "none"\ninner = "{street.stranger}"\n')
+    try:
+        assert "firewall  installed" in street.box.fab("setup-firewall", "--limit", "box")
+        until(lambda: street.admits(HIGH, stranger=True))
+        assert [street.admits(port, stranger=True) for port in (UI, LOW, 22)] == [True, False, False]
+        assert not street.admits(HIGH)
+    finally:
+        hosts.write_text(before)
+    street.box.fab("setup-firewall")
+    assert not street.admits(HIGH, stranger=True)
 
 
 def test_another_firewall_is_left_alone_and_named(street: Street) -> None:

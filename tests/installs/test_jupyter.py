@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from provision.catalogue.recipes import OURS
+from provision.catalogue.folders import OURS
 from provision.work.webpage import LAB
 from tests.history.browser import PROGRAM
 from tests.installs.box import Box, result

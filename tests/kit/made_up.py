@@ -97,6 +97,7 @@ def targets(draw: st.DrawFn) -> Target:
         "mirrors": table,
         "allow": draw(ranges),
         "ui_port": draw(st.integers(1, 65535)),
+        "peers": draw(st.lists(st.ip_addresses().map(str), max_size=2)),
         "busy_probe": draw(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)),
         "before_stop": draw(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)),
         "idle_stop_minutes": draw(st.integers(0, 10080)),

@@ -97,6 +97,8 @@ class Server:
         """What is done instead with a channel and its command."""
         self.asked: list[str] = []
         """What was sent where `says` wants it, as a box's program does."""
+        self.met = 0
+        """How many connections came."""
         self.refuses = False
         """Whether it lets nobody in."""
         self.logins = 0
@@ -134,6 +136,7 @@ class Server:
                 connection, _ = listening.accept()
             except OSError:
                 return
+            self.met += 1
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.key)
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):  # a client that goes away again

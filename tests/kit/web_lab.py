@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from datasets.get.main import main
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from tests.kit.servers import Handler
 
 LARGE = random.Random(7).randbytes(40_000_000)  # noqa: S311 - contents of a file

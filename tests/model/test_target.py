@@ -22,6 +22,7 @@ FULL = Target(
     licences=("cudnn", "cuda"),
     allow=("198.51.100.7/32", "2001:db8::/48"),
     ui_port=8888,
+    peers=("10.0.0.6", "2001:db8::6"),
     idle_stop_minutes=30,
     lifetime_hours=12,
     busy={"run": 0.5},

@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from provision.tasks.verbs.dataset_build import DEFAULTS
 
 PROGRAM = TEMPLATES / "recipes" / "datasets" / "program" / "build.py"

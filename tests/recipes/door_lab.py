@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from provision.bundle.render import render
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from provision.model.target import Target
 from provision.work import door
 from tests.kit.servers import Handler, serving

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 
 PLACE = re.compile(r"\{\{ target\.mount_point[^}]*\}\}/\w")
 CHANGES = re.compile(r"^Exec\w+=(\S*/)?(install|chown|chmod|mkdir|touch|cp|mv|rm|ln|tee|sh|bash)\b")

@@ -15,8 +15,8 @@ from provision.bundle import cloud_init
 from provision.bundle.render import render
 from provision.catalogue.cells import State, cell
 from provision.catalogue.compatibility import oldest_driver
+from provision.catalogue.folders import TEMPLATES
 from provision.catalogue.recipe import Recipe
-from provision.catalogue.recipes import TEMPLATES
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
 from tests.kit.catalogue import (

@@ -13,7 +13,7 @@ import pytest
 
 from provision.bundle.render import render
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.recipes import OURS
+from provision.catalogue.folders import OURS
 from provision.model.target import Target
 from provision.work import webpage
 from tests.kit.programs import write_program

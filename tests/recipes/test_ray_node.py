@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 
 PROGRAM = TEMPLATES / "recipes" / "ray" / "node.py"
 HEAD, WORKER, ELSEWHERE = "127.0.0.2", "127.0.0.3", "127.0.0.4"
@@ -104,6 +104,19 @@ def heard(server: ssl.SSLContext, client: ssl.SSLContext, address: str) -> bytes
             client.wrap_socket(line, server_hostname=address) as tls,
         ):
             return tls.recv(100)
+
+
+def test_a_machine_made_of_a_hosts_image_has_a_key_of_its_own(cluster: Cluster) -> None:
+    """What tells machines apart cannot be changed here: what the image says of its own is."""
+    before = cluster.let_in("worker", WORKER)
+    key = (before.state / "key.pem").read_text()
+    (before.state / "machine").write_text("another\n")
+    assert not before.does("show")["good"]
+    cluster.let_in("worker", WORKER)
+    assert (before.state / "key.pem").read_text() != key
+    kept = (before.state / "key.pem").read_text()
+    before.does("request")
+    assert (before.state / "key.pem").read_text() == kept
 
 
 def test_hosts_that_the_head_let_in_hear_each_other_and_nobody_else_does(cluster: Cluster, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from provision.catalogue.recipes import OURS
+from provision.catalogue.folders import OURS
 
 TOKEN = "the-token-of-this-start"
 COOKIE = f"gpurig-tensorboard-6006={TOKEN}"

@@ -12,7 +12,7 @@ import yaml
 from gpurig import __version__
 from provision.bundle import program
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.recipes import OURS
+from provision.catalogue.folders import OURS
 from tests.kit.fab import ROOT, fab, write_hosts
 from tests.release.wheel import Installed
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from provision.agent import runs, start
+from provision.agent import run_names, runs, start
 from provision.agent.wire.documents import Account
 from provision.agent.wire.events import Event
 from provision.agent.words import Kind
@@ -23,6 +25,7 @@ from provision.transport.session import Session
 from provision.work.sync import sync
 from provision.work.transfer import fetch
 from provision.work.worktree import held_in, ignored
+from tests.kit.programs import write_program
 
 HOST = Host(name="box", address="192.0.2.7")
 
@@ -163,10 +166,8 @@ def test_without_git_a_gitignore_is_not_passed_over(folder: Path, monkeypatch: p
         ("ls", "ls-8"),
     ],
 )
-def test_a_name_is_made_from_what_is_run(tmp_path: Path, command: str, name: str) -> None:
-    for taken in ("ls-7", "ls-extra", "ls-x-9"):
-        (tmp_path / taken).mkdir()
-    assert start.free_name(tmp_path, command) == name
+def test_a_name_is_made_from_what_is_run(command: str, name: str) -> None:
+    assert run_names.free_name(["ls-7", "ls-extra", "ls-x-9"], command) == name
 
 
 @pytest.mark.parametrize(
@@ -187,6 +188,17 @@ def test_how_a_run_ended_is_told_from_what_its_service_left(
     said: str, stopped: bool, ended: tuple[str, int | None]
 ) -> None:
     assert runs.ending(said, stopped=stopped)[:2] == ended
+
+
+def test_a_run_that_ends_on_a_box_whose_systemd_is_slow_is_not_lost(tmp_path: Path) -> None:
+    """What notes the end is killed there before systemd has told it how the system is."""
+    write_program(tmp_path / "bin" / "systemctl", "kill -9 0")
+    (tmp_path / "end").write_text(start.NO_END)
+    told = {"SERVICE_RESULT": "success", "EXIT_CODE": "exited", "EXIT_STATUS": "0", "GPURIG_RUN": str(tmp_path)}
+    env = {**told, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", start.ENDED], env=env, check=False, start_new_session=True)
+    assert done.returncode == -signal.SIGKILL
+    assert runs.ending((tmp_path / "end").read_text().strip(), stopped=False)[:2] == ("done", 0)
 
 
 @pytest.mark.parametrize(

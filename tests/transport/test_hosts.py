@@ -60,7 +60,7 @@ def block(*lines: str) -> str:
         *((f"{HEAD}allow = {wrong}\n", ALLOW) for wrong in ('["198.51.100.7/24"]', '["0.0.0.0/0"]', '["::/0"]')),
         (f'{HEAD}jump = "-oProxyCommand=x"\n', ('[host.a] "jump" has to be a machine to go through',)),
         (f'{HEAD}jump = "me@b:70000"\n', ('[host.a] "jump" has to be a machine to go through',)),
-        (f'{HEAD}inner = "10.0.0.5:22"\n', ('[host.a] "inner" has to be a host name or an IP address',)),
+        (f'{HEAD}inner = "10.0.0.5:22"\n', ('[host.a] "inner" has to be an IP address',)),
         (f'{HEAD}keys = "ada.pub"\n', ('[host.a] "keys" has to be a list of ed25519 public keys',)),
         ("[host.a\n", ("line 1",)),
     ],

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from provision.model.errors import BadInput
 from provision.transport import inventory, stack
 from tests.kit.fab import host_row, outputs
 
@@ -30,3 +33,23 @@ def test_a_boxs_private_address_is_where_the_others_reach_it_also_while_it_is_st
         "private": ("10.0.7.11", "10.0.7.11"),
         "old": ("127.0.0.1", ""),
     }
+
+
+def test_only_addresses_that_the_file_gives_are_let_in_by_the_others_firewalls(tmp_path: Path) -> None:
+    rows = {"a": "10.0.0.5", "b": "2001:db8::6", "c": ""}
+    table = '[host.{0}]\naddress = "{0}.example"\ngpu = "none"\n{1}'
+    text = "".join(table.format(name, f'inner = "{ip}"\n' if ip else "") for name, ip in rows.items())
+    (tmp_path / "hosts.toml").write_text(text)
+    hosts = {host.name: host.target for host in inventory.from_file(tmp_path / "hosts.toml")}
+    assert {name: target and target.peers for name, target in hosts.items()} == {
+        "a": ("2001:db8::6",),
+        "b": ("10.0.0.5",),
+        "c": ("10.0.0.5", "2001:db8::6"),
+    }
+
+
+@pytest.mark.parametrize("inner", ["other.example", "10.0.0.5/24", "fe80::1%eth0"])
+def test_what_is_no_ip_address_is_none_where_others_reach_a_host(tmp_path: Path, inner: str) -> None:
+    (tmp_path / "hosts.toml").write_text(f'[host.a]\naddress = "a"\ngpu = "none"\ninner = "{inner}"\n')
+    with pytest.raises(BadInput, match=r"inner.*has to be an IP address"):
+        inventory.from_file(tmp_path / "hosts.toml")

@@ -16,7 +16,7 @@ import fabric
 import paramiko
 import pytest
 
-from provision.catalogue.recipes import TEMPLATES
+from provision.catalogue.folders import TEMPLATES
 from provision.model.errors import BadInput, GpurigError
 from provision.model.host import Host
 from provision.model.target import Target

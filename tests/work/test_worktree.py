@@ -88,3 +88,17 @@ def test_a_repository_in_a_repository_is_sent_by_its_own_rules(tmp_path: Path) -
     repository(tmp_path / "outer", "a.py")
     repository(tmp_path / "outer" / "inner", "b.py")
     assert held_in(tmp_path / "outer") == Held([".gitignore", "a.py", "inner/.gitignore", "inner/b.py"], [])
+
+
+def test_a_folder_that_the_repository_around_it_ignores_is_sent_by_its_own_rules(tmp_path: Path) -> None:
+    """A project's virtual environment is such a folder, and a recipe's example lies in it where gpurig is a package."""
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / ".gitignore").write_text("venv/\n")
+    example = tmp_path / "venv" / "lib" / "example"
+    example.mkdir(parents=True)
+    (example / "train.py").write_text("")
+    (example / "secret").write_text("")
+    (example / ".gitignore").write_text("secret\n")
+    assert held_in(example).names == [".gitignore", "train.py"]
+    git(example, "init", "--quiet")
+    assert held_in(example).names == [".gitignore", "train.py"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from provision.model.platforms import NO_GPU
 from provision.model.words import took
+from provision.tasks import clustering
 from provision.tasks.following import leaving
 from provision.tasks.trials import OPTIONS, Play, wishes_of
 from provision.tasks.verb import verb
@@ -42,7 +43,9 @@ def example(
     """Set it up and run its example; results come here as they appear."""
     play = Play(recipe, "example", wishes_of(recipe, args, file, into, another=another), c.choices, c.config)
     with leaving(play.names, play.wishes.into):
-        c.each(lambda host, out: _run(play, host, out, detach=detach))
+        hosts = clustering.bring(c, play.setting_up, recipe) if recipe.cluster else c.hosts
+        if hosts:
+            c.each(lambda host, out: _run(play, host, out, detach=detach), hosts)
 
 
 def _run(play: Play, host: Host, out: View, *, detach: bool) -> None:

@@ -21,5 +21,5 @@ if TYPE_CHECKING:
 def setup(c: Context, *, recipe: str = "", fresh: bool = False, upload: list[str] | None = None) -> None:
     """Install a recipe and all that it needs, on every host."""
     setting_up = SetUp(c.config, c.choices, uploads=uploads(upload), fresh=fresh, json=c.json)
-    c.each(lambda host, out: setting_up.on(host, recipe or host.recipe, out))
-    clustering.form(c, setting_up, recipe)
+    ready = c.each(lambda host, out: setting_up.on(host, recipe or host.recipe, out))
+    clustering.form(c, setting_up, recipe, ready)

@@ -26,6 +26,7 @@ from pathlib import Path
 
 STATE = Path(os.environ.get("GPURIG_RAY", "/var/lib/gpurig-ray"))
 VENV = Path(__file__).parent / "venv"
+MACHINE = ("/var/lib/cloud/data/instance-id", "/etc/machine-id")
 DAYS, RENEW = 3650, 60
 """How long a certificate is good for, and with how many days left it counts as none."""
 ROLES = ("head", "worker")
@@ -82,6 +83,18 @@ def settings() -> dict[str, str]:
     return {}
 
 
+def machine() -> str:
+    """Return what tells this machine from one that was made of its image."""
+    return "".join(Path(name).read_text(encoding="ascii") for name in MACHINE if Path(name).is_file())
+
+
+def own() -> bool:
+    """Tell whether the key was made on this machine: an image of a host has that host's in it."""
+    with contextlib.suppress(OSError):
+        return (STATE / "machine").read_text(encoding="ascii") == machine() and (STATE / "key.pem").is_file()
+    return False
+
+
 def public_key(pem: str, kind: str) -> str:
     """Return the public key of a private one ("pkey"), a request ("req") or a certificate ("x509")."""
     return openssl(kind, "-noout", "-pubkey", text=pem) if kind != "pkey" else openssl("pkey", "-pubout", text=pem)
@@ -93,7 +106,8 @@ def good() -> bool:
         key, certificate = ((STATE / name).read_text(encoding="ascii") for name in ("key.pem", "certificate.pem"))
         openssl("x509", "-noout", "-checkend", str(RENEW * 86400), text=certificate)
         openssl("verify", "-CAfile", str(STATE / "authority.pem"), str(STATE / "certificate.pem"))
-        return public_key(key, "pkey") == public_key(certificate, "x509") and (STATE / "token").is_file()
+        same = public_key(key, "pkey") == public_key(certificate, "x509")
+        return same and own() and (STATE / "token").is_file()
     except (OSError, Wrong):
         return False
 
@@ -123,8 +137,9 @@ def show(folder: Path | None = None) -> dict[str, object]:
 def request() -> dict[str, object]:
     """Return a request to sign this host's public key, which is made where there is none."""
     key = STATE / "key.pem"
-    if not key.is_file():
+    if not own():
         write(key, openssl(*KEY))
+        write(STATE / "machine", machine())
     return {"request": openssl("req", "-new", "-key", str(key), "-subj", "/CN=gpurig ray node")}
 
 

@@ -1,0 +1,186 @@
+"""The login is begun before anybody asks for it, and taken only where it is the one that would be made."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fabric
+import paramiko
+import pytest
+
+from provision.model import cache
+from provision.model.errors import Unreachable, UntrustedHost
+from provision.model.host import Host
+from provision.transport import ahead, pulumi_cli
+from provision.transport.session import Session
+from tests.kit.box import quiet
+from tests.kit.fab import ROOT, clean_environment, write_hosts
+from tests.kit.ssh_server import PORT, Server, known_to
+from tests.kit.wait import until
+
+HERE, THERE = "127.0.9.1", "127.0.9.2"
+PROGRAM = ROOT / "gpurig" / "fab.py"
+
+
+@pytest.fixture
+def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, Server]]:
+    """Two hosts that the user knows, of a project in a folder of its own."""
+    here, there = Server("here"), Server("there")
+    known_to(tmp_path, {HERE: here, THERE: there})
+    write_hosts(tmp_path, "here", address=HERE, port=PORT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("GPURIG_SSH_KEY", "GPURIG_HOSTS", "SSH_AUTH_SOCK"):
+        monkeypatch.delenv(name, raising=False)
+    new_program(monkeypatch)
+    with here.at(HERE), there.at(THERE):
+        yield here, there
+
+
+def new_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what a program knows of itself."""
+    monkeypatch.setattr(ahead, "_begun", [])
+    monkeypatch.setattr(ahead, "_remembered", [])
+
+
+def session(folder: Path, address: str = HERE, **options: Any) -> Session:
+    own = {"key_filename": [str(folder / ".ssh" / "id_ecdsa")], "allow_agent": False, **options}
+    host = Host(name="box", address=address, user="root", port=PORT)
+    return Session(host, fabric.Config(overrides={"connect_kwargs": own}), tell=quiet)
+
+
+def says(made: Session) -> str:
+    """Return which server did what it was asked."""
+    with made:
+        return made.root("hello")[1].split()[0]
+
+
+def begun(words: tuple[str, ...] = ("setup-base",)) -> int:
+    """Begin a command; returns how many logins that began."""
+    ahead.begin(words)()
+    return len(ahead._begun)
+
+
+@pytest.fixture
+def before(servers: tuple[Server, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Server, Server]:
+    """The same, after a command that went to the first of them."""
+    assert begun() == 0
+    assert says(session(tmp_path)) == "here"
+    new_program(monkeypatch)
+    return servers
+
+
+def test_the_login_that_was_needed_last_is_begun_at_once_and_taken(
+    before: tuple[Server, Server], tmp_path: Path
+) -> None:
+    assert begun() == 1
+    until(lambda: before[0].met == 2)
+    assert says(session(tmp_path)) == "here"
+    assert before[0].met == 2, "one connection for each command"
+
+
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize(
+    "words",
+    [(), ("recipes",), ("-H", "a", "ps"), ("ps", "-Ha"), ("--list",), ("setup-base", "-h")],
+)
+def test_a_command_that_may_look_elsewhere_begins_nothing(words: tuple[str, ...]) -> None:
+    assert begun(words) == 0
+
+
+def test_a_host_elsewhere_is_gone_to(before: tuple[Server, Server], tmp_path: Path) -> None:
+    assert begun() == 1
+    assert says(session(tmp_path, THERE)) == "there"
+    assert before[0].answered == 1, "nothing was done where the login went in vain"
+
+
+def test_a_login_by_another_key_is_not_taken(before: tuple[Server, Server], tmp_path: Path) -> None:
+    assert begun() == 1
+    other = tmp_path / "other"
+    paramiko.ECDSAKey.generate().write_private_key_file(str(other))
+    assert says(session(tmp_path, key_filename=[str(other)])) == "here"
+    until(lambda: before[0].met == 3)
+
+
+def test_a_host_that_shows_another_key_now_is_refused(
+    before: tuple[Server, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(before[0], "key", paramiko.ECDSAKey.generate())
+    assert begun() == 1
+    with session(tmp_path) as made, pytest.raises(UntrustedHost, match="another host key"):
+        made.root("hello")
+    assert before[0].answered == 1
+
+
+def test_a_host_that_is_gone_is_said_to_be(
+    before: tuple[Server, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = ahead._name()
+    login = {**json.loads(cache.read(ahead.KIND, name) or ""), "port": 9}
+    cache.keep(ahead.KIND, name, json.dumps(login))
+    assert begun() == 1
+    made = session(tmp_path)
+    monkeypatch.setattr(made, "host", Host(name="box", address=HERE, user="root", port=9))
+    with made, pytest.raises(Unreachable, match="does not answer on port 9"):
+        made.root("hello")
+    assert before[0].met == 1
+
+
+@pytest.mark.usefixtures("servers")
+def test_a_login_with_a_secret_is_not_written_down(tmp_path: Path) -> None:
+    assert says(session(tmp_path, password="correct horse")) == "here"
+    assert not (tmp_path / "cache").exists()
+    assert begun() == 0
+
+
+@pytest.mark.usefixtures("before")
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"options": {}}', '"text"'])
+def test_what_is_no_login_begins_nothing(text: str) -> None:
+    cache.keep(ahead.KIND, ahead._name(), text)
+    assert begun() == 0
+
+
+@pytest.mark.usefixtures("before")
+def test_an_option_that_is_not_among_those_begins_nothing() -> None:
+    name = ahead._name()
+    login = json.loads(cache.read(ahead.KIND, name) or "")
+    login["options"]["pkey"] = "x"
+    cache.keep(ahead.KIND, name, json.dumps(login))
+    assert begun() == 0
+
+
+def test_pulumi_is_asked_once_for_what_was_begun_and_anew_for_what_comes_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "pulumi"
+    program.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked; wc -l <{tmp_path}/asked\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    pulumi_cli.begin("stack", "export")
+    until((tmp_path / "asked").exists)
+    assert [int(pulumi_cli.finished("stack", "export").stdout) for _ in range(2)] == [1, 2]
+
+
+def test_fab_begins_before_it_reads_fabric(tmp_path: Path) -> None:
+    server = Server("box")
+    known_to(tmp_path, {HERE: server})
+    write_hosts(tmp_path, "box", address=HERE, port=PORT)
+    own = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONVERBOSE": "1"}
+    env = clean_environment(**own, GPURIG_HOSTS=str(tmp_path / "hosts.toml"))
+    with server.at(HERE):
+        for number in (1, 2):
+            command = [sys.executable, str(PROGRAM), "ps"]
+            done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+            order = re.findall(
+                r"^import '(provision\.transport\.ahead|paramiko|fabric\.main)'", done.stderr, re.MULTILINE
+            )
+            assert order == ["provision.transport.ahead", "paramiko", "fabric.main"]
+            assert server.met == number, done.stderr[-500:]
+            assert len(list((tmp_path / "cache" / "gpurig" / "logins").iterdir())) == 1
