@@ -9,7 +9,7 @@ import os
 import random
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import fabric
 import paramiko
@@ -18,6 +18,7 @@ from provision.model.access import SSM, Jump
 from provision.model.errors import BadInput, GpurigError, Unreachable, UntrustedHost
 from provision.model.host import Host
 from provision.transport import ahead, host_keys, way, whereabouts
+from provision.transport.unknown_key import Refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,25 +54,6 @@ def dropping(host: Host) -> Iterator[None]:
         raise Dropped(host, str(error) or type(error).__name__) from error
 
 
-class _Refuse(paramiko.MissingHostKeyPolicy):
-    """Says no to every host whose key is not known already."""
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-
-    def missing_host_key(self, client: object, hostname: str, key: paramiko.PKey) -> NoReturn:
-        """Refuse, and say how the key becomes known."""
-        del client, hostname
-        host = self.host
-        message = f"the key of {host} is not known: {key.get_name()} {key.fingerprint}"
-        if host.instance_id:
-            raise UntrustedHost(message, hint=f"it is none of those on the console of {host.instance_id}")
-        login = f"ssh -p {host.port} {host.user}@{host.address}"
-        look = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-        hint = f"compare it at the machine ({look}), then add it to your known_hosts by `{login}`, once"
-        raise UntrustedHost(message, hint=hint)
-
-
 class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
     """Fabric's connection to one of our hosts."""
 
@@ -100,7 +82,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]
         self.connect_kwargs.setdefault("timeout", CONNECT_SECONDS)
-        self.client.set_missing_host_key_policy(_Refuse(host))
+        self.client.set_missing_host_key_policy(Refuse(host))
 
     def open(self) -> Any:
         """Connect. Raises `Unreachable` or `UntrustedHost`."""
