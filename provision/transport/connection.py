@@ -20,6 +20,7 @@ from provision.model.errors import BadInput, GpurigError, Unreachable, Untrusted
 from provision.model.host import Host
 from provision.transport import ahead, host_keys, known_hosts, way, whereabouts
 from provision.transport.refusals import is_hung_up, is_refusal, unreachable
+from provision.transport.unknown_key import Refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +93,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]
         self.connect_kwargs.setdefault("timeout", CONNECT_SECONDS)
-        self.client.set_missing_host_key_policy(known_hosts.Refuse(host))
+        self.client.set_missing_host_key_policy(Refuse(host))
 
     def open(self) -> Any:
         """Connect. Raises `Unreachable` or `UntrustedHost`."""

@@ -1,4 +1,4 @@
-"""The user's own known_hosts, read once however many hosts are asked about, and what a key gets that it has not."""
+"""The user's own known_hosts, read once however many hosts are asked about."""
 
 from __future__ import annotations
 
@@ -6,40 +6,17 @@ import contextlib
 import functools
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import paramiko
 from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
 
-from provision.model.errors import UntrustedHost
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from provision.model.host import Host
 
 HASHED = "|1|"
 """How a name begins that is not to be read (ssh-keygen -H)."""
 _LOCK = threading.Lock()
-
-
-class Refuse(paramiko.MissingHostKeyPolicy):
-    """Says no to every host whose key is not known already."""
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-
-    def missing_host_key(self, client: object, hostname: str, key: paramiko.PKey) -> NoReturn:
-        """Refuse, and say how the key becomes known."""
-        del client, hostname
-        host = self.host
-        message = f"the key of {host} is not known: {key.get_name()} {key.fingerprint}"
-        if host.instance_id:
-            raise UntrustedHost(message, hint=f"it is none of those on the console of {host.instance_id}")
-        login = f"ssh -p {host.port} {host.user}@{host.address}"
-        look = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-        hint = f"compare it at the machine ({look}), then add it to your known_hosts by `{login}`, once"
-        raise UntrustedHost(message, hint=hint)
 
 
 def name_of(address: str, port: int) -> str:

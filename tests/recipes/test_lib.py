@@ -134,3 +134,26 @@ def test_an_update_that_fails_counts_for_none(shell: Shell) -> None:
     shell.program("apt-get", "exit 100")
     shell.run("apt_update", code=1)
     assert not (shell.folder / "apt-updated").exists()
+
+
+GOOD = "ActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n"
+
+
+@pytest.mark.parametrize(
+    ("second", "code"),
+    [
+        (GOOD, 0),
+        (GOOD.replace("=active", "=activating"), 1),
+        (GOOD.replace("=active", "=inactive"), 1),
+        (GOOD.replace("=enabled", "=enabled-runtime"), 1),
+        (GOOD.replace("=enabled", "=disabled"), 1),
+        (GOOD.replace("=enabled", "="), 1),
+        (GOOD.replace("=no", "=yes"), 1),
+        ("", 1),
+    ],
+)
+def test_units_are_asked_about_at_once_and_one_that_is_not_up_is_seen(shell: Shell, second: str, code: int) -> None:
+    shell.program("systemctl", f"echo \"$@\" >>'{shell.folder}/asked'\nprintf '%s\\n' '{GOOD}' '{second}'")
+    shell.run("is_running one.service two.timer", code=code)
+    assert (shell.folder / "asked").read_text().count("\n") == 1
+    assert (shell.folder / "asked").read_text().endswith(" one.service two.timer\n")
