@@ -43,7 +43,7 @@ def test_they_are_those_of_the_catalogue_and_read_once(monkeypatch: pytest.Monke
     for recipe in catalogue.ordered():
         short = first[recipe.name]
         assert (short.name, short.summary) == (recipe.name, recipe.summary)
-        assert set(short.brings) == catalogue.closure([recipe.name])
+        assert short.joins == ("ray" in catalogue.closure([recipe.name]))
         assert ("example" in short.trials, "bench" in short.trials) == (bool(recipe.example), bool(recipe.bench))
 
 
@@ -69,4 +69,4 @@ def test_of_another_form_it_is_as_nothing() -> None:
     outline.outlines()
     kept = json.loads(cache.read(outline.KIND, outline.NAME) or "")
     cache.keep(outline.KIND, outline.NAME, json.dumps({**kept, "recipes": [["mine", "short"]]}))
-    assert "door" in outline.outlines()["mine"].brings
+    assert not outline.outlines()["mine"].joins
