@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ import pytest
 from provision.catalogue.catalogue import Catalogue
 from rehearsal.errors import RehearsalError
 from rehearsal.user import User
+from tests.history.browser import PROGRAM
 from tests.installs.box import result
+from tests.kit.chromium import page
 from tests.kit.wait import until
 from tests.life.fleet import NAMES, begin, fab
 
@@ -162,6 +166,32 @@ def test_who_has_no_token_or_no_certificate_gets_nothing(cluster: User) -> None:
     assert "code 7" in cluster.on_box(refused, limit=WORKER)
     outside = cluster.run("bash", "-c", f"timeout 3 bash -c '</dev/tcp/{head['address']}/20000' 2>/dev/null; echo $?")
     assert outside.strip() in ("1", "124")
+
+
+@pytest.mark.skipif(not PROGRAM, reason="there is no Chromium here")
+def test_the_dashboard_opens_in_a_browser_for_who_has_the_token(cluster: User, tmp_path: Path) -> None:
+    both_there(cluster)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with begin(cluster, "tunnel", "--ray", "--local", str(port)) as program, page(tmp_path) as browser:
+        assert program.stdout is not None
+        token = program.stdout.readline().rpartition(": ")[2].strip()
+        assert f"http://127.0.0.1:{port} is port 8265 of {HEAD}" in program.stdout.readline()
+        browser.open(f"http://127.0.0.1:{port}/")
+        assert "token" in browser.wait("document.body.innerText.includes('oken') && document.body.innerText").lower()
+        jobs = "fetch('/api/jobs/').then(answer => answer.status)"
+        assert browser.run(jobs) == 401
+        says = (
+            "fetch('/api/authenticate', {method: 'POST', headers: {Authorization: 'Bearer TOKEN'}}).then(a => a.status)"
+        )
+        assert browser.run(says.replace("TOKEN", "guessed")) == 403
+        assert browser.run(says.replace("TOKEN", token)) == 200
+        assert browser.run(jobs) == 200
+        browser.open(f"http://127.0.0.1:{port}/#/cluster")
+        for address in inner(cluster):
+            browser.wait(f"document.body.innerText.includes('{address}')")
+        program.send_signal(signal.SIGINT)
+        assert program.wait(60) == 0
 
 
 def test_a_worker_that_was_stopped_comes_back_by_itself(cluster: User) -> None:
