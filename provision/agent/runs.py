@@ -111,6 +111,8 @@ def ending(said: str, *, stopped: bool, interrupted: bool = False) -> Tuple[RunS
         (interrupted, RunState.INTERRUPTED, TAKEN),
         (result == "oom-kill", RunState.FAILED, "the box ran out of memory"),
         (system == "stopping", RunState.LOST, SHUT_DOWN),
+        # Nobody had the time to ask systemd: that is how it is when the box goes.
+        (not system and (status in ("TERM", "KILL", "HUP") or code == 143), RunState.LOST, NO_WORD),
         (status in ("TERM", "KILL", "HUP"), RunState.LOST, f"somebody sent it signal {status}"),
         (how != "exited", RunState.FAILED, f"signal {status}"),
     ]

@@ -48,22 +48,22 @@ def form(c: Context, setting_up: SetUp, recipe: str, ready: Sequence[Host]) -> N
         with c.session(host, out.tell) as session:
             out.tell(_said(session.host, "the head of", changed=Cluster(session).let_in(session)))
 
-    led = c.each(head, [first]) if first in hosts else []
+    # Where it failed in its setup, or fails now, it is said already, with an exit code.
+    failed = (first in hosts and not c.each(head, [first])) or (first in c.hosts and first not in ready)
     others = [host for host in hosts if host != first]
-    if others and first in c.hosts and not led:
-        tell(
-            f"{', '.join(host.name for host in others)}: not let in, for that is up to {first.name}; then do this again"
-        )
+    if others and failed:
+        who = ", ".join(host.name for host in others)
+        tell(f"{who}: not let in, for that is up to {first.name}; then do this again")
     elif others:
         _let_in(c, first, others)
 
 
 def _let_in(c: Context, first: Host, others: Sequence[Host]) -> None:
-    from provision.work.cluster import Cluster  # noqa: PLC0415 - as above
+    from provision.work.cluster import Cluster, check_head  # noqa: PLC0415 - as above
 
     with c.session(first, lambda _: None) as session:
         cluster = Cluster(session)
-        _ = session.connection  # here, once: those who come share it
+        check_head(session)  # here, once: those who come share its connection
 
         def worker(host: Host, out: View) -> None:
             with c.session(host, out.tell) as own:

@@ -46,6 +46,7 @@ def run(
         check_name(name)
     with contextlib.ExitStack() as stack:
         training = _Training(c, together.words_of(command), folder or Path.cwd().name, stack)
+        stack.enter_context(leaving(training.started, limit=c.limit))
         if training.look() and training.start(training.named(name), env, folder):
             training.follow(detach=detach)
 
@@ -131,5 +132,4 @@ class _Training:
         if detach:
             tell(ways_back(self.name, limit=self.c.limit))
             return
-        with leaving(self.started, limit=self.c.limit):
-            self.c.each(lambda host, out: follow(Runs(self._session(host, out)), self.name, out))
+        self.c.each(lambda host, out: follow(Runs(self._session(host, out)), self.name, out))

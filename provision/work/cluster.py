@@ -35,6 +35,8 @@ SECONDS, TRIES = 300, 4
 """How long a host may take to begin, and how often: on a busy machine Ray gives itself up before it is there."""
 _FOLDER = f"{PREFIX}/ray"
 _PROGRAM = f"{_FOLDER}/venv/bin/python {_FOLDER}/node.py"
+_THERE = f"curl -fsS --noproxy '*' --max-time 5 -o /dev/null {HEALTH} 2>/dev/null"
+_TOLD = "/var/lib/gpurig-ray/node.env"
 _NO_RAY = 127
 
 
@@ -68,8 +70,8 @@ class Cluster:
     def let_in(self, session: Session) -> bool:
         """Have a host be part of the cluster; returns whether anything had to be done.
 
-        Raises `BadInput` for a host without Ray, or with another one than the head's, and `GpurigError` where it does
-        not begin.
+        Raises `BadInput` for a host without Ray, with another one than the head's, or whose head is another one, and
+        `GpurigError` where it does not begin.
         """
         role = HEAD if session is self.head else WORKER
         address, node, head = inner(session.host), _shown(session), self._of_head()
@@ -77,9 +79,15 @@ class Cluster:
             there, here = (f"Ray {one.ray} and Python {one.python}" for one in (head, node))
             message = f"{session.host} has {here}, and the head {self.head.host} has {there}: a cluster has one of each"
             raise BadInput([message], hint="the same image for all of them, and fab setup-ray on each")
+        if role == HEAD and node.role == WORKER:
+            problem = f"{session.host} is a worker of the cluster whose head is at {node.head}"
+            raise BadInput([problem], hint=f"to make it a head: sudo rm {_TOLD} on it, and the same again")
         same = (node.role, node.address, node.head) == (role, address, self.address)
         if same and node.good and node.authority == head.signs:
-            return False
+            if _is_up(session):
+                return False
+            _restart(session)
+            return True
         request = _ask(session, "request")["request"]
         with self._lock:
             given = _ask(self.head, f"sign {self._folder} {address}", request)
@@ -117,7 +125,7 @@ def job(command: str) -> str:
 def inner(host: Host) -> str:
     """Return the address where the other hosts reach a host. Raises `BadInput` where it is not known."""
     try:
-        return str(ipaddress.ip_address(host.inner))
+        return str(ipaddress.IPv4Address(host.inner))
     except ValueError:
         hint = "`pulumi up --refresh` notes its private address"
         if not host.instance_id:
@@ -144,12 +152,16 @@ def _ask(session: Session, words: str, given: str = "") -> dict[str, Any]:
     return found
 
 
+def _is_up(session: Session) -> bool:
+    return session.root(f"{_THERE} && systemctl is-active --quiet {UNIT}")[0] == 0
+
+
 def _restart(session: Session) -> None:
     """Have a host begin with what it was told, and wait until it has. Raises `GpurigError` with its last words."""
-    code, said = session.root(f"systemctl restart {UNIT}")
+    # How often it began before counts no more.
+    code, said = session.root(f"systemctl reset-failed {UNIT}; systemctl restart {UNIT}")
     until = time.monotonic() + SECONDS
-    there = f"curl -fsS --noproxy '*' --max-time 5 -o /dev/null {HEALTH} 2>/dev/null"
-    look = f"{there} || systemctl show -P NRestarts {UNIT}"
+    look = f"{_THERE} || systemctl show -P NRestarts {UNIT}"
     while not code:
         _, restarts = session.root(look)
         if not restarts.strip():

@@ -113,7 +113,8 @@ class Network:
         _ip(
             namespace,
             "link set lo up",
-            *(f"addr add {address}/32 dev eth0" for address in addresses),
+            # On EC2 an interface has its private address alone; a program that takes the first one of it takes that here.
+            *(f"addr add {address}/32 dev eth0" for address in reversed(addresses)),
             "link set eth0 up",
             f"route add {self._router_address} dev eth0",
             f"route add default via {self._router_address} src {addresses[0]}",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import json
+import os
 import socket
 import threading
 import time
@@ -85,7 +86,7 @@ class Hub:
         deadline = time.monotonic() + JOIN
         self._listener.settimeout(LOOK)
         while len(self._wires) < len(self.names) and not self.over.is_set():
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(OSError):  # nobody in time, or one who went again
                 connection, _ = self._listener.accept()
                 threading.Thread(target=self._host, args=(Wire(connection),), daemon=True).start()
             if time.monotonic() > deadline:
@@ -101,6 +102,8 @@ class Hub:
             for message in heard:
                 if "end" in message:
                     self._has_ended(rank, message)
+        except OSError as error:
+            self._tell(stop=f"{self.names[0]} has no port for all to meet: {os.strerror(error.errno or 0)}")
         except (Gone, KeyError, TypeError, ValueError):
             if rank < 0:
                 wire.close()

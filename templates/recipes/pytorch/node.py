@@ -142,6 +142,14 @@ def device_to(address: str) -> str:
     return words[words.index("dev") + 1] if "dev" in words else ""
 
 
+def first_address(device: str) -> str:
+    """Return the address of a network device that gloo and NCCL take: its first one."""
+    done = subprocess.run(
+        ["ip", "-o", "-4", "addr", "show", "dev", device], capture_output=True, text=True, check=False
+    )
+    return next((line.split()[3].partition("/")[0] for line in done.stdout.splitlines()), "")
+
+
 def unreached(address: str) -> str:
     """Return why this host does not reach another one; "" where it does: there, nobody listens, and that is told."""
     try:
@@ -162,6 +170,9 @@ def look(address: str, other: str, script: str) -> dict[str, Any]:
         port = free_port(address)
     except OSError as error:
         wrong.append(f"it cannot listen at {address}: {os.strerror(error.errno)}")
+    device = device_to(other)
+    if device not in ("", "lo") and (first := first_address(device)) != address:
+        wrong.append(f'gloo and NCCL take {first}, the first address of {device}, and not {address}: inner = "{first}"')
     if why := unreached(other):
         wrong.append(f"it does not reach {other}: {why}")
     if script and not Path(script).expanduser().is_file():

@@ -28,7 +28,7 @@ ADDRESS = "http://127.0.0.1:8265"
 OURS = ("GPURIG_RUN", "GPURIG_RESULTS", "GPURIG_RESUMED", "GPURIG_RESUMES", "PYTHONUNBUFFERED")
 AWAY = 120
 """Seconds that a head which does not answer may take to come back."""
-PAUSE = 1.0
+PAUSE, LOOK = 1.0, 0.2
 STOPPED = 128 + signal.SIGTERM
 WAY = "what .gitignore names stays behind, and data belongs into a data set (fab dataset-put)"
 NO_HEAD = (
@@ -49,15 +49,40 @@ def script(run: Path, command: str) -> Path:
 
 
 class Job:
-    """A job of the cluster."""
+    """A job of the cluster. A request to end counts from the start, also where the job is not there yet."""
 
     def __init__(self, client: JobSubmissionClient, name: str) -> None:
         self._client, self.name = client, name
         self._shown = 0
         """Characters of its log that came out here."""
+        self.asked = False
+        """Whether it is to end."""
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True
+
+    async def stop(self) -> None:
+        """Once it is to end, have the cluster end it, again and again: an answer may be lost."""
+        while True:
+            if self.asked:
+                with contextlib.suppress(OSError, RuntimeError):
+                    await asyncio.to_thread(self._client.stop_job, self.name)
+            await asyncio.sleep(LOOK)
 
     async def end(self) -> JobDetails:
         """Show the log as it grows, and return what Ray says of the job at its end. Raises `ConnectionError`."""
+        stopper = asyncio.create_task(self.stop())
+        try:
+            return await self._ended()
+        except ConnectionError:
+            with contextlib.suppress(OSError, RuntimeError):
+                self._client.stop_job(self.name)
+            raise
+        finally:
+            stopper.cancel()
+
+    async def _ended(self) -> JobDetails:
         with contextlib.suppress(Exception):  # its log by another way, below: a web socket that breaks is no end
             async for text in self._client.tail_job_logs(self.name):
                 self._show(text)
@@ -81,17 +106,8 @@ class Job:
         sys.stdout.flush()
 
 
-async def followed(client: JobSubmissionClient, name: str) -> int:
-    """Return the exit code of a job, whose log is shown; a request to end stops it."""
-    job = Job(client, name)
-    asked: list[float] = []
-
-    def stop() -> None:
-        asked.append(time.time())
-        with contextlib.suppress(OSError, RuntimeError):
-            client.stop_job(name)
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+async def followed(job: Job) -> int:
+    """Return the exit code of a job, whose log is shown."""
     try:
         info = await job.end()
     except ConnectionError as error:
@@ -99,7 +115,7 @@ async def followed(client: JobSubmissionClient, name: str) -> int:
         return 1
     if info.status == "SUCCEEDED":
         return 0
-    if asked or info.status == "STOPPED":
+    if job.asked or info.status == "STOPPED":
         return STOPPED
     code = info.driver_exit_code
     if code is None:
@@ -116,6 +132,7 @@ def main(command: str) -> int:
     name = f"{run.name}-{time.time_ns() // 10**6}"
     try:
         client = JobSubmissionClient(ADDRESS)
+        job = Job(client, name)
         told = {"name": run.name, "command": command}
         client.submit_job(
             entrypoint=f"/bin/bash {shlex.quote(str(script(run, command)))}",
@@ -130,7 +147,7 @@ def main(command: str) -> int:
         large = f"\n{Path.cwd()} goes to all hosts, and may have 100 MiB when packed: {WAY}" if shared else ""
         sys.exit(f"Ray did not take the job: {error}{large}")
     logging.disable(logging.INFO)  # of how the log comes
-    return asyncio.run(followed(client, name))
+    return asyncio.run(followed(job))
 
 
 if __name__ == "__main__":

@@ -76,7 +76,9 @@ def write(path: Path, text: str) -> None:
 
 
 def settings() -> dict[str, str]:
-    """Return what the host was told when it joined: ROLE, ADDRESS, HEAD; nothing where it never did."""
+    """Return what this machine was told when it joined: ROLE, ADDRESS, HEAD; nothing where it never did."""
+    if not own():
+        return {}
     with contextlib.suppress(OSError):
         lines = (STATE / "node.env").read_text(encoding="ascii").splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)

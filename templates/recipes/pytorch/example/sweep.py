@@ -3,7 +3,7 @@
 Runs in the cluster, as `fab example-ray` or `fab run --ray -- python sweep.py` starts it.
 
 Results: sweep.json, of each trial its rate, its host and each epoch's loss and error; sweep.png; best.pt, the weights
-of the trial with the lowest error. Exit codes: 0, 1 no trial has learnt anything, 2 wrong arguments.
+of the trial with the lowest error. Exit codes: 0, 1 a trial failed, or none has learnt anything, 2 wrong arguments.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import io
 import math
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,15 +101,20 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
-def swept(chosen: argparse.Namespace, sets: tuple[Set, Set], folder: Path) -> list[dict[str, Any]]:
-    """Run the trials, as many at once as the cluster has cores or GPUs; returns what they told, the best one first."""
+def swept(
+    chosen: argparse.Namespace, sets: tuple[Set, Set], folder: Path
+) -> tuple[list[dict[str, Any]], list[Exception]]:
+    """Run the trials, as many at once as the cluster has cores or GPUs.
+
+    Returns what they told, the best one first, and why some of them failed.
+    """
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     best = ray.remote(Best).options(num_cpus=0, scheduling_strategy=here).remote(str(folder))
     given = tune.with_parameters(trial, sets=sets, best=best)
     needs = {"cpu": 1, "gpu": 1 if ray.cluster_resources().get("GPU") else 0}
     told = Told()
     fixed = {name: getattr(chosen, name) for name in ("epochs", "batch", "seed")}
-    tune.Tuner(
+    grid = tune.Tuner(
         tune.with_resources(given, needs),
         param_space={"rate": tune.grid_search(sorted(set(chosen.rates))), **fixed},
         tune_config=tune.TuneConfig(
@@ -121,7 +127,8 @@ def swept(chosen: argparse.Namespace, sets: tuple[Set, Set], folder: Path) -> li
             name="tune", storage_path=os.environ.get("GPURIG_RUN", str(folder)), verbose=0, callbacks=[told]
         ),
     ).fit()
-    return sorted(told.rows.values(), key=lambda row: min(epoch["error"] for epoch in row["epochs"]))
+    rows = sorted(told.rows.values(), key=lambda row: min(epoch["error"] for epoch in row["epochs"]))
+    return rows, list(grid.errors)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -160,12 +167,22 @@ def main() -> None:
     nodes = {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
     print(f"{len(set(chosen.rates))} rates on {len(nodes)} hosts", flush=True)
     sets = mnist.generated(chosen.pictures, chosen.pictures // 6, chosen.seed)
-    rows = swept(chosen, sets, folder)
+    rows, failed = swept(chosen, sets, folder)
+    if not rows:
+        sys.exit(f"no trial came to the end of an epoch: {failed[0] if failed else 'nobody says why'}")
     limit = results.nothing_learnt(sets[1][1])
     print(table(rows), flush=True)
-    report = {"trials": rows, "nothing_learnt": limit, "hosts": sorted(nodes), "seed": chosen.seed}
+    report = {
+        "trials": rows,
+        "nothing_learnt": limit,
+        "hosts": sorted(nodes),
+        "seed": chosen.seed,
+        "failed": len(failed),
+    }
     results.put(folder / "sweep.json", report)
     plot(rows, limit, folder / "sweep.png")
+    if failed:
+        sys.exit(f"{len(failed)} of {len(set(chosen.rates))} trials failed, and are not in the table: {failed[0]}")
     results.need_learnt(min(e["error"] for e in rows[0]["epochs"]), limit, "other --rates may help")
 
 
