@@ -113,7 +113,7 @@ class Network:
         _ip(
             namespace,
             "link set lo up",
-            # On EC2 an interface has its private address alone; a program that takes the first one of it takes that here.
+            # On EC2 an interface has its private address alone: who takes its first one takes that here.
             *(f"addr add {address}/32 dev eth0" for address in reversed(addresses)),
             "link set eth0 up",
             f"route add {self._router_address} dev eth0",

@@ -172,7 +172,8 @@ def look(address: str, other: str, script: str) -> dict[str, Any]:
         wrong.append(f"it cannot listen at {address}: {os.strerror(error.errno)}")
     device = device_to(other)
     if device not in ("", "lo") and (first := first_address(device)) != address:
-        wrong.append(f'gloo and NCCL take {first}, the first address of {device}, and not {address}: inner = "{first}"')
+        takes = f"gloo and NCCL take {first}, the first address of {device}"
+        wrong.append(f'{takes}, and not {address}; say inner = "{first}", if the others reach that')
     if why := unreached(other):
         wrong.append(f"it does not reach {other}: {why}")
     if script and not Path(script).expanduser().is_file():
