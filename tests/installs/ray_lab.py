@@ -15,6 +15,38 @@ UNIT = "gpurig-ray.service"
 BACK = 600
 """Seconds in which what went away has to be there again: boot, and Ray's own start on a busy machine."""
 
+SCRIPT = """\
+import os
+import sys
+import time
+import ray
+import beside
+
+ray.init(log_to_driver=False)
+
+
+@ray.remote(scheduling_strategy="SPREAD")
+def where():
+    time.sleep(2)
+    return f"{ray.util.get_node_ip_address()} {beside.WORD}"
+
+
+seen = sorted(set(ray.get([where.remote() for _ in range(8)])))
+with open(os.environ["GPURIG_RESULTS"] + "/where", "w") as file:
+    file.write("\\n".join(seen))
+print("letters", len(os.environ["SECRET"]))
+sys.exit(int(sys.argv[1]))
+"""
+
+
+WAITS = """\
+import time
+import ray
+
+ray.init(log_to_driver=False)
+ray.get(ray.remote(time.sleep).remote(600))
+"""
+
 
 def api(user: User, path: str) -> Any:
     """Return what Ray's head answers, to who has the token."""

@@ -15,35 +15,13 @@ from provision.catalogue.catalogue import Catalogue
 from rehearsal.user import User
 from tests.history.browser import PROGRAM
 from tests.installs.box import result
-from tests.installs.ray_lab import BACK, HEAD, UNIT, WORKER, alive, api, both_there, inner, states
+from tests.installs.ray_lab import BACK, HEAD, SCRIPT, UNIT, WAITS, WORKER, alive, api, both_there, inner, states
 from tests.kit.chromium import page
 from tests.kit.wait import until
 from tests.life.fleet import NAMES, begin, fab
 
 CONFIG = {"jobVolumeGib": "3", "hosts": "2", "recipe": "ray"}
 VERSION = Catalogue().recipes["ray"].version
-SCRIPT = """\
-import os
-import sys
-import time
-import ray
-import beside
-
-ray.init(log_to_driver=False)
-
-
-@ray.remote(scheduling_strategy="SPREAD")
-def where():
-    time.sleep(2)
-    return f"{ray.util.get_node_ip_address()} {beside.WORD}"
-
-
-seen = sorted(set(ray.get([where.remote() for _ in range(8)])))
-with open(os.environ["GPURIG_RESULTS"] + "/where", "w") as file:
-    file.write("\\n".join(seen))
-print("letters", len(os.environ["SECRET"]))
-sys.exit(int(sys.argv[1]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +43,7 @@ def work(cluster: User, tmp_path: Path) -> str:
     folder.mkdir()
     (folder / "sweep.py").write_text(SCRIPT)
     (folder / "beside.py").write_text("WORD = 'told'\n")
+    (folder / "waits.py").write_text(WAITS)
     cluster.fab("sync", str(folder))
     return folder.name
 
@@ -126,6 +105,30 @@ def test_who_has_no_token_or_no_certificate_gets_nothing(cluster: User) -> None:
     assert "code 7" in cluster.on_box(refused, limit=WORKER)
     outside = cluster.run("bash", "-c", f"timeout 3 bash -c '</dev/tcp/{head['address']}/20000' 2>/dev/null; echo $?")
     assert outside.strip() in ("1", "124")
+
+
+@pytest.mark.parametrize(("command", "counts"), [("sleep 90", False), ("python waits.py", True)])
+def test_a_job_keeps_the_head_awake_while_its_tasks_run_and_not_while_it_waits(
+    cluster: User, work: str, command: str, *, counts: bool
+) -> None:
+    both_there(cluster)
+    name = f"waits-{counts}".lower()
+    cluster.fab("run", "--ray", "--folder", work, "--name", name, "--detach", "--", command)
+    sign = "pgrep -xf 'gpurig-cluster 150' || true"
+    if counts:
+        until(lambda: cluster.on_box(sign, limit=HEAD), 120, pause=2)
+    else:
+        assert [cluster.on_box(f"sleep 5; {sign}", limit=HEAD) for _ in range(8)] == [""] * 8
+    cluster.fab("cancel", name)
+    assert cluster.on_box(sign, limit=HEAD) == ""
+
+
+def test_a_worker_told_of_another_head_is_let_in_anew(cluster: User) -> None:
+    both_there(cluster)
+    cluster.on_box("sed -i s/^HEAD=.*/HEAD=10.255.0.1/ /var/lib/gpurig-ray/node.env", limit=WORKER)
+    cluster.on_box(f"sudo systemctl restart {UNIT} || true", limit=WORKER)
+    assert re.search(rf"{WORKER} \(\S+\) is in the cluster now", cluster.fab("setup-ray"))
+    both_there(cluster)
 
 
 @pytest.mark.skipif(not PROGRAM, reason="there is no Chromium here")

@@ -119,6 +119,12 @@ def test_a_connection_counts_by_what_it_carries(box: Box, session: str, carried:
     assert box.stopped != counts
 
 
+def test_a_job_of_the_cluster_counts_while_tasks_run_wherever_that_is(box: Box) -> None:
+    box.saw(600)
+    assert box.looks(SESSION="gpurig-cluster\\0150")["busy"] == ["a job computes"]
+    assert not box.stopped
+
+
 @pytest.mark.parametrize(("seconds", "counts"), [(3.1, True), (2.9, False), (0, False)])
 def test_a_notebook_counts_while_its_kernel_computes(box: Box, seconds: float, *, counts: bool) -> None:
     # The line is at 5 % of a minute.

@@ -119,6 +119,17 @@ def test_the_head_lets_hosts_in_once_and_a_second_time_changes_nothing(lab: Lab)
     assert [lab.machines[address].began for address in (HEAD, WORKER)] == [1, 1]
 
 
+def test_a_worker_becomes_no_head_unasked(lab: Lab) -> None:
+    with lab.session(HEAD) as head, lab.session(WORKER) as worker:
+        cluster = Cluster(head)
+        assert [cluster.let_in(head), cluster.let_in(worker)] == [True, True]
+        told = lab.machines[WORKER].told()
+        with pytest.raises(BadInput, match=rf"host-2 .* is a worker of the cluster whose head is at {HEAD}\n.*sudo rm"):
+            Cluster(worker).let_in(worker)
+        assert lab.machines[WORKER].told() == told
+    assert lab.machines[WORKER].began == 1
+
+
 def test_the_dashboards_token_is_read_on_the_head_and_there_is_none_before_a_cluster(lab: Lab) -> None:
     with lab.session(HEAD) as head:
         with pytest.raises(BadInput, match=r"host-1 .* is in no cluster of Ray\n.*fab setup-ray"):

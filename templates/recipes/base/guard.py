@@ -153,6 +153,8 @@ class Guard:
                 yield "an SSH connection carries data"
             if "ipykernel" in words and self.over("run", process, seconds_of(process, 11, 12, 13, 14), 0.01):
                 yield "a notebook computes"
+            if words.startswith("gpurig-cluster"):
+                yield "a job computes"
 
     def gpus(self) -> Iterator[str]:
         """Yield what the GPUs do. One that does not tell its use (MIG) is as busy as the processes that have one.

