@@ -80,10 +80,10 @@ def remember(login: Mapping[str, Any] | None) -> None:
 
 def trust(client: Any, name: str, keys: Sequence[str]) -> None:
     """Tell a Paramiko client which keys a host of that name may show."""
-    from paramiko.hostkeys import HostKeyEntry  # noqa: PLC0415 - this module comes before it
+    from provision.transport import known_hosts  # noqa: PLC0415 - it imports Paramiko, and this module comes before it
 
     for line in keys:
-        entry = HostKeyEntry.from_line(f"{name} {line}")
+        entry = known_hosts.entry(f"{name} {line}")
         if entry is not None:
             client.get_host_keys().add(name, entry.key.get_name(), entry.key)
 

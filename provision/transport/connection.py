@@ -212,7 +212,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         """Close the connection, or what there is of one that did not come about, and what it went through."""
         super().close()
         self.client.close()
-        if self.gateway:
+        if isinstance(self.gateway, fabric.Connection):  # a ProxyCommand is a str, whose program ends with the client
             self.gateway.close()
         self.route.close()
 
