@@ -53,20 +53,28 @@ def begin(words: Sequence[str]) -> Callable[[], None]:
 def taken(login: Mapping[str, Any] | None) -> Any:
     """Return the Paramiko client that was begun, and that has logged in as `login` says; None where there is none.
 
-    Raises `OSError` where it found nobody to answer: that was the attempt that the caller would make.
+    Whoever connects first takes it, or it is given up: it would hold a place at an sshd for nobody. Raises `OSError`
+    where it found nobody to answer: that was the attempt that the caller would make.
     """
     with _LOCK:
-        mine = next((answer for begun, answer in _begun if begun == login), None)
-        if mine is None:
+        if not _begun:
             return None
-        _begun.clear()
+        begun, answer = _begun.pop()
+    if begun != login:
+        background.drop(answer)
+        return None
     try:
-        return mine.result()
+        client = answer.result()
     except OSError:
         raise
     except Exception:  # noqa: BLE001 - who makes it himself says what is wrong with it
         return None
 
+    transport = client.get_transport()
+    if transport is not None and transport.is_active():
+        return client
+    client.close()  # the host has hung up since
+    return None
 
 def remember(login: Mapping[str, Any] | None) -> None:
     """Keep how a host was logged in to, for the next command of this project."""
