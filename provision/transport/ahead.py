@@ -6,6 +6,7 @@ takes it only where it is, to the last word, the one that he would make; nothing
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -34,7 +35,7 @@ _LOCK = threading.Lock()
 _begun: list[tuple[Mapping[str, Any], Future[Any]]] = []
 """The login that was begun and is not taken yet."""
 _remembered: list[Mapping[str, Any]] = []
-"""The login that the next command here will begin: one of each program's, the first."""
+"""The login that the next command here will begin: one of each program's, the first; an empty one stands for none."""
 
 
 def begin(words: Sequence[str]) -> Callable[[], None]:
@@ -69,21 +70,29 @@ def taken(login: Mapping[str, Any] | None) -> Any:
         raise
     except Exception:  # noqa: BLE001 - who makes it himself says what is wrong with it
         return None
-
     transport = client.get_transport()
     if transport is not None and transport.is_active():
         return client
     client.close()  # the host has hung up since
     return None
 
+
 def remember(login: Mapping[str, Any] | None) -> None:
-    """Keep how a host was logged in to, for the next command of this project."""
+    """Keep how a host was logged in to, for the next command of this project; where that cannot be, nothing."""
     with _LOCK:
         if login is None or _remembered:
             return
         _remembered.append(login)
-    if _read() != login:
-        cache.keep(KIND, _name(), json.dumps(login))
+    # A TypeError is of what JSON does not know, such as a Path in the user's own configuration.
+    with contextlib.suppress(TypeError, ValueError, OSError, RuntimeError):
+        if _read() != login:
+            cache.keep(KIND, _name(), json.dumps(login))
+
+
+def remember_none() -> None:
+    """Keep nothing of this program: the hosts that it goes to were given for this one command."""
+    with _LOCK:
+        _remembered.append({})
 
 
 def trust(client: Any, name: str, keys: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
-"""What was begun and nobody wants any more is closed, and nobody waits for it."""
+"""What was begun and nobody wants any more is closed, and nobody waits for it; what is not to be kept is not."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
@@ -11,10 +12,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import fabric
 import pytest
 
+from provision.model import cache
 from provision.model.host import Host
+from provision.tasks.context import Context
 from provision.transport import ahead, session_manager
+from provision.transport.connection import Connection
 from provision.transport.session import Session
 
 LOGIN = {"name": "box", "options": {}}
@@ -74,6 +79,35 @@ def test_a_login_is_taken_where_the_host_has_not_hung_up(begun: Future[Any], act
     begun.set_result(made)
     assert ahead.taken(LOGIN) is (made if active else None)
     assert made.closed == (not active)
+
+
+@pytest.mark.usefixtures("begun")
+def test_what_cannot_be_written_down_is_not_and_nothing_fails() -> None:
+    ahead.remember({**LOGIN, "options": {"key_filename": Path("key")}})
+    assert cache.read(ahead.KIND, ahead._name()) is None
+
+
+@pytest.mark.usefixtures("begun")
+def test_a_login_is_kept_and_that_of_a_host_given_for_one_command_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Context(fabric.Connection("me@192.0.2.7"))
+    monkeypatch.setattr("provision.tasks.context.given_hosts", lambda _: ["me@192.0.2.7"])
+    assert [host.address for host in given.everyone] == ["192.0.2.7"]
+    ahead.remember(LOGIN)
+    assert cache.read(ahead.KIND, ahead._name()) is None
+    monkeypatch.setattr(ahead, "_remembered", [])
+    ahead.remember(LOGIN)
+    assert json.loads(cache.read(ahead.KIND, ahead._name()) or "") == LOGIN
+
+
+def test_a_login_with_a_key_given_for_one_command_is_not_written_down() -> None:
+    host, key = Host(name="box", address="192.0.2.7", user="me", port=22), ["/keys/one"]
+    plain = fabric.Config(overrides={"connect_kwargs": {"key_filename": key}})
+    # As Fabric puts what `-i` says.
+    given = fabric.Config(
+        overrides={"connect_kwargs": {"key_filename": key}, "authentication": {"identities": [Path(key[0])]}}
+    )
+    assert Connection(host, plain)._login(10) is not None
+    assert Connection(host, given)._login(10) is None
 
 
 def test_a_session_of_session_manager_that_cannot_begin_leaves_no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
