@@ -21,6 +21,12 @@ PROJECT = Path(__file__).with_name("files") / "project"
 """Where a wheel has the fabfile of a project; in a checkout there is no such folder."""
 
 
+BEGINS = ("setup-", "plan", "ps", "status")
+"""How those verbs start of which `provision.transport.ahead` begins something: known before that is imported."""
+ELSEWHERE = re.compile(r"--search-root|--collection|-[^-]*[rc]")
+"""An option that may lead Fabric to another fabfile: then nothing of the one in this folder is to run."""
+
+
 class _Later(ModuleType):
     """Stands for a module that is slow to import, and imports it once something of it is asked for."""
 
@@ -114,6 +120,8 @@ def _fabfile() -> Path | None:
 
 def _begun(words: Sequence[str]) -> Callable[[], None]:
     """Have gpurig begin what takes long, where the tasks are its own; returns what to call once Paramiko is there."""
+    if not (words and words[0].startswith(BEGINS)) or any(map(ELSEWHERE.match, words)):
+        return lambda: None
     folder = _fabfile()
     is_ours = folder is not None and (folder / "provision" / "transport" / "ahead.py").is_file()
     if not (is_ours if folder is not None else PROJECT.is_dir()):

@@ -15,8 +15,8 @@ from pathlib import Path
 from provision.model import laptop
 from provision.model.local_file import replace_text
 
-MOST = 64
-"""Files of a kind that are kept; the oldest go."""
+MOST = 512
+"""Files of a kind that are kept; those go that were not read for longest. Each of many hosts may have its own."""
 
 
 def folder() -> Path:
@@ -37,20 +37,25 @@ def read(kind: str, name: str) -> str | None:
     """Return what was kept under a name, None where nothing was, or not by us, or not whole."""
     try:
         path = folder() / kind / name
-        if not (_is_ours(path.parent, stat.S_ISDIR) and _is_ours(path, stat.S_ISREG)):
+        if not _are_ours(path.parents[1], path.parent):
             return None
-        digest, _, text = path.read_text(encoding="utf-8").partition("\n")
+        digest, _, text = _content(path).partition("\n")
+        if digest != _digest(text):
+            return None
+        os.utime(path)
     except (OSError, ValueError, RuntimeError):
         return None
-    return text if digest == _digest(text) else None
+    return text
 
 
 def keep(kind: str, name: str, text: str) -> None:
     """Keep a text under a name, in the place of what was kept there."""
     with contextlib.suppress(OSError, RuntimeError):
         path = folder() / kind / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _is_ours(path.parent, stat.S_ISDIR):
+        path.parents[2].mkdir(parents=True, exist_ok=True)
+        for made in (path.parents[1], path.parent):  # `parents=True` gives a mode to the last one alone
+            made.mkdir(mode=0o700, exist_ok=True)
+        if _are_ours(path.parents[1], path.parent):
             replace_text(path, f"{_digest(text)}\n{text}", mode=0o600)
             others = sorted(path.parent.iterdir(), key=lambda other: other.stat().st_mtime)
             for other in others[:-MOST]:
@@ -61,9 +66,21 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _is_ours(path: Path, kind: object) -> bool:
-    """Tell whether a path is of a kind, and nobody but the user can have written there. Raises `OSError`."""
-    found = path.lstat()
-    if not kind(found.st_mode):  # type: ignore[operator]
-        return False
+def _content(path: Path) -> str:
+    """Return what is in a file, "" where it is not ours. Raises `OSError`, also where it is a link."""
+    # By one descriptor: what was looked at is what is read. And nobody has it wait, who puts a pipe there.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with open(os.open(path, flags), encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+        found = os.fstat(file.fileno())
+        return file.read() if stat.S_ISREG(found.st_mode) and _is_ours(found) else ""
+
+
+def _are_ours(*folders: Path) -> bool:
+    """Tell whether these are folders, no links, in which nobody but the user can write. Raises `OSError`."""
+    states = [folder.lstat() for folder in folders]
+    return all(stat.S_ISDIR(state.st_mode) and _is_ours(state) for state in states)
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    """Tell whether nobody but the user can have written there."""
     return laptop.WINDOWS or (found.st_uid == os.geteuid() and not found.st_mode & 0o022)

@@ -55,21 +55,23 @@ class Board:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        if self._live is not None:
-            self._painter.join()
-        with self._lock:
-            self._flush()
-            self._open = False
-        if self._live is not None:
-            self._live.stop()
+        try:
+            if self._painter.is_alive():
+                self._painter.join()
+            with self._lock:
+                self._open = False
+                self._flush()
+        finally:  # the terminal has its cursor back, whatever came in between
+            if self._live is not None:
+                self._live.stop()
 
     def show(self) -> None:
         """Show the table, where standard output is a terminal."""
         if not terminal.moves():
             return
+        self._painter.start()  # before there is anything to undo, should Ctrl-C come here
         with self._lock:
             self._live = progress.live(self._table, by_itself=False)
-        self._painter.start()
 
     def print(self, text: str, *, error: bool = False) -> None:
         """Print lines that nothing comes between."""
@@ -87,10 +89,12 @@ class Board:
 
     def _paint(self) -> None:
         """Draw the table so many times a second, whatever the hosts say."""
-        while self._live is not None and not self._over.wait(1 / progress.FRAMES_PER_SECOND):
+        while not self._over.wait(1 / progress.FRAMES_PER_SECOND):
             with self._lock:
                 self._flush()
-            self._live.refresh()
+                shown = self._live
+            if shown is not None:
+                shown.refresh()
 
     def _table(self) -> Text:
         """Return a row per host, at most so many that lines above them stay to be seen."""

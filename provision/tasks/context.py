@@ -15,7 +15,7 @@ from provision.model.errors import BadInput, GpurigError
 from provision.model.schema import plain
 from provision.screen import progress
 from provision.tasks.output import tell
-from provision.transport import inventory
+from provision.transport import ahead, inventory
 from provision.transport.session import Session
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Context:
     def everyone(self) -> list[Host]:
         """The hosts that `fab -H` gave, else those of the hosts file or the stack."""
         given = dict.fromkeys(filter(None, given_hosts(self.fabric)))
+        if given:
+            ahead.remember_none()
         return [_given(self.fabric, word) for word in given] or inventory.load(tell)
 
     @functools.cached_property

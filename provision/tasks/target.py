@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +25,19 @@ class Rendered:
     """Bundles, each rendered once for all hosts with an equal target."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # `of` holds it where it asks for the catalogue
+        self._catalogue: Catalogue | None = None
         self._bundles: list[tuple[str, Target, Bundle]] = []
 
-    @functools.cached_property
+    @property
     def catalogue(self) -> Catalogue:
-        """The recipes, which mostly nobody reads."""
+        """The recipes, which mostly nobody reads, and once for all hosts."""
         from provision.catalogue.catalogue import Catalogue  # noqa: PLC0415
 
-        return Catalogue()
+        with self._lock:
+            if self._catalogue is None:
+                self._catalogue = Catalogue()
+            return self._catalogue
 
     def of(self, recipe: str, target: Target) -> Bundle:
         """Return a recipe and all that it needs, for a target. Raises `BadInput`."""

@@ -6,6 +6,7 @@ takes it only where it is, to the last word, the one that he would make; nothing
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -34,7 +35,7 @@ _LOCK = threading.Lock()
 _begun: list[tuple[Mapping[str, Any], Future[Any]]] = []
 """The login that was begun and is not taken yet."""
 _remembered: list[Mapping[str, Any]] = []
-"""The login that the next command here will begin: one of each program's, the first."""
+"""The login that the next command here will begin: one of each program's, the first; an empty one stands for none."""
 
 
 def begin(words: Sequence[str]) -> Callable[[], None]:
@@ -53,37 +54,53 @@ def begin(words: Sequence[str]) -> Callable[[], None]:
 def taken(login: Mapping[str, Any] | None) -> Any:
     """Return the Paramiko client that was begun, and that has logged in as `login` says; None where there is none.
 
-    Raises `OSError` where it found nobody to answer: that was the attempt that the caller would make.
+    Whoever connects first takes it, or it is given up: it would hold a place at an sshd for nobody. Raises `OSError`
+    where it found nobody to answer: that was the attempt that the caller would make.
     """
     with _LOCK:
-        mine = next((answer for begun, answer in _begun if begun == login), None)
-        if mine is None:
+        if not _begun:
             return None
-        _begun.clear()
+        begun, answer = _begun.pop()
+    if begun != login:
+        background.drop(answer)
+        return None
     try:
-        return mine.result()
+        client = answer.result()
     except OSError:
         raise
     except Exception:  # noqa: BLE001 - who makes it himself says what is wrong with it
         return None
+    transport = client.get_transport()
+    if transport is not None and transport.is_active():
+        return client
+    client.close()  # the host has hung up since
+    return None
 
 
 def remember(login: Mapping[str, Any] | None) -> None:
-    """Keep how a host was logged in to, for the next command of this project."""
+    """Keep how a host was logged in to, for the next command of this project; where that cannot be, nothing."""
     with _LOCK:
         if login is None or _remembered:
             return
         _remembered.append(login)
-    if _read() != login:
-        cache.keep(KIND, _name(), json.dumps(login))
+    # A TypeError is of what JSON does not know, such as a Path in the user's own configuration.
+    with contextlib.suppress(TypeError, ValueError, OSError, RuntimeError):
+        if _read() != login:
+            cache.keep(KIND, _name(), json.dumps(login))
+
+
+def remember_none() -> None:
+    """Keep nothing of this program: the hosts that it goes to were given for this one command."""
+    with _LOCK:
+        _remembered.append({})
 
 
 def trust(client: Any, name: str, keys: Sequence[str]) -> None:
     """Tell a Paramiko client which keys a host of that name may show."""
-    from paramiko.hostkeys import HostKeyEntry  # noqa: PLC0415 - this module comes before it
+    from provision.transport import known_hosts  # noqa: PLC0415 - it imports Paramiko, and this module comes before it
 
     for line in keys:
-        entry = HostKeyEntry.from_line(f"{name} {line}")
+        entry = known_hosts.entry(f"{name} {line}")
         if entry is not None:
             client.get_host_keys().add(name, entry.key.get_name(), entry.key)
 

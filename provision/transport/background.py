@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 Answer = TypeVar("Answer")
 
@@ -24,3 +25,13 @@ def begin(question: Callable[[], Answer]) -> Future[Answer]:
 
     threading.Thread(target=ask, daemon=True).start()
     return answer
+
+
+def drop(answer: Future[Any]) -> None:
+    """Close what a question brings that nobody asks any more: once it is there, and nobody waits for that."""
+
+    def close(done: Future[Any]) -> None:
+        if done.exception() is None:
+            done.result().close()
+
+    answer.add_done_callback(close)

@@ -197,6 +197,8 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         """Return all that decides how an attempt goes, as plain data; None where more than that does."""
         options = {name: value for name, value in self.connect_kwargs.items() if name != "sock" and value != []}
         straight = isinstance(self.route, way.Straight) and not (self.gateway or self.connect_timeout)
+        if self.authentication.identities:  # -i: a key for this one command
+            return None
         if not straight or options.keys() - ahead.OPTIONS or self.authentication.strategy_class:
             return None
         keys = host_keys.pinned(self.rig_host) if self.rig_host.instance_id else None
@@ -212,7 +214,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         """Close the connection, or what there is of one that did not come about, and what it went through."""
         super().close()
         self.client.close()
-        if self.gateway:
+        if isinstance(self.gateway, fabric.Connection):  # a ProxyCommand is a str, whose program ends with the client
             self.gateway.close()
         self.route.close()
 

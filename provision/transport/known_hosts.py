@@ -38,17 +38,24 @@ def entries(name: str) -> Iterator[HostKeyEntry]:
         return
     kinds = set()
     for number in sorted({*plain.get(name, ()), *(at for at, word in hashed if _is(name, word))}):
-        with contextlib.suppress(InvalidHostKey, paramiko.SSHException):
-            entry = HostKeyEntry.from_line(lines[number], number)
-            if entry is not None and entry.key.get_name() not in kinds:
-                kinds.add(entry.key.get_name())
-                yield entry
+        found = entry(lines[number])
+        if found is not None and found.key.get_name() not in kinds:
+            kinds.add(found.key.get_name())
+            yield found
+
+
+def entry(line: str) -> HostKeyEntry | None:
+    """Return the entry that a line is, None where it is garbled."""
+    # Of a key whose base64 is right and whose body is not, those who read it say so by a ValueError.
+    with contextlib.suppress(InvalidHostKey, paramiko.SSHException, ValueError):
+        return HostKeyEntry.from_line(line)
+    return None
 
 
 def trust(client: paramiko.SSHClient, name: str) -> None:
     """Tell a client which keys a host of that name may show, as the file has it."""
-    for entry in entries(name):
-        client.get_host_keys().add(name, entry.key.get_name(), entry.key)
+    for known in entries(name):
+        client.get_host_keys().add(name, known.key.get_name(), known.key)
 
 
 def _is(name: str, hashed: str) -> bool:

@@ -80,9 +80,10 @@ class Session:
         return connection
 
     def close(self) -> None:
-        """Drop the connection; what runs on the host goes on."""
-        if self._opening is not None and self._opening.exception() is None:
-            self._connection = self._opening.result()
+        """Drop the connection, also one that is being opened; what runs on the host goes on."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            background.drop(opening)
         if self._connection is not None:
             self._connection.close()
             self._connection = None

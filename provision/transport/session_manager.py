@@ -46,11 +46,16 @@ class SessionManager:
         self.close()
         words = command(host)
         here, there = socket.socketpair()
-        with _TURNS:
-            self._process = _started(words, there, self._said)
-            here.settimeout(SECONDS)
-            with contextlib.suppress(OSError):  # what is the matter, SSH finds out, or `explain` knows
-                here.recv(1, socket.MSG_PEEK)
+        try:
+            with _TURNS:
+                self._process = _started(words, there, self._said)
+                here.settimeout(SECONDS)
+                with contextlib.suppress(OSError):  # what is the matter, SSH finds out, or `explain` knows
+                    here.recv(1, socket.MSG_PEEK)
+        except BaseException:
+            here.close()
+            there.close()
+            raise
         here.settimeout(None)
         return here
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import dataclasses
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from provision.bundle.step import Bundle
 from provision.catalogue import folders
 from provision.catalogue.catalogue import Catalogue
 from provision.model.target import Target
+from provision.tasks.target import Rendered
 from tests.kit.recipes import write_recipe
 
 HERE = Target(mount_point="/data")
@@ -57,6 +61,23 @@ def test_what_was_rendered_is_taken_whole(folder: Path) -> None:
     assert again[0].to_bytes() == first[0].to_bytes()
     assert kept(folder).stat().st_mode & 0o777 == 0o600
     assert kept(folder).parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_recipes_are_read_once_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, read = threading.Barrier(2), []
+
+    def slow() -> object:
+        read.append(1)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.2)  # for another who reads them too, and shall not come
+        return read
+
+    monkeypatch.setattr("provision.catalogue.catalogue.Catalogue", slow)
+    shared = Rendered()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(lambda: shared.catalogue) for _ in range(2)]
+    assert asked[0].result() is asked[1].result()
+    assert read == [1]
 
 
 @pytest.mark.usefixtures("folder")

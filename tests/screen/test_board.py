@@ -87,6 +87,58 @@ def test_the_table_is_drawn_so_many_times_a_second_whatever_is_said(tmp_path: Pa
     assert 1 <= seen.count("of all 100:") <= 2 * (progress.FRAMES_PER_SECOND * float(took) + 2)
 
 
+class Shown:
+    """Stands for what is on the terminal: counts that it began and ended."""
+
+    def __init__(self) -> None:
+        self.on = 0
+
+    def begin(self, *_: object, **__: object) -> Shown:
+        self.on += 1
+        return self
+
+    def stop(self) -> None:
+        self.on -= 1
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Shown:
+    """A terminal on which nothing is drawn before the end."""
+    made = Shown()
+    monkeypatch.setattr("provision.screen.terminal.moves", lambda: True)
+    monkeypatch.setattr(progress, "live", made.begin)
+    monkeypatch.setattr(progress, "FRAMES_PER_SECOND", 0.001)
+    return made
+
+
+def test_ctrl_c_before_the_painter_has_started_leaves_the_terminal_as_it_was(
+    terminal: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Board(HOSTS)
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(made._painter, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), made:
+        made.show()
+    assert terminal.on == 0
+
+
+def test_where_nobody_reads_any_more_the_terminal_is_left_all_the_same(
+    terminal: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(progress, "above", closed)
+    with pytest.raises(BrokenPipeError), Board(HOSTS) as made:
+        made.show()
+        assert terminal.on == 1
+        made.print("the last words")
+    assert terminal.on == 0
+
+
 @pytest.mark.parametrize("answer", ["one", "both"])
 def test_the_summary_has_the_last_words_of_each_that_failed(answer: str) -> None:
     failed = StepFailed('step "caffe" failed: exit code 2\n  | cc1plus: out of memory\n  | make: *** [all] Error 2')

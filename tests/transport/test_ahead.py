@@ -14,6 +14,7 @@ import fabric
 import paramiko
 import pytest
 
+from gpurig import fab
 from provision.model import cache
 from provision.model.errors import Unreachable, UntrustedHost
 from provision.model.host import Host
@@ -166,6 +167,34 @@ def test_pulumi_is_asked_once_for_what_was_begun_and_anew_for_what_comes_after(
     pulumi_cli.begin("stack", "export")
     until((tmp_path / "asked").exists)
     assert [int(pulumi_cli.finished("stack", "export").stdout) for _ in range(2)] == [1, 2]
+
+
+def test_fab_knows_of_which_verbs_something_is_begun() -> None:
+    assert ("setup-", *ahead.VERBS) == fab.BEGINS
+
+
+@pytest.mark.parametrize(
+    ("words", "begins"),
+    [
+        ("ps", True),
+        ("setup-base --limit box", True),
+        ("recipes", False),
+        ("-r elsewhere setup-base", False),
+        ("setup-base -r elsewhere", False),
+        ("setup-base -relsewhere", False),
+        ("ps -ec other", False),
+        ("ps --collection other", False),
+        ("ps --search-root=elsewhere", False),
+    ],
+)
+def test_nothing_is_imported_for_tasks_of_another_folder(
+    words: str, begins: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    asked: list[object] = []
+    monkeypatch.setattr(ahead, "begin", asked.append)
+    fab._begun(words.split())
+    assert asked == ([words.split()] if begins else [])
 
 
 def test_fab_begins_before_it_reads_fabric(tmp_path: Path) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import fabric
+import paramiko
 import pytest
 
 from provision.model.errors import GpurigError
 from provision.model.host import Host
-from provision.transport import host_keys, known_hosts
+from provision.transport import ahead, host_keys, known_hosts
+from provision.transport.connection import Connection
 from tests.kit.fab import FAB, ROOT, clean_environment, write_hosts
 from tests.kit.many import ADDRESS, at_once, home, host, server, visit
 from tests.kit.ssh_server import PORT, Server
@@ -40,6 +44,14 @@ def test_files_come_back_after_every_visit(server: Server, how: str) -> None:
     assert all(raised) == (how == "refused")
 
 
+def test_what_goes_through_a_proxy_command_closes_too(home: Path) -> None:
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "config").write_text(f"Host {ADDRESS}\n  ProxyCommand true\n")
+    made = Connection(host(), fabric.Config(user_ssh_path=str(home / ".ssh" / "config")))
+    assert made.gateway == "true"
+    made.close()
+
+
 def test_known_hosts_is_read_once_for_all_and_what_is_garbled_is_of_no_host(server: Server, home: Path) -> None:
     file = home / ".ssh" / "known_hosts"
     others = [Server(str(number)).known_at(f"192.0.2.{number}") for number in range(3)]
@@ -58,6 +70,26 @@ def test_known_hosts_is_read_once_for_all_and_what_is_garbled_is_of_no_host(serv
     # Of one kind the first counts, as before; another kind is another entry.
     file.write_text(server.known_at(ADDRESS) + others[0].replace("192.0.2.0", ADDRESS))
     assert [entry.key for entry in known_hosts.entries(f"[{ADDRESS}]:{PORT}")] == [server.key]
+
+
+def test_a_key_that_is_cut_short_is_none(home: Path) -> None:
+    (home / ".ssh").mkdir(parents=True)
+    kinds = {"ssh-ed25519": 51, "ssh-rsa": 279, "ecdsa-sha2-nistp256": 104}
+    """Of each kind: how many bytes a whole one has; of these, the name and zeros are here."""
+    lines = []
+    for kind, most in kinds.items():
+        name = len(kind).to_bytes(4, "big") + kind.encode()
+        for size in range(len(name), most, 3):
+            body = (name + bytes([0, 0, 0, 20]) + bytes(most))[:size]
+            lines.append(f"{kind} {base64.b64encode(body).decode()}")
+    whole = Server("whole")
+    (home / ".ssh" / "known_hosts").write_text("".join(f"192.0.2.9 {line}\n" for line in lines))
+    client = paramiko.SSHClient()
+    list(known_hosts.entries("192.0.2.9"))
+    ahead.trust(client, "192.0.2.9", [*lines, whole.known_at("192.0.2.9").partition(" ")[2]])
+    found = client.get_host_keys().lookup("192.0.2.9")
+    assert found is not None
+    assert found[whole.key.get_name()] == whole.key
 
 
 def test_more_hosts_than_the_system_has_files_for_are_refused_with_the_way_out(tmp_path: Path) -> None:

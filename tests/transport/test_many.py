@@ -148,7 +148,7 @@ def test_so_many_are_sent_to_at_once() -> None:
         with rsync._turn(Told()):  # type: ignore[arg-type] # of a view, this is all that is asked
             inside.append(number)
             most.append(len(inside))
-            time.sleep(0.02)
+            until(lambda: len(told) >= 2 * rsync.AT_ONCE)  # all others have come, and wait
             inside.remove(number)
 
     at_once(3 * rsync.AT_ONCE, send)
