@@ -20,10 +20,14 @@ _FORBIDDEN = paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
 
 def _copy(source: Any, goal: Any) -> None:
-    with contextlib.suppress(OSError, EOFError):
+    try:
         while data := source.recv(65536):
             goal.sendall(data)
         goal.shutdown(socket.SHUT_WR)
+    except (OSError, EOFError):
+        # Whoever waits at either end hears of it.
+        source.close()
+        goal.close()
 
 
 class _Door(paramiko.ServerInterface):
@@ -68,7 +72,11 @@ class _Door(paramiko.ServerInterface):
         while transport.is_active():
             channel = transport.accept(0.2)
             if channel is not None and (goal := self.goals.get(channel.get_id())):
-                there = socket.create_connection((goal, PORT))
+                try:
+                    there = socket.create_connection((goal, PORT))
+                except OSError:
+                    channel.close()
+                    continue
                 for ends in ((channel, there), (there, channel)):
                     threading.Thread(target=_copy, args=ends, daemon=True).start()
 
