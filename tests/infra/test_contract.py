@@ -74,6 +74,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         **KEPT_THERE,
         **dict.fromkeys(("spot", "leaves_early"), True),
         "allow": [],
+        "peers": [],
         "ui_port": 5000,
     }
 
