@@ -44,7 +44,14 @@ import time
 import ray
 
 ray.init(log_to_driver=False)
-ray.get(ray.remote(time.sleep).remote(600))
+
+
+@ray.remote
+def nap():
+    time.sleep(600)
+
+
+ray.get(nap.remote())
 """
 
 
