@@ -187,7 +187,7 @@ def test_a_port_that_is_taken_is_named_and_the_other_host_is_told_what_that_mean
     take = f"sudo systemctl stop {UNIT}; sudo systemd-run -q --unit taker python3 -m http.server 20001"
     cluster.on_box(take, limit=host)
     try:
-        said = cluster.fab("setup-ray", code=6)
+        said = cluster.fab("setup-ray", code=1)
         assert "port 20001 of this host is taken" in said
         assert re.search(other, said)
     finally:
