@@ -24,6 +24,8 @@ def _copy(source: Any, goal: Any) -> None:
         while data := source.recv(65536):
             goal.sendall(data)
         goal.shutdown(socket.SHUT_WR)
+        if isinstance(goal, paramiko.Channel):
+            goal.close()  # the box has ended: nobody at the other end has anything more to say to it
     except (OSError, EOFError):
         # Whoever waits at either end hears of it.
         source.close()

@@ -77,7 +77,7 @@ def test_a_private_box_is_reached_through_its_bastion_by_fab_and_by_ssh(lab: Rig
     lab.fab("ssh-config", "--yes")
     plain = ["ssh", "-F", str(lab.config), "-i", str(lab.key), "box", "hello"]
     # OpenSSH asks the system where the user's files are: the key of the bastion is named by the entry itself.
-    assert subprocess.run(plain, env=lab.env(), capture_output=True, text=True, check=True).stdout == DID
+    assert subprocess.run(plain, env=lab.env(), capture_output=True, text=True, check=True, timeout=120).stdout == DID
     assert bastion.dialled == [box.recorded] * 3
     assert bastion.answered == 0
 
