@@ -73,8 +73,7 @@ def test_the_outputs_are_hosts_with_their_targets() -> None:
         **dict.fromkeys(("busy_probe", "before_stop"), ""),
         **KEPT_THERE,
         **dict.fromkeys(("spot", "leaves_early"), True),
-        "allow": [],
-        "peers": [],
+        **{key: [] for key in ("allow", "peers")},
         "ui_port": 5000,
     }
 

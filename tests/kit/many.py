@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from provision.model.host import Host
 from provision.transport.session import Session
 from tests.kit.ssh_server import PORT, Server, known_to
 
-ADDRESS = "127.0.9.1"
+ADDRESS = f"127.9.{os.getpid() % 250 + 1}.1"
 
 
 def at_once(count: int, action: Callable[[int], object]) -> list[BaseException | None]:

@@ -25,7 +25,7 @@ from tests.kit.fab import ROOT, clean_environment, write_hosts
 from tests.kit.ssh_server import PORT, Server, known_to
 from tests.kit.wait import until
 
-HERE, THERE = "127.0.9.1", "127.0.9.2"
+HERE, THERE = "127.0.12.1", "127.0.12.2"
 PROGRAM = ROOT / "gpurig" / "fab.py"
 
 

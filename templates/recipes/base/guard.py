@@ -153,8 +153,7 @@ class Guard:
                 yield "an SSH connection carries data"
             if "ipykernel" in words and self.over("run", process, seconds_of(process, 11, 12, 13, 14), 0.01):
                 yield "a notebook computes"
-            if words.startswith("gpurig-cluster"):
-                yield "a job computes"
+            yield from ["a job computes"] * words.startswith("gpurig-cluster")
 
     def gpus(self) -> Iterator[str]:
         """Yield what the GPUs do. One that does not tell its use (MIG) is as busy as the processes that have one.
@@ -164,8 +163,7 @@ class Guard:
         if ask("pgrep", "--runstates=D", "--exact", "nvidia-smi")[0] == 0:  # one that hangs there is enough
             return
         code, said = ask("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
-        # What is wrong with the driver, it says in the same place.
-        uses = [] if code else said.split()
+        uses = [] if code else said.split()  # what is wrong with the driver, it says in the same place
         for use in uses:
             if use.isdecimal() and int(use) >= self.settings["busy"]["gpu"]:
                 yield f"a GPU is {use} % busy"

@@ -171,7 +171,7 @@ def look(address: str, other: str, script: str) -> dict[str, Any]:
     except OSError as error:
         wrong.append(f"it cannot listen at {address}: {os.strerror(error.errno)}")
     device = device_to(other)
-    if device not in ("", "lo") and (first := first_address(device)) != address:
+    if port and device not in ("", "lo") and (first := first_address(device)) != address:
         takes = f"gloo and NCCL take {first}, the first address of {device}"
         wrong.append(f'{takes}, and not {address}; say inner = "{first}", if the others reach that')
     if why := unreached(other):
