@@ -1,36 +1,29 @@
-"""A client brings the box to a bundle: starts or joins a setup and follows it; or looks what one would find."""
+"""A client brings the box to a bundle: starts or joins a setup and follows it; or asks what one would find."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import tempfile
-import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.agent.events import end_of_journal, events_after
-from provision.agent.facts import boot_id
 from provision.agent.files import load, lock, remove, write
 from provision.agent.journal import log_after
 from provision.agent.kept_signs import offer, trust
+from provision.agent.look import shared_states, states_of
 from provision.agent.notice import need_future
-from provision.agent.paths import BUNDLE, HOME, PENDING, READY, log_of
+from provision.agent.paths import BUNDLE, PENDING, READY, log_of
 from provision.agent.reply import say
 from provision.agent.setup import GRACE, finish, launch, pending, prepare, running
-from provision.agent.steps import open_bundle, state_of, unpack
+from provision.agent.steps import open_bundle
 from provision.agent.words import ENDINGS, KEPT_KINDS, Kind, StepState, kept_name
 
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Mapping, Optional, Union
+    from typing import Dict, List, Mapping, Optional, Union
 
     from provision.agent.wire import requests
-    from provision.agent.wire.documents import Bundle, ReadyMark, Step
+    from provision.agent.wire.documents import Bundle, ReadyMark
     from provision.agent.wire.kept import Lent, Wanted
     from provision.agent.wire.setups import Recorded, Started, Unchanged
-
-LOOKED = HOME / "looked.json"
 
 
 def plan(request: requests.Plan) -> None:
@@ -74,7 +67,7 @@ def apply(request: requests.Apply) -> None:
 def _begin(request: requests.Apply, bundle: Bundle, asked: float) -> Union[Started, Unchanged, Wanted]:
     """Make the bundle pending if there is anything to do; returns what to tell the client."""
     fresh = request["fresh"]
-    states = _states(bundle, asked, fresh=fresh)
+    states = shared_states(bundle, asked, fresh=fresh)
     if not fresh and set(states.values()) <= {StepState.PRESENT}:
         ready: Optional[ReadyMark] = load(READY)
         if not ready or ready["digest"] != bundle["digest"]:
@@ -104,46 +97,6 @@ def _lend(entries: Dict[str, Lent]) -> None:
     from provision.agent.kept_bucket import lend  # noqa: PLC0415 - HTTP is slow to import, and mostly nothing is there to do
 
     lend(entries)
-
-
-def _states(bundle: Bundle, asked: float, *, fresh: bool) -> Dict[str, StepState]:
-    """Return each step's state.
-
-    Of many who ask at once each would look, one after the other: who `asked` before a look began takes what it found.
-    """
-    began = time.monotonic()
-    looked: Dict[str, Any] = load(LOOKED) or {}
-    key = {"digest": bundle["digest"], "boot": boot_id()}
-    if not fresh and looked.items() >= key.items() and looked["began"] > asked:
-        return dict(looked["states"])
-    states = states_of(bundle)
-    if not fresh and set(states.values()) <= {StepState.PRESENT}:
-        with contextlib.suppress(OSError):  # on a full disk each looks, as one that asks alone does
-            LOOKED.write_text(json.dumps({**key, "began": began, "states": states}), encoding="ascii")
-    return states
-
-
-def states_of(bundle: Bundle) -> Dict[str, StepState]:
-    """Return each step's state; all verify at once, in a folder of their own: a setup may be using ours."""
-    states: Dict[str, StepState] = {}
-    errors: List[OSError] = []
-
-    def look(step: Step) -> None:
-        try:
-            states[step["name"]] = state_of(step, Path(folder))
-        except OSError as error:
-            errors.append(error)
-
-    with tempfile.TemporaryDirectory(prefix="gpurig-") as folder:
-        unpack(bundle, Path(folder))
-        looks = [threading.Thread(target=look, args=[step]) for step in bundle["steps"]]
-        for thread in looks:
-            thread.start()
-        for thread in looks:
-            thread.join()
-    for error in errors:
-        raise error
-    return {step["name"]: states[step["name"]] for step in bundle["steps"]}
 
 
 def follow(request: requests.Place) -> Kind:

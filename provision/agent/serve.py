@@ -51,6 +51,8 @@ def main(ask: Ask, whole: Optional[Whole] = None) -> None:
     """
     os.umask(0o022)
     try:
+        if whole is None and "early" in ask:
+            ask = _waited_for(look=ask["early"])
         if whole is None:
             whole = _from_command_line(ask) or _received()
         elif whole.get("agent"):
@@ -62,8 +64,26 @@ def main(ask: Ask, whole: Optional[Whole] = None) -> None:
         raise SystemExit(f"gpurig: {error}") from error
 
 
+def _waited_for(*, look: bool) -> Ask:
+    """Return what the client asks for, once it knows. Raises `SystemExit` where it asks for nothing.
+
+    `look`: begin meanwhile with what a setup or a plan asks first.
+    """
+    if look:
+        from provision.agent.look import begin  # noqa: PLC0415
+
+        begin()
+        from provision.agent import apply  # noqa: F401, PLC0415 - what is to answer is there by then
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):
+        sys.exit()
+    say({"event": Kind.ALIVE})  # from here on it is being done
+    ask: Ask = json.loads(line)
+    return ask
+
+
 def _from_command_line(ask: Ask) -> Optional[Whole]:
-    """Return the request on the command line, with the bundle that this box has; None where that is not enough."""
+    """Return the request with the bundle that this box has; None where that is not enough."""
     request = ask.get("request")
     if request is None:
         return None

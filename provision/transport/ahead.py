@@ -1,7 +1,8 @@
-"""What is begun before it is asked for: Pulumi's answer and the login, while Python still reads the modules of `fab`.
+"""What is begun before it is asked for: Pulumi's answer, the login, and the program that waits for a request there.
 
-Nothing is known then but the words of the command. So the login is the one that was needed here last. Who connects
-takes it only where it is, to the last word, the one that he would make; nothing is done on a host before that.
+That is while Python still reads the modules of `fab`, and nothing is known but the words of the command. So the login
+is the one that was needed here last. Who connects takes it only where it is, to the last word, the one that he would
+make; before that a host may be looked at, and nothing is changed there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provision.model import cache
 from provision.model.project import hosts_file, project_folder
@@ -31,8 +32,26 @@ OPTIONS = frozenset({"allow_agent", "auth_timeout", "banner_timeout", "key_filen
 SWITCH_SECONDS = 0.001
 """How long an import may keep the login waiting: each of its steps is short, and waits for the host in between."""
 
+LOOKING = ("setup-", "plan")
+"""How those verbs start whose first question is how the steps of the host are."""
+
 _LOCK = threading.Lock()
-_begun: list[tuple[Mapping[str, Any], Future[Any]]] = []
+
+
+class Begun(NamedTuple):
+    """What a login has brought."""
+
+    client: Any
+    """Paramiko's."""
+    channel: Any
+    """The program on the host that waits for a request, None where none was started."""
+
+    def close(self) -> None:
+        """Hang up."""
+        self.client.close()
+
+
+_begun: list[tuple[Mapping[str, Any], Future[Begun]]] = []
 """The login that was begun and is not taken yet."""
 _remembered: list[Mapping[str, Any]] = []
 """The login that the next command here will begin: one of each program's, the first; an empty one stands for none."""
@@ -44,15 +63,16 @@ def begin(words: Sequence[str]) -> Callable[[], None]:
     if _looks_at_hosts(words):
         if hosts_file() is None:
             pulumi_cli.begin("stack", "export", "--non-interactive")
-        login = _read()
-        if login is not None:
+        kept = _read()
+        if kept is not None:
             sys.setswitchinterval(SWITCH_SECONDS)
-            _begun.append((login, background.begin(lambda: _log_in(login, imported))))
+            look = words[0].startswith(LOOKING)
+            _begun.append((kept["login"], background.begin(lambda: _log_in(kept, imported, look=look))))
     return imported.set
 
 
-def taken(login: Mapping[str, Any] | None) -> Any:
-    """Return the Paramiko client that was begun, and that has logged in as `login` says; None where there is none.
+def taken(login: Mapping[str, Any] | None) -> Begun | None:
+    """Return what was begun, once it has logged in as `login` says; None where there is none.
 
     Whoever connects first takes it, or it is given up: it would hold a place at an sshd for nobody. Raises `OSError`
     where it found nobody to answer: that was the attempt that the caller would make.
@@ -65,15 +85,15 @@ def taken(login: Mapping[str, Any] | None) -> Any:
         background.drop(answer)
         return None
     try:
-        client = answer.result()
+        made = answer.result()
     except OSError:
         raise
     except Exception:  # noqa: BLE001 - who makes it himself says what is wrong with it
         return None
-    transport = client.get_transport()
+    transport = made.client.get_transport()
     if transport is not None and transport.is_active():
-        return client
-    client.close()  # the host has hung up since
+        return made
+    made.close()  # the host has hung up since
     return None
 
 
@@ -83,16 +103,28 @@ def remember(login: Mapping[str, Any] | None) -> None:
         if login is None or _remembered:
             return
         _remembered.append(login)
-    # A TypeError is of what JSON does not know, such as a Path in the user's own configuration.
-    with contextlib.suppress(TypeError, ValueError, OSError, RuntimeError):
-        if _read() != login:
-            cache.keep(KIND, _name(), json.dumps(login))
+    kept = _read()
+    if kept is None or kept["login"] != login:
+        _keep(login, is_root=login["user"] == "root")
+
+
+def remember_root(login: Mapping[str, Any] | None, *, asks_nothing: bool) -> None:
+    """Keep whether its account is root without being asked for a password: only then a program can wait there."""
+    kept = _read() if login is not None else None
+    if kept is not None and kept["login"] == login and kept["is_root"] != asks_nothing:
+        _keep(kept["login"], is_root=asks_nothing)
 
 
 def remember_none() -> None:
     """Keep nothing of this program: the hosts that it goes to were given for this one command."""
     with _LOCK:
         _remembered.append({})
+
+
+def _keep(login: Mapping[str, Any], *, is_root: bool) -> None:
+    # A TypeError is of what JSON does not know, such as a Path in the user's own configuration.
+    with contextlib.suppress(TypeError, ValueError, OSError, RuntimeError):
+        cache.keep(KIND, _name(), json.dumps({"login": login, "is_root": is_root}))
 
 
 def trust(client: Any, name: str, keys: Sequence[str]) -> None:
@@ -118,7 +150,8 @@ def _looks_at_hosts(words: Sequence[str]) -> bool:
     return bool(words) and words[0].startswith(("setup-", *VERBS)) and not any(w.startswith(others) for w in words)
 
 
-def _log_in(login: Mapping[str, Any], imported: threading.Event) -> Any:
+def _log_in(kept: Mapping[str, Any], imported: threading.Event, *, look: bool) -> Begun:
+    login = kept["login"]
     sock = dial(login["address"], login["port"], login["seconds"])
     imported.wait()
     import paramiko  # noqa: PLC0415
@@ -138,7 +171,14 @@ def _log_in(login: Mapping[str, Any], imported: threading.Event) -> Any:
         client.close()
         sock.close()
         raise
-    return client
+    channel = None
+    if kept["is_root"]:
+        from provision.transport import launcher  # noqa: PLC0415 - the login comes first: that waits for the network
+
+        command = launcher.unasked(login["user"], launcher.early(look=look))
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # whoever wants one finds out himself
+            channel = launcher.channel(client.get_transport(), command)
+    return Begun(client, channel)
 
 
 def _name() -> str:
@@ -148,11 +188,14 @@ def _name() -> str:
 
 
 def _read() -> dict[str, Any] | None:
-    """Return the login that was kept, None where there is none or it is of another kind."""
+    """Return the login that was kept and whether it `is_root`, None where there is none or it is of another kind."""
     try:
-        login = json.loads(cache.read(KIND, _name()) or "null")
+        kept = json.loads(cache.read(KIND, _name()) or "null")
     except (ValueError, OSError):
         return None
+    if not (isinstance(kept, dict) and isinstance(kept.get("is_root"), bool) and isinstance(kept.get("login"), dict)):
+        return None
+    login = kept["login"]
     fields = {"name", "address", "port", "user", "seconds", "keys", "options"}
-    is_one = isinstance(login, dict) and login.keys() == fields and isinstance(login["options"], dict)
-    return login if is_one and login["options"].keys() <= OPTIONS else None
+    is_one = login.keys() == fields and isinstance(login["options"], dict)
+    return kept if is_one and login["options"].keys() <= OPTIONS else None

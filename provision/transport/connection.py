@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 # paramiko's threads log what went wrong, with a traceback; what reaches the user is the error that comes of it.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-SILENCE = 60
-"""Seconds without a sign of life (the program on the box gives one every 10) that mean that a connection is lost."""
 CONNECT_SECONDS = 10
 LOOK_SECONDS = 3
 """How long an EC2 machine may keep silent before EC2 is asked whether it is there: one SYN more than the first."""
@@ -70,6 +68,10 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
     route: way.Way
     no_answer: str
     """Why EC2 could not be asked where it is."""
+    login: dict[str, Any] | None
+    """How it was logged in to, where the next command may begin with that."""
+    early: Any
+    """The channel of a program that waits there for a request, None where there is none."""
     waits: bool
     """Whether a machine that was made just now is waited for until it has booted."""
 
@@ -89,6 +91,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
             return Connection(_machine_between(Jump.read(host.jump)), config, tell=tell)
 
         self._set(rig_host=host, tell=tell, waits=waits, no_answer="", route=way.of(host, link))
+        self._set(login=None, early=None)
         key = os.environ.get("GPURIG_SSH_KEY")
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]
@@ -177,9 +180,9 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
 
     def _attempt(self, seconds: float) -> Any:
         """Go the way and, in turn, log in, once. A gateway of the user's own ssh_config is Fabric's business."""
-        login = self._login(seconds)
-        if client := ahead.taken(login):
-            self.client, self.transport = client, client.get_transport()
+        self.login = login = self._login(seconds)
+        if begun := ahead.taken(login):
+            self.client, self.transport, self.early = begun.client, begun.client.get_transport(), begun.channel
             return None
         if not self.gateway:
             self.connect_kwargs["sock"] = self.route.dial(self._there, seconds)

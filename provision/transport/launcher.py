@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from provision.agent.wire.events import Event
     from provision.agent.wire.requests import Ask, Request, Whole
 
+SILENCE = 60
+"""Seconds without a sign of life (the program on the box gives one every 10) that mean that a connection is lost."""
+
 # The program stays on the box, in a folder named by its digest: Python keeps its bytecode there, and compiling it takes
 # longer than many an answer. On a full disk it goes into memory, for as long as the answer takes. What is there is
 # looked at first, by as few imports as that takes: it is all that happens from the second request on.
@@ -69,6 +72,8 @@ if is_whole(place):
         os.utime(place)  # it is in use
     except OSError:
         pass
+elif "early" in ask:
+    sys.exit()  # there is nothing that could wait
 else:
     whole, place = receive()
 def code(loader, name, plain=Loader.get_code):
@@ -86,13 +91,51 @@ serve.main(ask, whole)
 
 def command(request: Request) -> str:
     """Return the shell command that starts the program, with the request where every process of the box may read it."""
+    return _start(_ask(request))
+
+
+def early(*, look: bool) -> str:
+    """Return the command that starts the program before there is a request: `line` follows on its standard input.
+
+    `look`: have it look meanwhile at what the box has. It says that it is alive once it has the line; a box that lacks
+    the program ends it without a word.
+    """
+    return _start({"agent": program.digest(), "early": look})
+
+
+def line(request: Request) -> bytes:
+    """Return what the program waits for that was started early."""
+    return json.dumps(_ask(request)).encode("ascii") + b"\n"
+
+
+def _ask(request: Request) -> Ask:
     ask: Ask = {"agent": program.digest()}
     # Links to kept builds are for root's eyes: with any, the whole request goes by standard input.
     lends = request["verb"] == Verb.APPLY and request["builds"]
     if not lends and (request["verb"] in (Verb.APPLY, Verb.PLAN, Verb.FOLLOW)):
         ask["request"] = request
+    return ask
+
+
+def _start(ask: Ask) -> str:
     # The standard library is all that it needs: without the host's own packages Python is there sooner.
     return f"python3 -IS -c {shlex.quote(LAUNCHER)} {shlex.quote(json.dumps(ask))}"
+
+
+def unasked(user: str, command: str) -> str:
+    """Return a command as root would run it where sudo asks for nothing; it fails where it would have to."""
+    # What sudo says is looked at: in English.
+    return command if user == "root" else f"LC_ALL=C sudo -n {command}"
+
+
+def channel(transport: Any, command: str) -> Any:
+    """Begin a command by a Paramiko transport; returns its channel."""
+    opened = transport.open_session(timeout=SILENCE)
+    opened.settimeout(SILENCE)
+    # One stream: what no program of ours says (a shell's start-up file, sudo, a Python that breaks) is seen too.
+    opened.set_combine_stderr(combine=True)
+    opened.exec_command(command)
+    return opened
 
 
 def whole(request: Request, account: Account, *, agent: bool) -> bytes:

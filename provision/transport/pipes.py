@@ -7,7 +7,8 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import GpurigError
-from provision.transport.connection import SILENCE, dropping
+from provision.transport.connection import dropping
+from provision.transport.launcher import SILENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,7 +12,7 @@ from provision.agent.words import Kind
 from provision.bundle import program
 from provision.model.errors import BadInput, GpurigError, NotHere, RunInterrupted, Unreachable
 from provision.model.target import Target
-from provision.transport import background, launcher, whereabouts
+from provision.transport import background, calls, launcher, whereabouts
 from provision.transport.answers import ENDINGS, ours, place_after
 from provision.transport.builds import Builds
 from provision.transport.connection import Connection, Dropped, dropping
@@ -104,9 +104,8 @@ class Session:
         """
         said: list[str] = []
         with dropping(self.host):
-            call = AsRoot(self.connection, launcher.command(request))
-            for line in call.lines():
-                event = launcher.parse(line)
+            call, events = calls.begin(self.connection, request)
+            for event in events:
                 if event["event"] == Kind.SEND:
                     call.channel.sendall(self._whole(request, bundle, agent=event["agent"]))
                     call.channel.shutdown_write()

@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import Unreachable
-from provision.transport.connection import SILENCE
+from provision.transport import launcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,11 +36,8 @@ class Sudo:
 
     def wrap(self, command: str) -> str:
         """Return the command as root would run it; sudo asks for a password only where one can be given."""
-        if self.host.user == "root":
-            return command
-        # What sudo says is looked at by `check`: in English.
-        if not self.password:
-            return f"LC_ALL=C sudo -n {command}"
+        if self.host.user == "root" or not self.password:
+            return launcher.unasked(self.host.user, command)
         prompt, script = f"{self.prompt}\n", f"echo {shlex.quote(self._begun)}; exec {command}"
         return f"LC_ALL=C sudo -S -p {shlex.quote(prompt)} sh -c {shlex.quote(script)}"
 
@@ -75,17 +72,15 @@ class Sudo:
 class AsRoot:
     """One command that root runs on a host."""
 
-    def __init__(self, connection: Connection, command: str) -> None:
+    def __init__(self, connection: Connection, command: str = "", *, begun: Any = None) -> None:
+        """Begin a command; `begun`: the channel of one that has begun, where sudo asked for nothing."""
         self.sudo = Sudo(connection.rig_host, connection.config.sudo.password)
-        self.channel: Any = connection.transport.open_session(timeout=SILENCE)
-        self.channel.settimeout(SILENCE)
-        # One stream: what no program of ours says (a shell's start-up file, sudo, a Python that breaks) is seen too.
-        self.channel.set_combine_stderr(combine=True)
-        self.channel.exec_command(self.sudo.wrap(command))
+        self.channel = begun or launcher.channel(connection.transport, self.sudo.wrap(command))
+        self._said = self.channel.makefile("r")
 
     def lines(self) -> Iterator[str]:
         """Yield what is said there, line by line; sudo is answered."""
-        for line in self.channel.makefile("r"):
+        for line in self._said:
             if self.sudo.asks(line):
                 self.channel.sendall(self.sudo.answer())
             elif not self.sudo.is_past(line):

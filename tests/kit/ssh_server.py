@@ -55,7 +55,7 @@ class _Door(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         # A moment later: the client wants to hear first that the command is taken.
-        threading.Timer(0.1, self._answer, args=(channel, command)).start()
+        threading.Timer(0.1, self._answer_one, args=(channel, command)).start()
         return True
 
     def check_channel_direct_tcpip_request(
@@ -81,6 +81,10 @@ class _Door(paramiko.ServerInterface):
                     continue
                 for ends in ((channel, there), (there, channel)):
                     threading.Thread(target=_copy, args=ends, daemon=True).start()
+
+    def _answer_one(self, channel: paramiko.Channel, command: bytes) -> None:
+        with contextlib.suppress(OSError, EOFError):  # the client has gone
+            self._answer(channel, command)
 
     def _answer(self, channel: paramiko.Channel, command: bytes) -> None:
         if self.server.acts:

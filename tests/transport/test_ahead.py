@@ -6,11 +6,8 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import fabric
 import paramiko
 import pytest
 
@@ -19,63 +16,14 @@ from provision.model import cache
 from provision.model.errors import Unreachable, UntrustedHost
 from provision.model.host import Host
 from provision.transport import ahead, pulumi_cli
-from provision.transport.session import Session
-from tests.kit.box import quiet
+from tests.kit.ahead_lab import HERE, THERE, before, begun, says, servers, session
 from tests.kit.fab import ROOT, clean_environment, write_hosts
 from tests.kit.ssh_server import PORT, Server, known_to
 from tests.kit.wait import until
 
-HERE, THERE = "127.0.12.1", "127.0.12.2"
+__all__ = ["before", "servers"]
+
 PROGRAM = ROOT / "gpurig" / "fab.py"
-
-
-@pytest.fixture
-def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, Server]]:
-    """Two hosts that the user knows, of a project in a folder of its own."""
-    here, there = Server("here"), Server("there")
-    known_to(tmp_path, {HERE: here, THERE: there})
-    write_hosts(tmp_path, "here", address=HERE, port=PORT)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name in ("GPURIG_SSH_KEY", "GPURIG_HOSTS", "SSH_AUTH_SOCK"):
-        monkeypatch.delenv(name, raising=False)
-    new_program(monkeypatch)
-    with here.at(HERE), there.at(THERE):
-        yield here, there
-
-
-def new_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget what a program knows of itself."""
-    monkeypatch.setattr(ahead, "_begun", [])
-    monkeypatch.setattr(ahead, "_remembered", [])
-
-
-def session(folder: Path, address: str = HERE, **options: Any) -> Session:
-    own = {"key_filename": [str(folder / ".ssh" / "id_ecdsa")], "allow_agent": False, **options}
-    host = Host(name="box", address=address, user="root", port=PORT)
-    return Session(host, fabric.Config(overrides={"connect_kwargs": own}), tell=quiet)
-
-
-def says(made: Session) -> str:
-    """Return which server did what it was asked."""
-    with made:
-        return made.root("hello")[1].split()[0]
-
-
-def begun(words: tuple[str, ...] = ("setup-base",)) -> int:
-    """Begin a command; returns how many logins that began."""
-    ahead.begin(words)()
-    return len(ahead._begun)
-
-
-@pytest.fixture
-def before(servers: tuple[Server, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Server, Server]:
-    """The same, after a command that went to the first of them."""
-    assert begun() == 0
-    assert says(session(tmp_path)) == "here"
-    new_program(monkeypatch)
-    return servers
 
 
 def test_the_login_that_was_needed_last_is_begun_at_once_and_taken(
@@ -97,9 +45,11 @@ def test_a_command_that_may_look_elsewhere_begins_nothing(words: tuple[str, ...]
 
 
 def test_a_host_elsewhere_is_gone_to(before: tuple[Server, Server], tmp_path: Path) -> None:
+    asked: list[bytes] = []
+    before[0].acts = lambda channel, _: asked.append(channel.makefile("rb").readline())
     assert begun() == 1
     assert says(session(tmp_path, THERE)) == "there"
-    assert before[0].answered == 1, "nothing was done where the login went in vain"
+    assert not any(asked), "nothing is asked where the login went in vain"
 
 
 def test_a_login_by_another_key_is_not_taken(before: tuple[Server, Server], tmp_path: Path) -> None:
@@ -124,8 +74,9 @@ def test_a_host_that_is_gone_is_said_to_be(
     before: tuple[Server, Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = ahead._name()
-    login = {**json.loads(cache.read(ahead.KIND, name) or ""), "port": 9}
-    cache.keep(ahead.KIND, name, json.dumps(login))
+    kept = json.loads(cache.read(ahead.KIND, name) or "")
+    kept["login"]["port"] = 9
+    cache.keep(ahead.KIND, name, json.dumps(kept))
     assert begun() == 1
     made = session(tmp_path)
     monkeypatch.setattr(made, "host", Host(name="box", address=HERE, user="root", port=9))
@@ -142,7 +93,7 @@ def test_a_login_with_a_secret_is_not_written_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("before")
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"options": {}}', '"text"'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"login": {}, "is_root": true}', '{"login": []}', '"text"'])
 def test_what_is_no_login_begins_nothing(text: str) -> None:
     cache.keep(ahead.KIND, ahead._name(), text)
     assert begun() == 0
@@ -151,9 +102,9 @@ def test_what_is_no_login_begins_nothing(text: str) -> None:
 @pytest.mark.usefixtures("before")
 def test_an_option_that_is_not_among_those_begins_nothing() -> None:
     name = ahead._name()
-    login = json.loads(cache.read(ahead.KIND, name) or "")
-    login["options"]["pkey"] = "x"
-    cache.keep(ahead.KIND, name, json.dumps(login))
+    kept = json.loads(cache.read(ahead.KIND, name) or "")
+    kept["login"]["options"]["pkey"] = "x"
+    cache.keep(ahead.KIND, name, json.dumps(kept))
     assert begun() == 0
 
 

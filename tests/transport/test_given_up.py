@@ -19,10 +19,11 @@ from provision.model import cache
 from provision.model.host import Host
 from provision.tasks.context import Context
 from provision.transport import ahead, session_manager
+from provision.transport.ahead import Begun
 from provision.transport.connection import Connection
 from provision.transport.session import Session
 
-LOGIN = {"name": "box", "options": {}}
+LOGIN = {"name": "box", "user": "me", "options": {}}
 
 
 class Made:
@@ -68,7 +69,7 @@ def test_a_session_that_is_left_waits_for_no_opening_and_closes_what_comes_of_it
 def test_a_login_that_is_not_the_one_is_given_up(begun: Future[Any], other: dict[str, Any] | None) -> None:
     late = Made()
     assert ahead.taken(other) is None
-    begun.set_result(late)
+    begun.set_result(Begun(late, None))
     assert late.closed == 1
     assert ahead.taken(LOGIN) is None
 
@@ -76,8 +77,8 @@ def test_a_login_that_is_not_the_one_is_given_up(begun: Future[Any], other: dict
 @pytest.mark.parametrize("active", [True, False])
 def test_a_login_is_taken_where_the_host_has_not_hung_up(begun: Future[Any], active: bool) -> None:
     made = Made(active=active)
-    begun.set_result(made)
-    assert ahead.taken(LOGIN) is (made if active else None)
+    begun.set_result(Begun(made, None))
+    assert ahead.taken(LOGIN) == (Begun(made, None) if active else None)
     assert made.closed == (not active)
 
 
@@ -96,7 +97,7 @@ def test_a_login_is_kept_and_that_of_a_host_given_for_one_command_is_not(monkeyp
     assert cache.read(ahead.KIND, ahead._name()) is None
     monkeypatch.setattr(ahead, "_remembered", [])
     ahead.remember(LOGIN)
-    assert json.loads(cache.read(ahead.KIND, ahead._name()) or "") == LOGIN
+    assert json.loads(cache.read(ahead.KIND, ahead._name()) or "") == {"login": LOGIN, "is_root": False}
 
 
 def test_a_login_with_a_key_given_for_one_command_is_not_written_down() -> None:

@@ -36,6 +36,15 @@ class Box:
         events = [json.loads(line) for line in done.stdout.splitlines()]
         return events[0] == {"event": "send", "agent": True}, events[-1]["event"]
 
+    def early(self, *given: bytes) -> list[str]:
+        """Start it before there is a request, and give it these; returns the kinds of events."""
+        text = launcher.LAUNCHER.replace(str(MACHINE_HOME), str(self.home))
+        command = [sys.executable, "-IS", "-c", text, json.dumps({"agent": program.digest(), "early": False})]
+        env = {**os.environ, "GPURIG_HOME": str(self.home)}
+        done = subprocess.run(command, input=b"".join(given), capture_output=True, check=False, env=env, timeout=60)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return [json.loads(line)["event"] for line in done.stdout.splitlines()]
+
 
 @pytest.fixture
 def box(tmp_path: Path) -> Box:
@@ -78,3 +87,17 @@ def test_a_version_that_is_asked_is_in_use(box: Box) -> None:
     os.utime(box.place, (0, 0))
     box.ask()
     assert box.place.stat().st_mtime > 0
+
+
+def test_a_program_that_was_started_early_takes_its_request_by_the_line(box: Box) -> None:
+    box.ask()
+    whole = launcher.whole({"verb": "facts"}, ACCOUNT, agent=False)  # type: ignore[typeddict-item,arg-type]
+    line = launcher.line({"verb": "facts"})  # type: ignore[typeddict-item]
+    assert box.early(line, whole) == ["alive", "send", "facts"]
+    assert box.early() == []
+    assert box.early(line[:-5]) == [], "a request that was cut short is none"
+
+
+def test_a_box_that_lacks_the_program_ends_what_is_started_early_without_a_word(box: Box) -> None:
+    assert box.early(launcher.line({"verb": "facts"})) == []  # type: ignore[typeddict-item]
+    assert not box.home.exists()

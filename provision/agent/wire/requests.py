@@ -246,3 +246,5 @@ class Ask(_Ask, total=False):
     """What stands on the command line, for every process of the host to read: only what may do without the rest."""
 
     request: Setup
+    early: bool
+    """The client asks later, by an `Ask` that is a line on standard input; true: meanwhile the steps are looked at."""
