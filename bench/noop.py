@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import statistics
 import sys
@@ -14,10 +15,14 @@ from bench.delay import delayed
 from bench.rig import seconds, spread
 from provision.bundle.render import render
 from provision.model.host import Host
+from provision.model.target import Target
+from provision.transport import host_keys
 from provision.transport.session import Session
 from provision.transport.way import ssh_command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from provision.bundle.step import Bundle
     from rehearsal.user import User
 
@@ -39,27 +44,61 @@ def measure(user: User) -> dict[str, float]:
         print(f"{name:<36}{value:8.1f} s", flush=True)
     host = Host.from_document(user.hosts()[0])
     with contextlib.chdir(user.project):  # pinned host keys are found from the working folder
-        figures |= against_ssh(user, host)
+        figures |= beside_ssh(user, [*ssh_command(host, identity=_key(user)), "true"])
         figures |= round_trips(user, host)
+        figures |= from_afar(user, host)
     return figures
 
 
-def against_ssh(user: User, host: Host) -> dict[str, float]:
+def beside_ssh(user: User, plain: Sequence[str], *environment: str, where: str = "") -> dict[str, float]:
     """Time `fab setup-digits` with nothing to do beside `ssh box true`, turn and turn about."""
-    plain = [*ssh_command(host, identity=str(user.site.state / "id_ed25519")), "true"]
     shells, setups = [], []
     for _ in range(RUNS):
         shells.append(seconds(lambda: user.run(*plain)))
-        setups.append(seconds(lambda: user.fab("setup-digits")))
+        setups.append(seconds(lambda: user.run("env", *environment, "fab", "setup-digits")))
     ratio = statistics.median(setups) / statistics.median(shells)
-    print(f"{'ssh box true':<36} {spread(shells)}")
-    print(f"{'fab setup-digits, nothing to do':<36} {spread(setups)}")
-    print(f"{'ratio of the medians':<36} {ratio:7.2f}     (aim: at most 1.5)", flush=True)
+    print(f"{f'ssh box true{where}':<48} {spread(shells)}")
+    print(f"{f'fab setup-digits, nothing to do{where}':<48} {spread(setups)}")
+    print(f"{f'ratio of the medians{where}':<48} {ratio:7.2f}     (aim: at most 1.5)", flush=True)
     return {
-        "ssh box true": statistics.median(shells),
-        "fab setup-digits, nothing to do": statistics.median(setups),
-        "ratio": ratio,
+        f"ssh box true{where}": statistics.median(shells),
+        f"fab setup-digits, nothing to do{where}": statistics.median(setups),
+        f"ratio{where}": ratio,
     }
+
+
+def from_afar(user: User, host: Host) -> dict[str, float]:
+    """Time both again through a longer cable; the box is one of the user's own then, at the cable's near end."""
+    home, target = user.site.state / "afar", host.target or Target()
+    (home / ".ssh").mkdir(parents=True, mode=0o700)
+    with delayed(host.address, host.port or 22, ROUND_TRIP) as port:
+        name = f"[127.0.0.1]:{port}"
+        keys = [f"{name} {key}\n" for key in host_keys.pinned(host)]
+        known, hosts = home / ".ssh" / "known_hosts", home / "hosts.toml"
+        known.write_text("".join(keys), encoding="utf-8")
+        hosts.write_text(_own(target, port), encoding="utf-8")
+        environment = (f"HOME={home}", f"GPURIG_HOSTS={hosts}")
+        user.run("env", *environment, "fab", "setup-digits")  # as one's own it has no volume to mount
+        options = ("-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes")
+        plain = ["ssh", "-p", str(port), "-i", _key(user), *options, f"{target.user}@127.0.0.1", "true"]
+        return beside_ssh(user, plain, *environment, where=f", {ROUND_TRIP * 1000:.0f} ms away")
+
+
+def _own(target: Target, port: int) -> str:
+    """Return a hosts.toml with the box of the stack."""
+    lists = {"licences": target.licences, "unpinned": target.unpinned}
+    tables = {"sources": target.sources, **{f"mirrors.{kind}": table for kind, table in target.mirrors.items()}}
+    lines = [f"{key} = {json.dumps(values)}" for key, values in lists.items()]
+    for table, rows in tables.items():
+        lines += [f"[{table}]", *(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in rows.items())]
+    row = {"address": "127.0.0.1", "port": port, "user": target.user, "image": target.image}
+    row |= {"gpu": target.gpu, "compute": target.compute}
+    lines += ["[host.box]", *(f"{key} = {json.dumps(value)}" for key, value in row.items())]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _key(user: User) -> str:
+    return str(user.site.state / "id_ed25519")
 
 
 def round_trips(user: User, host: Host) -> dict[str, float]:
