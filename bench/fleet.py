@@ -72,7 +72,13 @@ class Fleet:
         program = self.folder / "pulumi"
         program.write_text(f"#!/bin/sh\nexec cat {self.folder / 'state.json'}\n", encoding="utf-8")
         program.chmod(0o755)
-        (self.folder / "work.json").write_text(json.dumps(self._work()), encoding="utf-8")
+        work = self._work()
+        # Ansible takes braces in a text that it is given for a template of its own; in a file it does not.
+        sources = {path: self.folder / f"file-{n}" for n, path in enumerate(work["files"])}
+        for path, source in sources.items():
+            source.write_text(work["files"][path], encoding="utf-8")
+        work["sources"] = {path: str(source) for path, source in sources.items()}
+        (self.folder / "work.json").write_text(json.dumps(work), encoding="utf-8")
         pinned = (self.user.project / ".gpurig" / "known_hosts").read_text(encoding="utf-8")
         for row in self.rows:
             pinned = pinned.replace(row["instanceId"], row["address"])
