@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -44,6 +45,7 @@ def main(words: Sequence[str] | None = None) -> None:
         parser.error(f"there is no question {', '.join(unknown)}; there are: {', '.join(QUESTIONS)}")
     if lack := why_not():
         sys.exit(f"bench: {lack}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # who is asked to end switches its cloud off first
     roots.ensure("ubuntu-22.04", print)
     for name in names:
         print(f"\n── {name}: {QUESTIONS[name]}", flush=True)

@@ -22,7 +22,7 @@ PROJECT = Path(__file__).with_name("files") / "project"
 
 
 BEGINS = ("setup-", "plan", "ps", "status")
-"""How those verbs start of which `provision.transport.ahead` begins something: known before that is imported."""
+"""How those verbs start that look at hosts, and change no stack before they know them: something is begun for them."""
 ELSEWHERE = re.compile(r"--search-root|--collection|-[^-]*[rc]")
 """An option that may lead Fabric to another fabfile: then nothing of the one in this folder is to run."""
 

@@ -118,6 +118,10 @@ class Recipe:
     sources: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     """Where it can be taken from, the default first; the install script reads the chosen table as `source`."""
 
+    def with_trial(self, trial: Trial | None) -> tuple[str, ...]:
+        """Return the names of what is set up on a host before a trial of this recipe runs there, itself first."""
+        return (self.name, *(trial.needs if trial else ()))
+
     @property
     def example_folder(self) -> Path:
         """The folder in which its example and its bench run, on this machine."""

@@ -24,7 +24,7 @@ def bring(c: Context, setting_up: SetUp, recipe: Recipe) -> list[Host]:
     """
     if c.limit:
         raise BadInput([f"the example of {recipe.name} runs on all hosts: leave --limit out"])
-    for name in (recipe.name, *(recipe.example.needs if recipe.example else ())):
+    for name in recipe.with_trial(recipe.example):
         c.each(lambda host, out, name=name: setting_up.on(host, name, out))  # type: ignore[misc]
         if c.exit_codes:
             return []

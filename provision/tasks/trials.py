@@ -58,15 +58,17 @@ class Play:
         """Host → the run that is followed there."""
 
     @contextlib.contextmanager
-    def staged(self, host: Host, out: View, mine: Container[str] = ()) -> Iterator[Stage]:
-        """Bring a host to the recipe, its example folder on it; `mine`: runs that the trial goes on with."""
+    def staged(self, host: Host, out: View, mine: Container[str] = (), *, is_set_up: bool = False) -> Iterator[Stage]:
+        """Bring a host to the recipe, its example folder on it.
+
+        `mine`: runs that the trial goes on with; `is_set_up`: what it needs is there.
+        """
         with Session(host, self.config, tell=out.tell) as session:
             # Before anything is installed below a run that uses it.
             there = Runs(session).all()
             trial.next_name(host, there, self.recipe, self.kind, another=self.wishes.another, mine=mine)
-        if not any(run.name in mine and run.state == RunState.RUNNING for run in there):
-            trial_of = self.recipe.example if self.kind == "example" else self.recipe.bench
-            for name in (self.recipe.name, *(trial_of.needs if trial_of else ())):
+        if not is_set_up and not any(run.name in mine and run.state == RunState.RUNNING for run in there):
+            for name in self.recipe.with_trial(getattr(self.recipe, self.kind)):
                 self.setting_up.on(host, name, out)
         with Session(host, self.config, tell=out.tell) as session:
             target = self.choices.on(target_of(host, session))

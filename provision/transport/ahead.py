@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 KIND = "logins"
-VERBS = ("plan", "ps", "status")
-"""Beside `setup-RECIPE`: what looks at hosts, and changes no stack before it knows them."""
 OPTIONS = frozenset({"allow_agent", "auth_timeout", "banner_timeout", "key_filename", "look_for_keys", "timeout"})
 """Paramiko's options that may be written down: no secret is among them."""
 SWITCH_SECONDS = 0.001
 """How long an import may keep the login waiting: each of its steps is short, and waits for the host in between."""
 
+ELSEWHERE = ("-H", "--hosts", "-h", "--help", "-l", "--list")
+"""Options that name other hosts, or ask for none."""
 LOOKING = ("setup-", "plan")
 """How those verbs start whose first question is how the steps of the host are."""
 
@@ -58,9 +58,12 @@ _remembered: list[Mapping[str, Any]] = []
 
 
 def begin(words: Sequence[str]) -> Callable[[], None]:
-    """Begin what the words of a command need; returns what is to be called once Paramiko is imported."""
+    """Begin what a command needs; returns what is to be called once Paramiko is imported.
+
+    `words`: those of a command that looks at the hosts of the project; at others, or at none, where options say so.
+    """
     imported = threading.Event()
-    if _looks_at_hosts(words):
+    if not any(word.startswith(ELSEWHERE) for word in words):
         if hosts_file() is None:
             pulumi_cli.begin("stack", "export", "--non-interactive")
         kept = _read()
@@ -127,27 +130,11 @@ def _keep(login: Mapping[str, Any], *, is_root: bool) -> None:
         cache.keep(KIND, _name(), json.dumps({"login": login, "is_root": is_root}))
 
 
-def trust(client: Any, name: str, keys: Sequence[str]) -> None:
-    """Tell a Paramiko client which keys a host of that name may show."""
-    from provision.transport import known_hosts  # noqa: PLC0415 - it imports Paramiko, and this module comes before it
-
-    for line in keys:
-        entry = known_hosts.entry(f"{name} {line}")
-        if entry is not None:
-            client.get_host_keys().add(name, entry.key.get_name(), entry.key)
-
-
 def dial(address: str, port: int, seconds: float) -> socket.socket:
     """Connect here: paramiko leaves Nagle's algorithm on, and small packets wait 40 ms each."""
     sock = socket.create_connection((address, port), seconds)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
-
-
-def _looks_at_hosts(words: Sequence[str]) -> bool:
-    """Tell whether a command is of those that look at the hosts of the project, and at no others."""
-    others = ("-H", "--hosts", "-h", "--help", "-l", "--list")
-    return bool(words) and words[0].startswith(("setup-", *VERBS)) and not any(w.startswith(others) for w in words)
 
 
 def _log_in(kept: Mapping[str, Any], imported: threading.Event, *, look: bool) -> Begun:
@@ -156,15 +143,12 @@ def _log_in(kept: Mapping[str, Any], imported: threading.Event, *, look: bool) -
     imported.wait()
     import paramiko  # noqa: PLC0415
 
+    from provision.transport import known_hosts  # noqa: PLC0415 - it imports Paramiko
+
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
-        if login["keys"] is None:
-            from provision.transport import known_hosts  # noqa: PLC0415 - it imports Paramiko
-
-            known_hosts.trust(client, login["name"])
-        else:
-            trust(client, login["name"], login["keys"])
+        known_hosts.trust(client, login["name"], login["keys"])
         where = {"hostname": login["address"], "port": login["port"], "username": login["user"]}
         client.connect(sock=sock, **where, **login["options"])
     except BaseException:

@@ -226,7 +226,8 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         host, name = self.rig_host, self._known_as
         if host.instance_id:
             patience = host_keys.PATIENCE if self.waits else host_keys.LOOK
-            ahead.trust(self.client, name, host_keys.pinned(host) or host_keys.pin(host, self.tell, patience))
+            keys = host_keys.pinned(host) or host_keys.pin(host, self.tell, patience)
+            known_hosts.trust(self.client, name, keys)
         else:
             known_hosts.trust(self.client, name)
 

@@ -12,7 +12,7 @@ import paramiko
 from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 HASHED = "|1|"
 """How a name begins that is not to be read (ssh-keygen -H)."""
@@ -52,9 +52,10 @@ def entry(line: str) -> HostKeyEntry | None:
     return None
 
 
-def trust(client: paramiko.SSHClient, name: str) -> None:
-    """Tell a client which keys a host of that name may show, as the file has it."""
-    for known in entries(name):
+def trust(client: paramiko.SSHClient, name: str, keys: Sequence[str] | None = None) -> None:
+    """Tell a client which keys a host of that name may show; None: those that the file has."""
+    found = entries(name) if keys is None else (entry(f"{name} {key}") for key in keys)
+    for known in filter(None, found):
         client.get_host_keys().add(name, known.key.get_name(), known.key)
 
 

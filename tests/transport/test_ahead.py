@@ -38,7 +38,7 @@ def test_the_login_that_was_needed_last_is_begun_at_once_and_taken(
 @pytest.mark.usefixtures("before")
 @pytest.mark.parametrize(
     "words",
-    [(), ("recipes",), ("-H", "a", "ps"), ("ps", "-Ha"), ("--list",), ("setup-base", "-h")],
+    [("-H", "a", "ps"), ("ps", "-Ha"), ("--list",), ("setup-base", "-h")],
 )
 def test_a_command_that_may_look_elsewhere_begins_nothing(words: tuple[str, ...]) -> None:
     assert begun(words) == 0
@@ -118,10 +118,6 @@ def test_pulumi_is_asked_once_for_what_was_begun_and_anew_for_what_comes_after(
     pulumi_cli.begin("stack", "export")
     until((tmp_path / "asked").exists)
     assert [int(pulumi_cli.finished("stack", "export").stdout) for _ in range(2)] == [1, 2]
-
-
-def test_fab_knows_of_which_verbs_something_is_begun() -> None:
-    assert ("setup-", *ahead.VERBS) == fab.BEGINS
 
 
 @pytest.mark.parametrize(

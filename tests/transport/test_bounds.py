@@ -15,7 +15,7 @@ import pytest
 
 from provision.model.errors import GpurigError
 from provision.model.host import Host
-from provision.transport import ahead, host_keys, known_hosts
+from provision.transport import host_keys, known_hosts
 from provision.transport.connection import Connection
 from tests.kit.fab import FAB, ROOT, clean_environment, write_hosts
 from tests.kit.many import ADDRESS, at_once, home, host, server, visit
@@ -86,7 +86,7 @@ def test_a_key_that_is_cut_short_is_none(home: Path) -> None:
     (home / ".ssh" / "known_hosts").write_text("".join(f"192.0.2.9 {line}\n" for line in lines))
     client = paramiko.SSHClient()
     list(known_hosts.entries("192.0.2.9"))
-    ahead.trust(client, "192.0.2.9", [*lines, whole.known_at("192.0.2.9").partition(" ")[2]])
+    known_hosts.trust(client, "192.0.2.9", [*lines, whole.known_at("192.0.2.9").partition(" ")[2]])
     found = client.get_host_keys().lookup("192.0.2.9")
     assert found is not None
     assert found[whole.key.get_name()] == whole.key

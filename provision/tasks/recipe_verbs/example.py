@@ -51,7 +51,7 @@ def example(
 def _run(play: Play, host: Host, out: View, *, detach: bool) -> None:
     """Run the example on one host."""
     recipe, wishes = play.recipe, play.wishes
-    with play.staged(host, out) as stage:
+    with play.staged(host, out, is_set_up=recipe.cluster) as stage:
         # First: where they cannot be written, nothing is to run.
         into = None if detach else trial.results_folder(host, recipe, "example", wishes)
         run = stage.start()
