@@ -84,7 +84,7 @@ class Fleet:
             pinned = pinned.replace(row["instanceId"], row["address"])
         (self.folder / ".ssh").mkdir()
         (self.folder / ".ssh" / "known_hosts").write_text(pinned, encoding="utf-8")
-        self._inventories(str(self.user.site.state / "id_ed25519"))
+        self._inventories(str(self.user.site.key))
 
     def _inventories(self, key: str) -> None:
         """Write the hosts as Ansible and pyinfra want them, and how to reach them."""
@@ -113,7 +113,7 @@ class Fleet:
         # What is the same on every host: the script of the job volume names its host's own.
         files = [f for step in render(["digits"], target).steps for f in step.files if "volume" not in f["path"]]
         return {
-            "key": str(self.user.site.state / "id_ed25519"),
+            "key": str(self.user.site.key),
             "hosts": [{"address": row["address"], "user": row["user"]} for row in self.rows],
             "packages": PACKAGES,
             "files": {file["path"]: file["content"] for file in files},
@@ -124,9 +124,8 @@ class Fleet:
 
     def ssh(self) -> None:
         """Log in to every host at once, and do nothing there."""
-        key = str(self.user.site.state / "id_ed25519")
         with contextlib.chdir(self.user.project):  # pinned host keys are found from the working folder
-            commands = [ssh_command(Host.from_document(row), identity=key) for row in self.rows]
+            commands = [ssh_command(Host.from_document(row), identity=str(self.user.site.key)) for row in self.rows]
         # No settings of whoever runs this: a connection that is shared is no login.
         logins = [
             subprocess.Popen(

@@ -44,7 +44,7 @@ def measure(user: User) -> dict[str, float]:
         print(f"{name:<36}{value:8.1f} s", flush=True)
     host = Host.from_document(user.hosts()[0])
     with contextlib.chdir(user.project):  # pinned host keys are found from the working folder
-        figures |= beside_ssh(user, [*ssh_command(host, identity=_key(user)), "true"])
+        figures |= beside_ssh(user, [*ssh_command(host, identity=str(user.site.key)), "true"])
         figures |= round_trips(user, host)
         figures |= from_afar(user, host)
     return figures
@@ -80,7 +80,7 @@ def from_afar(user: User, host: Host) -> dict[str, float]:
         environment = (f"HOME={home}", f"GPURIG_HOSTS={hosts}")
         user.run("env", *environment, "fab", "setup-digits")  # as one's own it has no volume to mount
         options = ("-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes")
-        plain = ["ssh", "-p", str(port), "-i", _key(user), *options, f"{target.user}@127.0.0.1", "true"]
+        plain = ["ssh", "-p", str(port), "-i", str(user.site.key), *options, f"{target.user}@127.0.0.1", "true"]
         return beside_ssh(user, plain, *environment, where=f", {ROUND_TRIP * 1000:.0f} ms away")
 
 
@@ -95,10 +95,6 @@ def _own(target: Target, port: int) -> str:
     row |= {"gpu": target.gpu, "compute": target.compute}
     lines += ["[host.box]", *(f"{key} = {json.dumps(value)}" for key, value in row.items())]
     return "".join(f"{line}\n" for line in lines)
-
-
-def _key(user: User) -> str:
-    return str(user.site.state / "id_ed25519")
 
 
 def round_trips(user: User, host: Host) -> dict[str, float]:

@@ -61,11 +61,6 @@ class Crowd:
         """Return where its files are."""
         return self.user.site.state / f"crowd-{self.count}"
 
-    @property
-    def key(self) -> str:
-        """Return the user's private key."""
-        return str(self.user.site.state / "id_ed25519")
-
     def lay_out(self) -> None:
         """Write the hosts file, known_hosts with a line for each of them and more, and a recipe that talks."""
         address, user = self.row["address"], self.row["user"]
@@ -77,7 +72,7 @@ class Crowd:
         mine = pins.replace(self.row["instanceId"], address)
         others = [mine.replace(address, f"192.0.2.{number}") for number in range(1, self.count)]
         (self.folder / ".ssh" / "known_hosts").write_text("".join([*others, mine]), encoding="utf-8")
-        work = {"key": self.key, "hosts": [{"address": address, "user": user}] * self.count}
+        work = {"key": str(self.user.site.key), "hosts": [{"address": address, "user": user}] * self.count}
         (self.folder / "work.json").write_text(json.dumps(work), encoding="utf-8")
         recipe = self.folder / "recipes" / "talk"
         recipe.mkdir(parents=True)
@@ -104,7 +99,7 @@ class Crowd:
             "-o",
             f"UserKnownHostsFile={self.folder / '.ssh' / 'known_hosts'}",
         ]
-        ssh, *words = ssh_command(host, identity=self.key)
+        ssh, *words = ssh_command(host, identity=str(self.user.site.key))
         begin = f"subprocess.Popen({[ssh, *known, *words, 'true']!r}, stdin=subprocess.DEVNULL)"
         script = f"import subprocess, sys\nall = [{begin} for _ in range({self.count})]\n"
         return self._run([sys.executable, "-c", script + "sys.exit(any([one.wait() for one in all]))"], self.folder)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 STATE = ROOT / ".rehearsal"
+KEY = "id_ed25519"
+"""The name of the private key in it."""
 DOWNLOADS = "https://get.pulumi.com"
 """Where the SDK's own installer takes the Pulumi CLI from."""
 PROBE_SECONDS = 3
@@ -49,6 +51,11 @@ class Site:
         return self.cloud.state
 
     @property
+    def key(self) -> Path:
+        """The private key of its user."""
+        return self.state / KEY
+
+    @property
     def env(self) -> dict[str, str]:
         """A user's environment in this rehearsal, without credentials and profiles of a real account."""
         kept = own_environment()
@@ -67,7 +74,7 @@ class Site:
             "PULUMI_CONFIG_PASSPHRASE": "rehearsal",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "GPURIG_SSH_KEY": str(self.state / "id_ed25519"),
+            "GPURIG_SSH_KEY": str(self.key),
             "GPURIG_CALLER_ADDRESS_URL": f"{self.cloud.endpoint}/_rehearsal/address",
         }
 
@@ -92,7 +99,7 @@ def open_site(state: Path, *, stack: str, boxes: bool, sources: str, tell: Calla
 
 def key_of(state: Path) -> Path:
     """Return the private key of a state folder's user, made where there is none. Raises `RehearsalError`."""
-    key = state / "id_ed25519"
+    key = state / KEY
     if not key.exists():
         _make_key(key)
     return key

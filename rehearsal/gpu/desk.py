@@ -47,7 +47,7 @@ class Desk:
     def env(self) -> dict[str, str]:
         """A user's environment that knows this box alone."""
         own = {"HOME": str(self.state / "home"), "GPURIG_HOSTS": str(self.state / "hosts.toml")}
-        return {**own_environment(), **own, "GPURIG_SSH_KEY": str(self.state / "id_ed25519")}
+        return {**own_environment(), **own, "GPURIG_SSH_KEY": str(key_of(self.state))}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
