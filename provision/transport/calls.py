@@ -31,7 +31,8 @@ def _now(connection: Connection, request: Request) -> tuple[AsRoot, Iterator[Eve
         for event in map(launcher.parse, call.lines()):
             if not heard and event["event"] != Kind.LOG:  # it has begun: so sudo has let us in
                 heard = True
-                ahead.remember_root(connection.login, asks_nothing=not call.sudo.password)
+                login, connection.login = connection.login, None  # to keep it once is enough
+                ahead.remember_root(login, asks_nothing=not call.sudo.password)
             yield event
 
     return call, events()

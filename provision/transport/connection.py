@@ -69,7 +69,7 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
     no_answer: str
     """Why EC2 could not be asked where it is."""
     login: dict[str, Any] | None
-    """How it was logged in to, where the next command may begin with that."""
+    """How it was logged in to, until that is kept for the next command; None where that cannot begin with it."""
     early: Any
     """The channel of a program that waits there for a request, None where there is none."""
     waits: bool
@@ -90,8 +90,8 @@ class Connection(fabric.Connection):  # type: ignore[misc] # fabric has no types
         def link() -> Connection:
             return Connection(_machine_between(Jump.read(host.jump)), config, tell=tell)
 
-        self._set(rig_host=host, tell=tell, waits=waits, no_answer="", route=way.of(host, link))
-        self._set(login=None, early=None)
+        begun = {"login": None, "early": None}
+        self._set(rig_host=host, tell=tell, waits=waits, no_answer="", route=way.of(host, link), **begun)
         key = os.environ.get("GPURIG_SSH_KEY")
         if key and not self.connect_kwargs.get("key_filename"):
             self.connect_kwargs["key_filename"] = [key]

@@ -128,12 +128,12 @@ def unasked(user: str, command: str) -> str:
     return command if user == "root" else f"LC_ALL=C sudo -n {command}"
 
 
-def channel(transport: Any, command: str) -> Any:
-    """Begin a command by a Paramiko transport; returns its channel."""
+def channel(transport: Any, command: str | bytes, *, apart: bool = False) -> Any:
+    """Begin a command by a Paramiko transport; returns its channel. `apart`: with standard error for itself."""
     opened = transport.open_session(timeout=SILENCE)
     opened.settimeout(SILENCE)
     # One stream: what no program of ours says (a shell's start-up file, sudo, a Python that breaks) is seen too.
-    opened.set_combine_stderr(combine=True)
+    opened.set_combine_stderr(combine=not apart)
     opened.exec_command(command)
     return opened
 

@@ -7,8 +7,8 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from provision.model.errors import GpurigError
+from provision.transport import launcher
 from provision.transport.connection import dropping
-from provision.transport.launcher import SILENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,10 +56,8 @@ def exchange(session: Session, command: str, given: str = "") -> str:
 
 
 def _begin(session: Session, command: str) -> Any:
-    channel = session.connection.transport.open_session(timeout=SILENCE)
-    channel.settimeout(SILENCE)
-    channel.exec_command(os.fsencode(f"exec sh -c {shlex.quote(command)}"))
-    return channel
+    words = os.fsencode(f"exec sh -c {shlex.quote(command)}")
+    return launcher.channel(session.connection.transport, words, apart=True)
 
 
 def _end(channel: Any) -> None:
