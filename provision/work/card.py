@@ -47,10 +47,16 @@ class Card:
 
     @classmethod
     def of(cls, half: Half, seen: Iterable[tuple[float, Sequence[Gauge]]]) -> Self | None:
-        """Return what the card that `half` computed on did meanwhile; None where nobody looked at it."""
+        """Return what the card that `half` computed on did meanwhile; None where nobody looked at it.
+
+        A half that does not say which (`cuda:1`) computed on the only one there is.
+        """
         begun, ended = half.between or (0.0, float("inf"))
-        number = (re.match(r"\D*(\d+)", half.device) or ["", "0"])[1]
-        rows = [row for at, gauges in seen if begun + BEFORE <= at <= ended for row in gauges if row["index"] == number]
+        rows = [row for at, gauges in seen if begun + BEFORE <= at <= ended for row in gauges]
+        cards = {row["index"] for row in rows}
+        named = re.match(r"cuda:(\d+)", half.device)
+        if named or len(cards) > 1:
+            rows = [row for row in rows if named and row["index"] == named[1]]
         if not rows:
             return None
         busy, used, watts = (

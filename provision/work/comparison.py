@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from provision.work.measured import Half, Measured
 
 CPU_ONLY = "CPU only, this host has no GPU"
+UNSEEN = "how busy the GPU was is not known: nobody looked, or nvidia-smi does not tell"
 HALF = 50
 """Per cent: of a card that is less busy it is said what its time went to."""
 
@@ -41,11 +42,13 @@ class Comparison:
         if self.gpu is None:
             return
         both: list[tuple[str, object, object]] = [
-            (key, getattr(self.cpu, key), getattr(self.gpu, key)) for key in ("data", "seed", "unit", "measure")
+            (key, getattr(self.cpu, key), getattr(self.gpu, key))
+            for key in ("data", "seed", "unit", "measure", "versions")
         ]
         both.append(("number of seconds", len(self.cpu.seconds), len(self.gpu.seconds)))
-        mine, theirs = ([measured.setting for measured in half.settings] for half in (self.cpu, self.gpu))
-        both.append(("setting", mine, theirs))
+        for key in ("setting", "pictures"):
+            mine, theirs = ([getattr(one, key) for one in half.settings] for half in (self.cpu, self.gpu))
+            both.append((key, mine, theirs))
         if problems := [f'"{key}" is {a} on the CPU and {b} on the GPU' for key, a, b in both if a != b]:
             hint = f"both halves have to do the same work to be compared; {PAGE}"
             raise BadInput([f"bench of {self.recipe}: {problem}" for problem in problems], hint=hint)
@@ -65,8 +68,12 @@ class Comparison:
 
     @property
     def why_idle(self) -> str:
-        """What the time of a card went to that was less than half busy, "" of another."""
-        if not self.gpu or not self.card or self.card.busy is None or self.card.busy >= HALF:
+        """What the time of a card went to that was less than half busy, "" of another; where nobody knows, that."""
+        if not self.gpu:
+            return ""
+        if not self.card or self.card.busy is None:
+            return UNSEEN
+        if self.card.busy >= HALF:
             return ""
         busy = f"the GPU was {self.card.busy:.0f} % busy"
         if not self.gpu.spent:

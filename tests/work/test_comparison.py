@@ -82,6 +82,8 @@ def test_the_plot_draws_the_slower_half_above(tmp_path: Path) -> None:
         ({"seed": 8}, '"seed" is 7 on the CPU and 8 on the GPU'),
         ({"data": "other"}, '"data" is digits'),
         ({"unit": "iteration"}, '"unit" is epoch'),
+        ({"versions": {"python": "3.12"}}, '"versions" is'),
+        ({"pictures": 1000}, '"pictures" is [None] on the CPU and [1000] on the GPU'),
         ({"seconds": [1.0, 1.0], "losses": [1.0, 1.0]}, '"number of seconds" is 4'),
     ],
 )
@@ -125,12 +127,16 @@ def test_what_the_card_did_is_of_its_number_and_of_its_time_at_work(tmp_path: Pa
     card = Card.of(at_work, seen)
     assert card == Card(busy=70, memory_gib=2, watts=150, looks=2)
     assert Card.of(at_work, seen[:2]) is None
+    nameless = half(tmp_path, "gpu", **{**GPU, "device": "gpu (NVIDIA A10G)"})  # no number of a card
+    assert Card.of(nameless, seen) is None
+    alone: Any = [(102.0, [gauge("2", 60, 1024, 100)])]
+    assert Card.of(nameless, alone) == Card(busy=60, memory_gib=1, watts=100, looks=1)
     silent = Card.of(at_work, [(105.0, [gauge("1", None, None, None)])])  # type: ignore[list-item]
     assert silent
     assert silent.told == ("n/a", "n/a", "n/a")
 
 
-def with_card(folder: Path, busy: float, **gpu: object) -> Comparison:
+def with_card(folder: Path, busy: float | None, **gpu: object) -> Comparison:
     """Return a comparison whose card was so busy."""
     card = Card(busy=busy, memory_gib=1.5, watts=240, looks=9)
     found = comparison(folder, **gpu)
@@ -154,6 +160,16 @@ def test_below_half_busy_the_summary_says_what_the_time_went_to(tmp_path: Path) 
     assert said in small_print(idle).replace("\n", " ")
     assert "does not say what its time went to" in with_card(tmp_path, 5).why_idle
     assert with_card(tmp_path, 50).why_idle == ""
+    assert "is not known" in with_card(tmp_path, None).why_idle
+
+
+def test_a_card_that_nobody_saw_is_said_to_be_unknown(tmp_path: Path) -> None:
+    unseen = comparison(tmp_path)
+    said = "how busy the GPU was is not known"
+    for place in (shown(unseen), small_print(unseen), unseen.to_document()["why_idle"]):
+        assert said in place
+    alone = Comparison(recipe="pytorch", date="", host=HOST, cpu=half(tmp_path, "cpu"), gpu=None)
+    assert said not in shown(alone)
 
 
 def test_other_settings_are_drawn_faint(tmp_path: Path) -> None:
