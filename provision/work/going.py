@@ -6,6 +6,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, Self
 
+from provision.work.trial import writing
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -59,17 +61,23 @@ class Going:
             self.done.append(half)
             self.write()
 
+    def lacks(self, half: str) -> None:
+        """Note that a half is not here any more; its run may have it still."""
+        self.done.remove(half)
+        self.write()
+
     def forget(self, half: str) -> None:
         """Note that a half is of no use, and has to be run again."""
         self.runs.pop(half, None)
         self.write()
 
     def write(self) -> None:
-        """Write it down, whole or not at all."""
+        """Write it down, whole or not at all. Raises `BadInput` where that cannot be."""
         table = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "into"}
         part = self.into / f".{FILE}.part"
-        part.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-        part.replace(self.into / FILE)
+        with writing():
+            part.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+            part.replace(self.into / FILE)
 
     def close(self) -> None:
         """Be over: the next bench is another one."""

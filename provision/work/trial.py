@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import glob
 import re
 import shutil
 import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from provision.agent.words import RunState
 from provision.bundle.render import command_of
@@ -49,11 +48,13 @@ class Wishes:
     another: bool = False
     """Start one although one runs."""
 
-    def work(self, recipe: Recipe) -> dict[str, str]:
+    def work(self, recipe: Recipe, kind: Kind) -> dict[str, Any]:
         """Return what the trial computes, as far as the user's machine decides it: words, and a checksum per file."""
         folder = recipe.example_folder
         files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-        return {"args": self.args, **{name: sha256(path) for name, path in sorted({**files, **self.files}.items())}}
+        sums = {name: sha256(path) for name, path in sorted({**files, **self.files}.items())}
+        command = getattr(recipe, kind).command
+        return {"version": recipe.version, "command": command, "args": self.args, "files": sums}
 
     def check(self, recipe: Recipe) -> None:
         """Raise `BadInput` for files that are not there, and for names that the example does not have."""
@@ -89,17 +90,26 @@ def results_folder(host: Host, recipe: Recipe, kind: Kind, wishes: Wishes) -> Pa
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     parent, begins = _results(host, recipe, kind, wishes)
     folder = parent / f"{begins}{moment}"
-    try:
+    with writing():
         folder.mkdir(parents=True)
+    return folder
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Raise `BadInput` where a result cannot be written on this machine."""
+    try:
+        yield
     except OSError as error:
         raise BadInput([f"the results cannot be written: {error}"], hint="--into names another folder") from error
-    return folder
 
 
 def earlier_folders(host: Host, recipe: Recipe, kind: Kind, wishes: Wishes) -> list[Path]:
     """Return the folders with the results of such trials that were started before."""
     parent, begins = _results(host, recipe, kind, wishes)
-    return list(parent.glob(f"{glob.escape(begins)}*Z"))
+    # Not by a pattern of the shell: `box-*Z` is of the host box-2 too.
+    mine = re.compile(rf"{re.escape(begins)}\d{{8}}T\d{{6}}Z")
+    return [path for path in parent.glob("*Z") if mine.fullmatch(path.name)]
 
 
 def next_name(
@@ -152,7 +162,7 @@ class Stage:
     def start(self, device: str = "") -> Run:
         """Start the command, on "cpu" or "gpu", or where not said on what there is."""
         name = self.name_of(device)
-        env = {"GPURIG_DEVICE": device or "auto"}
+        env = {"GPURIG_DEVICE": device or "auto", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}  # cards count as in nvidia-smi
         command, asked = (cluster.job(self.command), self.command) if self.recipe.cluster else (self.command, "")
         where = {"recipe": self.recipe.name, "folder": self.folder, "asked": asked}
         return self.runs.start(command, name=name, env=env, **where)

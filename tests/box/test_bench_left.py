@@ -65,7 +65,8 @@ def test_a_bench_that_was_left_goes_on_where_it_was(machine: Machine, home: Path
     card(home)
     hold(machine, "gpu")
     with nvidia_smi(machine, LOOKS):
-        with subprocess.Popen([*FAB, "bench-tiny"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as left:
+        words = [*FAB, "bench-tiny", "--limit", "tester"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as left:
             begun(left, machine, "GPU")
             if end == "by Ctrl-C":
                 left.send_signal(signal.SIGINT)
@@ -73,7 +74,7 @@ def test_a_bench_that_was_left_goes_on_where_it_was(machine: Machine, home: Path
                 run(machine, "systemctl kill --signal=KILL 'gpurig-run-bench-tiny-*-gpu.service'")
             said = left.communicate(timeout=60)[1]
         assert left.returncode == (130 if end == "by Ctrl-C" else RunInterrupted.exit_code)
-        assert "fab bench-tiny" in said
+        assert re.search("by the same command: fab .*bench-tiny --limit tester\n", said)
         [folder] = Path("results").glob("bench-tiny-tester-*")
         cpu = (folder / "cpu" / "bench.json").stat()
         runs = run(machine, "ls /jobs/runs").split()
@@ -91,6 +92,26 @@ def test_a_bench_that_was_left_goes_on_where_it_was(machine: Machine, home: Path
     with nvidia_smi(machine, LOOKS):
         fab_ends(0, "bench-tiny")
     assert len(list(Path("results").glob("bench-tiny-tester-*"))) == 2
+
+
+def test_what_could_not_be_written_or_is_gone_is_written_by_the_next_and_nothing_computes_again(
+    machine: Machine, home: Path
+) -> None:
+    hold(machine, "cpu")
+    with subprocess.Popen([*FAB, "bench-tiny"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as left:
+        begun(left, machine, "CPU")
+        left.send_signal(signal.SIGINT)
+        left.communicate(timeout=60)
+    run(machine, f"rm {WORK}/wait-cpu")
+    [folder] = home.glob("results/bench-tiny-tester-*")
+    (folder / "bench.png").mkdir()
+    assert "the results cannot be written" in fab_ends(2, "bench-tiny").stderr
+    (folder / "bench.png").rmdir()
+    (folder / "cpu" / "bench.json").unlink()
+    runs = run(machine, "ls /jobs/runs")
+    assert "this host has no GPU" in fab_ends(0, "bench-tiny").stdout
+    assert run(machine, "ls /jobs/runs") == runs
+    assert [path.name for path in home.glob("results/*/*.png")] == ["bench.png"]
 
 
 def test_a_bench_of_other_words_does_not_go_on_with_it(machine: Machine, home: Path) -> None:

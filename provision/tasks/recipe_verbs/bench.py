@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -45,18 +47,19 @@ def bench(
 ) -> None:
     """Run the same script on the CPU and on the GPU: a table, a plot and a JSON file."""
     play = Play(recipe, "bench", wishes_of(recipe, args, file, into, another=another), c.choices, c.config)
-    with leaving(play.names, more=_way_on(recipe)):
+    with leaving(play.names, play.wishes.into, more=_way_on(play)):
         c.each(lambda host, out: _run(play, host, out))
 
 
-def _way_on(recipe: Recipe) -> str:
-    return f"the bench goes on where it is by the same command: fab {trial.stem(recipe, 'bench')}"
+def _way_on(play: Play) -> str:
+    typed = "without --another" if play.wishes.another else shlex.join(["fab", *sys.argv[1:]])
+    return f"the bench goes on where it is by the same command: {typed}"
 
 
 def _run(play: Play, host: Host, out: View) -> None:
     """Run both halves on one host, one after the other: together they would take each other's time."""
     recipe, wishes = play.recipe, play.wishes
-    work = {**wishes.work(recipe), "sources": dict(play.choices.sources)}
+    work = {"host": host.name, "sources": dict(play.choices.sources), **wishes.work(recipe, "bench")}
     earlier = [] if wishes.another else trial.earlier_folders(host, recipe, "bench", wishes)
     going = Going.find(earlier, work)
     with play.staged(host, out, tuple(going.runs.values()) if going else ()) as stage:
@@ -75,8 +78,13 @@ def _run(play: Play, host: Host, out: View) -> None:
             gpu = _half(play, stage, "gpu", going, out) if has_gpu else None
     seen = Card.of(gpu, card.seen) if gpu and card else None
     date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    try:
+        comparison = Comparison(recipe=recipe.name, date=date, host=machine, cpu=cpu, gpu=gpu, card=seen)
+    except BadInput:
+        going.close()  # these halves will not compare another time either
+        raise
+    _report(comparison, going.into, out)
     going.close()
-    _report(Comparison(recipe=recipe.name, date=date, host=machine, cpu=cpu, gpu=gpu, card=seen), going.into, out)
 
 
 def _half(play: Play, stage: Stage, device: str, going: Going, out: View) -> Half:
@@ -86,15 +94,20 @@ def _half(play: Play, stage: Stage, device: str, going: Going, out: View) -> Hal
     """
     folder = going.into / device
     if device in going.done:
-        out.tell(f"its {device.upper()} half is there: {folder}")
-        return Half.read(folder / FILE, device, stage.command)
+        try:
+            half = Half.read(folder / FILE, device, stage.command)
+        except (BadInput, RunFailed):  # whose folder it is may clear it up, or write in it
+            going.lacks(device)
+        else:
+            out.tell(f"its {device.upper()} half is there: {folder}")
+            return half
     run = _run_of(stage, device, going)
     out.tell(f"{run.name} computes on the {device.upper()} of {stage.session.host}: {run.command}")
     try:
         trial.check(play.watched(stage, run, folder, out), stage.session.host, folder)
         half = Half.read(folder / FILE, device, stage.command)
     except RunInterrupted as error:
-        error.hint = "\n".join(filter(None, [error.hint, _way_on(play.recipe)]))
+        error.hint = "\n".join(filter(None, [error.hint, _way_on(play)]))
         raise
     except (RunFailed, BadInput):
         going.forget(device)
@@ -132,13 +145,13 @@ def _machine(session: Session) -> dict[str, Any]:
 
 
 def _report(comparison: Comparison, into: Path, out: View) -> None:
-    """Show both halves, and write them as JSON and as a plot."""
+    """Show both halves, and write them as JSON and as a plot. Raises `BadInput` where that cannot be."""
     from provision.work.plot import plot  # noqa: PLC0415 - a third of a second that other tasks need not pay
 
-    (into / FILE).write_text(
-        json.dumps(comparison.to_document(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    plot(comparison, into / "bench.png")
+    document = json.dumps(comparison.to_document(), indent=1, ensure_ascii=False)
+    with trial.writing():
+        (into / FILE).write_text(f"{document}\n", encoding="utf-8")
+        plot(comparison, into / "bench.png")
     console = terminal.console()
     # A pipe has no width: keep every row on one line there.
     console = console if console.is_terminal else terminal.console(width=120)
