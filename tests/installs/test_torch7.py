@@ -18,6 +18,7 @@ unpinned = ["loadcaffe", "neural-style", "torch7"]
 "{FOLDER}" = "http://127.0.0.1:8000"
 """
 TH = "/opt/gpurig/torch7/current/install/bin/th"
+LOADS = 'bash -lc "th -e \'require \\"loadcaffe\\"\'"'
 MADE = f"stat -c %Y {TH} && sha256sum <{TH}"
 NETWORK = "/opt/gpurig/vgg19/vgg19.caffemodel"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -58,9 +59,18 @@ def test_the_installer_of_a_box_without_a_gpu_is_told_of_no_nvcc(torch: Box) -> 
 
 
 def test_a_package_that_was_lost_is_built_again(torch: Box) -> None:
-    torch.ssh("sudo rm -r /opt/gpurig/torch7/current/install/share/lua/5.1/loadcaffe")
+    torch.ssh("sudo rm -r /opt/gpurig/loadcaffe/current/tree/share/lua/5.1/loadcaffe")
     assert re.search(r"loadcaffe +installed in", torch.fab("setup-loadcaffe"))
-    torch.ssh(f"{TH} -e 'require \"loadcaffe\"'")
+    torch.ssh(LOADS)
+
+
+def test_a_torch_that_is_built_anew_by_itself_finds_the_package(torch: Box) -> None:
+    before = torch.ssh("readlink /opt/gpurig/torch7/current")
+    torch.ssh(f"sudo rm {TH}")
+    assert re.search(r"torch7 +installed in", torch.fab("setup-torch7"))
+    assert torch.ssh("readlink /opt/gpurig/torch7/current") != before
+    torch.ssh(LOADS)
+    assert "nothing to do" in torch.fab("setup-loadcaffe")
 
 
 def test_trees_that_are_gone_come_back_from_the_job_volume_and_compute(torch: Box) -> None:
@@ -72,7 +82,7 @@ def test_trees_that_are_gone_come_back_from_the_job_volume_and_compute(torch: Bo
     said = torch.fab("setup-loadcaffe")
     assert re.search(r"torch7 +present", said)
     assert re.search(r"loadcaffe +installed in .* taken from the job volume", said)
-    torch.ssh(f"{TH} -e 'require \"loadcaffe\"'")
+    torch.ssh(LOADS)
     assert torch.ssh(f"{TH} -e 'io.write(torch.Tensor(5):fill(3):sum())'") == "15"
 
 

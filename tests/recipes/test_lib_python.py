@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -64,6 +65,23 @@ def test_a_package_comes_by_its_hash_or_not_at_all(shell: Shell) -> None:
     assert install(pin, wheel).returncode == 0
     said = shell.run(f"'{venv}/bin/python' -c 'import tiny; print(tiny.whose)'")
     assert said.stdout == "ours\n"
+
+
+def test_an_environment_that_lost_a_package_is_made_anew_and_a_whole_one_is_not(shell: Shell) -> None:
+    venv, listed = shell.folder / "venv", shell.folder / "requirements.txt"
+    listed.write_text("tiny-thing==1 --hash=sha256:0\n")
+    shell.run(f"'{sys.executable}' -m venv --without-pip '{venv}'", code=0)
+    shutil.copy(listed, venv)
+    (site,) = venv.glob("lib/*/site-packages")
+    (site / "pip.py").write_text("")
+    metadata = site / "tiny_thing-1.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: tiny-thing\nVersion: 1\n")
+    shell.program("python3", "echo makes $*; exit 1")
+    script = f"venv='{venv}'; new_venv '{listed}'"
+    assert shell.run(script, code=0).stdout == ""
+    shutil.rmtree(metadata.parent)
+    assert "makes -m venv" in shell.run(script, code=1).stdout
 
 
 def test_an_environment_imports_what_another_one_holds_and_changes_nothing_there(shell: Shell) -> None:

@@ -4,7 +4,7 @@
 import argparse
 import ctypes
 import hashlib
-import shutil
+import os
 import struct
 import sys
 import zlib
@@ -12,9 +12,9 @@ from pathlib import Path
 
 
 def library():
-    """Return loadcaffe's stand-in, which lies beside the th that started this script."""
-    prefix = Path(shutil.which("th")).resolve().parents[1]
-    return ctypes.CDLL(str(prefix / "lib/lua/5.1/libloadcaffe.so"))
+    """Return loadcaffe's stand-in, which lies where LUA_CPATH names it."""
+    folders = [Path(pattern).parent for pattern in os.environ["LUA_CPATH"].split(";") if "?" in pattern]
+    return ctypes.CDLL(str(next(folder for folder in folders if folder.is_dir()) / "libloadcaffe.so"))
 
 
 def save(path, seed, size):

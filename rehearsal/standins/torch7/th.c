@@ -14,10 +14,18 @@ static int sum(int count, double value) {
   return 0;
 }
 
+// As LuaJIT does: each pattern of LUA_PATH with the name in it; an empty one stands for th's own folder.
 static int require(const char *name) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/%s/init.lua", PACKAGES, name);
-  if (access(path, R_OK) == 0) return 0;
+  const char *given = getenv("LUA_PATH");
+  char path[4096], *patterns = strdup(given ? given : ""), *rest = patterns, *pattern;
+  while ((pattern = strsep(&rest, ";"))) {
+    char *mark = strchr(pattern, '?');
+    if (mark)
+      snprintf(path, sizeof path, "%.*s%s%s", (int)(mark - pattern), pattern, name, mark + 1);
+    else
+      snprintf(path, sizeof path, "%s/%s/init.lua", PACKAGES, name);
+    if (access(path, R_OK) == 0) return 0;
+  }
   fprintf(stderr, "th (STAND-IN): module '%s' not found\n", name);
   return 1;
 }
