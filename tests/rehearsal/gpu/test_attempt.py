@@ -1,0 +1,115 @@
+"""One recipe of `make gpu-check`: what its commands say, how they end and what they leave decides its state."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rehearsal.gpu import attempt as module
+from rehearsal.gpu.attempt import Attempt, attempt
+from rehearsal.gpu.desk import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DONE = "torch is ready\nnothing to do\n"
+ROW: dict[str, Any] = {"name": "torch", "version": "2", "try": ["example", "bench"]}
+
+
+@dataclasses.dataclass
+class User:
+    """Stands in for `on_card`: what each verb says, and its exit code; a bench leaves its table as `fab` does."""
+
+    into: Path
+    says: dict[str, str] = dataclasses.field(default_factory=dict)
+    codes: dict[str, int] = dataclasses.field(default_factory=dict)
+    typed: list[str] = dataclasses.field(default_factory=list)
+    before: Callable[[str], None] = lambda _: None
+    """Called with each verb as it begins."""
+
+    def __call__(self, made: Desk, *words: str, seconds: float) -> subprocess.CompletedProcess[str]:
+        assert made.state.is_dir()
+        assert seconds > 0
+        self.typed.append(" ".join(words))
+        verb = words[1]
+        self.before(verb)
+        if verb.startswith("bench-") and not self.codes.get(verb):
+            leave_bench(self.into, verb)
+        return subprocess.CompletedProcess(words, self.codes.get(verb, 0), self.says.get(verb, DONE))
+
+
+def leave_bench(into: Path, verb: str, host: str = "card", moment: str = "20261128T120000Z") -> None:
+    """Leave the results of a bench, whose verdict is the folder's name."""
+    folder = into / f"{verb}-{host}-{moment}"
+    folder.mkdir(parents=True)
+    half = {"device": "cuda:0", "measure": "test error", "error": 0.02, "versions": {"torch": "2"}, "seconds": [1, 1]}
+    table = {"verdict": folder.name, "ratio": 20, "cpu": half, "gpu": half}
+    (folder / "bench.json").write_text(json.dumps(table))
+
+
+@pytest.fixture
+def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:
+    stands_in = User(tmp_path)
+    monkeypatch.setattr(module, "on_card", stands_in)
+    return stands_in
+
+
+def tried(user: User, **row: Any) -> Attempt:
+    desk = Desk(state=user.into, tree=user.into)
+    return attempt(desk, {**ROW, **row}, time.monotonic() + 60, user.into)
+
+
+def test_a_recipe_is_set_up_looked_at_again_and_has_its_example_and_bench(user: User) -> None:
+    done = tried(user)
+    assert (done.recipe, done.version, done.state, done.why) == ("torch", "2", "tried", "")
+    assert list(done.seconds) == ["setup", "verify", "example", "bench"]
+    assert [line.split()[1] for line in user.typed] == ["setup-torch", "setup-torch", "example-torch", "bench-torch"]
+    assert done.bench["verdict"] == "bench-torch-card-20261128T120000Z"
+    assert "seconds" not in done.bench["gpu"], "the time of each unit stays in the bench's own file"
+
+
+def test_it_has_failed_where_a_second_setup_does_not_find_it_done(user: User) -> None:
+    user.says["setup-torch"] = "torch  installed in 3 s\n"
+    done = tried(user)
+    assert (done.state, done.why) == ("failed", "fab setup-torch: a second setup did not find it done")
+    assert done.said == "torch  installed in 3 s"
+    assert len(user.typed) == 2
+
+
+def test_it_has_failed_where_a_command_ends_with_another_code_than_0(user: User) -> None:
+    user.codes["example-torch"] = 3
+    user.says["example-torch"] = "".join(f"line {number}\n" for number in range(40))
+    done = tried(user)
+    assert (done.state, done.why) == ("failed", "fab example-torch: exit code 3")
+    assert done.said.splitlines() == [f"line {number}" for number in range(15, 40)]
+    assert list(done.seconds) == ["setup", "verify"]
+    assert "line 0\n" in (user.into / "check.log").read_text()
+
+
+def test_without_an_example_and_a_bench_neither_is_run(user: User) -> None:
+    done = tried(user, **{"try": []})
+    assert (done.state, list(done.seconds), done.bench) == ("tried", ["setup", "verify"], {})
+
+
+@pytest.mark.parametrize(("cut", "state"), [("setup", "not run"), ("example", "tried")])
+def test_nothing_begins_once_the_time_is_up(user: User, monkeypatch: pytest.MonkeyPatch, cut: str, state: str) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    verbs = iter(["setup", "verify", "example", "bench"])
+
+    def begin(_: str) -> None:
+        if next(verbs) == cut:
+            clock[0] += 100
+
+    user.before = begin
+    done = tried(user)
+    then = {"setup": "verify", "example": "bench"}[cut]
+    assert (done.state, done.why) == (state, f"the time was up before its {then}")
+    assert list(done.seconds)[-1] == cut
+    assert done.bench == {}
