@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.errors import RehearsalError
-from rehearsal.gpu.desk import on_card
+from rehearsal.gpu.desk import NAME, on_card
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,7 @@ def attempt(desk: Desk, row: dict[str, Any], deadline: float, into: Path) -> Att
             tried.state, tried.why, tried.said = "failed", f"fab {verb}: {error.args[0]}", error.args[1]
             return tried
     tried.state = "tried"
-    tried.bench = _bench(into, row["name"])
+    tried.bench = _bench(into, row["name"]) if "bench" in tried.seconds else {}
     return tried
 
 
@@ -85,8 +86,10 @@ def _run(desk: Desk, part: str, verb: str, left: float, into: Path) -> float:
 
 
 def _bench(into: Path, recipe: str) -> dict[str, Any]:
-    """Return what the newest bench of a recipe came to, without the time of each unit; nothing where it has none."""
-    found = sorted(into.glob(f"bench-{recipe}-*/bench.json"))
+    """Return what the newest bench of a recipe came to, without the time of each unit; nothing where it left none."""
+    # All of the name: that of another recipe may begin with this one's.
+    folder = re.compile(rf"bench-{re.escape(recipe)}-{NAME}-\d{{8}}T\d{{6}}Z")
+    found = sorted(path for path in into.glob("bench-*/bench.json") if folder.fullmatch(path.parent.name))
     if not found:
         return {}
     table: dict[str, Any] = json.loads(found[-1].read_text(encoding="utf-8"))

@@ -113,3 +113,15 @@ def test_nothing_begins_once_the_time_is_up(user: User, monkeypatch: pytest.Monk
     assert (done.state, done.why) == (state, f"the time was up before its {then}")
     assert list(done.seconds)[-1] == cut
     assert done.bench == {}
+
+
+def test_a_recipe_without_a_bench_has_none_of_an_earlier_check(user: User) -> None:
+    leave_bench(user.into, "bench-torch")
+    assert tried(user, **{"try": ["example"]}).bench == {}
+
+
+def test_the_bench_is_the_newest_of_this_recipe_and_of_no_other_whose_name_begins_so(user: User) -> None:
+    leave_bench(user.into, "bench-torch", moment="20251128T120000Z")
+    leave_bench(user.into, "bench-torch-pt", moment="20271128T120000Z")
+    leave_bench(user.into, "bench-torch", host="card-pt-card", moment="20271128T120000Z")
+    assert tried(user).bench["verdict"] == "bench-torch-card-20261128T120000Z"
