@@ -42,7 +42,8 @@ class Plan:
     state: Path
     offline: Path | None = None
     only: tuple[str, ...] = ()
-    minutes: float = 60
+    minutes: float = 8
+    """After which what runs is cut off, and nothing begins any more."""
     torch: Path | None = None
     """A virtual environment of this machine with PyTorch, which the box gets as the image's own."""
     accept: bool = False

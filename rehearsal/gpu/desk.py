@@ -24,7 +24,7 @@ from rehearsal.hypervisor import InstanceSpec
 from rehearsal.site import ROOT, key_of, own_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rehearsal.gpu.offline import Unpacked
@@ -33,6 +33,15 @@ NAME = "card"
 LOOPBACK = "127.0.0.1"
 BOOT_SECONDS = 40
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key.pub"
+
+
+class TimedOut(RehearsalError):
+    """A command of the user's did not end in time."""
+
+    def __init__(self, words: Sequence[str], seconds: float, said: str) -> None:
+        """Say which; `said` is what it had said until then."""
+        super().__init__(f"`{' '.join(words)}` did not end within {seconds:.0f} s")
+        self.said = said
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,7 +175,7 @@ def _introduce(made: Desk, wish: Wish, port: int) -> None:
 
 
 def on_card(made: Desk, *words: str, seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a command of the user's. Raises `RehearsalError` where it does not end in time."""
+    """Run a command of the user's. Raises `TimedOut` where it does not end in time."""
     try:
         return subprocess.run(
             words,
@@ -180,4 +189,6 @@ def on_card(made: Desk, *words: str, seconds: float) -> subprocess.CompletedProc
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise RehearsalError(f"`{' '.join(words)}` did not end within {seconds:.0f} s") from error
+        # Bytes, or nothing, also where text is asked for.
+        said = error.stdout.decode(errors="replace") if error.stdout else ""
+        raise TimedOut(words, seconds, said) from error

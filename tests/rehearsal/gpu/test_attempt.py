@@ -13,12 +13,13 @@ import pytest
 
 from rehearsal.gpu import attempt as module
 from rehearsal.gpu.attempt import Attempt, attempt
-from rehearsal.gpu.desk import Desk
+from rehearsal.gpu.desk import Desk, TimedOut, on_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DONE = "torch is ready\nnothing to do\n"
+PARTS = ("setup", "verify", "example", "bench")
 ROW: dict[str, Any] = {"name": "torch", "version": "2", "try": ["example", "bench"]}
 
 
@@ -32,6 +33,8 @@ class User:
     typed: list[str] = dataclasses.field(default_factory=list)
     before: Callable[[str], None] = lambda _: None
     """Called with each verb as it begins."""
+    cut: str = ""
+    """The part whose command does not end in time."""
 
     def __call__(self, made: Desk, *words: str, seconds: float) -> subprocess.CompletedProcess[str]:
         assert made.state.is_dir()
@@ -39,6 +42,8 @@ class User:
         self.typed.append(" ".join(words))
         verb = words[1]
         self.before(verb)
+        if self.cut and len(self.typed) == PARTS.index(self.cut) + 1:
+            raise TimedOut(words, seconds, "it had begun\n")
         if verb.startswith("bench-") and not self.codes.get(verb):
             leave_bench(self.into, verb)
         return subprocess.CompletedProcess(words, self.codes.get(verb, 0), self.says.get(verb, DONE))
@@ -68,7 +73,7 @@ def tried(user: User, **row: Any) -> Attempt:
 def test_a_recipe_is_set_up_looked_at_again_and_has_its_example_and_bench(user: User) -> None:
     done = tried(user)
     assert (done.recipe, done.version, done.state, done.why) == ("torch", "2", "tried", "")
-    assert list(done.seconds) == ["setup", "verify", "example", "bench"]
+    assert list(done.seconds) == list(PARTS)
     assert [line.split()[1] for line in user.typed] == ["setup-torch", "setup-torch", "example-torch", "bench-torch"]
     assert done.bench["verdict"] == "bench-torch-card-20261128T120000Z"
     assert "seconds" not in done.bench["gpu"], "the time of each unit stays in the bench's own file"
@@ -101,10 +106,10 @@ def test_without_an_example_and_a_bench_neither_is_run(user: User) -> None:
 def test_nothing_begins_once_the_time_is_up(user: User, monkeypatch: pytest.MonkeyPatch, cut: str, state: str) -> None:
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    verbs = iter(["setup", "verify", "example", "bench"])
+    parts = iter(PARTS)
 
     def begin(_: str) -> None:
-        if next(verbs) == cut:
+        if next(parts) == cut:
             clock[0] += 100
 
     user.before = begin
@@ -125,3 +130,36 @@ def test_the_bench_is_the_newest_of_this_recipe_and_of_no_other_whose_name_begin
     leave_bench(user.into, "bench-torch-pt", moment="20271128T120000Z")
     leave_bench(user.into, "bench-torch", host="card-pt-card", moment="20271128T120000Z")
     assert tried(user).bench["verdict"] == "bench-torch-card-20261128T120000Z"
+
+
+@pytest.mark.parametrize(
+    ("cut", "state"), [("setup", "not run"), ("verify", "not run"), ("example", "tried"), ("bench", "tried")]
+)
+def test_what_the_end_of_the_time_cuts_off_is_no_failure(user: User, cut: str, state: str) -> None:
+    user.cut = cut
+    done = tried(user)
+    assert (done.state, done.why, done.said) == (state, f"the time was up in the middle of its {cut}", "")
+    assert list(done.seconds) == list(PARTS[: PARTS.index(cut)])
+    assert done.bench == {}
+
+
+def test_what_a_command_had_said_when_it_was_cut_off_is_in_the_log(user: User) -> None:
+    user.cut = "bench"
+    tried(user)
+    log = (user.into / "check.log").read_text()
+    assert f"$ fab bench-torch --into {user.into} --another\nit had begun\n[cut off after " in log
+
+
+def test_a_bench_never_goes_on_with_an_earlier_one(user: User) -> None:
+    tried(user)
+    assert [line.endswith(" --another") for line in user.typed] == [False, False, False, True]
+
+
+def test_a_command_that_does_not_end_in_time_is_ended_and_has_said_what_it_said(tmp_path: Path) -> None:
+    desk = Desk(state=tmp_path, tree=tmp_path)
+    with pytest.raises(TimedOut, match="did not end within 1 s") as cut:
+        on_card(desk, "sh", "-c", "echo begun; exec sleep 60", seconds=1)
+    assert cut.value.said == "begun\n"
+    with pytest.raises(TimedOut) as cut:
+        on_card(desk, "sleep", "60", seconds=0.1)
+    assert cut.value.said == ""
