@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 IMAGES = {"dlami-pytorch-24.04": "ubuntu-24.04", "ubuntu-22.04": "ubuntu-22.04", "debian-12": "debian-12"}
 """What a box can stand for → the root file system that it has."""
 LICENCES = ("nvidia-cuda", "nvidia-cudnn")
+NAMELESS = (
+    "nvidia-smi tells no compute capability of a {}, and no model of provision/model/platforms.toml is in that name"
+)
 QUERY = "name,driver_version,compute_cap,memory.total"
 
 
@@ -53,7 +56,10 @@ class Plan:
 
 
 def facts() -> dict[str, Any]:
-    """Return what nvidia-smi says of this machine's first card. Raises `RehearsalError` where there is none."""
+    """Return what nvidia-smi says of this machine's first card. Raises `RehearsalError` where there is none.
+
+    What it does not tell of it is "" (the capability) or None (the memory).
+    """
     if why := card.why_none():
         raise RehearsalError(why)
     said = subprocess.run(
@@ -66,7 +72,13 @@ def facts() -> dict[str, Any]:
     if said.returncode or not rows:
         raise RehearsalError(f"nvidia-smi does not answer: {(said.stderr or said.stdout).strip()}")
     name, driver, compute, memory = rows[0]
-    return {"card": name, "cards": len(rows), "driver": driver, "compute": compute, "memory_mib": int(float(memory))}
+    own = {"compute": compute if re.fullmatch(r"\d+\.\d", compute) else "", "memory_mib": _whole(memory)}
+    return {"card": name, "cards": len(rows), "driver": driver, **own}
+
+
+def _whole(number: str) -> int | None:
+    """Return a whole number; None for what nvidia-smi says in brackets where a card does not tell."""
+    return int(float(number)) if re.fullmatch(r"\d+(\.\d+)?", number) else None
 
 
 def check(plan: Plan) -> int:
@@ -138,8 +150,10 @@ def _homes(torch: Path) -> list[Path]:
 
 def _rows(made: Desk, plan: Plan) -> list[dict[str, Any]]:
     """Return the recipes to try, in the catalogue's order: what one needs comes before it."""
-    gpu = _model(made, plan.card["card"]) if plan.card else "none"
-    said = on_card(made, "fab", "recipes", "--json", "--image", plan.image, "--gpu", gpu, seconds=60)
+    kind = _kind(plan.card) if plan.card else "none"
+    said = on_card(made, "fab", "recipes", "--json", "--image", plan.image, "--gpu", kind, seconds=60)
+    if said.returncode and plan.card and not plan.card["compute"]:
+        raise RehearsalError(f"{NAMELESS.format(plan.card['card'])}: add it there")
     if said.returncode:
         raise RehearsalError(f"fab recipes: {said.stdout.strip()}")
     rows: list[dict[str, Any]] = json.loads(said.stdout[said.stdout.index("[") :])
@@ -148,17 +162,9 @@ def _rows(made: Desk, plan: Plan) -> list[dict[str, Any]]:
     return [row for row in rows if not plan.only or row["name"] in plan.only]
 
 
-def _model(made: Desk, card_name: str) -> str:
-    """Return what `fab` calls a card: the longest run of words of its name that it knows."""
-    words = re.sub(r"[^A-Za-z0-9]+", " ", card_name).split()
-    runs = [words[first:last] for first in range(len(words)) for last in range(first + 1, len(words) + 1)]
-    for run in sorted(runs, key=len, reverse=True):
-        said = on_card(made, "fab", "recipes", "--json", "--gpu", " ".join(run), seconds=60)
-        if not said.returncode:
-            return " ".join(run)
-    raise RehearsalError(
-        f"no recipe says anything about a {card_name}: fab recipes --gpu names the cards that are known"
-    )
+def _kind(card: Mapping[str, Any]) -> str:
+    """Return what recipes go by, as `gpu = "auto"` of the box does: the capability, or else what the name is."""
+    return str(card["compute"] or card["card"])
 
 
 def _line(one: Attempt) -> str:
