@@ -56,6 +56,8 @@ class Cell:
     """Release of the CUDA that it was built with, where that is not the one that is used there; "" else."""
     cuda: str = ""
     """Release of the CUDA that it uses there ("11.8"); "" for none."""
+    licences: tuple[str, ...] = ()
+    """What a setup there asks to accept, for all that it needs too."""
     known: str = ""
     """What is said of it there by others, in words; "" for nothing."""
 
@@ -72,7 +74,8 @@ def cell(catalogue: Recipes, name: str, image: str, gpu: str = NO_GPU) -> Cell:
     """
     goal = best_target(catalogue, name, image, gpu)
     recipe = catalogue.recipes[name]
-    for step in (recipe, *needed(catalogue, recipe, gpu)):
+    steps = (recipe, *needed(catalogue, recipe, gpu))
+    for step in steps:
         for misfit in (*misfits(step, goal), *driver_misfits(catalogue, step, goal)):
             return Cell(state=State.NO, reason=_reason(misfit, recipe))
     taken = recipe.source_for(goal)
@@ -85,6 +88,7 @@ def cell(catalogue: Recipes, name: str, image: str, gpu: str = NO_GPU) -> Cell:
         tried_from="" if taken in seen else ", ".join(seen),
         built_with="" if seen or any(_is_of(release, cuda) for release in built) else ", ".join(built),
         cuda=cuda,
+        licences=tuple(sorted({name for step in steps for name in step.licences_for(goal)})),
         known=_known(recipe, goal),
     )
 

@@ -52,12 +52,6 @@ class Desk:
     tree: Path
     """The layer of its own files."""
 
-    @property
-    def env(self) -> dict[str, str]:
-        """A user's environment that knows this box alone."""
-        own = {"HOME": str(self.state / "home"), "GPURIG_HOSTS": str(self.state / "hosts.toml")}
-        return {**own_environment(), **own, "GPURIG_SSH_KEY": str(key_of(self.state))}
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wish:
@@ -175,12 +169,18 @@ def _introduce(made: Desk, wish: Wish, port: int) -> None:
 
 
 def on_card(made: Desk, *words: str, seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a command of the user's. Raises `TimedOut` where it does not end in time."""
+    """Run a command of the user's with that box. Raises `TimedOut` where it does not end in time."""
+    return as_user(made.state, *words, seconds=seconds)
+
+
+def as_user(state: Path, *words: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run a command of the user's, who knows no box but that of a state folder. Raises `TimedOut`."""
+    own = {"HOME": str(state / "home"), "GPURIG_HOSTS": str(state / "hosts.toml"), "GPURIG_SSH_KEY": str(key_of(state))}
     try:
         return subprocess.run(
             words,
             cwd=ROOT,
-            env=made.env,
+            env={**own_environment(), **own},
             timeout=seconds,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.cells import State, cell_of_kind, row
-from provision.catalogue.compatibility import capabilities
+from provision.catalogue.compatibility import capabilities, licences_of
 from provision.catalogue.tried import sentences
 from provision.model import checks
 from provision.model.errors import BadInput
@@ -50,7 +50,7 @@ def recipes(c: Context, *, name: str = "", image: str = "", gpu: str = "") -> No
         raise BadInput([f'there is no recipe "{name}"; there are: {", ".join(sorted(catalogue.recipes))}'])
     fares = {r.name: _fares(catalogue, r.name, image, gpu) for r in chosen} if c.json or image or gpu else {}
     if c.json:
-        print(json.dumps([_document(r, fares[r.name]) for r in chosen], indent=2))
+        print(json.dumps([_document(r, fares[r.name], catalogue) for r in chosen], indent=2))
     elif image or gpu:
         draw(_fitting(chosen, fares, image, gpu))
         _print_seen(chosen, image, gpu)
@@ -90,20 +90,23 @@ def _fares(catalogue: Catalogue, name: str, image: str, gpu: str) -> Cells:
     return {(i, kind): c for i in chosen for kind, c in row(catalogue, name, i).items()}
 
 
-def _document(recipe: Recipe, cells: Cells) -> dict[str, Any]:
-    """Return a recipe as JSON."""
+def _document(recipe: Recipe, cells: Cells, catalogue: Catalogue) -> dict[str, Any]:
+    """Return a recipe as JSON; `licences` are those of all sources, and those of a place are with the place."""
     keys = ("name", "summary", "version", "needs", "needs_on_gpu", "document", "minutes", "disk_gib", "ports", "driver")
-    trials = [kind for kind in ("example", "bench") if getattr(recipe, kind)]
+    trials = {kind: trial for kind in ("example", "bench") if (trial := getattr(recipe, kind))}
     works = [
         {"image": i, "gpu": g, "sources": dict(c.sources), "state": c.state, "built_with": c.built_with}
-        | {"reason": c.reason, "cuda": c.cuda, "known": c.known}
+        | {"reason": c.reason, "cuda": c.cuda, "known": c.known, "licences": list(c.licences)}
         for (i, g), c in cells.items()
     ]
     return {
         **{key: getattr(recipe, key) for key in keys},
         "sources": list(recipe.sources),
         "seen": [row for row in recipe.tried if "on" in row],
-        "try": trials,
+        "licences": list(licences_of(recipe)),
+        "changes_network": any(catalogue.recipes[n].changes_network for n in catalogue.closure([recipe.name])),
+        "try": list(trials),
+        "try_needs": {kind: list(trial.needs) for kind, trial in trials.items()},
         "works": works,
     }
 

@@ -13,7 +13,6 @@ from rehearsal.boxes import card
 from rehearsal.errors import RehearsalError
 from rehearsal.gpu import check
 from rehearsal.gpu.check import Plan, facts
-from rehearsal.gpu.desk import Desk
 from tests.kit.programs import write_program
 
 H200 = "NVIDIA H200, 580.1, 9.0, 143771"
@@ -51,14 +50,14 @@ def test_recipes_go_by_the_capability_of_a_card_or_else_by_its_name(
 ) -> None:
     asked = []
 
-    def on_card(_: Desk, *words: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    def as_user(_: Path, *words: str, seconds: float) -> subprocess.CompletedProcess[str]:
         assert seconds > 0
         asked.append(words)
         return subprocess.CompletedProcess(words, 0, "a word before it\n" + json.dumps([{"name": "base"}]))
 
-    monkeypatch.setattr(check, "on_card", on_card)
+    monkeypatch.setattr(check, "as_user", as_user)
     plan = Plan(image="ubuntu-22.04", into=tmp_path, state=tmp_path, card=own)
-    assert check._rows(Desk(state=tmp_path, tree=tmp_path), plan) == [{"name": "base"}]
+    assert check._rows(plan) == [{"name": "base"}]
     assert asked == [("fab", "recipes", "--json", "--image", "ubuntu-22.04", "--gpu", kind)]
 
 
@@ -68,7 +67,7 @@ def test_a_card_that_tells_no_capability_and_is_no_known_model_is_refused_with_t
     own = told(tmp_path, monkeypatch, "NVIDIA Quadro NVS 290, 390.1, [N/A], 256")
     assert own["compute"] == ""
     refused = subprocess.CompletedProcess((), 2, "error: no GPU model is known\n")
-    monkeypatch.setattr(check, "on_card", lambda *_, **__: refused)
+    monkeypatch.setattr(check, "as_user", lambda *_, **__: refused)
     plan = Plan(image="ubuntu-22.04", into=tmp_path, state=tmp_path, card=own)
     with pytest.raises(RehearsalError, match=r"Quadro NVS 290.* provision/model/platforms\.toml .*: add it there"):
-        check._rows(Desk(state=tmp_path, tree=tmp_path), plan)
+        check._rows(plan)
