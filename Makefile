@@ -37,7 +37,7 @@ setup:
 	@$(PYTHON) scripts/setup.py
 
 rehearse: setup
-	@SOURCES="$(SOURCES)" $(BIN)/python -m rehearsal story $(if $(LIFE),--life) $(if $(GPU),--gpu) $(if $(KEEP),--keep)
+	@SOURCES="$(SOURCES)" $(BIN)/python -m rehearsal story $(if $(LIFE),--life) $(if $(GPU),--gpu) $(if $(KEEP),--keep) $(if $(OFFLINE),--offline "$(abspath $(OFFLINE))")
 
 gpu-check: setup
 	@$(BIN)/python -m rehearsal gpu-check $(if $(OFFLINE),--offline "$(abspath $(OFFLINE))") $(CHECK)

@@ -79,6 +79,7 @@ def main() -> int:
             return clean(arguments.state.resolve())
         if arguments.verb == "gpu-check":
             return options.run(arguments)
+        _check_online(arguments)
         return story(arguments.state.resolve(), life=arguments.life, keep=arguments.keep, gpu=arguments.gpu)
     except RehearsalError as error:
         print(f"\nerror: {error}", file=sys.stderr)
@@ -88,6 +89,11 @@ def main() -> int:
         left = f"; the rehearsal cloud is still on: {_clean(state)}" if Cloud.find(state) else ""
         print(f"\nstopped by Ctrl-C{left}", file=sys.stderr)
         return 130
+
+
+def _check_online(arguments: argparse.Namespace) -> None:
+    if arguments.gpu and arguments.offline:
+        raise RehearsalError(f"GPU=1 tells the main job by the network: make gpu-check OFFLINE={arguments.offline}")
 
 
 def story(state: Path, *, life: bool, keep: bool, gpu: bool = False) -> int:

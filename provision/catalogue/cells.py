@@ -56,6 +56,8 @@ class Cell:
     """Release of the CUDA that it was built with, where that is not the one that is used there; "" else."""
     cuda: str = ""
     """Release of the CUDA that it uses there ("11.8"); "" for none."""
+    licences: tuple[str, ...] = ()
+    """What a setup there asks to accept, for all that it needs too."""
     known: str = ""
     """What is said of it there by others, in words; "" for nothing."""
 
@@ -66,10 +68,14 @@ class Cell:
 
 
 def cell(catalogue: Recipes, name: str, image: str, gpu: str = NO_GPU) -> Cell:
-    """Return how a recipe fares on an image with a GPU model (or "none"), from the sources that fit best there."""
+    """Return how a recipe fares on an image, from the sources that fit best there.
+
+    `gpu`: a model, "none", or the compute capability of a card that is no known model.
+    """
     goal = best_target(catalogue, name, image, gpu)
     recipe = catalogue.recipes[name]
-    for step in (recipe, *needed(catalogue, recipe, gpu)):
+    steps = (recipe, *needed(catalogue, recipe, gpu))
+    for step in steps:
         for misfit in (*misfits(step, goal), *driver_misfits(catalogue, step, goal)):
             return Cell(state=State.NO, reason=_reason(misfit, recipe))
     taken = recipe.source_for(goal)
@@ -82,6 +88,7 @@ def cell(catalogue: Recipes, name: str, image: str, gpu: str = NO_GPU) -> Cell:
         tried_from="" if taken in seen else ", ".join(seen),
         built_with="" if seen or any(_is_of(release, cuda) for release in built) else ", ".join(built),
         cuda=cuda,
+        licences=tuple(sorted({name for step in steps for name in step.licences_for(goal)})),
         known=_known(recipe, goal),
     )
 
@@ -104,14 +111,18 @@ def _is_of(release: str, branch: str) -> bool:
 
 
 def row(catalogue: Recipes, name: str, image: str) -> dict[str, Cell]:
-    """Return how a recipe fares on an image, by compute capability and, under "none", without a GPU.
+    """Return how a recipe fares on an image, by compute capability and, under "none", without a GPU."""
+    return {column: cell_of_kind(catalogue, name, image, column) for column in (NO_GPU, *capabilities())}
+
+
+def cell_of_kind(catalogue: Recipes, name: str, image: str, kind: str) -> Cell:
+    """Return how a recipe fares on an image with a kind of GPU: a compute capability, or else what `cell` takes.
 
     A capability was tried when one of its models was.
     """
-    recipe = catalogue.recipes[name]
-    seen = {entry["gpu"] for entry in recipe.tried if entry["image"] == image}
-    models = {compute: next((m for m in those if m in seen), those[0]) for compute, those in capabilities().items()}
-    return {column: cell(catalogue, name, image, gpu) for column, gpu in {NO_GPU: NO_GPU, **models}.items()}
+    seen = {entry["gpu"] for entry in catalogue.recipes[name].tried if entry["image"] == image}
+    models = capabilities().get(kind, (kind,))
+    return cell(catalogue, name, image, next((model for model in models if model in seen), models[0]))
 
 
 def _reason(misfit: Misfit, recipe: Recipe) -> str:
@@ -125,9 +136,9 @@ def _reason(misfit: Misfit, recipe: Recipe) -> str:
 def best_target(catalogue: Recipes, name: str, image: str, gpu: str = NO_GPU) -> Target:
     """Return a target for a recipe there: of what its default source does not fit, the first source that does.
 
-    All licences count as accepted.
+    `gpu` as `cell` takes it. All licences count as accepted.
     """
-    compute = gpus()[gpu].compute if gpu != NO_GPU else Target.compute
+    compute = gpus()[gpu].compute if gpu in gpus() else Target.compute if gpu == NO_GPU else gpu
     goal = Target(image=image, gpu=gpu, compute=compute, user=images()[image].user, licences=licences(catalogue))
     recipe = catalogue.recipes[name]
     sources = {}

@@ -154,11 +154,14 @@ def capabilities() -> dict[str, tuple[str, ...]]:
 
 def licences(catalogue: Recipes) -> tuple[str, ...]:
     """Return the names of all licences that some recipe, or one of its sources, asks to accept."""
-    recipes = catalogue.recipes.values()
+    return tuple(sorted({name for recipe in catalogue.recipes.values() for name in licences_of(recipe)}))
+
+
+def licences_of(recipe: Recipe) -> tuple[str, ...]:
+    """Return the names of all licences that a recipe, or one of its sources, asks to accept."""
     asked: set[str] = set()
-    for recipe in recipes:
-        for keys in recipe.sources.values() or [{}]:
-            asked.update(keys.get("licences", recipe.licences), keys.get("gpu_licences", recipe.gpu_licences))
+    for keys in recipe.sources.values() or [{}]:
+        asked.update(keys.get("licences", recipe.licences), keys.get("gpu_licences", recipe.gpu_licences))
     return tuple(sorted(asked))
 
 

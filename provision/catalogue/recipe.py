@@ -74,6 +74,8 @@ class Recipe:
     """Licences that the user has to accept by these names."""
     gpu_licences: tuple[str, ...] = ()
     """Licences of what comes with it only where there is a GPU."""
+    changes_network: bool = False
+    """It changes the rules or bridges of the host's network: nothing for a box that shares another machine's."""
     ports: tuple[int, ...] = ()
     cluster: bool = False
     """Set up, it makes all hosts one cluster of Ray, and its example runs there as a job."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.errors import RehearsalError
-from rehearsal.gpu.desk import on_card
+from rehearsal.gpu.desk import NAME, TimedOut, on_card
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TAIL = 25
 """Lines of a command that failed."""
+_MORE = {"example": (), "bench": ("--another",)}
+"""Parts that leave results → what else they are told: a bench never goes on with the halves of an earlier check."""
 
 
 @dataclasses.dataclass
@@ -26,7 +28,7 @@ class Attempt:
     recipe: str
     version: str
     state: str = "not run"
-    """"tried", "failed", "no" (it does not fit) or "not run" (the time was up)."""
+    """"tried", "failed", "no" (it does not fit) or "not run" (it was not to be, or the time was up)."""
     why: str = ""
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     """Wall time of each command that ended well, by its part: setup, verify, example, bench."""
@@ -44,20 +46,26 @@ def attempt(desk: Desk, row: dict[str, Any], deadline: float, into: Path) -> Att
     """Try a recipe, a row of `fab recipes --json`. `deadline`: of the monotonic clock, after which nothing begins."""
     tried = Attempt(row["name"], row["version"])
     parts = [("setup", f"setup-{row['name']}"), ("verify", f"setup-{row['name']}")]
-    parts += [(kind, f"{kind}-{row['name']}") for kind in ("example", "bench") if kind in _trials(row)]
+    parts += [(kind, f"{kind}-{row['name']}") for kind in _MORE if kind in _trials(row)]
     for part, verb in parts:
         left = deadline - time.monotonic()
         if left <= 0:
-            tried.why = f"the time was up before its {part}"
-            tried.state = "tried" if "verify" in tried.seconds else "not run"
-            return tried
+            return _out_of_time(tried, f"before its {part}")
         try:
             tried.seconds[part] = _run(desk, part, verb, left, into)
+        except TimedOut:
+            return _out_of_time(tried, f"in the middle of its {part}")
         except _Failed as error:
             tried.state, tried.why, tried.said = "failed", f"fab {verb}: {error.args[0]}", error.args[1]
             return tried
     tried.state = "tried"
-    tried.bench = _bench(into, row["name"])
+    tried.bench = _bench(into, row["name"]) if "bench" in tried.seconds else {}
+    return tried
+
+
+def _out_of_time(tried: Attempt, when: str) -> Attempt:
+    """Say that the check ended, which is no fault of the recipe's."""
+    tried.state, tried.why = "tried" if "verify" in tried.seconds else "not run", f"the time was up {when}"
     return tried
 
 
@@ -66,16 +74,16 @@ def _trials(row: dict[str, Any]) -> set[str]:
 
 
 def _run(desk: Desk, part: str, verb: str, left: float, into: Path) -> float:
-    """Run a verb; returns its seconds. Raises `_Failed` with why, and its last words."""
-    words = ["fab", verb, *(["--into", str(into)] if part in ("example", "bench") else [])]
+    """Run a verb; returns its seconds. Raises `_Failed` with why, and its last words, and `TimedOut`."""
+    words = ["fab", verb, *(["--into", str(into), *_MORE[part]] if part in _MORE else [])]
     began = time.monotonic()
     try:
         done = on_card(desk, *words, seconds=max(left, 1))
-    except RehearsalError as error:
-        raise _Failed(str(error), "") from error
+    except TimedOut as error:
+        _log(into, words, error.said, f"cut off after {time.monotonic() - began:.1f} s")
+        raise
     took = round(time.monotonic() - began, 1)
-    with (into / "check.log").open("a", encoding="utf-8") as log:
-        log.write(f"$ {' '.join(words)}\n{done.stdout}[{done.returncode}, {took} s]\n")
+    _log(into, words, done.stdout, f"{done.returncode}, {took} s")
     tail = "\n".join(done.stdout.splitlines()[-TAIL:])
     if done.returncode:
         raise _Failed(f"exit code {done.returncode}", tail)
@@ -84,9 +92,16 @@ def _run(desk: Desk, part: str, verb: str, left: float, into: Path) -> float:
     return took
 
 
+def _log(into: Path, words: list[str], said: str, end: str) -> None:
+    with (into / "check.log").open("a", encoding="utf-8") as log:
+        log.write(f"$ {' '.join(words)}\n{said}[{end}]\n")
+
+
 def _bench(into: Path, recipe: str) -> dict[str, Any]:
-    """Return what the newest bench of a recipe came to, without the time of each unit; nothing where it has none."""
-    found = sorted(into.glob(f"bench-{recipe}-*/bench.json"))
+    """Return what the newest bench of a recipe came to, without the time of each unit; nothing where it left none."""
+    # All of the name: that of another recipe may begin with this one's.
+    folder = re.compile(rf"bench-{re.escape(recipe)}-{NAME}-\d{{8}}T\d{{6}}Z")
+    found = sorted(path for path in into.glob("bench-*/bench.json") if folder.fullmatch(path.parent.name))
     if not found:
         return {}
     table: dict[str, Any] = json.loads(found[-1].read_text(encoding="utf-8"))

@@ -19,17 +19,21 @@ from rehearsal.boxes import card, roots
 from rehearsal.errors import RehearsalError
 from rehearsal.gpu import offline
 from rehearsal.gpu.attempt import Attempt, attempt
-from rehearsal.gpu.desk import Wish, desk, on_card
+from rehearsal.gpu.choice import choose, licences, notice
+from rehearsal.gpu.desk import Wish, as_user, desk, on_card
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rehearsal.boxes.roots import Root
+    from rehearsal.gpu.choice import Choice
     from rehearsal.gpu.desk import Desk
 
 IMAGES = {"dlami-pytorch-24.04": "ubuntu-24.04", "ubuntu-22.04": "ubuntu-22.04", "debian-12": "debian-12"}
 """What a box can stand for → the root file system that it has."""
-LICENCES = ("nvidia-cuda", "nvidia-cudnn")
+NAMELESS = (
+    "nvidia-smi tells no compute capability of a {}, and no model of provision/model/platforms.toml is in that name"
+)
 QUERY = "name,driver_version,compute_cap,memory.total"
 
 
@@ -42,17 +46,22 @@ class Plan:
     state: Path
     offline: Path | None = None
     only: tuple[str, ...] = ()
-    minutes: float = 60
+    """Recipes that are asked for; empty: all."""
+    minutes: float = 8
+    """After which what runs is cut off, and nothing begins any more."""
     torch: Path | None = None
     """A virtual environment of this machine with PyTorch, which the box gets as the image's own."""
     accept: bool = False
-    """Whether NVIDIA's licences are accepted."""
+    """Whether all licences of the catalogue are accepted; what comes under one is left out else."""
     card: Mapping[str, Any] | None = None
     """What nvidia-smi says of the card (`facts`); None for none: then all is tried that can be without."""
 
 
 def facts() -> dict[str, Any]:
-    """Return what nvidia-smi says of this machine's first card. Raises `RehearsalError` where there is none."""
+    """Return what nvidia-smi says of this machine's first card. Raises `RehearsalError` where there is none.
+
+    What it does not tell of it is "" (the capability) or None (the memory).
+    """
     if why := card.why_none():
         raise RehearsalError(why)
     said = subprocess.run(
@@ -65,28 +74,34 @@ def facts() -> dict[str, Any]:
     if said.returncode or not rows:
         raise RehearsalError(f"nvidia-smi does not answer: {(said.stderr or said.stdout).strip()}")
     name, driver, compute, memory = rows[0]
-    return {"card": name, "cards": len(rows), "driver": driver, "compute": compute, "memory_mib": int(float(memory))}
+    own = {"compute": compute if re.fullmatch(r"\d+\.\d", compute) else "", "memory_mib": _whole(memory)}
+    return {"card": name, "cards": len(rows), "driver": driver, **own}
+
+
+def _whole(number: str) -> int | None:
+    """Return a whole number; None for what nvidia-smi says in brackets where a card does not tell."""
+    return int(float(number)) if re.fullmatch(r"\d+(\.\d+)?", number) else None
 
 
 def check(plan: Plan) -> int:
     """Try what can be tried; returns 0, or 1 where something failed."""
+    began = time.monotonic()
     about = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "image": plan.image, **(plan.card or {})}
     print(f"recipes on {plan.image}, with {about.get('card', 'no card')}", flush=True)
-    plan.into.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + 60 * plan.minutes
+    for folder in (plan.into, plan.state):
+        folder.mkdir(parents=True, exist_ok=True)
+    rows = _rows(plan)
+    chosen = [one for one in choose(rows, accept=plan.accept) if not plan.only or one.row["name"] in plan.only]
+    if line := notice(chosen):
+        print(line, flush=True)
     done: list[Attempt] = []
-    with desk(plan.state, _wish(plan)) as made:
+    with desk(plan.state, _wish(plan, licences(rows) if plan.accept else ())) as made:
         status = on_card(made, "fab", "status", seconds=120)
         print(status.stdout, flush=True)
         (plan.into / "check.log").write_text(f"$ fab status\n{status.stdout}", encoding="utf-8")
-        for row in _rows(made, plan):
-            print(f"{row['name']} …", flush=True)
-            works = row["works"][0]
-            if works["state"] == "no":
-                done.append(Attempt(row["name"], row["version"], "no", works["reason"]))
-            else:
-                done.append(attempt(made, row, deadline, plan.into))
-            _write(plan, about, done)
+        for choice in chosen:
+            done.append(_try(made, choice, began + 60 * plan.minutes, plan.into))
+            _write(plan, {**about, "seconds": round(time.monotonic() - began, 1)}, done)
             print(_line(done[-1]), flush=True)
         _keep_logs(made, plan)
     failed = [one for one in done if one.state == "failed"]
@@ -95,7 +110,17 @@ def check(plan: Plan) -> int:
     return 1 if failed else 0
 
 
-def _wish(plan: Plan) -> Wish:
+def _try(made: Desk, choice: Choice, deadline: float, into: Path) -> Attempt:
+    """Try a recipe, or say why it is left out."""
+    row = choice.row
+    if choice.state:
+        return Attempt(row["name"], row["version"], choice.state, choice.why)
+    print(f"{row['name']} …", flush=True)
+    tried = attempt(made, row, deadline, into)
+    return dataclasses.replace(tried, why="; ".join(filter(None, [tried.why, choice.why])))
+
+
+def _wish(plan: Plan, licences: tuple[str, ...]) -> Wish:
     root: Root | offline.Unpacked
     binds, files, links = [], [], []
     name = IMAGES[plan.image]
@@ -110,7 +135,6 @@ def _wish(plan: Plan) -> Wish:
     if plan.torch:
         links.append(("opt/pytorch", str(plan.torch)))
         binds += [f"--bind-ro={path}" for path in _homes(plan.torch)]
-    licences = LICENCES if plan.accept else ()
     return Wish(
         root=root,
         image=plan.image,
@@ -135,29 +159,23 @@ def _homes(torch: Path) -> list[Path]:
     return [Path(line) for line in dict.fromkeys(said.stdout.split()) if line not in ("/usr", "/")]
 
 
-def _rows(made: Desk, plan: Plan) -> list[dict[str, Any]]:
-    """Return the recipes to try, in the catalogue's order: what one needs comes before it."""
-    gpu = _model(made, plan.card["card"]) if plan.card else "none"
-    said = on_card(made, "fab", "recipes", "--json", "--image", plan.image, "--gpu", gpu, seconds=60)
+def _rows(plan: Plan) -> list[dict[str, Any]]:
+    """Return all recipes as they fare there, in the catalogue's order: what one needs comes before it."""
+    kind = _kind(plan.card) if plan.card else "none"
+    said = as_user(plan.state, "fab", "recipes", "--json", "--image", plan.image, "--gpu", kind, seconds=60)
+    if said.returncode and plan.card and not plan.card["compute"]:
+        raise RehearsalError(f"{NAMELESS.format(plan.card['card'])}: add it there")
     if said.returncode:
         raise RehearsalError(f"fab recipes: {said.stdout.strip()}")
     rows: list[dict[str, Any]] = json.loads(said.stdout[said.stdout.index("[") :])
     if unknown := set(plan.only) - {row["name"] for row in rows}:
         raise RehearsalError(f"there is no recipe {', '.join(sorted(unknown))}")
-    return [row for row in rows if not plan.only or row["name"] in plan.only]
+    return rows
 
 
-def _model(made: Desk, card_name: str) -> str:
-    """Return what `fab` calls a card: the longest run of words of its name that it knows."""
-    words = re.sub(r"[^A-Za-z0-9]+", " ", card_name).split()
-    runs = [words[first:last] for first in range(len(words)) for last in range(first + 1, len(words) + 1)]
-    for run in sorted(runs, key=len, reverse=True):
-        said = on_card(made, "fab", "recipes", "--json", "--gpu", " ".join(run), seconds=60)
-        if not said.returncode:
-            return " ".join(run)
-    raise RehearsalError(
-        f"no recipe says anything about a {card_name}: fab recipes --gpu names the cards that are known"
-    )
+def _kind(card: Mapping[str, Any]) -> str:
+    """Return what recipes go by, as `gpu = "auto"` of the box does: the capability, or else what the name is."""
+    return str(card["compute"] or card["card"])
 
 
 def _line(one: Attempt) -> str:
@@ -166,7 +184,8 @@ def _line(one: Attempt) -> str:
 
 
 def _write(plan: Plan, about: dict[str, Any], done: list[Attempt]) -> None:
-    table = {**about, "recipes": [dataclasses.asdict(one) for one in done]}
+    """Write what came out so far; its `seconds` are those of the whole check, boot and all."""
+    table = {**about, "only": plan.only, "recipes": [dataclasses.asdict(one) for one in done]}
     (plan.into / "gpu-check.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 

@@ -24,7 +24,7 @@ from rehearsal.hypervisor import InstanceSpec
 from rehearsal.site import ROOT, key_of, own_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rehearsal.gpu.offline import Unpacked
@@ -35,6 +35,15 @@ BOOT_SECONDS = 40
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key.pub"
 
 
+class TimedOut(RehearsalError):
+    """A command of the user's did not end in time."""
+
+    def __init__(self, words: Sequence[str], seconds: float, said: str) -> None:
+        """Say which; `said` is what it had said until then."""
+        super().__init__(f"`{' '.join(words)}` did not end within {seconds:.0f} s")
+        self.said = said
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Desk:
     """A box that is up, and what a user needs to reach it."""
@@ -42,12 +51,6 @@ class Desk:
     state: Path
     tree: Path
     """The layer of its own files."""
-
-    @property
-    def env(self) -> dict[str, str]:
-        """A user's environment that knows this box alone."""
-        own = {"HOME": str(self.state / "home"), "GPURIG_HOSTS": str(self.state / "hosts.toml")}
-        return {**own_environment(), **own, "GPURIG_SSH_KEY": str(key_of(self.state))}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,12 +169,18 @@ def _introduce(made: Desk, wish: Wish, port: int) -> None:
 
 
 def on_card(made: Desk, *words: str, seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a command of the user's. Raises `RehearsalError` where it does not end in time."""
+    """Run a command of the user's with that box. Raises `TimedOut` where it does not end in time."""
+    return as_user(made.state, *words, seconds=seconds)
+
+
+def as_user(state: Path, *words: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run a command of the user's, who knows no box but that of a state folder. Raises `TimedOut`."""
+    own = {"HOME": str(state / "home"), "GPURIG_HOSTS": str(state / "hosts.toml"), "GPURIG_SSH_KEY": str(key_of(state))}
     try:
         return subprocess.run(
             words,
             cwd=ROOT,
-            env=made.env,
+            env={**own_environment(), **own},
             timeout=seconds,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -180,4 +189,6 @@ def on_card(made: Desk, *words: str, seconds: float) -> subprocess.CompletedProc
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise RehearsalError(f"`{' '.join(words)}` did not end within {seconds:.0f} s") from error
+        # Bytes, or nothing, also where text is asked for.
+        said = error.stdout.decode(errors="replace") if error.stdout else ""
+        raise TimedOut(words, seconds, said) from error

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 INSIDE = "GPURIG_NO_NETWORK"
 """Set where this process is in a network of its own, in which there is nothing but itself."""
+MINUTES = "after which it ends (%(default)g); more minutes try more, and what cannot be reached is not run"
+ACCEPT = "you have read and accept the licences of all recipes; else those that come under one are not run"
 _SET_FLAGS, _UP = 0x8914, 0x41
 """SIOCSIFFLAGS; IFF_UP and IFF_RUNNING (linux/sockios.h, linux/if.h)."""
 
@@ -32,9 +34,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--torch", type=Path, help="a virtual environment with PyTorch, as the Deep Learning AMI's own")
     own.add_argument("--offline", type=Path, help="a folder in place of the network: roots/*.tar.xz, wheels/*.whl")
     own.add_argument("--recipes", default="", help="only these, with commas between")
-    own.add_argument("--minutes", type=float, default=60, help="after which nothing begins any more")
+    own.add_argument("--minutes", type=float, default=Plan.minutes, help=MINUTES)
     own.add_argument("--into", type=Path, default=Path("results/gpu-check"), help="folder for what comes out")
-    own.add_argument("--accept", action="store_true", help="you have read and accept NVIDIA's licences")
+    own.add_argument("--accept", action="store_true", help=ACCEPT)
     own.add_argument("--no-card", action="store_true", help="try what can be tried without a card")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.cells import State, best_target, cell
+from provision.catalogue.cells import State, best_target, cell, cell_of_kind, row
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, gpus, images
 from provision.model.target import Target
@@ -208,6 +208,21 @@ def test_an_image_and_a_model_that_nobody_knows_are_refused_together() -> None:
     with pytest.raises(BadInput) as caught:
         known_place("beos", "voodoo2")
     assert ["beos" in caught.value.problems[0], "voodoo2" in caught.value.problems[1]] == [True, True]
+    assert "compute capability: --gpu 8.6" in caught.value.problems[1]
+
+
+def test_a_card_is_known_by_what_nvidia_smi_calls_it_and_by_its_capability() -> None:
+    assert known_place("", "NVIDIA A10G") == ("", "A10G")
+    assert [known_place("", compute)[1] for compute in ("8.6", "10.0")] == ["8.6", "10.0"]
+
+
+def test_a_card_that_is_no_known_model_fares_by_its_capability(catalogue: Catalogue) -> None:
+    assert "10.0" not in compatibility.capabilities()
+    cells = {compute: cell_of_kind(catalogue, "cuda", "ubuntu-22.04", compute) for compute in ("8.6", "9.0", "10.0")}
+    assert cells["8.6"] == row(catalogue, "cuda", "ubuntu-22.04")["8.6"]
+    assert cells["9.0"].reason == "its compiler is older than Hopper"
+    assert (cells["10.0"].state, cells["10.0"].reason) == (State.NO, "it supports compute 7.5, 8.6")
+    assert cell_of_kind(catalogue, "base", "ubuntu-22.04", "10.0").state is State.EXPECTED
 
 
 def test_a_cell_says_what_others_know_of_it(catalogue: Catalogue) -> None:

@@ -25,8 +25,8 @@ def test_recipes_are_tried_on_the_card_and_what_came_out_makes_marks(tmp_path: P
     table = json.loads((into / "gpu-check.json").read_text())
     states = {row["recipe"]: row["state"] for row in table["recipes"]}
     assert states["base"] == "tried"
-    # It installs on Ubuntu 22.04 for other cards only, or its licence is not accepted: either way it does not end all.
-    assert states["nolearn-dbn"] in ("no", "failed")
+    # It is for other cards only, or its licence is not accepted: neither is a failure.
+    assert states["nolearn-dbn"] in ("no", "not run")
     assert done.returncode == int("failed" in states.values())
     (read,) = tried.checks(into)
     assert (read.gpu, read.driver, read.image) == ("H200", "580.1", "ubuntu-22.04")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,12 @@ def test_without_a_card_it_says_so_in_one_line(tmp_path: Path) -> None:
 
 def test_a_whole_life_has_no_card(tmp_path: Path) -> None:
     assert "make rehearse LIFE=1" in gpu_story(tmp_path, "--life")
+
+
+def test_a_folder_in_place_of_the_network_is_for_the_check(tmp_path: Path) -> None:
+    assert "make gpu-check OFFLINE=/a/folder" in gpu_story(tmp_path, "--offline", "/a/folder")
+    [recipe] = re.findall(r"^rehearse: .*\n\t(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert '$(if $(OFFLINE),--offline "$(abspath $(OFFLINE))")' in recipe, "make passes it on, and does not drop it"
 
 
 @pytest.mark.parametrize(

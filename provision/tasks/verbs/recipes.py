@@ -10,11 +10,12 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.cells import State, cell, row
-from provision.catalogue.compatibility import capabilities
+from provision.catalogue.cells import State, cell_of_kind, row
+from provision.catalogue.compatibility import capabilities, licences_of
 from provision.catalogue.tried import sentences
+from provision.model import checks
 from provision.model.errors import BadInput
-from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.platforms import NO_GPU, gpu_model, gpus, images
 from provision.screen import terminal
 from provision.tasks.output import PIPE_WIDTH, draw
 from provision.tasks.verb import verb
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     options={
         "name": "show the page of this recipe",
         "image": "only what works on this image",
-        "gpu": 'only what works with this GPU model, or without one ("none")',
+        "gpu": 'only what works with this GPU model or compute capability, or without a GPU ("none")',
     },
     argument="name",
     json="print everything as JSON",
@@ -49,7 +50,7 @@ def recipes(c: Context, *, name: str = "", image: str = "", gpu: str = "") -> No
         raise BadInput([f'there is no recipe "{name}"; there are: {", ".join(sorted(catalogue.recipes))}'])
     fares = {r.name: _fares(catalogue, r.name, image, gpu) for r in chosen} if c.json or image or gpu else {}
     if c.json:
-        print(json.dumps([_document(r, fares[r.name]) for r in chosen], indent=2))
+        print(json.dumps([_document(r, fares[r.name], catalogue) for r in chosen], indent=2))
     elif image or gpu:
         draw(_fitting(chosen, fares, image, gpu))
         _print_seen(chosen, image, gpu)
@@ -64,40 +65,48 @@ def recipes(c: Context, *, name: str = "", image: str = "", gpu: str = "") -> No
 
 
 def known_place(image: str, gpu: str) -> tuple[str, str]:
-    """Return an image's and a GPU model's names as the tables have them ("" stays). Raises `BadInput`."""
+    """Return an image's and a kind of GPU's names as the tables have them ("" stays). Raises `BadInput`.
+
+    `gpu`: a model, also as nvidia-smi calls it, a compute capability, also of no known model, or "none".
+    """
     models = {model.lower(): model for model in (NO_GPU, *gpus())}
+    kind = gpu if checks.COMPUTE.holds(gpu) else models.get(gpu.lower()) or gpu_model(gpu) or ""
     wrong = []
     if image and image not in images():
         wrong.append(f'--image: there is no image "{image}"; there are: {", ".join(images())}')
-    if gpu and gpu.lower() not in models:
-        wrong.append(f'--gpu: no GPU model "{gpu}" is known; known are: {", ".join(models.values())}')
+    if gpu and not kind:
+        known = f"known are: {', '.join(models.values())}; of any other card say the compute capability: --gpu 8.6"
+        wrong.append(f'--gpu: no GPU model "{gpu}" is known; {known}')
     if wrong:
         raise BadInput(wrong)
-    return image, models.get(gpu.lower(), "")
+    return image, kind
 
 
 def _fares(catalogue: Catalogue, name: str, image: str, gpu: str) -> Cells:
-    """Return how a recipe fares in the places asked for: on an image or on all, with one GPU model or any kind."""
+    """Return how a recipe fares in the places asked for: on an image or on all, with one kind of GPU or any."""
     chosen = [image] if image else images()
     if gpu:
-        return {(i, gpu): cell(catalogue, name, i, gpu) for i in chosen}
+        return {(i, gpu): cell_of_kind(catalogue, name, i, gpu) for i in chosen}
     return {(i, kind): c for i in chosen for kind, c in row(catalogue, name, i).items()}
 
 
-def _document(recipe: Recipe, cells: Cells) -> dict[str, Any]:
-    """Return a recipe as JSON."""
+def _document(recipe: Recipe, cells: Cells, catalogue: Catalogue) -> dict[str, Any]:
+    """Return a recipe as JSON; `licences` are those of all sources, and those of a place are with the place."""
     keys = ("name", "summary", "version", "needs", "needs_on_gpu", "document", "minutes", "disk_gib", "ports", "driver")
-    trials = [kind for kind in ("example", "bench") if getattr(recipe, kind)]
+    trials = {kind: trial for kind in ("example", "bench") if (trial := getattr(recipe, kind))}
     works = [
         {"image": i, "gpu": g, "sources": dict(c.sources), "state": c.state, "built_with": c.built_with}
-        | {"reason": c.reason, "cuda": c.cuda, "known": c.known}
+        | {"reason": c.reason, "cuda": c.cuda, "known": c.known, "licences": list(c.licences)}
         for (i, g), c in cells.items()
     ]
     return {
         **{key: getattr(recipe, key) for key in keys},
         "sources": list(recipe.sources),
         "seen": [row for row in recipe.tried if "on" in row],
-        "try": trials,
+        "licences": list(licences_of(recipe)),
+        "changes_network": any(catalogue.recipes[n].changes_network for n in catalogue.closure([recipe.name])),
+        "try": list(trials),
+        "try_needs": {kind: list(trial.needs) for kind, trial in trials.items()},
         "works": works,
     }
 
@@ -154,7 +163,9 @@ def _by_place(cells: Cells, field: str, image: str) -> dict[str, str]:
 
 def _print_seen(chosen: list[Recipe], image: str, gpu: str) -> None:
     """Say what `make gpu-check` saw there: card, driver, day, and what came out."""
-    _print_about("seen by make gpu-check:", [(r.name, line) for r in chosen for line in sentences(r, image, gpu)])
+    models = capabilities().get(gpu, (gpu,))
+    lines = [(r.name, line) for r in chosen for model in models for line in sentences(r, image, model)]
+    _print_about("seen by make gpu-check:", lines)
 
 
 def _print_said(title: str, said: dict[str, Cells], field: str, image: str) -> None:
