@@ -65,8 +65,13 @@ def misfits(recipe: Recipe, target: Target) -> list[Misfit]:
 
 
 def _offered(recipe: Recipe, target: Target) -> list[str]:
-    """Return the sources of a recipe that are for a target's image and GPU."""
+    """Return the sources of a recipe that are for a target's image and GPU.
+
+    On a box that gpurig makes, nothing is present but what its image brings.
+    """
     spanning = [name for name in recipe.sources if not recipe.outside(name, target)]
+    if target.ours and recipe.name not in images()[target.image].has:
+        spanning = [name for name in spanning if name != PRESENT]
     return [name for name in spanning if target.image in fitting_images(recipe, name)]
 
 

@@ -140,9 +140,12 @@ class Recipe:
     def outside(self, source: str, target: Target) -> str:
         """Return why a source is not for a target's GPU, by its `since` and `until`; "" where it is."""
         table = self.sources.get(source, {})
+        until = table.get("until", {})
+        if isinstance(until, str):
+            until = {target.image: until}
         if number(target.compute) < number(table.get("since", "")):
             return str(table.get("before", "it is for newer GPUs"))
-        if number(target.compute) > number(table.get("until", "99.9")):
+        if number(target.compute) > number(until.get(target.image, target.compute)):
             return str(table.get("beyond", "it is for older GPUs"))
         return ""
 

@@ -200,6 +200,13 @@ def test_a_recipe_that_the_gpu_cannot_run_names_one_that_can() -> None:
     assert "take g4dn.xlarge" in message
 
 
+def test_a_cuda_that_came_before_the_gpu_names_the_source_that_did_not() -> None:
+    message = refused({"instanceType": "p5.48xlarge", "recipe": "caffe", "sources": '{"cuda": "distribution"}'})
+    [refusal] = [line for line in message.splitlines() if 'recipe "cuda"' in line]
+    assert 'cannot run from source "distribution" on H100, compute 9.0' in refusal
+    assert refusal.endswith('; take source "nvidia"')
+
+
 def test_a_recipe_that_the_image_cannot_have_names_one_that_can() -> None:
     message = refused({"image": "dlami-pytorch-24.04"})
     [refusal] = [line for line in message.splitlines() if 'recipe "caffe" does not support' in line]
