@@ -128,6 +128,7 @@ def _values(recipe: Recipe, target: Target) -> dict[str, Any]:
         "source": {"name": (source := recipe.source_for(target)), **_mirrored(recipe.sources.get(source, {}), target)},
         "pinned": recipe.name not in target.unpinned,
         "others": recipe.others(target),
+        "undo_of": lambda name: undo_of(recipe, target.taking(recipe.name, name)),
         "home": str(MACHINE_HOME),
         "prefix": PREFIX,
         "before_stop_minutes": BEFORE_STOP_MINUTES,

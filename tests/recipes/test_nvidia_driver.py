@@ -220,6 +220,12 @@ def test_modules_of_ours_of_the_other_kind_have_to_go_first(desk: Desk) -> None:
     past = {"INSTALLED": "nvidia-headless-no-dkms-580-server nvidia-utils-580-server"}
     outcome = desk.install(BLACKWELL, OURS="1", **past)
     assert outcome.code == REFUSED, outcome.said
-    assert "apt-get purge nvidia-headless-no-dkms-580-server" in outcome.said
+    assert "gpurig's own, of the other kind: nvidia-headless-no-dkms-580-server\n" in outcome.said
+    assert "other packages" not in outcome.said
+    # Held, they would stop the next install; left there, the old modules would go on being loaded.
+    unhold, _, purge = outcome.said.partition("apt-mark unhold ")[2].partition("apt-get purge ")
+    assert "nvidia-headless-no-dkms-580-server" in unhold
+    assert "'linux-modules-nvidia-580-server-*' nvidia-headless-no-dkms-580-server" in purge
+    assert "rm -f /etc/apt/apt.conf.d/52gpurig-nvidia" in purge
     assert not outcome.changed
     assert desk.install(UBUNTU, OURS="1", **past).code == 100
