@@ -18,6 +18,7 @@ from provision.bundle import kept, lean, slim
 from provision.bundle.step import Bundle, Step
 from provision.catalogue import recipe_file
 from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.compatibility import CUDA
 from provision.catalogue.folders import TEMPLATES
 from provision.model.busy import BEFORE_STOP_MINUTES
 from provision.model.errors import BadInput
@@ -127,6 +128,7 @@ def _values(recipe: Recipe, target: Target) -> dict[str, Any]:
         "source": {"name": (source := recipe.source_for(target)), **_mirrored(recipe.sources.get(source, {}), target)},
         "pinned": recipe.name not in target.unpinned,
         "others": recipe.others(target),
+        "undo_of": lambda name: undo_of(recipe, target.taking(recipe.name, name)),
         "home": str(MACHINE_HOME),
         "prefix": PREFIX,
         "before_stop_minutes": BEFORE_STOP_MINUTES,
@@ -190,7 +192,8 @@ def render(names: Iterable[str], target: Target, catalogue: Catalogue | None = N
         step = dataclasses.replace(_step(recipe, target, env), needs=tuple(name for name in steps if name in before))
         steps[recipe.name] = kept.keyed(step, upon, target)
     scripts = [text for step in steps.values() for text in (step.install, step.verify)]
-    values = {"target": target, "home": str(MACHINE_HOME), "prefix": PREFIX}
+    cuda = catalogue.recipes[CUDA].others(target) if CUDA in catalogue.recipes else []
+    values = {"target": target, "home": str(MACHINE_HOME), "prefix": PREFIX, "cuda_sources": cuda}
     lib = _render(TEMPLATES / "host" / "lib.sh.j2", pip=any(map(_CALLS_PIP.search, scripts)), **values)
     return Bundle(
         name="+".join(names),

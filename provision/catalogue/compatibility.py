@@ -50,9 +50,8 @@ def misfits(recipe: Recipe, target: Target) -> list[Misfit]:
         why = "" if others else recipe.no.get(target.image, "")
         way_out = " or ".join([*others, *fits])
         found.append(Misfit(recipe.name, f"does not support image {target.image}", why, way_out))
-    elif not recipe.spans(source, target.compute):
+    elif why := recipe.outside(source, target):
         what = f'cannot run from source "{source}" on {_gpu(target)}'
-        why = recipe.sources[source].get("outside", "it is for other GPUs")
         found.append(Misfit(recipe.name, what, why, " or ".join(others)))
     elif recipe.name == DRIVER and source == PRESENT and number(target.compute) < number(images()[target.image].since):
         why = f"the driver in it begins with compute {images()[target.image].since}"
@@ -66,8 +65,13 @@ def misfits(recipe: Recipe, target: Target) -> list[Misfit]:
 
 
 def _offered(recipe: Recipe, target: Target) -> list[str]:
-    """Return the sources of a recipe that are for a target's image and GPU."""
-    spanning = [name for name in recipe.sources if recipe.spans(name, target.compute)]
+    """Return the sources of a recipe that are for a target's image and GPU.
+
+    On a box that gpurig makes, nothing is present but what its image brings.
+    """
+    spanning = [name for name in recipe.sources if not recipe.outside(name, target)]
+    if target.ours and recipe.name not in images()[target.image].has:
+        spanning = [name for name in spanning if name != PRESENT]
     return [name for name in spanning if target.image in fitting_images(recipe, name)]
 
 
@@ -120,6 +124,8 @@ def driver_problems(catalogue: Recipes, name: str, target: Target, driver: str) 
     if target.gpu == NO_GPU or not 0 < _branch(driver) < oldest:
         return []
     what = f'recipe "{name}" needs NVIDIA\'s driver {oldest} or newer, and this host has {driver}'
+    if recipe and (why := recipe.outside(PRESENT, target)):
+        return [f"{what}: {why}"]
     if target.ours:
         return [f"{what}; take a newer image, or one on which gpurig installs the driver: ubuntu-22.04"]
     way_out = "bring it up to date the way it came, and reboot"

@@ -132,17 +132,24 @@ class Recipe:
     def source_for(self, target: Target) -> str:
         """Return the name of the source that `target` takes this recipe from ("" where there is no choice).
 
-        The default is the first one that is for the target's compute capability.
+        The default is the first one that is for the target's GPU.
         """
         if self.name in images()[target.image].has and "present" in self.sources:
             return target.sources.get(self.name, "present")
-        fitting = (name for name in self.sources if self.spans(name, target.compute))
+        fitting = (name for name in self.sources if not self.outside(name, target))
         return target.sources.get(self.name, next(fitting, next(iter(self.sources), "")))
 
-    def spans(self, source: str, compute: str) -> bool:
-        """Return whether a source is for GPUs of that capability: from its `since` to its `until`."""
+    def outside(self, source: str, target: Target) -> str:
+        """Return why a source is not for a target's GPU, by its `since` and `until`; "" where it is."""
         table = self.sources.get(source, {})
-        return number(table.get("since", "")) <= number(compute) <= number(table.get("until", "99.9"))
+        until = table.get("until", {})
+        if isinstance(until, str):
+            until = {target.image: until}
+        if number(target.compute) < number(table.get("since", "")):
+            return str(table.get("before", "it is for newer GPUs"))
+        if number(target.compute) > number(until.get(target.image, target.compute)):
+            return str(table.get("beyond", "it is for older GPUs"))
+        return ""
 
     def images_from(self, source: str) -> tuple[str, ...]:
         """Return the images that this recipe supports when it is taken from `source`."""
@@ -150,7 +157,7 @@ class Recipe:
 
     def others(self, target: Target) -> list[str]:
         """Return the sources, beside what the image brings, from which it can be taken on that image, for that GPU."""
-        fitting = [name for name in self.sources if name != "present" and self.spans(name, target.compute)]
+        fitting = [name for name in self.sources if name != "present" and not self.outside(name, target)]
         return [name for name in fitting if target.image in self.images_from(name)]
 
     def licences_for(self, target: Target) -> tuple[str, ...]:

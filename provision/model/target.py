@@ -118,6 +118,10 @@ class Target:
         """Whether gpurig made the box, and unmakes it: those have a job volume. Else it is somebody's own."""
         return bool(self.volume_id)
 
+    def taking(self, recipe: str, source: str) -> Target:
+        """Return the same host with a recipe taken from another source."""
+        return dataclasses.replace(self, sources={**self.sources, recipe: source})
+
     def mirrored(self, kind: str, url: str) -> str:
         """Return `url` with its longest mirrored prefix replaced, or as it is."""
         table = self.mirrors.get(kind, {})

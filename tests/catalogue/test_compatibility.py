@@ -197,6 +197,28 @@ def test_a_driver_that_the_images_packages_bring_too_old_is_refused_before_anyth
         assert catalogue.problems(["new"], target) == []
 
 
+@pytest.mark.parametrize(
+    ("image", "compute", "source", "refused"),
+    [
+        ("ubuntu-22.04", "9.0", "distribution", True),
+        ("ubuntu-22.04", "8.9", "distribution", False),
+        ("ubuntu-22.04", "9.0", "nvidia", False),
+        ("debian-12", "9.0", "distribution", False),
+    ],
+)
+def test_a_cuda_that_came_before_the_gpu_is_refused_before_anything_is_installed(
+    image: str, compute: str, source: str, *, refused: bool
+) -> None:
+    catalogue = Catalogue()
+    sources = {"nvidia-driver": "present", "cuda": source, "cudnn": "wheel"}
+    desk = Target(image=image, gpu="some", compute=compute, sources=sources, licences=compatibility.licences(catalogue))
+    for target in (desk, dataclasses.replace(desk, gpu=NO_GPU)):
+        found = catalogue.problems(["caffe"], target)
+        assert len(found) == refused, found
+        if found:
+            assert 'Ubuntu 22.04\'s own CUDA, 11.5, came before these GPUs; take source "nvidia"' in found[0]
+
+
 def test_capabilities_come_in_the_order_of_their_numbers() -> None:
     order = [tuple(int(part) for part in compute.split(".")) for compute in compatibility.capabilities()]
     assert order == sorted(order)

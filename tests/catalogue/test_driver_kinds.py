@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provision.bundle.render import render
+from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.cells import State, cell
 from provision.model.target import Target
@@ -55,3 +56,25 @@ def test_a_driver_of_ones_own_is_the_way_out_where_the_packages_are_too_old() ->
     goal = Target(image="debian-12", gpu="RTX 5090", compute="12.0")
     (problem,) = Catalogue().problems(["nvidia-driver"], goal)
     assert 'take source "present"' in problem
+
+
+@pytest.mark.parametrize("image", ["ubuntu-22.04", "debian-12"])
+@pytest.mark.parametrize("source", ["", "present"])
+def test_a_kepler_is_refused_and_nothing_is_advised_that_cannot_help(image: str, source: str) -> None:
+    catalogue = Catalogue()
+    sources = {"nvidia-driver": source or ("debian" if image == "debian-12" else "ubuntu")}
+    goal = Target(image=image, gpu="Tesla K80", compute="3.7", sources=sources)
+    found = [
+        *catalogue.problems(["nvidia-driver"], goal),
+        *compatibility.driver_problems(catalogue, "nvidia-driver", goal, "470.256.02"),
+    ]
+    assert len(found) == 2
+    for problem in found:
+        assert "the last for Kepler is 470" in problem
+        assert not [
+            word
+            for word in ("purge", "take it off", "up to date", "setup-", "source", "Blackwell")
+            if word in problem.partition(": ")[2]
+        ]
+    maxwell = Target(image=image, gpu="Tesla M10", compute="5.0", sources=sources)
+    assert catalogue.problems(["nvidia-driver"], maxwell) == []

@@ -45,7 +45,8 @@ PROGRAMS = {
     "apt-cache": '[[ "$2" != *-custom ]]',
     "update-initramfs": NOTE,
     "modprobe": "exit 1",
-    "dmesg": 'echo "$LOG"',
+    # Of a root without the right to read the kernel's log.
+    "dmesg": '[[ -z "$NO_LOG" ]] && echo "$LOG"',
     "mokutil": 'echo "$MOK"',
     "uname": 'echo "$KERNEL"',
 }
@@ -91,7 +92,7 @@ class Desk:
         for name, body in {**PROGRAMS, **({"nvidia-uninstall": ":"} if past.pop("RUN_FILE", "") else {})}.items():
             write_program(self.folder / "bin" / name, body)
         did = self.folder / "did"
-        named = dict.fromkeys(("DRIVER", "INSTALLED", "LOG", "MOK", "OURS", "SECURE", "NOUVEAU"), "")
+        named = dict.fromkeys(("DRIVER", "INSTALLED", "LOG", "NO_LOG", "MOK", "OURS", "SECURE", "NOUVEAU"), "")
         env = {**named, "KERNEL": "5.15.0-91-generic", "CARD": "0x10de", "GPURIG_HOME": str(self.folder), **past}
         path_of_ours = f"{self.folder / 'bin'}:{os.environ['PATH']}"
         command = ["unshare", "--mount", "bash", "-ec", HOST]
@@ -161,10 +162,11 @@ def test_a_driver_that_is_new_enough_stays(desk: Desk) -> None:
         (DEBIAN, {"SECURE": "1"}, ("Secure Boot is on", "mokutil --import /var/lib/dkms/mok.pub")),
     ],
 )
+@pytest.mark.parametrize("no_log", ["", "1"], ids=["", "no kernel log"])
 def test_what_would_do_harm_is_refused_with_the_way_out(
-    desk: Desk, target: Target, past: dict[str, str], said: tuple[str, ...]
+    desk: Desk, target: Target, past: dict[str, str], said: tuple[str, ...], no_log: str
 ) -> None:
-    outcome = desk.install(target, **past)
+    outcome = desk.install(target, NO_LOG=no_log, **past)
     assert outcome.code == REFUSED, outcome.said
     for part in said:
         assert part in outcome.said
@@ -218,6 +220,12 @@ def test_modules_of_ours_of_the_other_kind_have_to_go_first(desk: Desk) -> None:
     past = {"INSTALLED": "nvidia-headless-no-dkms-580-server nvidia-utils-580-server"}
     outcome = desk.install(BLACKWELL, OURS="1", **past)
     assert outcome.code == REFUSED, outcome.said
-    assert "apt-get purge nvidia-headless-no-dkms-580-server" in outcome.said
+    assert "gpurig's own, of the other kind: nvidia-headless-no-dkms-580-server\n" in outcome.said
+    assert "other packages" not in outcome.said
+    # Held, they would stop the next install; left there, the old modules would go on being loaded.
+    unhold, _, purge = outcome.said.partition("apt-mark unhold ")[2].partition("apt-get purge ")
+    assert "nvidia-headless-no-dkms-580-server" in unhold
+    assert "'linux-modules-nvidia-580-server-*' nvidia-headless-no-dkms-580-server" in purge
+    assert "rm -f /etc/apt/apt.conf.d/52gpurig-nvidia" in purge
     assert not outcome.changed
     assert desk.install(UBUNTU, OURS="1", **past).code == 100

@@ -71,3 +71,17 @@ def test_a_source_that_is_advised_is_one_that_works_there(name: str) -> None:
         (advised,) = re.findall(r'the source of \\"\w+\\" to ([a-z ]+)"', script)
         assert set(advised.split(" or ")) == set(CATALOGUE.recipes[name].others(target))
         assert all(image in CATALOGUE.recipes[name].images_from(source) for source in advised.split(" or "))
+
+
+@pytest.mark.parametrize(
+    ("image", "compute", "advised"),
+    [
+        ("ubuntu-22.04", "9.0", "nvidia"),
+        ("ubuntu-22.04", "8.9", "nvidia or distribution"),
+        ("debian-12", "9.0", "distribution"),
+    ],
+)
+def test_where_nvcc_is_too_old_a_source_is_advised_whose_nvcc_is_not(image: str, compute: str, advised: str) -> None:
+    sources = {"nvidia-driver": "present", "cuda": "present", "cudnn": "wheel"}
+    target = Target(image=image, gpu="some", compute=compute, licences=ALL.licences, sources=sources)
+    assert f'"set the source of \\"cuda\\" to {advised}"' in render(["caffe"], target, CATALOGUE).lib
