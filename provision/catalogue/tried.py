@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from provision.model.errors import BadInput
 from provision.model.files import FILES
 from provision.model.platforms import NO_GPU, gpu_model, images
-from provision.model.schema import ANY, NUMBER, STRING, mismatches
+from provision.model.schema import ANY, NUMBER, STRING, STRINGS, mismatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +34,8 @@ _RECIPE: dict[str, Any] = {
 _CHECK: dict[str, Any] = {
     "date": ("a day, such as 2026-11-28", lambda v: isinstance(v, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", v)),
     **dict.fromkeys(("image", "card", "driver"), STRING),
+    "only": STRINGS,
+    "seconds": NUMBER,
     "recipes": ("a list of tables", lambda v: isinstance(v, list) and all(isinstance(row, dict) for row in v)),
     "*": ANY,
 }
@@ -55,7 +57,7 @@ class Outcome:
     seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Wall time of each command that ended well, by its part."""
     figure: str = ""
-    """What its bench came to, in words; "" where it has none."""
+    """What its bench came to, in words, and what it ran with; "" where it has none."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,11 +162,16 @@ def _outcome(row: Mapping[str, Any]) -> Outcome:
 
 
 def _bench(table: Mapping[str, Any]) -> str:
-    """Return a bench in words: "the GPU is 20 times as fast as the CPU, test error 0.021"."""
-    half = table.get("gpu")
-    half = half if isinstance(half, dict) else {}
-    error = half.get("error")
+    """Return a bench in words: "the GPU is 20 times as fast as the CPU, test error 0.021, with torch 2.11.0"."""
+    half: Mapping[str, Any] = next((table[name] for name in ("gpu", "cpu") if isinstance(table.get(name), dict)), {})
+    error = half.get("error") if "gpu" in table else None
     learnt = isinstance(error, int | float) and math.isfinite(error)
-    return ", ".join(
-        filter(None, [table.get("verdict", ""), f"{half.get('measure', 'error')} {error:.3g}" if learnt else ""])
-    )
+    figure = f"{half.get('measure', 'error')} {error:.3g}" if learnt else ""
+    return ", ".join(filter(None, [table.get("verdict", ""), figure, _ran(half.get("versions"))]))
+
+
+def _ran(versions: object) -> str:
+    """Return what a bench says that it ran with: an image's own may be another version than the recipe's."""
+    rows = versions.items() if isinstance(versions, dict) else ()
+    words = ", ".join(f"{name} {version}" for name, version in rows)
+    return f"with {words}" if words else ""

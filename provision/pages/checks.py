@@ -18,7 +18,8 @@ _HEAD = """
 
 By `make gpu-check`, whose files in `docs/tried` all of this comes from: set up, found done by a second setup, example
 and bench, in a box that sees the machine's card. A mark above counts for the version that was tried, and for no other;
-what failed gets none, and stands here with its last words.
+what failed gets none, and stands here with its last words. An image's own PyTorch may be another one than the recipe's:
+what a bench ran with stands beside what it came to.
 """
 
 

@@ -46,6 +46,7 @@ class Plan:
     state: Path
     offline: Path | None = None
     only: tuple[str, ...] = ()
+    """Recipes that are asked for; empty: all."""
     minutes: float = 8
     """After which what runs is cut off, and nothing begins any more."""
     torch: Path | None = None
@@ -84,11 +85,11 @@ def _whole(number: str) -> int | None:
 
 def check(plan: Plan) -> int:
     """Try what can be tried; returns 0, or 1 where something failed."""
+    began = time.monotonic()
     about = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "image": plan.image, **(plan.card or {})}
     print(f"recipes on {plan.image}, with {about.get('card', 'no card')}", flush=True)
     for folder in (plan.into, plan.state):
         folder.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + 60 * plan.minutes
     rows = _rows(plan)
     chosen = [one for one in choose(rows, accept=plan.accept) if not plan.only or one.row["name"] in plan.only]
     if line := notice(chosen):
@@ -99,8 +100,8 @@ def check(plan: Plan) -> int:
         print(status.stdout, flush=True)
         (plan.into / "check.log").write_text(f"$ fab status\n{status.stdout}", encoding="utf-8")
         for choice in chosen:
-            done.append(_try(made, choice, deadline, plan.into))
-            _write(plan, about, done)
+            done.append(_try(made, choice, began + 60 * plan.minutes, plan.into))
+            _write(plan, {**about, "seconds": round(time.monotonic() - began, 1)}, done)
             print(_line(done[-1]), flush=True)
         _keep_logs(made, plan)
     failed = [one for one in done if one.state == "failed"]
@@ -183,7 +184,8 @@ def _line(one: Attempt) -> str:
 
 
 def _write(plan: Plan, about: dict[str, Any], done: list[Attempt]) -> None:
-    table = {**about, "recipes": [dataclasses.asdict(one) for one in done]}
+    """Write what came out so far; its `seconds` are those of the whole check, boot and all."""
+    table = {**about, "only": plan.only, "recipes": [dataclasses.asdict(one) for one in done]}
     (plan.into / "gpu-check.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 

@@ -75,6 +75,29 @@ def test_a_page_has_card_driver_day_figure_and_what_each_command_took(tmp_path: 
     assert f"- {CARD}, driver {DRIVER}, on {IMAGE}, 2026-11-28: {VERDICT}\n" in pages(catalogue)["recipes/torch.md"]
 
 
+def test_pages_and_marks_say_what_a_bench_ran_with_and_not_the_recipes_version_alone(tmp_path: Path) -> None:
+    ran = bench(python="3.12.3", torch="2.11.0+cu130")
+    write_check(tmp_path / "tried", outcome("torch", bench=ran), outcome("other", bench={"cpu": ran["cpu"]}))
+    catalogue = known(tmp_path, "torch", "other")
+    figure = f"{VERDICT}, with python 3.12.3, torch 2.11.0+cu130"
+    assert f" | {figure} |" in shown.section(catalogue)
+    assert f"2026-11-28: {figure}\n" in pages(catalogue)["recipes/torch.md"]
+    assert "| with python 3.12.3, torch 2.11.0+cu130 |" in shown.section(catalogue), "also of the CPU alone"
+
+
+@pytest.mark.parametrize("versions", [None, {}, "2.11", []])
+def test_a_bench_that_does_not_say_what_it_ran_with_is_taken_as_it_is(tmp_path: Path, versions: Any) -> None:
+    table = bench()
+    table["gpu"]["versions"] = versions
+    write_check(tmp_path / "tried", outcome("torch", bench=table))
+    assert f" | {VERDICT} |" in shown.section(known(tmp_path, "torch"))
+
+
+def test_a_check_may_say_what_it_was_asked_for_and_how_long_it_took(tmp_path: Path) -> None:
+    write_check(tmp_path / "tried", outcome("torch"), only=["torch"], seconds=61.5)
+    assert len(checks(tmp_path / "tried")) == 1
+
+
 def test_a_recipe_without_a_bench_says_what_its_example_took(tmp_path: Path) -> None:
     write_check(tmp_path / "tried", outcome("torch", seconds={"setup": 3, "example": 12.5}))
     assert "2026-11-28: its example took 12.5 s\n" in pages(known(tmp_path, "torch"))["recipes/torch.md"]
@@ -109,6 +132,8 @@ def test_the_newest_check_of_a_place_is_the_one_that_recipes_show(tmp_path: Path
         ({"card": "NVIDIA Quadro NVS 290"}, "no model of provision/model/platforms.toml is in that name: add it there"),
         ({"driver": None}, '"driver" is missing beside "card"'),
         ({"driver": 580}, '"driver" has to be a string'),
+        ({"only": "torch"}, '"only" has to be a list of strings'),
+        ({"seconds": "long"}, '"seconds" has to be a number'),
     ],
 )
 def test_a_wrong_file_is_refused_by_its_key_with_the_way_out(tmp_path: Path, more: dict[str, Any], said: str) -> None:

@@ -16,9 +16,11 @@ def outcome(recipe: str, version: str = "1", state: str = "tried", **more: Any) 
     return {"recipe": recipe, "version": version, "state": state, "why": "", "seconds": seconds, "said": "", **more}
 
 
-def bench(verdict: str = "the GPU is 20.4 times as fast as the CPU", error: float = 0.0213) -> dict[str, Any]:
+def bench(
+    verdict: str = "the GPU is 20.4 times as fast as the CPU", error: float = 0.0213, **versions: str
+) -> dict[str, Any]:
     """Return what a bench came to."""
-    half = {"unit": "epoch", "error": error, "measure": "test error", "device": "cpu"}
+    half = {"unit": "epoch", "error": error, "measure": "test error", "device": "cpu", "versions": versions}
     return {"verdict": verdict, "ratio": 20.4, "cpu": half, "gpu": {**half, "device": f"cuda:0 ({CARD})"}}
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,3 +151,15 @@ def test_what_fails_ends_it_with_1_and_not_before_the_others_are_tried(
     machine = Machine(monkeypatch, failing="base")
     assert check.check(plan(tmp_path, only=("base", "cluster"))) == 1
     assert machine.tried == ["base", "cluster"]
+
+
+def test_what_is_written_says_which_recipes_were_asked_for_and_how_long_all_of_it_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    Machine(monkeypatch)
+    check.check(plan(tmp_path, only=("base", "cluster")))
+    assert (written(tmp_path)["only"], written(tmp_path)["seconds"]) == (["base", "cluster"], 20.0)
+    check.check(plan(tmp_path))
+    assert written(tmp_path)["only"] == []
