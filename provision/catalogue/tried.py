@@ -163,7 +163,7 @@ def _outcome(row: Mapping[str, Any]) -> Outcome:
 
 def _bench(table: Mapping[str, Any]) -> str:
     """Return a bench in words: "the GPU is 20 times as fast as the CPU, test error 0.021, with torch 2.11.0"."""
-    half = next((table[name] for name in ("gpu", "cpu") if isinstance(table.get(name), dict)), {})
+    half: Mapping[str, Any] = next((table[name] for name in ("gpu", "cpu") if isinstance(table.get(name), dict)), {})
     error = half.get("error") if "gpu" in table else None
     learnt = isinstance(error, int | float) and math.isfinite(error)
     figure = f"{half.get('measure', 'error')} {error:.3g}" if learnt else ""
