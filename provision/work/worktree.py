@@ -30,6 +30,8 @@ class Held:
     """Files and symbolic links, without those that git ignores."""
     absent: list[str]
     """Submodules that are not checked out; "." where the folder is one itself."""
+    unnamed: list[str] = dataclasses.field(default_factory=list)
+    """As `absent`, but .gitmodules does not name them: git does not know where they come from."""
 
 
 def held_in(folder: Path) -> Held:
@@ -45,25 +47,38 @@ def _held(folder: Path, options: list[str]) -> Held:
     answer = _git(folder, *options, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     rows = _git(folder, *options, "ls-files", "-z", "--stage").split("\0")
     links = [Path(row.partition("\t")[2]) for row in rows if row.startswith(LINK)]
-    absent = {name.as_posix() for name in links if not (folder / name).exists()}
+    absent, unnamed = _apart(folder, {name.as_posix() for name in links if not (folder / name).exists()})
     names: list[str] = []
     for name in filter(None, answer.split("\0")):
         path = folder / name
         if path.is_dir() and not path.is_symlink():
             # A repository in the repository: git names its folder only.
             below = _unlinked(path) if Path(name) == Path() else held_in(path)
-            names += [(Path(name) / word).as_posix() for word in below.names]
-            absent |= {(Path(name) / word).as_posix() for word in below.absent}
+            for ours, theirs in ((names, below.names), (absent, below.absent), (unnamed, below.unnamed)):
+                ours += [(Path(name) / word).as_posix() for word in theirs]
         elif path.is_file() or path.is_symlink():
             names.append(name)
-    return Held(sorted(set(names)), sorted(absent))
+    return Held(*(sorted(set(words)) for words in (names, absent, unnamed)))
 
 
 def _unlinked(folder: Path) -> Held:
     """Return what a submodule's folder holds where git answers for the repository around it: it is not checked out."""
     with _empty_repository(folder) as options:
         names = _held(folder, options).names
-    return Held(names, [] if names else ["."])
+    return Held(names, *_apart(folder, set() if names else {"."}))
+
+
+def _apart(folder: Path, links: set[str]) -> tuple[list[str], list[str]]:
+    """Tell links to repositories that .gitmodules names from those that it does not name."""
+    if not links:
+        return [], []
+    top, _, below = _git(folder, "rev-parse", "--show-toplevel", "--show-prefix").partition("\n")
+    words = ("config", "--file", ".gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$")
+    # Exit codes: 1 where it names none or is not there, 128 where it is garbled.
+    rows = _git(Path(top), *words, codes=(0, 1, 128)).split("\0")
+    named = {Path(row.partition("\n")[2]) for row in rows}
+    absent = {link for link in links if Path(below.removesuffix("\n"), link) in named}
+    return list(absent), list(links - absent)
 
 
 def ignored(folder: Path, names: Iterable[str]) -> set[str]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
-from pathlib import Path
+import types
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
+from provision.model.errors import GpurigError
+from provision.screen.progress import PlainView
+from provision.work.sync import sync
 from provision.work.worktree import Held, held_in
 
 WHO = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "protocol.file.allow=always")
@@ -82,6 +88,57 @@ def test_what_somebody_put_into_its_folder_is_sent(clone: Path) -> None:
 def test_a_folder_of_git_that_is_none_ends_no_differently(clone: Path) -> None:
     (clone / "other" / ".git").mkdir()
     assert held_in(clone) == Held(OWN, ["libs/lib", "other"])
+
+
+def link(folder: Path, name: str) -> None:
+    """Note a repository in the index as `git add` of one does, without a word in .gitmodules."""
+    git(folder, "update-index", "--add", "--cacheinfo", f"160000,{'a' * 40},{name}")
+
+
+def test_a_link_that_gitmodules_does_not_name_is_told_from_a_submodule(clone: Path) -> None:
+    link(clone, "libs/inner")
+    assert held_in(clone) == Held(OWN, ["libs/lib", "other"], ["libs/inner"])
+    (clone / "libs" / "inner").mkdir()
+    assert held_in(clone) == Held(OWN, ["libs/lib", "other"], ["libs/inner"])
+    assert held_in(clone / "libs") == Held([], ["lib"], ["inner"])
+    assert held_in(clone / "libs" / "inner") == Held([], [], ["."])
+    git(clone, "submodule", "update", "--init", "libs/lib")
+    link(clone / "libs" / "lib", "its")
+    assert held_in(clone).unnamed == ["libs/inner", "libs/lib/its"]
+    (clone / ".gitmodules").write_text("<<<<<<< ours\n")
+    assert held_in(clone).unnamed == ["libs/inner", "libs/lib/its", "other"], "git cannot read it either"
+
+
+def told(folder: Path) -> list[str]:
+    """Return what a user hears before a folder is sent."""
+
+    def stop(*_: object) -> None:
+        raise GpurigError("there is no host")
+
+    lines: list[str] = []
+    session: Any = types.SimpleNamespace(mount_point=PurePosixPath("/jobs"), tell=lines.append, answer=stop)
+    with pytest.raises(GpurigError, match="there is no host"):
+        sync(session, folder, "/jobs/work/x", PlainView())
+    return lines
+
+
+@pytest.mark.parametrize("here", [".", "libs"])
+def test_each_way_that_is_told_to_what_is_absent_leads_there(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, here: str
+) -> None:
+    for word, value in (("COUNT", "1"), ("KEY_0", "protocol.file.allow"), ("VALUE_0", "always")):
+        monkeypatch.setenv(f"GIT_CONFIG_{word}", value)
+    link(clone, "libs/inner")
+    (clone / "libs" / "by hand.py").write_text("")
+    ways = [line.partition(": ")[2] for line in told(clone / here)]
+    assert ways.count("") == 1, "the link has none"
+    for way in filter(None, ways):
+        subprocess.run(shlex.split(way), check=True, capture_output=True)
+    found = held_in(clone / here)
+    assert (found.absent, found.unnamed) == ([], ["libs/inner" if here == "." else "inner"])
+    assert told(clone / here) == [
+        f"{clone / 'libs' / 'inner'} is a link to a repository that .gitmodules does not name; clone it there"
+    ]
 
 
 def test_a_repository_in_a_repository_is_sent_by_its_own_rules(tmp_path: Path) -> None:
