@@ -83,13 +83,42 @@ def _apart(folder: Path, links: set[str]) -> tuple[list[str], list[str]]:
 
 def ignored(folder: Path, names: Iterable[str]) -> set[str]:
     """Return those of `names`, there or not, that git would ignore in `folder`."""
-    names = list(names)
+    names, folder = set(names), folder.resolve()
     if not names or shutil.which("git") is None:
         return set()
+    links = {parent for name in names for parent in Path(name).parents if (folder / parent).is_symlink()}
+    below = {name for name in names if not links.isdisjoint(Path(name).parents)}
     with _repository(folder) as options:
-        # Exit code 1 is git's way to say "none".
-        answer = _git(folder, *options, "check-ignore", "-z", "--stdin", "--no-index", said=names, codes=(0, 1))
-    return set(answer.split("\0")) - {""}
+        found = _checked(folder, options, names - below)
+        if below:
+            with _without_links(folder, options, below) as (place, others):
+                found |= _checked(place, others, below)
+    return found
+
+
+def _checked(folder: Path, options: list[str], names: Iterable[str]) -> set[str]:
+    # With "./" before it, ":!x" is a name to git and no rule. Exit code 1 is its way to say "none".
+    said = [f"./{name}" for name in names]
+    answer = _git(folder, *options, "check-ignore", "-z", "--stdin", "--no-index", said=said, codes=(0, 1))
+    return {word.removeprefix("./") for word in answer.split("\0")} - {""}
+
+
+@contextlib.contextmanager
+def _without_links(folder: Path, options: list[str], names: Iterable[str]) -> Iterator[tuple[Path, list[str]]]:
+    """Give a folder with the rules for `names`, and git's options for it: git refuses names that are below a link."""
+    asked = _git(folder, *options, "rev-parse", "--show-toplevel", "--absolute-git-dir").splitlines()
+    top, own = map(Path, asked)
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch, folder.relative_to(top))
+        place.mkdir(parents=True, exist_ok=True)
+        for holder in {*folder.parents, *(folder / parent for name in names for parent in Path(name).parents)}:
+            rules = holder / ".gitignore"
+            # What is below a link is not this repository's.
+            if holder.is_relative_to(top) and holder.resolve() == holder and rules.is_file():
+                copy = Path(scratch, rules.relative_to(top))
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(rules, copy)
+        yield place, [f"--git-dir={own}", f"--work-tree={scratch}"]
 
 
 @contextlib.contextmanager
@@ -114,7 +143,7 @@ def _repository(folder: Path) -> Iterator[list[str]]:
 
 def _is_ignored(folder: Path) -> bool:
     """Return whether the repository around a folder ignores it."""
-    command = ["git", "-C", str(folder.parent), "check-ignore", "--quiet", folder.name]
+    command = ["git", "-C", str(folder.parent), "check-ignore", "--quiet", f"./{folder.name}"]
     return subprocess.run(command, capture_output=True, check=False, env=_environment()).returncode == 0
 
 

@@ -14,7 +14,7 @@ import pytest
 from provision.model.errors import GpurigError
 from provision.screen.progress import PlainView
 from provision.work.sync import sync
-from provision.work.worktree import Held, held_in
+from provision.work.worktree import Held, held_in, ignored
 
 WHO = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "protocol.file.allow=always")
 
@@ -159,3 +159,52 @@ def test_a_folder_that_the_repository_around_it_ignores_is_sent_by_its_own_rules
     assert held_in(example).names == [".gitignore", "train.py"]
     git(example, "init", "--quiet")
     assert held_in(example).names == [".gitignore", "train.py"]
+
+
+@pytest.mark.parametrize("below", ["", "sub"])
+def test_what_a_host_has_below_what_is_a_link_here_is_judged_by_its_name(clone: Path, below: str) -> None:
+    """A folder that became a link: its old files go, and a data set, which is ignored, stays."""
+    folder = clone / below
+    for place in (folder / "runs", clone / "elsewhere"):
+        place.mkdir(parents=True)
+        (place / ".gitignore").write_text("*.txt\n")
+    (folder / "latest").symlink_to(clone / "elsewhere")
+    (folder / "runs" / "last").symlink_to("nowhere")
+    (folder / "data").symlink_to(clone / "elsewhere")
+    (clone / ".git" / "info" / "exclude").write_text("*.ckpt\n")
+    (folder / ".gitignore").write_text("*.log\ndata/\n")
+    gone = ["latest/lib/old.py", "latest/a.txt", "runs/last/x.py", "runs/new.py"]
+    kept = ["latest/x.log", "latest/deep/x.ckpt", "runs/last/a.txt", "data/train/cat.jpg", "y.log"]
+    assert ignored(folder, [*gone, *kept]) == set(kept)
+
+
+ODD = [
+    "a\nb.{}",
+    ":x.{}",
+    ":!x.{}",
+    ":/x.{}",
+    ":(top)x.{}",
+    ":(none)x.{}",
+    "-x.{}",
+    "--stdin.{}",
+    '"x.{}',
+    "*.{}",
+    "\udcff.{}",
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_name_is_a_name_to_git(clone: Path, name: str) -> None:
+    names = [name.format(kind) for kind in ("log", "py")]
+    assert ignored(clone, names) == {names[0]}
+    (clone / ".gitignore").write_text("/x.*\n/" + name[1:].format("py") + "\n")
+    assert ignored(clone, names) == set()
+
+
+@pytest.mark.parametrize("name", ["-n", ":!x"])
+def test_a_folder_that_is_ignored_is_told_whatever_its_name_is(tmp_path: Path, name: str) -> None:
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / ".gitignore").write_text("/*\n")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "train.py").write_text("")
+    assert held_in(tmp_path / name).names == ["train.py"]
