@@ -36,6 +36,8 @@ LOOK = 0.2
 """Seconds between two looks at a log; systemd is asked every tenth time."""
 RECENT = 600
 """Seconds for which what the box told everybody is still told who comes to follow a log: it may be about to stop."""
+LONG = 2**16
+"""Bytes of a line of a log, at most, as far as lines are counted back from its end."""
 LOCK = "runs.lock"
 GRACE = 10
 """Seconds from the request to end to the kill."""
@@ -196,7 +198,10 @@ def states(folder: Path, account: Account) -> Iterator[RunRow]:
 
 
 def tail(log: Path, lines: int) -> int:
-    """Return the position of the last so many lines of a log; 0, its beginning, for 0 lines."""
+    """Return the position of the last so many lines of a log; 0, its beginning, for 0 lines.
+
+    It looks no further back than `LONG` for each line: a log of gigabytes may have no line break at all.
+    """
     want = 4096
     with open_plain(log) as file:
         size = os.fstat(file.fileno()).st_size
@@ -209,5 +214,7 @@ def tail(log: Path, lines: int) -> int:
                 return size - len(data) + ends[-lines]
             if want >= size:
                 break
-            want *= 16
+            if want >= lines * LONG:
+                return size - lines * LONG
+            want = min(want * 16, lines * LONG)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import stat
 import uuid
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from provision.screen.progress import View
     from provision.transport.session import Session
+    from provision.work.worktree import Held
 
     There = Mapping[str, tuple[int, int, int, str]]
     """What the host has, as `answers.Tree` tells."""
@@ -61,21 +63,33 @@ def sync(session: Session, folder: Path, remote: str, out: View, *, delete: bool
     """
     _check(session, folder, remote)
     held = held_in(folder)
-    for name in held.absent:
-        session.tell(f"{folder / name} is a submodule that is not checked out: git submodule update --init --recursive")
+    _tell_absent(session, folder, held)
     names = [name for name in held.names if not name.startswith(RESULTS)]
     if not names:
         raise BadInput([f"there is nothing in {folder} to send: it is empty, or .gitignore names all that it holds"])
     if len(names) < len(held.names):
         session.tell(f"{folder / RESULTS} stays here: it is where `fab fetch` puts what comes from the host")
     # Of a submodule that is not here nobody knows what it holds.
-    kept = (RESULTS, *(f"{name}/" for name in held.absent))
+    kept = (RESULTS, *(f"{name}/" for name in (*held.absent, *held.unnamed)))
 
     def deletes(extra: set[str]) -> set[str]:
         extra = {name for name in extra if delete and not name.startswith(kept)}
         return extra - ignored(folder, extra)
 
     return send(session, folder, remote, names, out, deletes=deletes)
+
+
+def _tell_absent(session: Session, folder: Path, held: Held) -> None:
+    """Name the repositories in a folder that are not there, each with the way to it."""
+    folder = folder.resolve()
+    for path in (folder / name for name in held.absent):
+        # By its path: one link that .gitmodules does not name ends the command for all.
+        start = next(parent for parent in path.parents if parent.is_dir())
+        command = ["git", "-C", str(start), "submodule", "update", "--init", "--recursive", "--"]
+        way = shlex.join([*command, path.relative_to(start).as_posix()])
+        session.tell(f"{path} is a submodule that is not checked out: {way}")
+    for name in held.unnamed:
+        session.tell(f"{folder / name} is a link to a repository that .gitmodules does not name; clone it there")
 
 
 def send(

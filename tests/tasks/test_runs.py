@@ -239,12 +239,3 @@ def test_what_was_cut_off_by_the_end_of_its_box_may_go_on(
     (tmp_path / "log").touch()
     account: Account = {"user": "root", "mount_point": str(tmp_path), "volume_id": ""}
     assert runs.run_row(tmp_path, account, up=False)["resumable"] is resumable
-
-
-@pytest.mark.parametrize("lines", range(5))
-def test_the_last_lines_of_a_log_are_found(tmp_path: Path, lines: int) -> None:
-    for text in ("", "a\nb\nc\n", "a\nb\nc", f"{'long' * 9000}\nb\n" * 3):
-        log = tmp_path / "log"
-        log.write_text(text)
-        whole = text.splitlines(keepends=True)
-        assert text[runs.tail(log, lines) :] == "".join(whole[-lines:])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import types
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,41 @@ def test_an_old_one_is_not_asked_to_send_and_the_user_hears_why(
 
 def test_a_new_one_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sent(tmp_path, NEW, monkeypatch) == ([5], [])
+
+
+# An ssh whose host is this machine: the words after the address are the command.
+HERE = 'while [ $# -gt 0 ] && [ "$1" != 192.0.2.7 ]; do shift; done; shift; exec "$@"'
+
+
+@pytest.mark.skipif(shutil.which("rsync") is None, reason="there is no rsync on this machine")
+def test_what_rsync_says_of_files_and_links_is_what_counts_as_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_program(tmp_path / "bin" / "ssh", HERE)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    here, there = tmp_path / "here", tmp_path / "there"
+    (here / "sub").mkdir(parents=True)
+    there.mkdir()
+    (here / "a.txt").write_text("12345")
+    (here / "sub" / "new\nline").write_text("1")
+    (here / "latest").symlink_to("a.txt")
+    (here / "folder").symlink_to("sub")
+    names = ["a.txt", "sub/new\nline", "latest", "folder"]
+    host = Host(name="desk", address="192.0.2.7", user="me")
+    session: Any = types.SimpleNamespace(host=host, connection=types.SimpleNamespace(connect_kwargs={}), tell=print)
+
+    def counted() -> list[int]:
+        return sorted(rsync.send(session, here, str(there), names, PlainView()) or [])
+
+    assert counted() == [0, 0, 1, 5]
+    assert (there / "folder").readlink() == Path("sub")
+    assert counted() == []
+    (here / "latest").unlink()
+    (here / "latest").symlink_to("sub")
+    (here / "a.txt").write_text("123456")
+    assert counted() == [0, 6]
+    (here / "a.txt").chmod(0o600)
+    assert counted() == [], "its permissions alone"
 
 
 def test_on_windows_none_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
