@@ -4,87 +4,19 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from datasets.build.picture import Job, Made, Shape, make
 from tests.recipes.build_lab import Workshop, picture
-
-GREY, COLOUR, GREY_CLEAR, CLEAR = 0, 2, 4, 6
-"""PNG's kinds of pictures."""
-CHANNELS = {GREY: 1, COLOUR: 3, GREY_CLEAR: 2, CLEAR: 4}
+from tests.recipes.deep_lab import CLEAR, COLOUR, EIGHT, GREY, GREY_CLEAR, RAMP, chunked, grey_of, made, near, png, tiff
 
 
 @pytest.fixture(autouse=True)
 def limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give Pillow its own limit back, which a build sets for its process."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
-
-
-def png(path: Path, kind: int, values: Sequence[int], width: int = 8, height: int = 8, bits: int = 16) -> None:
-    """Write a picture of rows of `values`, the same in all channels; opaque where it has transparency."""
-    samples = [
-        [*[value] * (CHANNELS[kind] - 1), 65535] if kind in (GREY_CLEAR, CLEAR) else [value] * CHANNELS[kind]
-        for value in values
-    ]
-    row = b"".join(struct.pack(">H" if bits == 16 else ">B", sample) for pixel in samples for sample in pixel)
-    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
-    chunked(path, header, zlib.compress((b"\0" + row) * height))
-
-
-def chunked(path: Path, header: bytes, data: bytes) -> None:
-    """Write a PNG file of its header and compressed rows."""
-    chunks = {b"IHDR": header, b"IDAT": data, b"IEND": b""}
-    parts = [
-        struct.pack(">I", len(d)) + name + d + struct.pack(">I", zlib.crc32(name + d)) for name, d in chunks.items()
-    ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
-
-
-def tiff(path: Path, bits: int, data: bytes, width: int = 8, height: int = 8) -> None:
-    """Write a grey TIFF file of so many bits a sample, packed as the format has them."""
-    rows = (
-        (256, width),
-        (257, height),
-        (258, bits),
-        (259, 1),
-        (262, 1),
-        (273, 122),
-        (277, 1),
-        (278, height),
-        (279, len(data)),
-    )
-    tags = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(rows)) + tags + b"\0" * 4 + data)
-
-
-def made(source: Path, *, bits: int = 0, megapixels: int = 179) -> Made:
-    """Make a picture as the build does, without its processes."""
-    shape = Shape(8, "squash", grey=False, format="png", bits=bits, megapixels=megapixels)
-    return make(Job(source, source.with_name(f"made-{source.stem}"), ("",), shape))
-
-
-def grey_of(source: Path, **how: int) -> list[int]:
-    """Return the first row of what a picture is made into."""
-    done = made(source, **how)
-    assert not done.broken
-    with Image.open(source.with_name(f"made-{source.stem}.png")) as image:
-        assert image.mode == "RGB"
-        return [int(image.convert("L").getpixel((x, 0))) for x in range(8)]  # type: ignore[arg-type]
-
-
-RAMP = [0, 585, 1170, 1755, 2340, 2925, 3510, 4095]
-EIGHT = [0, 36, 73, 109, 146, 182, 219, 255]
-"""The same of 255 as those are of 4095, rounded."""
-
-
-def near(got: list[int], wanted: list[int]) -> bool:
-    return max(abs(a - b) for a, b in zip(got, wanted, strict=True)) <= 1
 
 
 def test_data_of_12_bits_in_files_of_16_is_asked_about_and_then_scaled_as_it_is(tmp_path: Path) -> None:

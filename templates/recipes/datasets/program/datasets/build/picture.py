@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from datasets.build.depth import source_bits, to_eight
+from datasets.build.depth import fit_transparency, source_depth, to_eight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,10 +119,11 @@ def decode(data: bytes, shape: Shape) -> tuple[Image.Image, bool]:
     Image.MAX_IMAGE_PIXELS = shape.megapixels * MEGA // 2  # Pillow refuses what is more than twice as large
     with Image.open(io.BytesIO(data)) as image:
         least = int(shape.size * MARGIN)
-        bits = source_bits(image)
+        depth = source_depth(image, data)
+        fit_transparency(image)
         image.draft("L" if shape.grey else None, (least, least))
         ImageOps.exif_transpose(image, in_place=True)
-        plain = without_transparency(to_eight(image, bits, shape.bits)).convert("L" if shape.grey else "RGB")
+        plain = without_transparency(to_eight(image, depth, shape.bits)).convert("L" if shape.grey else "RGB")
     # What is written is pixels alone: no profile, no camera, no place.
     plain.info.clear()
     size, lanczos = (shape.size, shape.size), Image.Resampling.LANCZOS
@@ -132,7 +133,7 @@ def decode(data: bytes, shape: Shape) -> tuple[Image.Image, bool]:
         square = ImageOps.fit(plain, size, lanczos)
     else:
         square = plain.resize(size, lanczos)
-    return square, bits > 8
+    return square, depth.bits > 8
 
 
 def without_transparency(image: Image.Image) -> Image.Image:
