@@ -61,7 +61,7 @@ def tiff(path: Path, bits: int, data: bytes, *, kind: int = 1, channels: int = 1
 def made(source: Path, *, bits: int = 0, megapixels: int = 179) -> Made:
     """Make a picture as the build does, without its processes."""
     shape = Shape(8, "squash", grey=False, format="png", bits=bits, megapixels=megapixels)
-    return make(Job(source, source.with_name(f"made-{source.stem}"), ("",), shape))
+    return make(Job(source, source.with_name(f"made-{source.stem}"), ("",), shape, source.parent.with_name("scaled")))
 
 
 def grey_of(source: Path, **how: int) -> list[int]:

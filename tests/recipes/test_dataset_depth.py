@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
 import zlib
 from pathlib import Path
 
@@ -74,11 +76,40 @@ def test_colour_of_16_bits_with_less_in_it_is_never_black_without_a_word(tmp_pat
     png(path, kind, RAMP)
     why = made(path).broken
     assert "colour of 16 bits a channel, and data of 12 or fewer in it, which is not scaled here" in why
-    assert "mogrify -evaluate multiply 16 " in why
+    assert "-evaluate multiply 16 " in why
     assert made(path, bits=12).broken == why
     assert max(grey_of(path, bits=16)) == 15
     png(path, kind, [value * 16 for value in RAMP])
     assert near(grey_of(path), EIGHT)
+
+
+@pytest.mark.parametrize("kind", [COLOUR, GREY_CLEAR, CLEAR])
+def test_colour_that_holds_more_than_is_said_is_not_to_be_blown_out(tmp_path: Path, kind: int) -> None:
+    path = tmp_path / "x.png"
+    png(path, kind, [value * 16 for value in RAMP])
+    assert made(path, bits=12).broken == "colour of 16 bits a channel, which uses all of them; build it without --bits"
+    png(path, kind, [value * 4 for value in RAMP])
+    assert "data of 14 or fewer in it" in made(path, bits=12).broken
+    assert "-evaluate multiply 4 " in made(path, bits=12).broken
+
+
+def test_what_scales_pictures_leaves_the_originals_and_makes_no_class(workshop: Workshop) -> None:
+    folder = workshop.datasets / "my eyes"
+    png(folder / "a" / "x.png", COLOUR, RAMP)
+    picture(folder / "b" / "plain.png", 1)
+    said = workshop.build("built", "--from=my eyes", "--val=0", code=2)
+    assert f"{folder / 'a' / 'x.png'} cannot be read: colour of 16 bits a channel" in said
+    command = said.split("on the host: ")[1].split(" (of imagemagick)")[0]
+    tools = workshop.volume / "bin"
+    tools.mkdir()
+    (tools / "mogrify").write_text('#!/bin/sh\nfor word; do printf "%s\\n" "$word"; done\n')
+    (tools / "mogrify").chmod(0o755)
+    path = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    words = subprocess.run(["sh", "-c", command], env=path, check=True, capture_output=True, text=True).stdout
+    copies = workshop.datasets / "my eyes-scaled" / "a"
+    wanted = ["-path", copies, "-channel", "RGB", "-evaluate", "multiply", "16", folder / "a" / "x.png"]
+    assert words.splitlines() == [str(word) for word in wanted]
+    assert copies.is_dir()
 
 
 def test_a_picture_over_the_limit_names_the_option_that_takes_it(tmp_path: Path) -> None:

@@ -20,6 +20,14 @@ TIFF_BITS, TIFF_KIND, WHITE_IS_ZERO = 258, 262, 0
 """TIFF's tags BitsPerSample and PhotometricInterpretation, and a value of the latter."""
 
 
+class Unfit(ValueError):
+    """A picture that is not read as it is, and what of ImageMagick makes a copy that is: words of `mogrify`."""
+
+    def __init__(self, problem: str, mogrify: str = "-format png") -> None:
+        super().__init__(problem)
+        self.mogrify = mogrify
+
+
 @dataclasses.dataclass(frozen=True)
 class Depth:
     """How deep a picture is, as its file says it."""
@@ -35,7 +43,7 @@ class Depth:
 def source_depth(image: Image.Image, data: bytes) -> Depth:
     """Return the depth of a picture that is open and not loaded; `data`: its file.
 
-    Raises `ValueError` for what Pillow would decode into something else.
+    Raises `Unfit` for what Pillow would decode into something else.
     """
     if image.format == "PPM":
         return _of_ppm(image)
@@ -71,7 +79,7 @@ def _of_tiff(image: Any) -> Depth:
         return Depth(max(8, bits))
     if ";" not in _raw_modes(image):
         # Its raw decoder takes each plane for one of 8 bits.
-        raise ValueError(f"a TIFF picture of {bits} bits a channel with a plane for each, which is not read here")
+        raise Unfit(f"a TIFF picture of {bits} bits a channel with a plane for each, which is not read here")
     negative = image.tag_v2.get(TIFF_KIND, WHITE_IS_ZERO) == WHITE_IS_ZERO
     return Depth(bits, 2**bits - 1 if bits < 16 else 0, negative)
 
@@ -85,7 +93,7 @@ def _of_jpeg2000(image: Image.Image, data: bytes) -> Depth:
         return Depth()
     if image.mode != "I;16" or bits > 16:
         # Pillow rounds white up to one more than 8 bits hold, which is black.
-        raise ValueError(f"a JPEG 2000 picture of {bits} bits a channel, which is not read here unless it is grey")
+        raise Unfit(f"a JPEG 2000 picture of {bits} bits a channel, which is not read here unless it is grey")
     return Depth(bits, 2**16 - 2 ** (16 - bits) if bits < 16 else 0)
 
 
@@ -108,7 +116,7 @@ def fit_transparency(image: Image.Image) -> None:
 def to_eight(image: Image.Image, depth: Depth, asked: int) -> Image.Image:
     """Return a loaded picture with 8 bits a channel; `asked`: `--bits`, or 0.
 
-    Raises `ValueError` where nobody says which value is white.
+    Raises `ValueError` where nobody says which value is white, `Unfit` where its data has to be scaled first.
     """
     if image.mode == "F":
         raise ValueError("pixels of 32 bits (F), whose black and white nobody says; convert it to 16 bits first")
@@ -161,7 +169,7 @@ def _known(depth: Depth, least: int, most: int) -> int:
 
 
 def _check_colour(image: Image.Image, asked: int) -> None:
-    """Raise `ValueError` for colour of 16 bits with data of fewer: its lower bits are gone."""
+    """Raise `ValueError` for colour of 16 bits with data of other depth: its lower bits are gone."""
     colours = image.convert("RGB") if image.mode in ("LA", "RGBA") else image
     extremes = colours.getextrema()
     most = max(int(pair[1]) for pair in extremes if isinstance(pair, tuple))
@@ -169,8 +177,11 @@ def _check_colour(image: Image.Image, asked: int) -> None:
     brightest = most * 257 - 128 if image.format == "PPM" else most << 8
     if asked == 16 or (not asked and brightest >= FULL):
         return
-    depth = asked or max(8, brightest.bit_length())
-    way = f"on the host, in the pictures' folder: mogrify -evaluate multiply {2 ** (16 - depth)} (of imagemagick)"
+    if brightest >= FULL:
+        raise ValueError("colour of 16 bits a channel, which uses all of them; build it without --bits")
+    depth = max(8, asked, brightest.bit_length())
     black = "" if most else ", or nothing but black"
     problem = f"colour of 16 bits a channel, and data of {depth} or fewer in it{black}, which is not scaled here"
-    raise ValueError(f"{problem}: {way}; --bits 16 takes it as it is")
+    # Alpha stays as it is; ink has none.
+    channels = "" if image.mode == "CMYK" else "-channel RGB "
+    raise Unfit(f"{problem}; --bits 16 takes it as it is", f"{channels}-evaluate multiply {2 ** (16 - depth)}")

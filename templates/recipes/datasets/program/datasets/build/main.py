@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets.build.options import checked, parsed
@@ -26,7 +27,6 @@ from datasets.messages import print_failure
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from pathlib import Path
 
     from datasets.build.options import Request
     from datasets.build.sources import Sources
@@ -63,7 +63,10 @@ def fill(place: Place, asked: argparse.Namespace, wanted: Request) -> dict[str, 
     for picture, stem in zip(sources.pictures, names, strict=True):
         augment = asked.augment == "all" or (asked.augment == "train" and sides[picture.name] == "train")
         variants = tuple(VARIANTS) if augment else ("",)
-        jobs.append(Job(sources.folder / picture.name, place.part / stem, variants, shape))
+        source = sources.folder / picture.name
+        # No folder in the one that is built from: that would be a class.
+        scaled = sources.folder.with_name(f"{sources.folder.name}-scaled") / Path(picture.name).parent
+        jobs.append(Job(source, place.part / stem, variants, shape, scaled))
     print(f"{asked.name}: {len(jobs)} pictures of {len(sources.labels)} classes, {asked.workers} processes", flush=True)
     rows = []
     # Closed before an error goes on: the folder in the making is taken away, and nobody may write into it by then.

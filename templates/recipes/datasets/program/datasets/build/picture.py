@@ -6,12 +6,13 @@ import dataclasses
 import hashlib
 import io
 import re
+import shlex
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from datasets.build.depth import fit_transparency, source_depth, to_eight
+from datasets.build.depth import Unfit, fit_transparency, source_depth, to_eight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +61,8 @@ class Job:
     stem: Path
     variants: Sequence[str]
     shape: Shape
+    scaled: Path
+    """Where copies of its folder's pictures would go that another program makes: beside all that is built from."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +88,7 @@ def make(job: Job) -> Made:
             warnings.simplefilter("ignore")
             square, deep = decode(data, job.shape)
     except Exception as error:  # noqa: BLE001 - a decoder that meets damage raises whatever comes of it
-        return Made(broken=reason(error, job.shape))
+        return Made(broken=reason(error, job))
     files = []
     for name in job.variants:
         image = square
@@ -96,17 +99,28 @@ def make(job: Job) -> Made:
     return Made(hashlib.sha256(data).hexdigest(), tuple(files), deep=deep)
 
 
-def reason(error: Exception, shape: Shape) -> str:
-    """Return in words why a picture cannot be read."""
+def reason(error: Exception, job: Job) -> str:
+    """Return in words why a picture cannot be read, and the way out."""
+    if isinstance(error, Unfit):
+        return f"{error}; {copied(job, error.mogrify)}"
     if isinstance(error, Image.DecompressionBombError):
         found = re.search(r"\d+", str(error))
-        size = -(-int(found[0]) // MEGA) if found else shape.megapixels + 1
-        return f"{size} megapixels; --megapixels {size} takes it, where it is to be trusted (here: {shape.megapixels})"
+        size = -(-int(found[0]) // MEGA) if found else job.shape.megapixels + 1
+        limit = f"(here: {job.shape.megapixels})"
+        return f"{size} megapixels; --megapixels {size} takes it, where it is to be trusted {limit}"
     if isinstance(error, UnidentifiedImageError):
         return "no picture in a format that is known"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def copied(job: Job, words: str) -> str:
+    """Return what makes copies on the host that are read here, of all pictures of a folder and of that kind."""
+    folder, scaled = shlex.quote(str(job.source.parent)), shlex.quote(str(job.scaled))
+    pattern = f"{folder}/*{shlex.quote(job.source.suffix)}"
+    command = f"mkdir -p {scaled} && mogrify -path {scaled} {words} {pattern}"
+    return f"where all of its folder are so, on the host: {command} (of imagemagick)"
 
 
 def decode(data: bytes, shape: Shape) -> tuple[Image.Image, bool]:
