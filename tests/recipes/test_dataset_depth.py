@@ -55,7 +55,10 @@ def test_data_that_is_of_16_bits_or_says_what_is_white_needs_no_word(tmp_path: P
 
 def test_a_value_that_is_more_than_the_bits_hold_is_not_cut_off(tmp_path: Path) -> None:
     png(tmp_path / "x.png", GREY, [*RAMP[:7], 5000])
-    assert made(tmp_path / "x.png", bits=12).broken == "a pixel of 5000 is none of --bits 12, from 0 to 4095"
+    assert (
+        made(tmp_path / "x.png", bits=12).broken
+        == "a pixel of 5000 is none of --bits 12, from 0 to 4095: --bits 13 holds it"
+    )
 
 
 def test_numbers_of_32_bits_are_taken_where_somebody_says_what_is_white(tmp_path: Path) -> None:
@@ -189,3 +192,25 @@ def test_a_class_without_a_picture_says_what_it_holds(workshop: Workshop) -> Non
     (folder / "phone" / "1.heic").write_bytes(b"x")
     said = workshop.build("built", "--from=kinds", code=2)
     assert f"{folder / 'phone'} holds no picture by its name; it holds phone/1.heic" in said
+
+
+def test_the_options_that_take_all_pictures_are_told_at_once(workshop: Workshop) -> None:
+    """Pictures of 9, 10 and 11 bits, of 2 and 3 megapixels, and of colour, the one that wants most in the middle."""
+    folder = workshop.datasets / "deep"
+    for number, most in enumerate((511, 2047, 1023)):
+        png(folder / "a" / f"{number}.png", GREY, [0] * 7 + [most])
+    words = ("--from=deep", "--val=0", "--augment=none", "--size=8")
+    picture(folder / "b" / "plain.png", 1)
+    said = workshop.build("built", *words, "--bits=9", code=2).splitlines()
+    assert f"{folder}/a/1.png cannot be read: a pixel of 2047 is none of --bits 9, from 0 to 511: " in said[-2]
+    assert said[-2].endswith(": --bits 11 holds it; 1 more of its kind want no more than that")
+    assert said[-1] == "gpurig: to leave such pictures out and list them in broken.txt: --broken skip"
+    for number, (width, bright) in enumerate(((1100, 1000), (2100, 4000), (1200, 2000))):
+        picture(folder / "b" / f"large {number}.png", number + 7, (width, 1000))
+        png(folder / "b" / f"colour {number}.png", COLOUR, [0] * 7 + [bright])
+    said = workshop.build("built", *words, "--megapixels=1", code=2).splitlines()
+    assert len(said) == 5
+    assert f"{folder}/a/1.png cannot be read: pixels of 16 bits, none of which is over 2047: --bits 11 " in said[1]
+    assert f"{folder}/b/colour 1.png cannot be read: colour of 16 bits a channel, and data of 12 " in said[2]
+    assert f"{folder}/b/large 1.png cannot be read: 3 megapixels; --megapixels 3 takes it" in said[3]
+    assert all(line.endswith("; 2 more of its kind want no more than that") for line in said[1:4])

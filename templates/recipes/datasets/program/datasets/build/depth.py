@@ -21,11 +21,19 @@ TIFF_BITS, TIFF_KIND, WHITE_IS_ZERO = 258, 262, 0
 
 
 class Unfit(ValueError):
-    """A picture that is not read as it is, and what of ImageMagick makes a copy that is: words of `mogrify`."""
+    """A picture that is not read as it is.
 
-    def __init__(self, problem: str, mogrify: str = "-format png") -> None:
+    `mogrify`: words of ImageMagick's that make a copy which is; `option`, `least`: an option, and the least of it that
+    takes the picture.
+    """
+
+    def __init__(self, problem: str, mogrify: str = "", *, option: str = "", least: int = 0) -> None:
         super().__init__(problem)
-        self.mogrify = mogrify
+        self.mogrify, self.option, self.least = mogrify, option, least
+
+
+CONVERTED = "-format png"
+"""What makes of a picture one that is read here."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +87,7 @@ def _of_tiff(image: Any) -> Depth:
         return Depth(max(8, bits))
     if ";" not in _raw_modes(image):
         # Its raw decoder takes each plane for one of 8 bits.
-        raise Unfit(f"a TIFF picture of {bits} bits a channel with a plane for each, which is not read here")
+        raise Unfit(f"a TIFF picture of {bits} bits a channel with a plane for each, which is not read here", CONVERTED)
     negative = image.tag_v2.get(TIFF_KIND, WHITE_IS_ZERO) == WHITE_IS_ZERO
     return Depth(bits, 2**bits - 1 if bits < 16 else 0, negative)
 
@@ -93,7 +101,9 @@ def _of_jpeg2000(image: Image.Image, data: bytes) -> Depth:
         return Depth()
     if image.mode != "I;16" or bits > 16:
         # Pillow rounds white up to one more than 8 bits hold, which is black.
-        raise Unfit(f"a JPEG 2000 picture of {bits} bits a channel, which is not read here unless it is grey")
+        raise Unfit(
+            f"a JPEG 2000 picture of {bits} bits a channel, which is not read here unless it is grey", CONVERTED
+        )
     return Depth(bits, 2**16 - 2 ** (16 - bits) if bits < 16 else 0)
 
 
@@ -116,7 +126,7 @@ def fit_transparency(image: Image.Image) -> None:
 def to_eight(image: Image.Image, depth: Depth, asked: int) -> Image.Image:
     """Return a loaded picture with 8 bits a channel; `asked`: `--bits`, or 0.
 
-    Raises `ValueError` where nobody says which value is white, `Unfit` where its data has to be scaled first.
+    Raises `ValueError` where nobody says which value is white: `Unfit` where an option would, or scaling.
     """
     if image.mode == "F":
         raise ValueError("pixels of 32 bits (F), whose black and white nobody says; convert it to 16 bits first")
@@ -150,8 +160,12 @@ def _white(whole: Image.Image, depth: Depth, asked: int) -> int:
     least, most = extremes
     bits = asked or _known(depth, least, most)
     white = 2**bits - 1
-    if least < 0 or most > white:
-        raise ValueError(f"a pixel of {most if most > white else least} is none of --bits {bits}, from 0 to {white}")
+    problem = f"a pixel of {most if most > white else least} is none of --bits {bits}, from 0 to {white}"
+    if least < 0 or most >= 2**16:
+        raise ValueError(f"{problem}; convert it to 16 bits first")
+    if most > white:
+        needed = most.bit_length()
+        raise Unfit(f"{problem}: --bits {needed} holds it", option="--bits", least=needed)
     return int(white)
 
 
@@ -165,7 +179,7 @@ def _known(depth: Depth, least: int, most: int) -> int:
     shown = max(8, most.bit_length())
     end, near = ("black", "light") if depth.negative else ("white", "dark")
     way = f"--bits {shown} where that is nearly {end}" + ("" if shown == 16 else f", --bits 16 where it is only {near}")
-    raise ValueError(f"pixels of {depth.bits} bits, none of which is over {most}: {way}")
+    raise Unfit(f"pixels of {depth.bits} bits, none of which is over {most}: {way}", option="--bits", least=shown)
 
 
 def _check_colour(image: Image.Image, asked: int) -> None:
@@ -184,4 +198,5 @@ def _check_colour(image: Image.Image, asked: int) -> None:
     problem = f"colour of 16 bits a channel, and data of {depth} or fewer in it{black}, which is not scaled here"
     # Alpha stays as it is; ink has none.
     channels = "" if image.mode == "CMYK" else "-channel RGB "
-    raise Unfit(f"{problem}; --bits 16 takes it as it is", f"{channels}-evaluate multiply {2 ** (16 - depth)}")
+    mogrify = f"{channels}-evaluate multiply {2 ** (16 - depth)}"
+    raise Unfit(f"{problem}; --bits 16 takes it as it is", mogrify, option="mogrify", least=depth)

@@ -72,14 +72,29 @@ def fill(place: Place, asked: argparse.Namespace, wanted: Request) -> dict[str, 
     # Closed before an error goes on: the folder in the making is taken away, and nobody may write into it by then.
     with contextlib.closing(run(jobs, asked.workers)) as results:
         for picture, stem, made in zip(sources.pictures, names, results, strict=True):
-            if made.broken and asked.broken == "stop":
-                hint = "to leave such pictures out and list them in broken.txt: --broken skip"
-                raise Refused([f"{sources.folder / picture.name} cannot be read: {made.broken}"], hint)
             rows.append(Row(picture, sides[picture.name], stem, made))
+            # What an option takes is gone through to its end: another picture may want more of it.
+            if asked.broken == "stop" and made.broken and not made.option:
+                break
+    if asked.broken == "stop":
+        check_whole(sources, rows)
     check(sources, rows)
     output = Output(place.part, place.final)
     output.lists(sources, rows, asked.seed)
     return output.close(sources, rows, wanted.settings, len(copies))
+
+
+def check_whole(sources: Sources, rows: Sequence[Row]) -> None:
+    """Raise `Refused` where pictures cannot be read: for each option, with the one that wants most of it."""
+    broken = [row for row in rows if row.made.broken]
+    problems = []
+    for option in dict.fromkeys(row.made.option for row in broken):
+        alike = [row for row in broken if row.made.option == option]
+        most = max(alike, key=lambda row: row.made.least)
+        others = f"; {len(alike) - 1} more of its kind want no more than that" if len(alike) > 1 else ""
+        problems.append(f"{sources.folder / most.picture.name} cannot be read: {most.made.broken}{others}")
+    if problems:
+        raise Refused(problems, "to leave such pictures out and list them in broken.txt: --broken skip")
 
 
 def check(sources: Sources, rows: Sequence[Row]) -> None:

@@ -75,6 +75,10 @@ class Made:
     """Names of the files, and their SHA-256."""
     broken: str = ""
     """Why the picture cannot be read; then there are no files."""
+    option: str = ""
+    """What takes it then, if that is an option or a scale."""
+    least: int = 0
+    """The least of it that does: bits, or megapixels."""
     deep: bool = False
     """Whether the source has more than 8 bits a channel."""
 
@@ -88,7 +92,7 @@ def make(job: Job) -> Made:
             warnings.simplefilter("ignore")
             square, deep = decode(data, job.shape)
     except Exception as error:  # noqa: BLE001 - a decoder that meets damage raises whatever comes of it
-        return Made(broken=reason(error, job))
+        return unread(error, job)
     files = []
     for name in job.variants:
         image = square
@@ -99,20 +103,22 @@ def make(job: Job) -> Made:
     return Made(hashlib.sha256(data).hexdigest(), tuple(files), deep=deep)
 
 
-def reason(error: Exception, job: Job) -> str:
+def unread(error: Exception, job: Job) -> Made:
     """Return in words why a picture cannot be read, and the way out."""
-    if isinstance(error, Unfit):
-        return f"{error}; {copied(job, error.mogrify)}"
     if isinstance(error, Image.DecompressionBombError):
         found = re.search(r"\d+", str(error))
         size = -(-int(found[0]) // MEGA) if found else job.shape.megapixels + 1
         limit = f"(here: {job.shape.megapixels})"
-        return f"{size} megapixels; --megapixels {size} takes it, where it is to be trusted {limit}"
+        why = f"{size} megapixels; --megapixels {size} takes it, where it is to be trusted {limit}"
+        return Made(broken=why, option="--megapixels", least=size)
+    if isinstance(error, Unfit):
+        way = f"; {copied(job, error.mogrify)}" if error.mogrify else ""
+        return Made(broken=f"{error}{way}", option=error.option, least=error.least)
     if isinstance(error, UnidentifiedImageError):
-        return "no picture in a format that is known"
+        return Made(broken="no picture in a format that is known")
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+        return Made(broken=error.strerror)
+    return Made(broken=" ".join(str(error).split()) or type(error).__name__)
 
 
 def copied(job: Job, words: str) -> str:
