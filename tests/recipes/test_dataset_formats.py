@@ -160,3 +160,17 @@ def test_colours_of_16_bits_a_pixel_are_not_deep(tmp_path: Path) -> None:
     (tmp_path / "x.bmp").write_bytes(b"BM" + struct.pack("<IHHI", 14 + len(head) + 128, 0, 0, 66) + head + row * 8)
     assert near(grey_of(tmp_path / "x.bmp"), [value * 255 // 31 for value in range(8)])
     assert not made(tmp_path / "x.bmp").deep
+
+
+def test_a_kind_of_a_format_that_is_not_read_is_named(tmp_path: Path) -> None:
+    """TIFF of 10 bits; JPEG of 12; PNG with its header cut off."""
+    tiff(tmp_path / "x.tif", 10, bytes(80))
+    Image.new("L", (8, 8)).save(tmp_path / "x.jpg")
+    data = (tmp_path / "x.jpg").read_bytes()
+    frame = data.index(b"\xff\xc0") + 4
+    (tmp_path / "x.jpg").write_bytes(data[:frame] + b"\x0c" + data[frame + 1 :])
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for name, kind in (("x.tif", "TIFF"), ("x.jpg", "JPEG"), ("x.png", "PNG")):
+        why = made(tmp_path / name).broken
+        assert why.startswith(f"a kind of {kind} that is not read here, or damaged; convert it to PNG; ")
+        assert "-format png" in why

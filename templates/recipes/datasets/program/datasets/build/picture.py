@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from datasets.build.depth import Unfit, fit_transparency, source_depth, to_eight
+from datasets.build.depth import CONVERTED, Unfit, fit_transparency, source_depth, to_eight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,12 @@ FORMATS: dict[str, dict[str, Any]] = {
     "png": {"format": "PNG", "compress_level": 1},
     "jpeg": {"format": "JPEG", "quality": 92, "subsampling": 0},
 }
+BEGINNINGS = {
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "JPEG": (b"\xff\xd8\xff",),
+}
+"""What files of a format begin with."""
 MARGIN = 1.5
 """A JPEG is decoded at a half, a quarter or an eighth of its size where that leaves this many times the wanted one.
 
@@ -114,8 +120,6 @@ def unread(error: Exception, job: Job) -> Made:
     if isinstance(error, Unfit):
         way = f"; {copied(job, error.mogrify)}" if error.mogrify else ""
         return Made(broken=f"{error}{way}", option=error.option, least=error.least)
-    if isinstance(error, UnidentifiedImageError):
-        return Made(broken="no picture in a format that is known")
     if isinstance(error, OSError) and error.strerror:
         return Made(broken=error.strerror)
     return Made(broken=" ".join(str(error).split()) or type(error).__name__)
@@ -129,6 +133,18 @@ def copied(job: Job, words: str) -> str:
     return f"where all of its folder are so, on the host: {command} (of imagemagick)"
 
 
+def opened(data: bytes) -> Image.Image:
+    """Open a picture. Raises `ValueError` where it is of no format, or no kind of one, that is read here."""
+    try:
+        return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        kinds = [kind for kind, starts in BEGINNINGS.items() if data.startswith(starts)]
+        if kinds:
+            problem = f"a kind of {kinds[0]} that is not read here, or damaged; convert it to PNG"
+            raise Unfit(problem, CONVERTED) from None
+        raise ValueError("no picture in a format that is known") from None
+
+
 def decode(data: bytes, shape: Shape) -> tuple[Image.Image, bool]:
     """Return a picture as a square of 8-bit RGB, or grey, and whether it had more bits.
 
@@ -137,7 +153,7 @@ def decode(data: bytes, shape: Shape) -> tuple[Image.Image, bool]:
     if not data:
         raise ValueError("the file is empty")
     Image.MAX_IMAGE_PIXELS = shape.megapixels * MEGA // 2  # Pillow refuses what is more than twice as large
-    with Image.open(io.BytesIO(data)) as image:
+    with opened(data) as image:
         least = int(shape.size * MARGIN)
         depth = source_depth(image, data)
         fit_transparency(image)
