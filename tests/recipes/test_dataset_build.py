@@ -95,6 +95,19 @@ def test_a_folder_per_class_needs_no_table(workshop: Workshop) -> None:
     assert "1 files left out, which are no pictures" in said
 
 
+def test_classes_whose_names_are_no_utf_8_are_built_and_found_again(workshop: Workshop) -> None:
+    """As a tar archive with names in cp866 leaves them."""
+    cats = os.fsdecode(b"\xaa\xae\xe2\xeb")
+    for kind in (cats, "dogs"):
+        for number in range(4):
+            picture(workshop.datasets / "pets" / kind / f"{number}.png", number + 9 * (kind == cats))
+    words = ("--from", "pets", "--size", "16")
+    workshop.build("small", *words)
+    assert (workshop.datasets / "small" / "labels.txt").read_bytes() == b"dogs\n\xaa\xae\xe2\xeb\n"
+    assert "nothing to do" in workshop.build("small", *words)
+    assert set(workshop.manifest("small")["labels"]) == {cats, "dogs"}
+
+
 def test_all_checksums_and_counts_are_right(workshop: Workshop) -> None:
     eyes(workshop, 12)
     workshop.build("retina", *TABLE, "--size", "24")

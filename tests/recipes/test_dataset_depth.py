@@ -2,89 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from datasets.build.picture import Job, Made, Shape, make
 from tests.recipes.build_lab import Workshop, picture
-
-GREY, COLOUR, GREY_CLEAR, CLEAR = 0, 2, 4, 6
-"""PNG's kinds of pictures."""
-CHANNELS = {GREY: 1, COLOUR: 3, GREY_CLEAR: 2, CLEAR: 4}
+from tests.recipes.deep_lab import CLEAR, COLOUR, EIGHT, GREY, GREY_CLEAR, RAMP, chunked, grey_of, made, near, png, tiff
 
 
 @pytest.fixture(autouse=True)
 def limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give Pillow its own limit back, which a build sets for its process."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
-
-
-def png(path: Path, kind: int, values: Sequence[int], width: int = 8, height: int = 8, bits: int = 16) -> None:
-    """Write a picture of rows of `values`, the same in all channels; opaque where it has transparency."""
-    samples = [
-        [*[value] * (CHANNELS[kind] - 1), 65535] if kind in (GREY_CLEAR, CLEAR) else [value] * CHANNELS[kind]
-        for value in values
-    ]
-    row = b"".join(struct.pack(">H" if bits == 16 else ">B", sample) for pixel in samples for sample in pixel)
-    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
-    chunked(path, header, zlib.compress((b"\0" + row) * height))
-
-
-def chunked(path: Path, header: bytes, data: bytes) -> None:
-    """Write a PNG file of its header and compressed rows."""
-    chunks = {b"IHDR": header, b"IDAT": data, b"IEND": b""}
-    parts = [
-        struct.pack(">I", len(d)) + name + d + struct.pack(">I", zlib.crc32(name + d)) for name, d in chunks.items()
-    ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
-
-
-def tiff(path: Path, bits: int, data: bytes, width: int = 8, height: int = 8) -> None:
-    """Write a grey TIFF file of so many bits a sample, packed as the format has them."""
-    rows = (
-        (256, width),
-        (257, height),
-        (258, bits),
-        (259, 1),
-        (262, 1),
-        (273, 122),
-        (277, 1),
-        (278, height),
-        (279, len(data)),
-    )
-    tags = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(rows)) + tags + b"\0" * 4 + data)
-
-
-def made(source: Path, *, bits: int = 0, megapixels: int = 179) -> Made:
-    """Make a picture as the build does, without its processes."""
-    shape = Shape(8, "squash", grey=False, format="png", bits=bits, megapixels=megapixels)
-    return make(Job(source, source.with_name(f"made-{source.stem}"), ("",), shape))
-
-
-def grey_of(source: Path, **how: int) -> list[int]:
-    """Return the first row of what a picture is made into."""
-    done = made(source, **how)
-    assert not done.broken
-    with Image.open(source.with_name(f"made-{source.stem}.png")) as image:
-        assert image.mode == "RGB"
-        return [int(image.convert("L").getpixel((x, 0))) for x in range(8)]  # type: ignore[arg-type]
-
-
-RAMP = [0, 585, 1170, 1755, 2340, 2925, 3510, 4095]
-EIGHT = [0, 36, 73, 109, 146, 182, 219, 255]
-"""The same of 255 as those are of 4095, rounded."""
-
-
-def near(got: list[int], wanted: list[int]) -> bool:
-    return max(abs(a - b) for a, b in zip(got, wanted, strict=True)) <= 1
 
 
 def test_data_of_12_bits_in_files_of_16_is_asked_about_and_then_scaled_as_it_is(tmp_path: Path) -> None:
@@ -121,7 +55,10 @@ def test_data_that_is_of_16_bits_or_says_what_is_white_needs_no_word(tmp_path: P
 
 def test_a_value_that_is_more_than_the_bits_hold_is_not_cut_off(tmp_path: Path) -> None:
     png(tmp_path / "x.png", GREY, [*RAMP[:7], 5000])
-    assert made(tmp_path / "x.png", bits=12).broken == "a pixel of 5000 is none of --bits 12, from 0 to 4095"
+    assert (
+        made(tmp_path / "x.png", bits=12).broken
+        == "a pixel of 5000 is none of --bits 12, from 0 to 4095: --bits 13 holds it"
+    )
 
 
 def test_numbers_of_32_bits_are_taken_where_somebody_says_what_is_white(tmp_path: Path) -> None:
@@ -142,11 +79,40 @@ def test_colour_of_16_bits_with_less_in_it_is_never_black_without_a_word(tmp_pat
     png(path, kind, RAMP)
     why = made(path).broken
     assert "colour of 16 bits a channel, and data of 12 or fewer in it, which is not scaled here" in why
-    assert "mogrify -evaluate multiply 16 " in why
+    assert "-evaluate multiply 16 " in why
     assert made(path, bits=12).broken == why
     assert max(grey_of(path, bits=16)) == 15
     png(path, kind, [value * 16 for value in RAMP])
     assert near(grey_of(path), EIGHT)
+
+
+@pytest.mark.parametrize("kind", [COLOUR, GREY_CLEAR, CLEAR])
+def test_colour_that_holds_more_than_is_said_is_not_to_be_blown_out(tmp_path: Path, kind: int) -> None:
+    path = tmp_path / "x.png"
+    png(path, kind, [value * 16 for value in RAMP])
+    assert made(path, bits=12).broken == "colour of 16 bits a channel, which uses all of them; build it without --bits"
+    png(path, kind, [value * 4 for value in RAMP])
+    assert "data of 14 or fewer in it" in made(path, bits=12).broken
+    assert "-evaluate multiply 4 " in made(path, bits=12).broken
+
+
+def test_what_scales_pictures_leaves_the_originals_and_makes_no_class(workshop: Workshop) -> None:
+    folder = workshop.datasets / "my eyes"
+    png(folder / "a" / "x.png", COLOUR, RAMP)
+    picture(folder / "b" / "plain.png", 1)
+    said = workshop.build("built", "--from=my eyes", "--val=0", code=2)
+    assert f"{folder / 'a' / 'x.png'} cannot be read: colour of 16 bits a channel" in said
+    command = said.split("on the host: ")[1].split(" (of imagemagick)")[0]
+    tools = workshop.volume / "bin"
+    tools.mkdir()
+    (tools / "mogrify").write_text('#!/bin/sh\nfor word; do printf "%s\\n" "$word"; done\n')
+    (tools / "mogrify").chmod(0o755)
+    path = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    words = subprocess.run(["sh", "-c", command], env=path, check=True, capture_output=True, text=True).stdout
+    copies = workshop.datasets / "my eyes-scaled" / "a"
+    wanted = ["-path", copies, "-channel", "RGB", "-evaluate", "multiply", "16", folder / "a" / "x.png"]
+    assert words.splitlines() == [str(word) for word in wanted]
+    assert copies.is_dir()
 
 
 def test_a_picture_over_the_limit_names_the_option_that_takes_it(tmp_path: Path) -> None:
@@ -226,3 +192,25 @@ def test_a_class_without_a_picture_says_what_it_holds(workshop: Workshop) -> Non
     (folder / "phone" / "1.heic").write_bytes(b"x")
     said = workshop.build("built", "--from=kinds", code=2)
     assert f"{folder / 'phone'} holds no picture by its name; it holds phone/1.heic" in said
+
+
+def test_the_options_that_take_all_pictures_are_told_at_once(workshop: Workshop) -> None:
+    """Pictures of 9, 10 and 11 bits, of 2 and 3 megapixels, and of colour, the one that wants most in the middle."""
+    folder = workshop.datasets / "deep"
+    for number, most in enumerate((511, 2047, 1023)):
+        png(folder / "a" / f"{number}.png", GREY, [0] * 7 + [most])
+    words = ("--from=deep", "--val=0", "--augment=none", "--size=8")
+    picture(folder / "b" / "plain.png", 1)
+    said = workshop.build("built", *words, "--bits=9", code=2).splitlines()
+    assert f"{folder}/a/1.png cannot be read: a pixel of 2047 is none of --bits 9, from 0 to 511: " in said[-2]
+    assert said[-2].endswith(": --bits 11 holds it; 1 more of its kind want no more than that")
+    assert said[-1] == "gpurig: to leave such pictures out and list them in broken.txt: --broken skip"
+    for number, (width, bright) in enumerate(((1100, 1000), (2100, 4000), (1200, 2000))):
+        picture(folder / "b" / f"large {number}.png", number + 7, (width, 1000))
+        png(folder / "b" / f"colour {number}.png", COLOUR, [0] * 7 + [bright])
+    said = workshop.build("built", *words, "--megapixels=1", code=2).splitlines()
+    assert len(said) == 5
+    assert f"{folder}/a/1.png cannot be read: pixels of 16 bits, none of which is over 2047: --bits 11 " in said[1]
+    assert f"{folder}/b/colour 1.png cannot be read: colour of 16 bits a channel, and data of 12 " in said[2]
+    assert f"{folder}/b/large 1.png cannot be read: 3 megapixels; --megapixels 3 takes it" in said[3]
+    assert all(line.endswith("; 2 more of its kind want no more than that") for line in said[1:4])

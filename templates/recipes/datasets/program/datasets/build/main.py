@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets.build.options import checked, parsed
@@ -26,7 +27,6 @@ from datasets.messages import print_failure
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from pathlib import Path
 
     from datasets.build.options import Request
     from datasets.build.sources import Sources
@@ -63,20 +63,38 @@ def fill(place: Place, asked: argparse.Namespace, wanted: Request) -> dict[str, 
     for picture, stem in zip(sources.pictures, names, strict=True):
         augment = asked.augment == "all" or (asked.augment == "train" and sides[picture.name] == "train")
         variants = tuple(VARIANTS) if augment else ("",)
-        jobs.append(Job(sources.folder / picture.name, place.part / stem, variants, shape))
+        source = sources.folder / picture.name
+        # No folder in the one that is built from: that would be a class.
+        scaled = sources.folder.with_name(f"{sources.folder.name}-scaled") / Path(picture.name).parent
+        jobs.append(Job(source, place.part / stem, variants, shape, scaled))
     print(f"{asked.name}: {len(jobs)} pictures of {len(sources.labels)} classes, {asked.workers} processes", flush=True)
     rows = []
     # Closed before an error goes on: the folder in the making is taken away, and nobody may write into it by then.
     with contextlib.closing(run(jobs, asked.workers)) as results:
         for picture, stem, made in zip(sources.pictures, names, results, strict=True):
-            if made.broken and asked.broken == "stop":
-                hint = "to leave such pictures out and list them in broken.txt: --broken skip"
-                raise Refused([f"{sources.folder / picture.name} cannot be read: {made.broken}"], hint)
             rows.append(Row(picture, sides[picture.name], stem, made))
+            # What an option takes is gone through to its end: another picture may want more of it.
+            if asked.broken == "stop" and made.broken and not made.option:
+                break
+    if asked.broken == "stop":
+        check_whole(sources, rows)
     check(sources, rows)
     output = Output(place.part, place.final)
     output.lists(sources, rows, asked.seed)
     return output.close(sources, rows, wanted.settings, len(copies))
+
+
+def check_whole(sources: Sources, rows: Sequence[Row]) -> None:
+    """Raise `Refused` where pictures cannot be read: for each option, with the one that wants most of it."""
+    broken = [row for row in rows if row.made.broken]
+    problems = []
+    for option in dict.fromkeys(row.made.option for row in broken):
+        alike = [row for row in broken if row.made.option == option]
+        most = max(alike, key=lambda row: row.made.least)
+        others = f"; {len(alike) - 1} more of its kind want no more than that" if len(alike) > 1 else ""
+        problems.append(f"{sources.folder / most.picture.name} cannot be read: {most.made.broken}{others}")
+    if problems:
+        raise Refused(problems, "to leave such pictures out and list them in broken.txt: --broken skip")
 
 
 def check(sources: Sources, rows: Sequence[Row]) -> None:

@@ -126,8 +126,8 @@ class Output:
             "checksums": {SUMS: hashlib.sha256(lines.encode()).hexdigest()},
             "versions": versions(),
         }
-        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-        (self.folder / MANIFEST).write_text(text, encoding="utf-8")
+        # In ASCII: a class's name may be no UTF-8, and JSON is nothing else.
+        (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="ascii")
         (self.folder / STAMP).write_text(stamp(sources, settings) + "\n", encoding="ascii")
         return manifest
 

@@ -6,12 +6,13 @@ import dataclasses
 import hashlib
 import io
 import re
+import shlex
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from datasets.build.depth import source_bits, to_eight
+from datasets.build.depth import CONVERTED, Unfit, fit_transparency, source_depth, to_eight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,12 @@ FORMATS: dict[str, dict[str, Any]] = {
     "png": {"format": "PNG", "compress_level": 1},
     "jpeg": {"format": "JPEG", "quality": 92, "subsampling": 0},
 }
+BEGINNINGS = {
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "JPEG": (b"\xff\xd8\xff",),
+}
+"""What files of a format begin with."""
 MARGIN = 1.5
 """A JPEG is decoded at a half, a quarter or an eighth of its size where that leaves this many times the wanted one.
 
@@ -60,6 +67,8 @@ class Job:
     stem: Path
     variants: Sequence[str]
     shape: Shape
+    scaled: Path
+    """Where copies of its folder's pictures would go that another program makes: beside all that is built from."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +81,10 @@ class Made:
     """Names of the files, and their SHA-256."""
     broken: str = ""
     """Why the picture cannot be read; then there are no files."""
+    option: str = ""
+    """What takes it then, if that is an option or a scale."""
+    least: int = 0
+    """The least of it that does: bits, or megapixels."""
     deep: bool = False
     """Whether the source has more than 8 bits a channel."""
 
@@ -85,7 +98,7 @@ def make(job: Job) -> Made:
             warnings.simplefilter("ignore")
             square, deep = decode(data, job.shape)
     except Exception as error:  # noqa: BLE001 - a decoder that meets damage raises whatever comes of it
-        return Made(broken=reason(error, job.shape))
+        return unread(error, job)
     files = []
     for name in job.variants:
         image = square
@@ -96,17 +109,40 @@ def make(job: Job) -> Made:
     return Made(hashlib.sha256(data).hexdigest(), tuple(files), deep=deep)
 
 
-def reason(error: Exception, shape: Shape) -> str:
-    """Return in words why a picture cannot be read."""
+def unread(error: Exception, job: Job) -> Made:
+    """Return in words why a picture cannot be read, and the way out."""
     if isinstance(error, Image.DecompressionBombError):
         found = re.search(r"\d+", str(error))
-        size = -(-int(found[0]) // MEGA) if found else shape.megapixels + 1
-        return f"{size} megapixels; --megapixels {size} takes it, where it is to be trusted (here: {shape.megapixels})"
-    if isinstance(error, UnidentifiedImageError):
-        return "no picture in a format that is known"
+        size = -(-int(found[0]) // MEGA) if found else job.shape.megapixels + 1
+        limit = f"(here: {job.shape.megapixels})"
+        why = f"{size} megapixels; --megapixels {size} takes it, where it is to be trusted {limit}"
+        return Made(broken=why, option="--megapixels", least=size)
+    if isinstance(error, Unfit):
+        way = f"; {copied(job, error.mogrify)}" if error.mogrify else ""
+        return Made(broken=f"{error}{way}", option=error.option, least=error.least)
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+        return Made(broken=error.strerror)
+    return Made(broken=" ".join(str(error).split()) or type(error).__name__)
+
+
+def copied(job: Job, words: str) -> str:
+    """Return what makes copies on the host that are read here, of all pictures of a folder and of that kind."""
+    folder, scaled = shlex.quote(str(job.source.parent)), shlex.quote(str(job.scaled))
+    pattern = f"{folder}/*{shlex.quote(job.source.suffix)}"
+    command = f"mkdir -p {scaled} && mogrify -path {scaled} {words} {pattern}"
+    return f"where all of its folder are so, on the host: {command} (of imagemagick)"
+
+
+def opened(data: bytes) -> Image.Image:
+    """Open a picture. Raises `ValueError` where it is of no format, or no kind of one, that is read here."""
+    try:
+        return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        kinds = [kind for kind, starts in BEGINNINGS.items() if data.startswith(starts)]
+        if kinds:
+            problem = f"a kind of {kinds[0]} that is not read here, or damaged; convert it to PNG"
+            raise Unfit(problem, CONVERTED) from None
+        raise ValueError("no picture in a format that is known") from None
 
 
 def decode(data: bytes, shape: Shape) -> tuple[Image.Image, bool]:
@@ -117,12 +153,13 @@ def decode(data: bytes, shape: Shape) -> tuple[Image.Image, bool]:
     if not data:
         raise ValueError("the file is empty")
     Image.MAX_IMAGE_PIXELS = shape.megapixels * MEGA // 2  # Pillow refuses what is more than twice as large
-    with Image.open(io.BytesIO(data)) as image:
+    with opened(data) as image:
         least = int(shape.size * MARGIN)
-        bits = source_bits(image)
+        depth = source_depth(image, data)
+        fit_transparency(image)
         image.draft("L" if shape.grey else None, (least, least))
         ImageOps.exif_transpose(image, in_place=True)
-        plain = without_transparency(to_eight(image, bits, shape.bits)).convert("L" if shape.grey else "RGB")
+        plain = without_transparency(to_eight(image, depth, shape.bits)).convert("L" if shape.grey else "RGB")
     # What is written is pixels alone: no profile, no camera, no place.
     plain.info.clear()
     size, lanczos = (shape.size, shape.size), Image.Resampling.LANCZOS
@@ -132,7 +169,7 @@ def decode(data: bytes, shape: Shape) -> tuple[Image.Image, bool]:
         square = ImageOps.fit(plain, size, lanczos)
     else:
         square = plain.resize(size, lanczos)
-    return square, bits > 8
+    return square, depth.bits > 8
 
 
 def without_transparency(image: Image.Image) -> Image.Image:
