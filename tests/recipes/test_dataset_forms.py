@@ -10,6 +10,7 @@ import struct
 import subprocess
 import tarfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,13 +82,38 @@ def test_files_that_are_compressed_alone_are_unpacked(lab: Lab) -> None:
 
 
 def test_a_file_that_is_packed_and_does_not_say_so_is_named(lab: Lab) -> None:
-    hidden = {**FOREIGN, "zip": zipped(CLASSES), "tar": tarred(CLASSES), "text": b"text"}
-    sent = [lab.serve(name.replace(".", "-"), data) for name, data in hidden.items()]
-    said = lab.get_here(*sent, lab.serve("x.docx", zipped(CLASSES)), lab.serve("y.gz", gzip.compress(tarred(CLASSES))))
-    for name, kind in {"t-7z": "7z", "t-rar": "rar", "zip": "zip", "tar": "tar", "y": "tar"}.items():
-        assert f"{name} is packed ({kind}) by its first bytes" in said
-    assert said.count("is packed") == 5
-    assert lab.tree()["t-7z"] == FOREIGN["t.7z"]
+    packed, seven = zipped(CLASSES), FOREIGN["t.7z"]
+    hidden = {"t-7z": (seven, "7z"), "t-rar": (FOREIGN["t.rar"], "rar"), "tar": (tarred(CLASSES), "tar")}
+    hidden |= dict.fromkeys(("zip", "download.php", "v1.0"), (packed, "zip"))
+    hidden |= {"data.bin": (gzip.compress(b"rows"), "gz"), "data.dat": (seven, "7z"), "x.tsv": (zstd(b"rows"), "zst")}
+    plain = {"text": b"text", "BZhang.txt": b"BZhang's notes", "x.docx": packed, "w.npz": packed, "W.PTH": packed}
+    sent = [lab.serve(name, data) for name, (data, _) in hidden.items()]
+    sent += [lab.serve(name, data) for name, data in plain.items()]
+    said = lab.get_here(*sent, lab.serve("y.gz", gzip.compress(tarred(CLASSES))))
+    (named,) = [line for line in said.splitlines() if line.startswith("9 archives by first bytes stay packed: ")]
+    words = named.split(": ")[1].split("; ")[0].split(", ")
+    assert set(words) == {f"{name} ({kind})" for name, (_, kind) in hidden.items()}
+    assert "bsdtar -xf t-7z" in named
+    assert "y.gz: it holds 1 archive, which stays packed: y (tar); " in said
+    assert lab.tree() == {name: data for name, (data, _) in hidden.items()} | plain | {"y": tarred(CLASSES)}
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred], ids=["zip", "tar"])
+def test_archives_in_an_archive_stay_packed_and_are_named(lab: Lab, pack: Callable[[dict[str, bytes]], bytes]) -> None:
+    inner = {"train.zip": zipped(CLASSES), "test.zip": zipped(CLASSES), "x.7z": FOREIGN["t.7z"]}
+    plain = {"weights.npz": zipped(CLASSES), "brain.nii.gz": gzip.compress(b"slices"), "1.jpg": b"\xff\xd8"}
+    said = lab.get_here(lab.serve("all.zip" if pack is zipped else "all.tar", pack({**inner, **plain})))
+    assert "it holds 3 archives, which stay packed: train.zip (zip), test.zip (zip), x.7z (7z); " in said
+    assert lab.tree() == {**inner, **plain}
+    many = {f"{number}.zip": zipped(CLASSES) for number in range(23)}
+    assert "19.zip (zip), and 3 more; " in lab.get_here(lab.serve("many.zip", zipped(many)), name="many")
+
+
+def test_an_ending_that_is_no_place_in_an_alphabet_makes_no_part_of_a_file(lab: Lab) -> None:
+    assert "a.tar.sz: such an archive is not unpacked here" in lab.get_here(lab.serve("a.tar.sz", b"x"), code=2)
+    bz2 = tarred(CLASSES, "bz2")
+    lab.get_here(lab.serve("a.tb2", bz2), name="tb2")
+    assert lab.tree("tb2") == CLASSES
 
 
 WORDS = {"cp866": "кошка", "cp932": "表/猫", "cp437": "Bär"}

@@ -1,4 +1,4 @@
-"""Archives that are not unpacked here: told by their names before anything is fetched, and by their first bytes."""
+"""Archives that are not unpacked here: told by their names before anything is fetched."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datasets.messages import bad_input, say
+from datasets.messages import bad_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,16 +20,6 @@ BSDTAR = re.compile(
     r"((?<!\d)\.rar|\.(7z|cab|cpio|iso|lha|lzh|tlz|tzo|xar|zipx|tar\.(lz|lz4|lzma|lzo)))$", re.IGNORECASE
 )
 """Those of them that libarchive reads; a rar in parts (.part1.rar) is none."""
-SIGNATURES = {
-    b"7z\xbc\xaf\x27\x1c": "7z",
-    b"Rar!\x1a\x07": "rar",
-    b"PK\3\4": "zip",
-    b"\x1f\x8b": "gz",
-    b"BZh": "bz2",
-    b"\xfd7zXZ\0": "xz",
-    b"\x28\xb5\x2f\xfd": "zst",
-}
-TAR = (257, b"ustar")
 ELSEWHERE = "sudo apt-get install -y libarchive-tools && bsdtar -xf"
 """What unpacks many of them on the host."""
 
@@ -42,14 +32,3 @@ def refuse_foreign(names: Iterable[str]) -> None:
         if readable := [os.path.basename(name) for name in found if BSDTAR.search(name)]:  # noqa: PTH119
             hint += f"; then, in its folder on the host: {ELSEWHERE} {readable[0]}"
         raise bad_input(problem, f"{hint}\nor unpack it on your machine, and: fab dataset-put FOLDER")
-
-
-def say_packed(path: Path, name: str) -> None:
-    """Say of a file that stays as it is where its first bytes are an archive's, and its name says nothing of it."""
-    with path.open("rb") as file:
-        head = file.read(512)
-    kind = next((kind for mark, kind in SIGNATURES.items() if head.startswith(mark)), "")
-    if not kind and head.startswith(TAR[1], TAR[0]):
-        kind = "tar"
-    if kind and not os.path.splitext(name)[1]:  # noqa: PTH122
-        say(f"{name} is packed ({kind}) by its first bytes; its name does not end so, and it stays as it is")

@@ -6,6 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from datasets.get.packed import HEAD, Packed
 from datasets.messages import Failure, say
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class OutputFolder:
         self.files = 0
         self._left_out = 0
         """Files that are none of the user's, but notes of the system that packed them."""
+        self._packed = Packed()
         self._folders = {""}
         self._links: list[str] = []
         root.mkdir(parents=True)
@@ -57,7 +59,9 @@ class OutputFolder:
         A note of macOS' own is read, as its checksum is part of the archive, and left out.
         """
         blocks = iter(blocks)
-        first = next(blocks, b"")
+        first = b""
+        while len(first) < HEAD and (block := next(blocks, None)) is not None:
+            first += block
         if self._is_note(name, first):
             for _ in blocks:
                 pass
@@ -73,6 +77,7 @@ class OutputFolder:
         if modified is not None and 0 <= modified < 2**33:
             os.utime(goal, (modified, modified))
         self.files += 1
+        self._packed.note(name, first)
 
     def link(self, name: str, target: str) -> None:
         """Make a symbolic link. `finish` looks where it leads."""
@@ -108,6 +113,7 @@ class OutputFolder:
         """
         if self._left_out:
             say(f"{self.archive}: {self._left_out:,} notes of macOS' own are left out ({MACOS}, ._NAME)")
+        self._packed.say(self.archive)
         if not self.files:
             raise BadArchive(self.archive, "it holds no files")
         root = os.path.realpath(self.root)

@@ -7,7 +7,6 @@ import tarfile
 from typing import IO, TYPE_CHECKING
 
 from datasets.get.decompress import Decompressor
-from datasets.get.foreign import say_packed
 from datasets.get.output import BadArchive, TruncatedArchive
 
 if TYPE_CHECKING:
@@ -91,4 +90,3 @@ def decompress(archive: ArrivingArchive, compression: str, output: OutputFolder,
     with Decompressor(archive, compression, name) as file:
         output.file(bare, iter(lambda: file.read(BLOCK), b""))
     archive.finish()
-    say_packed(output.root / bare, bare)
