@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
+import os
 import shutil
 import struct
 import subprocess
@@ -162,11 +163,54 @@ def test_an_encoding_that_a_name_is_not_in_says_so(lab: Lab) -> None:
     assert "--names cp932 (Japanese, Shift-JIS) reads 表.jpg" in said
 
 
-def test_the_letters_of_a_tar_are_the_users_word_too(lab: Lab) -> None:
+def old_tar(name: str, encoding: str) -> bytes:
+    """Return a tar archive of one file, whose name is in such letters, which no tar says."""
     goal = io.BytesIO()
-    with tarfile.open(fileobj=goal, mode="w", format=tarfile.GNU_FORMAT, encoding="cp866") as archive:
-        member = tarfile.TarInfo("кошка.jpg")
+    with tarfile.open(fileobj=goal, mode="w", format=tarfile.GNU_FORMAT, encoding=encoding) as archive:
+        member = tarfile.TarInfo(name)
         member.size = 1
         archive.addfile(member, io.BytesIO(b"x"))
-    lab.get_here(lab.serve("t.tar", goal.getvalue()), names="cp866")
+    return goal.getvalue()
+
+
+def lying_zip(name: str, encoding: str) -> bytes:
+    """Return a zip archive of one file, whose name says that it is UTF-8."""
+    return zip_of_bytes({name.encode(encoding): b"x"}, flag=0x800)
+
+
+@pytest.mark.parametrize("pack", [old_tar, lying_zip])
+def test_names_that_keep_their_bytes_are_said_and_read_as_the_user_says(
+    lab: Lab, pack: Callable[[str, str], bytes]
+) -> None:
+    url = lab.serve("t.tar" if pack is old_tar else "t.zip", pack("кошка/1.jpg", "cp866"))
+    said = lab.get_here(url)
+    (line,) = [line for line in said.splitlines() if "such names keep their bytes" in line]
+    assert "is no UTF-8" in line
+    assert "--names cp866 (Russian) reads кошка/1.jpg" in line
+    assert {os.fsencode(name): data for name, data in lab.tree().items()} == {"кошка/1.jpg".encode("cp866"): b"x"}
+    assert "keep their bytes" not in lab.get_here(url, name="read", names="cp866")
+    assert lab.tree("read") == {"кошка/1.jpg": b"x"}
+
+
+def test_a_tar_of_other_letters_than_the_user_says_is_said_so(lab: Lab) -> None:
+    said = lab.get_here(lab.serve("t.tar", old_tar("кошка.jpg", "cp866")), names="euc_jp")
+    assert "is none in euc_jp; such names keep their bytes" in said
+
+
+@pytest.mark.parametrize("encoding", ["", "euc_jp"])
+def test_a_name_that_is_refused_names_every_way_out(lab: Lab, encoding: str) -> None:
+    known = lab.serve("known.zip", zip_of_bytes({"кошка.jpg".encode("cp866"): b"x"}))
+    said = lab.get_here(known, names=encoding, code=2)
+    assert "reads кошка.jpg" in said
+    assert "--names takes Python's other encodings, too, and is for all archives of a command" in said
+    assert "by its own --name; --keep takes an archive as it is" in said
+    nobodys = lab.serve("nobodys.zip", zip_of_bytes({b"\x81\x1b\xff": b"x"}))
+    said = lab.get_here(nobodys, names=encoding, name="nobodys", code=2)
+    assert "none of cp437, cp850, cp1252, cp866, cp932, gbk, big5, cp949 reads it" in said
+    assert "the one that reads right" not in said
+    assert "--keep takes an archive as it is" in said
+
+
+def test_the_letters_of_a_tar_are_the_users_word_too(lab: Lab) -> None:
+    lab.get_here(lab.serve("t.tar", old_tar("кошка.jpg", "cp866")), names="cp866")
     assert lab.tree() == {"кошка.jpg": b"x"}

@@ -95,22 +95,27 @@ def _unpack_into(new: Path, job: Job, archive: ArrivingArchive, meter: Meter) ->
     form, _, compression = job.group.kind.partition(".")
     if form == "tar":
         untar(archive, compression, output, names)
-        return output
-    if form != "zip":
+    elif form == "zip":
+        output = _unzip_into(output, archive, names, meter)
+    else:
         decompress(archive, form, output, name)
-        return output
+    for note in names.notes():
+        say(note)
+    return output
+
+
+def _unzip_into(output: OutputFolder, archive: ArrivingArchive, names: Names, meter: Meter) -> OutputFolder:
+    """Unpack a zip archive while it comes, or else into a new folder once it is here."""
     try:
         unzip(archive, output, names)
     except NotStreamable:
         archive.keep()
         archive.finish()
-        shutil.rmtree(new)
-        output = OutputFolder(new, name)
+        shutil.rmtree(output.root)
+        output = OutputFolder(output.root, names.archive)
         meter.unpacking = archive, output
         with WholeArchive(archive.parts) as whole, io.BufferedReader(whole, 2**18) as file:
             unzip_whole(file, output, names)
-    for note in names.notes():
-        say(note)
     return output
 
 
