@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING
 from datasets.messages import bad_input
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from datasets.messages import Failure
 
 UTF8 = 0x800
 """The flag of a zip archive's member whose name is UTF-8."""
 UNICODE_PATH = 0x7075
 """The extra field with a member's name in UTF-8 (APPNOTE.TXT, 4.6.9)."""
+UNIX = 3
+"""The system of a directory entry whose attributes are a Unix mode."""
+WINDOWS = (0, 6, 10, 11, 14)
+"""Systems on which no name has a backslash in it: FAT, HPFS, NTFS, NTFS as Info-ZIP counts it (unzpriv.h), VFAT."""
 SHOWN = {
     "cp437": "DOS",
     "cp850": "Western Europe",
@@ -36,10 +42,12 @@ class Names:
 
     def __init__(self, archive: str, encoding: str = "") -> None:
         self.archive, self.encoding = archive, encoding
-        self.guessed = False
+        self._guessed = False
         """Whether names that say nothing of their letters were taken for UTF-8, which they are by their bytes."""
-        self.turned = False
+        self._turned = False
         """Whether a separator was a backslash."""
+        self._stayed = ""
+        """The first name that keeps a backslash."""
         self._odd = b""
         """The first name that is not in its letters, and keeps its bytes."""
 
@@ -58,7 +66,7 @@ class Names:
             name = data.decode(self.encoding or "utf-8")
         except UnicodeDecodeError:
             raise self._unknown(data) from None
-        self.guessed = self.guessed or not self.encoding
+        self._guessed = self._guessed or not self.encoding
         return name
 
     def kept(self, name: str) -> str:
@@ -67,15 +75,24 @@ class Names:
             self._odd = name.encode(self.encoding or "utf-8", "surrogateescape")
         return name
 
-    def turn(self, name: str) -> str:
-        """Return a name whose separators are backslashes with those of everybody else."""
-        self.turned = self.turned or "\\" in name
-        return name.replace("\\", "/")
+    def separated(self, name: str, system: int = UNIX, *, alone: bool = False) -> str:
+        """Return a name with the separators of everybody else.
+
+        A backslash is one where a system wrote it that has no other meaning for it, and where it is alone, as no file
+        of the archive has another (`separates_alone`): some that write on Windows call themselves Unix.
+        """
+        if "\\" not in name:
+            return name
+        if alone or system in WINDOWS:
+            self._turned = True
+            return name.replace("\\", "/")
+        self._stayed = self._stayed or name
+        return name
 
     def notes(self) -> list[str]:
         """Return what was made of names in another way than they are written, a line each."""
         notes = []
-        if self.guessed:
+        if self._guessed:
             notes.append(f"{self.archive}: its names do not say in which letters they are; they were read as UTF-8")
         if self._odd:
             reads = ", ".join(self._readings(self._odd)) or "--names ENCODING"
@@ -83,7 +100,12 @@ class Names:
                 f"{self.archive}: a name in it, {ascii(self._odd)[1:]}, is {self._none}; such names keep their bytes; "
                 f"to have them read, with another --name: {reads}"
             )
-        if self.turned:
+        if self._stayed:
+            notes.append(
+                f"{self.archive}: a name in it, {self._stayed}, has a \\ that stays, as it is a letter to Unix; "
+                "where it separates folders, unpack it on your machine, and: fab dataset-put FOLDER"
+            )
+        if self._turned:
             notes.append(
                 f"{self.archive}: its separators are \\, as programs of Windows write them; they were read as /"
             )
@@ -119,6 +141,11 @@ class Names:
             if word.isprintable():
                 shown.append(f"--names {encoding} ({whose}) reads {word}")
         return shown
+
+
+def separates_alone(names: Iterable[str]) -> bool:
+    """Return whether no file's name has a slash; folders may end with one all the same."""
+    return not any("/" in name and not name.endswith("/") for name in names)
 
 
 def extra_field(extra: bytes, number: int) -> bytes | None:

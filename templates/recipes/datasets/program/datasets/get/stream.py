@@ -49,7 +49,7 @@ class ArrivingArchive:
     def keep(self) -> None:
         """Give nothing back to the disk from here on. Raises `BadArchive` where that comes too late."""
         if self._dropped:
-            why = "it can only be unpacked once it is here whole: its directory alone says where members end, or lie"
+            why = "it can only be unpacked once it is here whole: its directory alone says where members end"
             raise BadArchive(self.parts[0].info.name, why, "without --frugal it can")
         self.frugal = False
 

@@ -49,7 +49,7 @@ def untar(archive: ArrivingArchive, compression: str, output: OutputFolder, name
             letters = names.encoding or "utf-8"
             with tarfile.open(fileobj=file, mode="r|", tarinfo=_Member, bufsize=BLOCK, encoding=letters) as members:
                 while (member := members.next()) is not None:
-                    names.kept(member.name)
+                    names.separated(names.kept(member.name))
                     _unpack(members, member, output, name)
                     # Else it would keep every header of the archive.
                     members.members = []  # type: ignore[attr-defined]
