@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import lzma
 from collections.abc import Callable
@@ -84,3 +85,40 @@ def test_an_ending_that_is_no_place_in_an_alphabet_makes_no_part_of_a_file(lab: 
     bz2 = tarred(CLASSES, "bz2")
     lab.get_here(lab.serve("a.tb2", bz2), name="tb2")
     assert lab.tree("tb2") == CLASSES
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress], ids=["gz", "bz2"])
+def test_what_stands_behind_the_end_of_a_compressed_file_is_no_part_of_it(
+    lab: Lab, pack: Callable[[bytes], bytes]
+) -> None:
+    ending = "gz" if pack is gzip.compress else "bz2"
+    for name, data in {f"t.{ending}": b"rows", f"t.tar.{ending}": tarred(CLASSES)}.items():
+        said = lab.get_here(lab.serve(name, pack(data) + b"another file"), name=f"odd-{name}", code=1)
+        assert f"{name}: behind its end is something that " in said
+        assert f"odd-{name}" not in lab.left()
+        lab.get_here(lab.serve(f"two-{name}", pack(data) + pack(b"")), name=f"two-{name}")
+    lab.get_here(lab.serve("zeros.gz", gzip.compress(b"rows") + bytes(900)), name="zeros")
+    assert lab.tree("zeros") == {"zeros": b"rows"}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kinds"),
+    [
+        ("t.tgz", zipped(CLASSES), "no gz but zip"),
+        ("t.gz", zipped(CLASSES), "no gz but zip"),
+        ("t.zip", tarred(CLASSES, "gz"), "no zip but gz"),
+        ("t.tar", tarred(CLASSES, "gz"), "no tar but gz"),
+        ("t.tar.xz", FOREIGN["t.7z"], "no xz but 7z"),
+    ],
+)
+def test_an_archive_of_another_kind_than_its_name_says_is_called_what_it_is(
+    lab: Lab, name: str, data: bytes, kinds: str
+) -> None:
+    url = lab.serve(name, data)
+    said = lab.get_here(url, code=1)
+    assert f"{name} is {kinds} by its first bytes" in said
+    assert "--keep takes it as it is" in said
+    assert "too early" not in said
+    assert "damaged" not in said
+    lab.get_here(url, unpack=False)
+    assert lab.tree() == {name: data}

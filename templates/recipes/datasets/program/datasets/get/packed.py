@@ -6,7 +6,7 @@ import os
 import re
 
 from datasets.get.foreign import ELSEWHERE
-from datasets.messages import say
+from datasets.messages import Failure, say
 
 HEAD = 512
 """Bytes that tell what a file is."""
@@ -51,6 +51,15 @@ SHOWN = 20
 def kind_of_bytes(head: bytes) -> str:
     """Return the kind of archive that a file is by its first bytes, "" for none."""
     return next((kind for kind, begin in _KINDS.items() if begin.match(head)), "")
+
+
+def check_kind(name: str, head: bytes, kind: str) -> None:
+    """Raise `Failure` where an archive is by its first bytes of another kind than its name says."""
+    found, wanted = kind_of_bytes(head), kind.rpartition(".")[2]
+    if found and found != wanted and (found, wanted) != ("Z", "gz"):
+        hint = "what has arrived is kept; --keep takes it as it is; then, in its folder on the host, for most kinds"
+        problem = f"{name} is no {wanted} but {found} by its first bytes, whatever its name says"
+        raise Failure(problem, f"{hint}: {ELSEWHERE} {os.path.basename(name)}")  # noqa: PTH119
 
 
 class Packed:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from datasets.disk import DISK_FULL, full, sync_filesystem
 from datasets.get.names import Names
 from datasets.get.output import BadArchive, OutputFolder, TruncatedArchive
+from datasets.get.packed import check_kind
 from datasets.get.stream import ArrivingArchive, WholeArchive
 from datasets.get.untar import decompress, untar
 from datasets.get.unzip import NotStreamable, unzip, unzip_whole
@@ -92,6 +93,7 @@ def _unpack_into(new: Path, job: Job, archive: ArrivingArchive, meter: Meter) ->
     name, names = job.group.name, Names(job.group.name, job.encoding)
     output = OutputFolder(new, name)
     meter.unpacking = archive, output
+    check_kind(name, archive.first(), job.group.kind)
     form, _, compression = job.group.kind.partition(".")
     if form == "tar":
         untar(archive, compression, output, names)
