@@ -17,6 +17,7 @@ from provision.agent.paths import PREFIX
 from provision.agent.verbs import Verb
 from provision.agent.wire import answers
 from provision.agent.words import RunState
+from provision.catalogue.folders import OURS
 from provision.model.checks import DATASET
 from provision.model.errors import BadInput, GpurigError, RunFailed
 from provision.model.schema import plain
@@ -44,8 +45,8 @@ PYTHON = f"{PROGRAMS}/venv/bin/python"
 ARCHIVE = re.compile(
     r"\.(tar\.(gz|bz2|xz|zst|Z)|t[gx]z|tbz2?|tzst|taz|tar|zip|z\d\d)([._-](part)?(\d{1,4}|[a-z]{2,3}))?$", re.IGNORECASE
 )
-FOREIGN = re.compile(r"\.(7z(\.\d{3})?|rar|cab|iso|lzh|lha|arj|ace|tar\.(lz|lz4|lzma|br)|tlz)$", re.IGNORECASE)
-"""The names of archives that the program on the host refuses: what is sent for hours is refused here, before."""
+FOREIGN = OURS / RECIPE / "program" / "datasets" / "get" / "foreign.txt"
+"""What the names of archives end with that the program on the host refuses, a regular expression a line."""
 PROGRESS = re.compile(r" *(\d{1,3}) % ")
 """What a line of a program's log begins with that tells how far it is."""
 SAID = "gpurig: "
@@ -77,8 +78,9 @@ def check_name(name: str, option: str = "--name") -> None:
 
 
 def check_unpacked(name: str, *, keep: bool) -> None:
-    """Raise `BadInput` for an archive that nothing on the host unpacks."""
-    if not keep and FOREIGN.search(name):
+    """Raise `BadInput` for an archive that nothing on the host unpacks: what would be sent for hours, and refused."""
+    endings = "|".join(FOREIGN.read_text(encoding="ascii").split())
+    if not keep and re.search(rf"\.({endings})$", name, re.IGNORECASE):
         hint = "unpack it here and send the folder; --keep sends it as it is"
         raise BadInput([f"{plain(name)}: such an archive is not unpacked there"], hint=hint)
 

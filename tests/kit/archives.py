@@ -115,19 +115,22 @@ def lines(files: dict[str, bytes], kind: str) -> str:
 class _Row(zipfile.ZipInfo):
     """A member whose name is bytes that say nothing of their letters, as programs before 2007 wrote them."""
 
-    raw = b""
+    raw, flag = b"", 0
 
     def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802 - how zipfile calls it
-        return self.raw, self.flag_bits & ~0x800
+        return self.raw, self.flag_bits & ~0x800 | self.flag
 
 
-def zip_of_bytes(files: dict[bytes, bytes], system: int = 0, extra: bytes = b"") -> bytes:
-    """Return a zip archive with names as they are; `system`: what wrote it, 0 for DOS and Windows, 3 for Unix."""
+def zip_of_bytes(files: dict[bytes, bytes], system: int = 0, extra: bytes = b"", *, flag: int = 0) -> bytes:
+    """Return a zip archive with names as they are; `system`: what wrote it, 0 for DOS and Windows, 3 for Unix.
+
+    `flag`: 0x800 for names that say that they are UTF-8.
+    """
     goal = io.BytesIO()
     with zipfile.ZipFile(goal, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             row = _Row(name.decode("cp437"))
-            row.raw, row.create_system, row.extra = name, system, extra
+            row.raw, row.create_system, row.extra, row.flag = name, system, extra, flag
             archive.writestr(row, data)
     return goal.getvalue()
 

@@ -29,8 +29,8 @@ def print_failure(*texts: str) -> None:
 
 
 def say(text: str) -> None:
-    """Print a line at once."""
-    print(text, flush=True)
+    """Print a line at once; of a name that is no text, its bytes as Python writes them."""
+    print(text.encode("utf-8", "backslashreplace").decode(), flush=True)
 
 
 def human_size(size: float) -> str:

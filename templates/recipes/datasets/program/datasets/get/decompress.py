@@ -23,8 +23,8 @@ PROGRAMS = {
     "zst": ("zstd", "-dcq", "--long=31"),
 }
 """Compression → the program that takes it off."""
-GARBAGE = 2
-"""What gzip ends with when something that is no gzip follows: zeros of a tape's last block."""
+GARBAGE = "trailing garbage"
+"""What gzip and bzip2 say of what follows their end and is not theirs; of zeros, as of a tape, gzip says nothing."""
 
 
 class Decompressor:
@@ -64,7 +64,9 @@ class Decompressor:
         self._stderr.close()
         if self._error is not None:
             raise self._error
-        if code > 0 and not (self._command[0] == "gzip" and code == GARBAGE):
+        if code >= 0 and any(GARBAGE in word for word in words):
+            raise BadArchive(self._name, f"behind its end is something that {self._command[0]} did not write")
+        if code > 0:
             why = words[-1] if words else f"{self._command[0]} ends with {code}"
             # "unexpected end of file", "ends unexpectedly", "Unexpected end of input", "premature end"
             raise (

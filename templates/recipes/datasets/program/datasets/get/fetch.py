@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from datasets.disk import free, take_ballast
 from datasets.get import sums
 from datasets.get.download import KEPT, Downloads
-from datasets.get.foreign import say_packed
 from datasets.get.groups import group_files
 from datasets.get.meter import Meter
+from datasets.get.packed import HEAD, Packed
 from datasets.get.part import Part
 from datasets.get.probe import probe
 from datasets.get.publish import Place, assemble
@@ -85,6 +85,7 @@ class Fetch:
         self._check_room(todo)
         parts = [part for job_parts in todo.values() for part in job_parts]
         frugal, parallel = self.order["frugal"], self.order["parallel"]
+        packed = Packed()
         downloads = Downloads(parts, parallel=parallel, ahead=AHEAD if frugal else sys.maxsize)
         with downloads, Meter(parts, downloads) as meter:
             for job, (first, *others) in todo.items():
@@ -94,7 +95,8 @@ class Fetch:
                     downloads.wait_for(functools.partial(getattr, first, "whole"))
                     sums.check_file(first, job.sums)
                     if self.order["unpack"]:
-                        say_packed(first.path, first.info.name)
+                        packed.note(first.info.name, _beginning(first.path))
+        packed.say()
         for part in parts:
             if not part.stays:
                 part.forget()
@@ -129,3 +131,9 @@ class Fetch:
             where = self.place.goal.parent
             problem = f"there is room for {human_size(room)} at {where}, and this takes at least {human_size(need)}"
             raise Failure(problem, f"make room, or: fab volume-grow --size GIB{less}")
+
+
+def _beginning(path: Path) -> bytes:
+    """Return a file's first bytes."""
+    with path.open("rb") as file:
+        return file.read(HEAD)

@@ -1,50 +1,34 @@
-"""Archives that are not unpacked here: told by their names before anything is fetched, and by their first bytes."""
+"""Archives that are not unpacked here: told by their names before anything is fetched."""
 
 from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datasets.messages import bad_input, say
+from datasets.messages import bad_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 FOREIGN = re.compile(
-    r"\.(7z(\.\d{3})?|(part\d+\.)?rar|r\d\d|cab|iso|lzh|lha|arj|ace|tar\.(lz|lz4|lzma|br)|tlz|lz|lz4|lzma)$",
-    re.IGNORECASE,
+    rf"\.({'|'.join(Path(__file__).with_name('foreign.txt').read_text(encoding='ascii').split())})$", re.IGNORECASE
 )
-"""What the name of an archive ends with that is not unpacked here."""
-SIGNATURES = {
-    b"7z\xbc\xaf\x27\x1c": "7z",
-    b"Rar!\x1a\x07": "rar",
-    b"PK\3\4": "zip",
-    b"\x1f\x8b": "gz",
-    b"BZh": "bz2",
-    b"\xfd7zXZ\0": "xz",
-    b"\x28\xb5\x2f\xfd": "zst",
-}
-TAR = (257, b"ustar")
+"""What the name of an archive ends with that is not unpacked here; the laptop asks it, too."""
+BSDTAR = re.compile(
+    r"((?<!\d)\.rar|\.(7z|cab|cpio|iso|lha|lzh|tlz|tzo|xar|zipx|tar\.(lz|lz4|lzma|lzo)))$", re.IGNORECASE
+)
+"""Those of them that libarchive reads; a rar in parts (.part1.rar) is none."""
 ELSEWHERE = "sudo apt-get install -y libarchive-tools && bsdtar -xf"
-"""What unpacks most of them on the host."""
+"""What unpacks many of them on the host."""
 
 
 def refuse_foreign(names: Iterable[str]) -> None:
     """Raise `Failure` where a name is an archive's that is not unpacked here."""
     if found := [name for name in names if FOREIGN.search(name)]:
         problem = "\n".join(f"{name}: such an archive is not unpacked here" for name in found)
-        hint = f"--keep takes it as it is; then, in its folder on the host: {ELSEWHERE} {os.path.basename(found[0])}"  # noqa: PTH119
+        hint = "--keep takes it as it is"
+        if readable := [os.path.basename(name) for name in found if BSDTAR.search(name)]:  # noqa: PTH119
+            hint += f"; then, in its folder on the host: {ELSEWHERE} {readable[0]}"
         raise bad_input(problem, f"{hint}\nor unpack it on your machine, and: fab dataset-put FOLDER")
-
-
-def say_packed(path: Path, name: str) -> None:
-    """Say of a file that stays as it is where its first bytes are an archive's, and its name says nothing of it."""
-    with path.open("rb") as file:
-        head = file.read(512)
-    kind = next((kind for mark, kind in SIGNATURES.items() if head.startswith(mark)), "")
-    if not kind and head.startswith(TAR[1], TAR[0]):
-        kind = "tar"
-    if kind and not os.path.splitext(name)[1]:  # noqa: PTH122
-        say(f"{name} is packed ({kind}) by its first bytes; its name does not end so, and it stays as it is")

@@ -16,7 +16,7 @@ KINDS = {
     ".zip": "zip",
     ".tar": "tar",
     **dict.fromkeys((".tar.gz", ".tgz", ".tar.Z", ".taz"), "tar.gz"),
-    **dict.fromkeys((".tar.bz2", ".tbz2", ".tbz"), "tar.bz2"),
+    **dict.fromkeys((".tar.bz2", ".tbz2", ".tbz", ".tb2", ".tz2"), "tar.bz2"),
     **dict.fromkeys((".tar.xz", ".txz"), "tar.xz"),
     **dict.fromkeys((".tar.zst", ".tzst"), "tar.zst"),
     **dict.fromkeys((".gz", ".Z"), "gz"),

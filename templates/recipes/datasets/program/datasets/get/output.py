@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import secrets
 import stat
 from typing import TYPE_CHECKING
 
+from datasets.get.packed import HEAD, Packed
 from datasets.messages import Failure, say
 
 if TYPE_CHECKING:
@@ -39,7 +42,11 @@ class OutputFolder:
         self.files = 0
         self._left_out = 0
         """Files that are none of the user's, but notes of the system that packed them."""
+        self._packed = Packed()
         self._folders = {""}
+        self._held: dict[str, Path] = {}
+        self._holding = f".{secrets.token_hex(8)}-"
+        """What the names of files begin with that wait for their place: nothing that an archive can know."""
         self._links: list[str] = []
         root.mkdir(parents=True)
 
@@ -57,22 +64,40 @@ class OutputFolder:
         A note of macOS' own is read, as its checksum is part of the archive, and left out.
         """
         blocks = iter(blocks)
-        first = next(blocks, b"")
+        first = b""
+        while len(first) < HEAD and (block := next(blocks, None)) is not None:
+            first += block
         if self._is_note(name, first):
             for _ in blocks:
                 pass
             self._left_out += 1
             return
-        goal = self._goal(name)
-        mode = 0o755 if executable else 0o644
-        file = os.open(goal, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-        with os.fdopen(file, "wb") as out:
-            out.write(first)
-            for block in blocks:
-                out.write(block)
-        if modified is not None and 0 <= modified < 2**33:
-            os.utime(goal, (modified, modified))
+        _write(self._goal(name), itertools.chain([first], blocks), executable=executable, modified=modified)
         self.files += 1
+        self._packed.note(name, first)
+
+    def hold(self, name: str, blocks: Iterable[bytes], *, modified: float) -> None:
+        """Write a file whose place nobody knows yet: `place` says it."""
+        path = self._held.setdefault(name, self.root / f"{self._holding}{len(self._held)}")
+        path.unlink(missing_ok=True)
+        _write(path, blocks, modified=modified)
+
+    def place(self, name: str, goal: str) -> None:
+        """Give a file that is held its place, if there is one of that name."""
+        if (path := self._held.pop(name, None)) is None:
+            return
+        with path.open("rb") as file:
+            first = file.read(HEAD)
+        if goal.endswith("/"):
+            self.folder(goal)
+        elif self._is_note(goal, first):
+            self._left_out += 1
+        else:
+            path.replace(self._goal(goal))
+            self.files += 1
+            self._packed.note(goal, first)
+            return
+        path.unlink()
 
     def link(self, name: str, target: str) -> None:
         """Make a symbolic link. `finish` looks where it leads."""
@@ -108,6 +133,7 @@ class OutputFolder:
         """
         if self._left_out:
             say(f"{self.archive}: {self._left_out:,} notes of macOS' own are left out ({MACOS}, ._NAME)")
+        self._packed.say(self.archive)
         if not self.files:
             raise BadArchive(self.archive, "it holds no files")
         root = os.path.realpath(self.root)
@@ -156,3 +182,14 @@ class OutputFolder:
         goal = self.root.joinpath(*words)
         goal.unlink(missing_ok=True)
         return goal
+
+
+def _write(path: Path, blocks: Iterable[bytes], *, executable: bool = False, modified: float | None = None) -> None:
+    """Write a file that is not there yet."""
+    mode = 0o755 if executable else 0o644
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    with os.fdopen(file, "wb") as out:
+        for block in blocks:
+            out.write(block)
+    if modified is not None and 0 <= modified < 2**33:
+        os.utime(path, (modified, modified))

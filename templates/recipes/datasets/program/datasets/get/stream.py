@@ -32,10 +32,17 @@ class ArrivingArchive:
         self._downloads, self._sums = downloads, sums
         self._dropped = False
         self._blocks = self._arriving()
+        self._ahead = b""
 
     def read(self, _size: int = -1) -> bytes:
         """Return what comes next, up to a block; b"" at the end. Raises what ended the downloads, and `Failure`."""
-        return next(self._blocks, b"")
+        data, self._ahead = self._ahead or next(self._blocks, b""), b""
+        return data
+
+    def first(self) -> bytes:
+        """Return what it begins with, up to a block; it is still there to be read."""
+        self._ahead = self.read()
+        return self._ahead
 
     def finish(self) -> None:
         """Read what is left, for the sums' sake. Raises `Failure` where a checksum is not right."""
@@ -49,7 +56,7 @@ class ArrivingArchive:
     def keep(self) -> None:
         """Give nothing back to the disk from here on. Raises `BadArchive` where that comes too late."""
         if self._dropped:
-            why = "it can only be unpacked once it is here whole: its directory alone says where members end, or lie"
+            why = "it can only be unpacked once it is here whole: its directory alone says where members end"
             raise BadArchive(self.parts[0].info.name, why, "without --frugal it can")
         self.frugal = False
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from datasets.disk import DISK_FULL, full, sync_filesystem
 from datasets.get.names import Names
 from datasets.get.output import BadArchive, OutputFolder, TruncatedArchive
+from datasets.get.packed import check_kind
 from datasets.get.stream import ArrivingArchive, WholeArchive
 from datasets.get.untar import decompress, untar
 from datasets.get.unzip import NotStreamable, unzip, unzip_whole
@@ -92,25 +93,31 @@ def _unpack_into(new: Path, job: Job, archive: ArrivingArchive, meter: Meter) ->
     name, names = job.group.name, Names(job.group.name, job.encoding)
     output = OutputFolder(new, name)
     meter.unpacking = archive, output
+    check_kind(name, archive.first(), job.group.kind)
     form, _, compression = job.group.kind.partition(".")
     if form == "tar":
         untar(archive, compression, output, names)
-        return output
-    if form != "zip":
+    elif form == "zip":
+        output = _unzip_into(output, archive, names, meter)
+    else:
         decompress(archive, form, output, name)
-        return output
+    for note in names.notes():
+        say(note)
+    return output
+
+
+def _unzip_into(output: OutputFolder, archive: ArrivingArchive, names: Names, meter: Meter) -> OutputFolder:
+    """Unpack a zip archive while it comes, or else into a new folder once it is here."""
     try:
         unzip(archive, output, names)
     except NotStreamable:
         archive.keep()
         archive.finish()
-        shutil.rmtree(new)
-        output = OutputFolder(new, name)
+        shutil.rmtree(output.root)
+        output = OutputFolder(output.root, names.archive)
         meter.unpacking = archive, output
         with WholeArchive(archive.parts) as whole, io.BufferedReader(whole, 2**18) as file:
             unzip_whole(file, output, names)
-    for note in names.notes():
-        say(note)
     return output
 
 

@@ -7,7 +7,6 @@ import tarfile
 from typing import IO, TYPE_CHECKING
 
 from datasets.get.decompress import Decompressor
-from datasets.get.foreign import say_packed
 from datasets.get.output import BadArchive, TruncatedArchive
 
 if TYPE_CHECKING:
@@ -50,6 +49,7 @@ def untar(archive: ArrivingArchive, compression: str, output: OutputFolder, name
             letters = names.encoding or "utf-8"
             with tarfile.open(fileobj=file, mode="r|", tarinfo=_Member, bufsize=BLOCK, encoding=letters) as members:
                 while (member := members.next()) is not None:
+                    names.separated(names.kept(member.name))
                     _unpack(members, member, output, name)
                     # Else it would keep every header of the archive.
                     members.members = []  # type: ignore[attr-defined]
@@ -91,4 +91,3 @@ def decompress(archive: ArrivingArchive, compression: str, output: OutputFolder,
     with Decompressor(archive, compression, name) as file:
         output.file(bare, iter(lambda: file.read(BLOCK), b""))
     archive.finish()
-    say_packed(output.root / bare, bare)

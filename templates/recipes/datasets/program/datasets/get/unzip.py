@@ -11,9 +11,10 @@ from collections import Counter
 from typing import IO, TYPE_CHECKING
 
 from datasets.get import zip_records
-from datasets.get.names import UTF8
+from datasets.get.names import UNIX, UTF8, separates_alone
 from datasets.get.output import LINKS, BadArchive
 from datasets.get.zip_records import Reader
+from datasets.messages import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,19 +42,25 @@ def unzip(archive: ArrivingArchive, output: OutputFolder, names: Names) -> None:
     mark = reader.exactly(4)
     if not mark.startswith(b"PK"):
         raise BadArchive(name, "it is no zip archive, whatever its name says")
+    split = mark == zip_records.SPANNED[0]
     if mark in zip_records.SPANNED:
         mark = reader.exactly(4)
     while mark == zip_records.LOCAL:
         member = reader.member()
+        if split and _needs_directory(member):
+            raise _split(name, member.name)
         members[member.name] += 1
         _unpack(reader, member, output, name)
         mark = reader.exactly(4)
     listed: Counter[str] = Counter()
+    alone = separates_alone(members)
     while mark == zip_records.CENTRAL:
-        entry, mode = reader.entry()
+        entry, system, mode = reader.entry()
         listed[entry] += 1
         if entry in members:
-            _set_mode(output, entry, mode, name)
+            place = names.separated(entry, system, alone=alone)
+            output.place(entry, place)
+            _set_mode(output, place, mode, name)
         mark = reader.exactly(4)
     if not mark.startswith(b"PK") or listed != members:
         raise BadArchive(name, "it is damaged: what it holds and its own directory do not agree")
@@ -61,29 +68,44 @@ def unzip(archive: ArrivingArchive, output: OutputFolder, names: Names) -> None:
 
 
 def _unpack(reader: Reader, member: Member, output: OutputFolder, archive: str) -> None:
-    """Unpack one member. Raises `NotStreamable` where only the directory says which system wrote it, and its length."""
-    if "\\" in member.name:
-        raise NotStreamable
+    """Unpack one member; one that may be of Windows waits for its place until the directory says which system wrote it.
+
+    Raises `NotStreamable` where only the directory says its length.
+    """
     if member.flags & zip_records.ENCRYPTED:
         raise BadArchive(archive, f"{member.name} is encrypted", ELSEWHERE)
     if member.method not in (zip_records.STORED, zip_records.DEFLATED):
         kind = UNKNOWN.get(member.method, f"method {member.method}")
         raise BadArchive(archive, f"{member.name} is packed by {kind}", ELSEWHERE)
-    folder, streamed = member.name.endswith("/"), bool(member.flags & zip_records.STREAMED)
-    if member.method == zip_records.STORED and streamed and not folder:
+    if _needs_directory(member):
         raise NotStreamable
     blocks = _checked(reader, member, archive)
-    if not folder:
-        output.file(member.name, blocks, modified=member.modified)
+    if not member.name.endswith("/"):
+        write = output.hold if "\\" in member.name else output.file
+        write(member.name, blocks, modified=member.modified)
         return
     output.folder(member.name)
-    if member.method == zip_records.STORED and streamed and not member.packed:
+    if member.method == zip_records.STORED and member.flags & zip_records.STREAMED and not member.packed:
         # Some that stream write a descriptor behind nothing, and some do not.
         reader.put_back(first := reader.exactly(4))
         if first != zip_records.DESCRIPTOR:
             return
     for _ in blocks:
         pass
+
+
+def _needs_directory(member: Member) -> bool:
+    """Return whether only the directory says where a member ends."""
+    streamed = bool(member.flags & zip_records.STREAMED)
+    return member.method == zip_records.STORED and streamed and not member.name.endswith("/")
+
+
+def _split(archive: str, member: str) -> Failure:
+    """Return the refusal of an archive whose directory counts from the beginnings of its parts."""
+    problem = f"{archive}: only its directory says where {member} ends, and a split archive's is not read here"
+    whole = f"sudo apt-get install -y zip unzip && zip -s 0 {archive} --out whole.zip && unzip whole.zip"
+    hint = "what has arrived is kept; --keep takes the parts as they are; then, in their folder on the host"
+    return Failure(problem, f"{hint}: {whole}")
 
 
 def _checked(reader: Reader, member: Member, archive: str) -> Iterator[bytes]:
@@ -142,27 +164,22 @@ def unzip_whole(file: IO[bytes], output: OutputFolder, names: Names) -> None:
                     continue
                 with archive.open(row) as member:
                     output.file(name, _blocks(member), modified=calendar.timegm(row.date_time))
-                if row.create_system == zip_records.UNIX:
+                if row.create_system == UNIX:
                     _set_mode(output, name, row.external_attr >> 16, archive_name)
     except (*_DAMAGED, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise BadArchive(archive_name, f"it is damaged, or cannot be unpacked: {error}") from error
 
 
 def _named(archive: zipfile.ZipFile, names: Names) -> list[tuple[zipfile.ZipInfo, str]]:
-    """Return the members with their names.
-
-    A backslash is a separator where a system wrote it that has no other meaning for it, and where there is no other
-    separator in the archive: some that write on Windows call themselves Unix.
-    """
+    """Return the members with their names."""
     rows = []
     for row in archive.infolist():
         name = row.orig_filename
         if not row.flag_bits & UTF8:
             name = names.decode(name.encode("cp437"), row.flag_bits, row.extra)  # as which Python has read it
         rows.append((row, name))
-    alone = not any("/" in name for _, name in rows)
-    windows = zip_records.WINDOWS
-    return [(row, names.turn(name) if alone or row.create_system in windows else name) for row, name in rows]
+    alone = separates_alone(name for _, name in rows)
+    return [(row, names.separated(name, row.create_system, alone=alone)) for row, name in rows]
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:

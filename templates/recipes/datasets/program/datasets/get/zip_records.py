@@ -10,7 +10,7 @@ import dataclasses
 import struct
 from typing import TYPE_CHECKING
 
-from datasets.get.names import extra_field
+from datasets.get.names import UNIX, extra_field
 from datasets.get.output import TruncatedArchive
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ ENCRYPTED, STREAMED = 1, 8
 STORED, DEFLATED = 0, 8
 """Methods by which members are packed."""
 BLOCK = 2**18
-UNIX = 3
-"""The system of a directory entry whose attributes are a Unix mode."""
-WINDOWS = (0, 6, 10, 14)
-"""Systems on which no name has a backslash in it: FAT, HPFS, NTFS, VFAT."""
 WIDE = 1
 """The extra field with sizes of 64 bits."""
 IN_WIDE = 0xFFFFFFFF
@@ -104,13 +100,14 @@ class Reader:
         packed, size = struct.unpack("<2Q" if wide else "<2I", self.exactly(16 if wide else 8))
         return crc, packed, size
 
-    def entry(self) -> tuple[str, int]:
-        """Read an entry of the directory, behind its mark: the member's name, and its Unix mode or 0."""
+    def entry(self) -> tuple[str, int, int]:
+        """Read an entry of the directory, behind its mark: the member's name, its system, and its Unix mode or 0."""
         fields = struct.unpack("<6H3I5H2I", self.exactly(42))
         made_by, flags, names, extras, comments, attributes = *fields[0:3:2], *fields[9:12], fields[14]
         name = self._names.decode(self.exactly(names), flags, self.exactly(extras))
         self.exactly(comments)
-        return name, attributes >> 16 if made_by >> 8 == UNIX else 0
+        system = made_by >> 8
+        return name, system, attributes >> 16 if system == UNIX else 0
 
 
 def _time(date: int, clock: int) -> float:
