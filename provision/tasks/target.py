@@ -80,14 +80,17 @@ def _gpu_problems(facts: Mapping[str, Any], host: Host) -> list[str]:
         what = (
             f"{host} has GPUs of different generations, and what is built for one does not run on the others: {kinds}"
         )
-        return [f"{what}; say in {HOSTS_FILE} which one is meant:", f"{table} and gpu = one of them"]
-    if cards.found(facts):
+        hidden = f" (nvidia-smi does not show {cards.not_shown(facts)})" if cards.not_shown(facts) else ""
+        return [f"{what}{hidden}; say in {HOSTS_FILE} which one is meant:", f"{table} and gpu = one of them"]
+    stranger = cards.unknown(facts)
+    if cards.found(facts) and not stranger:
         return []
     there = f" (on its PCI bus there is {cards.on_the_bus(facts)})" if facts["pci"] else ""
     silent = f"; nvidia-smi says: {facts['silent']}" if facts["silent"] else ""
     other = 'gpu = "NAME" and compute = "12.0", as developer.nvidia.com/cuda-gpus has it'
     return [
-        f"{host} shows no GPU that gpurig knows{there}{silent}; say in {HOSTS_FILE} what it has:",
+        f"{host} shows {shows}{there}{silent}; say in {HOSTS_FILE} what it has:",
         f"{table} and gpu = one of {', '.join([NO_GPU, *gpus()])}",
         f"or any other card by its name and its compute capability: {other}",
     ]
+    shows = f"a GPU that gpurig does not know, {stranger}" if stranger else "no GPU that gpurig knows"
