@@ -71,6 +71,25 @@ def target_of(host: Host, session: Session) -> Target:
     return Target(image=image, gpu=model, compute=compute, user=session.connection.user)
 
 
+def look_at_gpu(session: Session, recipe: str, target: Target, rendered: Rendered) -> None:
+    """Raise `BadInput` where the GPUs of a host, or their driver, are not what a recipe needs there.
+
+    The host is asked only where it matters.
+    """
+    if target.gpu == NO_GPU:
+        return
+    from provision.catalogue import compatibility  # noqa: PLC0415 - for a card
+    from provision.tasks import cards  # noqa: PLC0415
+
+    if not compatibility.oldest_driver(rendered.catalogue, recipe):
+        return
+    facts = session.facts()
+    driver = facts["gpus"][0][2] if facts["gpus"] else ""
+    problems = compatibility.driver_problems(rendered.catalogue, recipe, target, driver)
+    if problems := [*problems, *cards.problems(facts, target, str(session.host))]:
+        raise BadInput(problems)
+
+
 def _gpu_problems(facts: Mapping[str, Any], host: Host) -> list[str]:
     """Return why it cannot be told which GPU to build for, with what to declare instead."""
     from provision.tasks import cards  # noqa: PLC0415
@@ -85,6 +104,7 @@ def _gpu_problems(facts: Mapping[str, Any], host: Host) -> list[str]:
     stranger = cards.unknown(facts)
     if cards.found(facts) and not stranger:
         return []
+    shows = f"a GPU that gpurig does not know, {stranger}" if stranger else "no GPU that gpurig knows"
     there = f" (on its PCI bus there is {cards.on_the_bus(facts)})" if facts["pci"] else ""
     silent = f"; nvidia-smi says: {facts['silent']}" if facts["silent"] else ""
     other = 'gpu = "NAME" and compute = "12.0", as developer.nvidia.com/cuda-gpus has it'
@@ -93,4 +113,3 @@ def _gpu_problems(facts: Mapping[str, Any], host: Host) -> list[str]:
         f"{table} and gpu = one of {', '.join([NO_GPU, *gpus()])}",
         f"or any other card by its name and its compute capability: {other}",
     ]
-    shows = f"a GPU that gpurig does not know, {stranger}" if stranger else "no GPU that gpurig knows"
