@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from provision.agent.wire import answers, requests
 
+DEVICES = Path("/sys/bus/pci/devices")
+PASSED_BY = ("vfio-pci", "pciback", "pci-stub")
+"""The kernel's drivers that keep a device for a virtual machine."""
+
 
 def facts(_request: requests.Question) -> None:
     """Answer with what the machine is."""
@@ -129,11 +133,15 @@ def _mig(computes: List[str]) -> List[Optional[List[str]]]:
 
 
 def _pci_gpus() -> List[List[str]]:
-    """Return slot, number ("2204") and udev's name ("GA102 [GeForce RTX 3090]") of NVIDIA's GPUs, driver or not."""
+    """Return slot, number ("2204") and udev's name ("GA102 [GeForce RTX 3090]") of NVIDIA's GPUs, driver or not.
+
+    One that is passed through to a virtual machine is not this machine's.
+    """
     found = []
-    for path in sorted(Path("/sys/bus/pci/devices").glob("*/modalias")):
+    for path in sorted(DEVICES.glob("*/modalias")):
         alias = path.read_text(encoding="ascii").strip()
-        if alias.startswith("pci:v000010DE") and "bc03" in alias:
+        passed = path.with_name("driver").resolve().name in PASSED_BY
+        if alias.startswith("pci:v000010DE") and "bc03" in alias and not passed:
             rows = output("systemd-hwdb", "query", alias).splitlines()
             name = next((row.split("=", 1)[1] for row in rows if row.startswith("ID_MODEL_FROM_DATABASE=")), "")
             found.append([path.parent.name, alias[18:22].lower(), name])

@@ -23,7 +23,7 @@ from provision.agent.journal import JOURNAL, log_after, record
 from provision.agent.paths import BEGUN, BUNDLE, HOME, LOGS, PENDING, READY, log_of
 from provision.agent.processes import run_checked
 from provision.agent.service import start_setup, use_this_program
-from provision.agent.steps import REFUSED, begun_marker, mark, open_bundle, state_of, sweep, unpack
+from provision.agent.steps import REFUSED, begun_marker, mark, mark_of, open_bundle, state_of, sweep, unpack
 from provision.agent.words import Kept, Kind, StepState
 
 if TYPE_CHECKING:
@@ -199,22 +199,24 @@ def _event(step: Step, now: Pending, state: StepState) -> StepEvent:
 
 
 def _failed(step: Optional[Step], now: Pending, why: str, *, refused: bool = False) -> Failed:
-    """Return how a setup ends: why, what the step's install said last, and how to take off what it did."""
+    """Return how a setup ends: why, what the step's install said last, and how to take off what it did.
+
+    Of a step that was done before, what was there stays, and nothing that would take that off is said.
+    """
     remove(HOME / "ballast")
     if shutil.disk_usage(HOME).free < FULL:
         why += f"; the disk that holds {HOME} is full"
     name, log, undo = (step["name"], log_of(step["name"]), step["undo"]) if step else ("", JOURNAL, "")
-    undo = "" if refused else undo
-    lines = log_after(log, 0, ended=True) if step and begun_marker(name).exists() else ()
-    tail = [line for line, _ in collections.deque(lines, TAIL)]
+    before, begun = mark_of(name), step and begun_marker(name).exists()
     return {
         "event": Kind.FAILED,
         "run": now["run"],
         "why": why,
         "step": name,
         "log": str(log),
-        "tail": tail,
-        "undo": undo,
+        "tail": [line for line, _ in collections.deque(log_after(log, 0, ended=True) if begun else (), TAIL)],
+        "undo": "" if refused or before or not begun else undo,
+        "before": before,
     }
 
 

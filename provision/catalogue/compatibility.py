@@ -40,7 +40,8 @@ class Misfit:
 def misfits(recipe: Recipe, target: Target) -> list[Misfit]:
     """Return why one recipe, what it needs left aside, does not work on a target, the licence aside."""
     if recipe.needs_gpu and target.gpu == NO_GPU:
-        return [Misfit(recipe.name, 'needs a GPU, and this host is declared to have none ("gpu: none")')]
+        declared = f"gpurig:gpu {NO_GPU}" if target.ours else f'gpu = "{NO_GPU}"'
+        return [Misfit(recipe.name, f"needs a GPU, and this host is declared to have none ({declared})")]
     found = []
     source = recipe.source_for(target)
     fits = fitting_images(recipe, source)
@@ -59,9 +60,15 @@ def misfits(recipe: Recipe, target: Target) -> list[Misfit]:
     if target.compute in recipe.no or (recipe.compute and target.compute not in recipe.compute):
         computes = [compute for compute in recipe.compute or capabilities() if compute not in recipe.no]
         why = recipe.no.get(target.compute) or f"it supports compute {', '.join(computes)}"
-        way_out = str(cheapest(frozenset(computes)) or "")
-        found.append(Misfit(recipe.name, f"cannot run on {_gpu(target)}", why, way_out))
+        found.append(Misfit(recipe.name, f"cannot run on {_gpu(target)}", why, _another_gpu(recipe, computes, target)))
     return found
+
+
+def _another_gpu(recipe: Recipe, computes: Iterable[str], target: Target) -> str:
+    """Return what to take in place of a GPU that a recipe cannot run on; a machine of one's own has no other."""
+    if target.ours:
+        return str(cheapest(frozenset(computes)) or "")
+    return "" if recipe.needs_gpu or target.gpu == NO_GPU else f'gpu "{NO_GPU}": then the CPU computes'
 
 
 def _offered(recipe: Recipe, target: Target) -> list[str]:
@@ -126,12 +133,14 @@ def driver_problems(catalogue: Recipes, name: str, target: Target, driver: str) 
     what = f'recipe "{name}" needs NVIDIA\'s driver {oldest} or newer, and this host has {driver}'
     if recipe and (why := recipe.outside(PRESENT, target)):
         return [f"{what}: {why}"]
-    if target.ours:
-        return [f"{what}; take a newer image, or one on which gpurig installs the driver: ubuntu-22.04"]
-    way_out = "bring it up to date the way it came, and reboot"
-    for source in recipe.others(target) if recipe else []:
-        way_out += f"; or take it off: then `fab setup-{DRIVER} --source {DRIVER}={source}` brings another"
-    return [f"{what}; {way_out}"]
+    others = recipe.others(target) if recipe else []
+    new = [source for source in others if recipe and not 0 < _brought(recipe, source) < oldest]
+    ways = [f"take it off: then `fab setup-{DRIVER} --source {DRIVER}={source}` brings another" for source in new]
+    if not target.ours:
+        ways.insert(0, "bring it up to date the way it came, and reboot")
+    elif not ways:
+        ways.append("take a newer image, or one on which gpurig installs the driver: ubuntu-22.04")
+    return [f"{what}; {'; or '.join(ways)}"]
 
 
 def driver_misfits(catalogue: Recipes, recipe: Recipe, target: Target) -> list[Misfit]:
@@ -139,12 +148,17 @@ def driver_misfits(catalogue: Recipes, recipe: Recipe, target: Target) -> list[M
     if target.gpu == NO_GPU or DRIVER not in catalogue.closure([recipe.name], target.gpu):
         return []
     driver = catalogue.recipes[DRIVER]
-    branch = _branch(driver.sources.get(driver.source_for(target), {}).get("branch", ""))
+    branch = _brought(driver, driver.source_for(target))
     if not 0 < branch < recipe.driver:
         return []
     why = f"it needs NVIDIA's driver {recipe.driver} or newer, and the packages there bring {branch}"
     way_out = f'source "{PRESENT}" of "{DRIVER}", with a newer one that you install yourself'
     return [Misfit(recipe.name, f"cannot run with the driver of image {target.image}", why, way_out)]
+
+
+def _brought(recipe: Recipe, source: str) -> int:
+    """Return the branch of the driver that a source of its recipe brings; 0 where it does not say."""
+    return _branch(recipe.sources.get(source, {}).get("branch", ""))
 
 
 def _branch(driver: str) -> int:

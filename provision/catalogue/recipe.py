@@ -86,7 +86,7 @@ class Recipe:
     keeps: tuple[str, ...] = ()
     """Templates of folders with what it built: kept on the job volume, and put back before an install elsewhere."""
     undo: str = ""
-    """A template of how to take it off by hand; shown when the install fails."""
+    """A template of how to take it off by hand; shown when the install fails and there was none before."""
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Environment that it gives to recipes after it and to login shells; values may use `$PATH` and the like."""
     activate: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -228,6 +228,9 @@ def _failure(event: Failed, host: Host) -> StepFailed:
     """Return the error of a failed step, with the last lines of its log."""
     tail = "\n".join(f"  | {line}" for line in event["tail"])
     undo = f"\nto take it off again: {event['undo']}" if event["undo"] else ""
+    if before := event.get("before"):
+        there = f"{event['step']} {before['version']} of {minute(before['at'])}"
+        undo = f"\nwhat was there before stays in use, as far as it works: {there}"
     message = f'step "{event["step"]}" failed on {host}: {event["why"]}\n{tail}'
     left = "".join(f"\n{name}: {why}" for name, why in event.get("left", {}).items())
     whole = f"the whole log: fab ssh --limit {host.name} --command 'sudo cat {event['log']}'"

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from provision.model.platforms import AUTO, gpu_model, gpus, pci_ids
 from provision.model.project import HOSTS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from provision.agent.wire.answers import Overview
     from provision.model.target import Target
 
     Facts = Mapping[str, Any]
+    Row = Sequence[str]
+    """Slot, number and udev's name of a card on the PCI bus."""
 
 _UNCUT = "MIG is on and cuts it into nothing: no program sees it (sudo nvidia-smi mig -lgip: into what; -mig 0: off)"
 
 
 def found(facts: Facts) -> list[tuple[str, str]]:
-    """Return model and compute capability of each GPU: by the driver's word, else by what is on the PCI bus.
+    """Return model and compute capability of each GPU: by the driver's word, and of the others by the PCI bus.
 
     A card that nobody knows is left out, unless the driver tells its capability: that is all that has to be known.
     """
     driven = [_told(name, compute) for name, compute, _ in facts["gpus"]]
-    bare = [_told(pci_ids().get(number) or name, "") for _, number, name in facts["pci"]]
-    return [known for known in (driven or bare) if known]
+    bare = [_told(_model(row) or "", "") for row in _unmatched(facts)]
+    return [known for known in (*driven, *bare) if known]
 
 
 def _told(name: str, compute: str) -> tuple[str, str] | None:
@@ -37,11 +40,56 @@ def _told(name: str, compute: str) -> tuple[str, str] | None:
     return (plain, compute) if plain and re.fullmatch(r"\d{1,2}\.\d", compute) else None
 
 
+def _model(row: Row) -> str | None:
+    """Return the known model of a card on the PCI bus, by its number or by udev's name."""
+    _, number, name = row
+    return pci_ids().get(number) or gpu_model(name)
+
+
+def _unmatched(facts: Facts) -> list[Row]:
+    """Return the cards of known models on the PCI bus that are no card of the same model which a driver shows.
+
+    nvidia-smi is not asked for slots. What is not known, such as an old card that a screen hangs on, is left out.
+    """
+    shown = Counter(gpu_model(name) for name, _, _ in facts["gpus"])
+    left = []
+    for row in facts["pci"]:
+        model = _model(row)
+        if model and shown[model]:
+            shown[model] -= 1
+        elif model:
+            left.append(row)
+    return left
+
+
+def _hidden(facts: Facts) -> list[Row]:
+    """Return the cards of known models that nvidia-smi does not show beside those that it does."""
+    # As many as are on the bus: then it shows all, though not each by a name that is known.
+    return _unmatched(facts) if 0 < len(facts["gpus"]) < len(facts["pci"]) else []
+
+
+def not_shown(facts: Facts) -> str:
+    """Return the cards that nvidia-smi does not show beside those that it does; "" where there is none that counts."""
+    return _named(_hidden(facts))
+
+
+def unknown(facts: Facts) -> str:
+    """Return the cards that a driver shows, and of which neither it nor anything else tells the capability."""
+    names = [name for name, compute, _ in facts["gpus"] if not _told(name, compute)]
+    left = _unmatched(facts)
+    strange = any(not _model(row) for row in facts["pci"])
+    return ", ".join(names) if strange or len(left) < len(names) else ""
+
+
 def on_the_bus(facts: Facts) -> str:
     """Return the NVIDIA cards on a machine's PCI bus, as udev knows them, or the list of ids here."""
+    return _named(facts["pci"])
+
+
+def _named(rows: Sequence[Row]) -> str:
     return ", ".join(
         f"{name or pci_ids().get(number) or 'an NVIDIA GPU'} (10de:{number}, slot {slot})"
-        for slot, number, name in facts["pci"]
+        for slot, number, name in rows
     )
 
 
@@ -68,6 +116,8 @@ def problems(facts: Facts, target: Target, host: str) -> list[str]:
         return []
     cards = ", ".join(f"{name} ({compute})" for name, compute in there)
     what = f"what is built for {target.gpu}, compute {target.compute}, does not run on what {host} has: {cards}"
+    if target.gpu in map(_model, _hidden(facts)):
+        return [f"{what}; nvidia-smi does not show {not_shown(facts)}: its driver has to come first, or to be mended"]
     return [f'{what}; say gpu = "{AUTO}" in {HOSTS_FILE}, or the card itself']
 
 
@@ -108,6 +158,7 @@ def _in_the_way(answer: Overview) -> list[str]:
     signs = {
         f"of different generations: what is built for one does not run on the others: {kinds}": kinds,
         f"on the PCI bus, without a driver: {on_the_bus(answer)}": answer["pci"] and not answer["gpus"],
+        f"on the PCI bus, and nvidia-smi does not show it: {not_shown(answer)}": not_shown(answer),
         f"nvidia-smi says: {answer['silent']}": answer["silent"],
         "nouveau is loaded, and holds the GPU": answer["nouveau"],
         "Secure Boot is on: NVIDIA's unsigned modules will not load": answer["secure_boot"],

@@ -12,10 +12,9 @@ from provision.catalogue import outline
 from provision.model.access import PUBLIC
 from provision.model.digest import sha256
 from provision.model.errors import BadInput, GpurigError
-from provision.model.platforms import NO_GPU
 from provision.screen import progress
 from provision.tasks.option import pairs
-from provision.tasks.target import Rendered, target_of
+from provision.tasks.target import Rendered, look_at_gpu, target_of
 from provision.transport import notice
 from provision.transport.session import Session
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from provision.model.host import Host
-    from provision.model.target import Target
     from provision.screen.progress import View
     from provision.tasks.option import Choices
 
@@ -57,7 +55,7 @@ class SetUp:
             session.begin()
             target = self.choices.on(target_of(host, session))
             bundle = self._rendered.of(recipe, target)
-            self._look_at_gpu(session, recipe, target)
+            look_at_gpu(session, recipe, target, self._rendered)
             steps = [step.name for step in bundle.steps]
             wrong = [f"--upload {name}: {bundle.name} has no such step" for name in self.uploads if name not in steps]
             if wrong:
@@ -77,24 +75,6 @@ class SetUp:
     def joins(self, recipe: str) -> bool:
         """Tell whether a host that was brought to a recipe is one of a cluster by that."""
         return outline.outlines()[recipe].joins
-
-    def _look_at_gpu(self, session: Session, recipe: str, target: Target) -> None:
-        """Raise `BadInput` where the GPUs of a host, or their driver, are not what a recipe needs there.
-
-        The host is asked only where it matters.
-        """
-        if target.gpu == NO_GPU:
-            return
-        from provision.catalogue import compatibility  # noqa: PLC0415 - for a card
-        from provision.tasks import cards  # noqa: PLC0415
-
-        if not compatibility.oldest_driver(self._rendered.catalogue, recipe):
-            return
-        facts = session.facts()
-        driver = facts["gpus"][0][2] if facts["gpus"] else ""
-        problems = compatibility.driver_problems(self._rendered.catalogue, recipe, target, driver)
-        if problems := [*problems, *cards.problems(facts, target, str(session.host))]:
-            raise BadInput(problems)
 
 
 def _say_next(host: Host, steps: list[str], out: View) -> None:

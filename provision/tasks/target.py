@@ -71,6 +71,25 @@ def target_of(host: Host, session: Session) -> Target:
     return Target(image=image, gpu=model, compute=compute, user=session.connection.user)
 
 
+def look_at_gpu(session: Session, recipe: str, target: Target, rendered: Rendered) -> None:
+    """Raise `BadInput` where the GPUs of a host, or their driver, are not what a recipe needs there.
+
+    The host is asked only where it matters.
+    """
+    if target.gpu == NO_GPU:
+        return
+    from provision.catalogue import compatibility  # noqa: PLC0415 - for a card
+    from provision.tasks import cards  # noqa: PLC0415
+
+    if not compatibility.oldest_driver(rendered.catalogue, recipe):
+        return
+    facts = session.facts()
+    driver = facts["gpus"][0][2] if facts["gpus"] else ""
+    problems = compatibility.driver_problems(rendered.catalogue, recipe, target, driver)
+    if problems := [*problems, *cards.problems(facts, target, str(session.host))]:
+        raise BadInput(problems)
+
+
 def _gpu_problems(facts: Mapping[str, Any], host: Host) -> list[str]:
     """Return why it cannot be told which GPU to build for, with what to declare instead."""
     from provision.tasks import cards  # noqa: PLC0415
@@ -80,14 +99,17 @@ def _gpu_problems(facts: Mapping[str, Any], host: Host) -> list[str]:
         what = (
             f"{host} has GPUs of different generations, and what is built for one does not run on the others: {kinds}"
         )
-        return [f"{what}; say in {HOSTS_FILE} which one is meant:", f"{table} and gpu = one of them"]
-    if cards.found(facts):
+        hidden = f" (nvidia-smi does not show {cards.not_shown(facts)})" if cards.not_shown(facts) else ""
+        return [f"{what}{hidden}; say in {HOSTS_FILE} which one is meant:", f"{table} and gpu = one of them"]
+    stranger = cards.unknown(facts)
+    if cards.found(facts) and not stranger:
         return []
+    shows = f"a GPU that gpurig does not know, {stranger}" if stranger else "no GPU that gpurig knows"
     there = f" (on its PCI bus there is {cards.on_the_bus(facts)})" if facts["pci"] else ""
     silent = f"; nvidia-smi says: {facts['silent']}" if facts["silent"] else ""
     other = 'gpu = "NAME" and compute = "12.0", as developer.nvidia.com/cuda-gpus has it'
     return [
-        f"{host} shows no GPU that gpurig knows{there}{silent}; say in {HOSTS_FILE} what it has:",
+        f"{host} shows {shows}{there}{silent}; say in {HOSTS_FILE} what it has:",
         f"{table} and gpu = one of {', '.join([NO_GPU, *gpus()])}",
         f"or any other card by its name and its compute capability: {other}",
     ]

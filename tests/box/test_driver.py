@@ -1,4 +1,4 @@
-"""A setup that the driver of a host is too old for is refused before anything is installed."""
+"""A setup that the driver of a host is too old for is refused before anything is installed, and so is its plan."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ def home(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("home")
 def test_an_old_driver_is_refused_and_a_newer_one_is_not(machine: Machine) -> None:
     with nvidia_smi(machine, "echo Tesla T4, 7.5, 535.183.01") as program:
-        refused = fab_ends(2, "setup-wheels")
-        assert 'recipe "wheels" needs NVIDIA\'s driver 550 or newer, and this host has 535.183.01' in refused.stderr
-        assert "setup-nvidia-driver" in refused.stderr
+        for command in (("plan", "wheels"), ("setup-wheels",)):
+            refused = fab_ends(2, *command)
+            assert 'recipe "wheels" needs NVIDIA\'s driver 550 or newer, and this host has 535.183.01' in refused.stderr
+            assert "setup-nvidia-driver" in refused.stderr
+            assert "would be installed" not in refused.stdout
         run(machine, f"test ! -e /srv/wheels && sed -i s/535/580/ {program}")
+        assert "would be installed" in fab_ends(0, "plan", "wheels").stdout
         assert "wheels  installed" in fab_ends(0, "setup-wheels").stdout

@@ -134,7 +134,8 @@ def test_refusals_and_cells_agree_everywhere(catalogue: Catalogue) -> None:
 
 
 def test_a_refusal_gives_the_reason_of_the_recipe_and_the_nearest_way_out(catalogue: Catalogue) -> None:
-    (problem,) = catalogue.problems(["cuda"], Target(gpu="H100", compute="9.0", licences=("shop-licence",)))
+    stack = Target(gpu="H100", compute="9.0", licences=("shop-licence",), volume_id="vol-1")
+    (problem,) = catalogue.problems(["cuda"], stack)
     assert problem.startswith(
         'recipe "cuda" cannot run on H100, compute 9.0: its compiler is older than Hopper; take g4dn'
     )
@@ -176,11 +177,27 @@ def test_a_driver_that_is_there_stays_and_is_refused_where_it_is_too_old(catalog
         (problem,) = compatibility.driver_problems(catalogue, "torch", target, old)
         assert "needs NVIDIA's driver 550 or newer, and this host has 535.183.01" in problem
         assert "fab setup-nvidia-driver --source nvidia-driver=shop` brings another" in problem
-    (problem,) = compatibility.driver_problems(catalogue, "torch", dataclasses.replace(kept, volume_id="vol-1"), old)
+    ours = dataclasses.replace(kept, volume_id="vol-1")
+    (problem,) = compatibility.driver_problems(catalogue, "torch", ours, old)
+    assert problem.endswith(
+        "has 535.183.01; take it off: then `fab setup-nvidia-driver --source nvidia-driver=shop` brings another"
+    )
+    elsewhere = dataclasses.replace(ours, image="debian-12")
+    (problem,) = compatibility.driver_problems(catalogue, "torch", elsewhere, old)
     assert problem.endswith("take a newer image, or one on which gpurig installs the driver: ubuntu-22.04")
     for target, driver in ((brought, ""), (kept, new), (kept, ""), (Target(), old)):
         assert compatibility.driver_problems(catalogue, "torch", target, driver) == [], driver
     assert compatibility.driver_problems(catalogue, "caffe", kept, old) == []
+
+
+def test_packages_that_bring_a_driver_that_is_too_old_as_well_are_no_way_out(tmp_path: Path) -> None:
+    write_recipe(tmp_path / "nvidia-driver", 'needs_gpu = true\nsources = { old = { branch = "535" }, present = {} }')
+    write_recipe(tmp_path / "new", 'needs = ["nvidia-driver"]\nsupports = { driver = 580 }')
+    for volume, way in (("", "bring it up to date the way it came, and reboot"), ("vol-1", "ubuntu-22.04")):
+        goal = Target(gpu="T4", sources={"nvidia-driver": "present"}, volume_id=volume, image="debian-12")
+        (problem,) = compatibility.driver_problems(Catalogue(tmp_path), "new", goal, "470.256.02")
+        assert problem.endswith(way)
+        assert "fab setup-nvidia-driver" not in problem
 
 
 def test_a_driver_that_the_images_packages_bring_too_old_is_refused_before_anything_is_installed(

@@ -72,14 +72,28 @@ def test_without_a_gpu_what_needs_one_is_skipped_where_nobody_asked_for_it(catal
 def test_without_a_gpu_what_needs_one_is_refused_where_it_was_asked_for(catalogue: Catalogue) -> None:
     (problem,) = catalogue.problems(["driver"], Target())
     assert 'recipe "driver" needs a GPU' in problem
-    assert "gpu: none" in problem
+    assert 'declared to have none (gpu = "none")' in problem
+    (problem,) = catalogue.problems(["driver"], Target(volume_id="vol-1"))
+    assert "declared to have none (gpurig:gpu none)" in problem
 
 
-def test_a_gpu_that_is_not_supported_is_refused_with_the_nearest_type(catalogue: Catalogue) -> None:
-    (problem,) = catalogue.problems(["caffe"], Target(**{**T4, "gpu": "H100", "compute": "9.0"}))
-    assert "H100, compute 9.0" in problem
-    assert "it supports compute 7.5, 8.6, 8.9" in problem
-    assert problem.endswith(f"take {instance_types()['g4dn.xlarge']}")
+def test_a_gpu_that_is_not_supported_is_refused_with_the_nearest_type_where_gpurig_makes_the_box(
+    catalogue: Catalogue,
+) -> None:
+    old = {**T4, "gpu": "GTX 1080", "compute": "6.1"}
+    for goal in (Target(**old), Target(**old, volume_id="vol-1")):
+        (problem,) = catalogue.problems(["caffe"], goal)
+        assert "GTX 1080, compute 6.1" in problem
+        assert "it supports compute 7.5, 8.6, 8.9" in problem
+        assert problem.endswith(f"take {instance_types()['g4dn.xlarge']}") == goal.ours
+        assert any(name in problem for name in instance_types()) == goal.ours
+        assert ('take gpu "none": then the CPU computes' in problem) != goal.ours
+
+
+def test_what_needs_a_gpu_is_not_sent_to_the_cpu(tmp_path: Path) -> None:
+    write_recipe(tmp_path / "kernels", 'needs_gpu = true\nsupports = { compute = ["7.5"] }')
+    (problem,) = Catalogue(tmp_path).problems(["kernels"], Target(gpu="GTX 1080", compute="6.1"))
+    assert problem.endswith("cannot run on GTX 1080, compute 6.1: it supports compute 7.5")
 
 
 def test_the_compute_capability_counts_without_a_gpu_too(catalogue: Catalogue) -> None:

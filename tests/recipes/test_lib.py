@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from provision.agent.steps import REFUSED
 from tests.recipes.shell import Shell
 
 BUSY = (
@@ -72,7 +73,7 @@ def test_an_old_compiler_compiles_for_the_nearest_gpu_of_the_generation(shell: S
 
 def test_an_old_compiler_does_not_compile_for_a_later_generation(shell: Shell) -> None:
     shell.program("nvcc", NVCC)
-    done = shell.run("cuda_arch 9.0", code=1)
+    done = shell.run("cuda_arch 9.0", code=REFUSED)
     assert "9.0" in done.stderr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import platform
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from provision.agent.steps import REFUSED
+from provision.model.target import Target
 from tests.recipes.shell import Shell
 
 
@@ -23,6 +25,24 @@ def test_a_driver_has_to_be_of_the_branch_or_a_newer_one(shell: Shell, driver: s
     done = shell.run("want_driver 580; say goes on")
     assert (done.returncode == 0, "goes on" in done.stdout) == (fits, fits)
     assert fits or f"driver here is {driver}, and this needs branch 580" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("volume", "image", "way"),
+    [
+        ("", "ubuntu-22.04", "bring it up to date the way it came"),
+        ("vol-1", "dlami-base-22.04", "take image ubuntu-22.04"),
+        ("vol-1", "ubuntu-22.04", "take it off, and fab setup-nvidia-driver installs one"),
+    ],
+)
+def test_a_driver_that_is_too_old_goes_the_way_that_its_machine_has(
+    shell: Shell, volume: str, image: str, way: str
+) -> None:
+    shell = dataclasses.replace(shell, target=Target(volume_id=volume, image=image))
+    shell.program("nvidia-smi", "echo 470.256.02")
+    done = shell.run("want_driver 580", code=REFUSED)
+    assert way in done.stderr
+    assert "ubuntu-22.04" not in done.stderr or image != "ubuntu-22.04"
 
 
 def test_a_driver_that_does_not_answer_is_an_error_in_its_own_words(shell: Shell) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from provision.model.errors import StepFailed
 from provision.model.host import Host
+from provision.model.words import minute
 from provision.screen.board import Board, RowView
 from provision.screen.progress import PlainView, Progress
 
@@ -47,6 +48,17 @@ BESIDE = [
 ]
 
 
+FAILED: Any = {
+    "event": "failed",
+    "run": "r1",
+    "step": "left",
+    "why": "exit code 4",
+    "log": "/x",
+    "tail": [],
+    "undo": "",
+}
+
+
 def test_each_step_that_goes_on_has_its_line_until_it_ends() -> None:
     screen = Screen()
     Progress(HOST, "top", ["left", "right"], screen).show([*BESIDE, step("left", "installed", seconds=3.0)])
@@ -57,21 +69,26 @@ def test_each_step_that_goes_on_has_its_line_until_it_ends() -> None:
 def test_a_failure_is_told_at_once_and_at_the_end_with_what_it_leaves_undone() -> None:
     screen = Screen()
     undone = {"top": "not started: it needs left"}
-    end: Any = {
-        "event": "failed",
-        "run": "r1",
-        "step": "left",
-        "why": "exit code 4",
-        "log": "/x",
-        "tail": [],
-        "undo": "",
-    }
-    events = [*BESIDE, step("left", "failed", seconds=3.0, why="exit code 4"), {**end, "left": undone}]
+    events = [*BESIDE, step("left", "failed", seconds=3.0, why="exit code 4"), {**FAILED, "left": undone}]
     with pytest.raises(StepFailed, match='step "left" failed on box') as caught:
         Progress(HOST, "top", ["left", "right"], screen).show(events)
     assert screen.lines[-1] == "  left   failed: exit code 4"
     assert screen.moments[-1] == "right: b"
     assert "top: not started: it needs left" in caught.value.hint.splitlines()
+
+
+def test_what_was_there_before_a_failure_is_named_and_no_way_to_delete_it() -> None:
+    moment = 1764000000.0
+    again: Any = {**FAILED, "before": {"digest": "d", "version": "0.17.4", "how": "installed", "at": moment}}
+    with pytest.raises(StepFailed) as caught:
+        Progress(HOST, "left", ["left"], Screen()).show([again])
+    there = f"left 0.17.4 of {minute(moment)}"
+    assert f"what was there before stays in use, as far as it works: {there}" in caught.value.hint.splitlines()
+    assert "take it off" not in caught.value.hint
+    first: Any = {**FAILED, "undo": "rm -r it"}
+    with pytest.raises(StepFailed) as caught:
+        Progress(HOST, "left", ["left"], Screen()).show([first])
+    assert "to take it off again: rm -r it" in caught.value.hint.splitlines()
 
 
 def test_of_several_hosts_each_has_all_its_steps_in_one_row() -> None:

@@ -19,6 +19,16 @@ from provision.transport import inventory
 A100 = ["NVIDIA A100-SXM4-40GB", "8.0", "580.65.06"]
 L4 = ["NVIDIA L4", "8.9", "580.65.06"]
 A10G = ["NVIDIA A10G", "8.6", "580.65.06"]
+T4 = ["Tesla T4", "7.5", "580.65.06"]
+UNNAMED = ["Graphics Device", "", "450.80.02"]
+"""As an old driver calls a card that came after it."""
+T4_THERE, RTX_3090_THERE, RTX_5090_THERE = (
+    ["0000:01:00.0", "1eb8", ""],
+    ["0000:02:00.0", "2204", ""],
+    ["0000:03:00.0", "2b85", ""],
+)
+SCREEN_THERE = ["0000:09:00.0", "128b", "GK208B [GeForce GT 710]"]
+"""A card that a screen hangs on, and that nobody computes on."""
 
 
 class Machine:
@@ -59,6 +69,11 @@ DECLARED = Host(name="box", address="192.0.2.7", target=Target(gpu=AUTO, mount_p
         ({"pci": [["0000:01:00.0", "2204", ""]]}, "RTX 3090", "8.6"),
         ({"pci": [["0000:01:00.0", "1eb8", "TU104GL [Tesla T4]"]]}, "T4", "7.5"),
         ({"pci": [["0000:01:00.0", "ffff", "GA102 [GeForce RTX 3090]"]]}, "RTX 3090", "8.6"),
+        ({"gpus": [UNNAMED], "pci": [RTX_3090_THERE]}, "RTX 3090", "8.6"),
+        ({"gpus": [T4], "pci": [T4_THERE, SCREEN_THERE]}, "T4", "7.5"),
+        ({"gpus": [T4], "pci": [T4_THERE, T4_THERE]}, "T4", "7.5"),
+        ({"gpus": [L4], "pci": []}, "L4", "8.9"),
+        ({"pci": [SCREEN_THERE, RTX_3090_THERE]}, "RTX 3090", "8.6"),
     ],
 )
 def test_a_card_is_found(facts: dict[str, Any], gpu: str, compute: str) -> None:
@@ -76,7 +91,13 @@ def test_a_card_is_found(facts: dict[str, Any], gpu: str, compute: str) -> None:
         ({}, ("shows no GPU that gpurig knows; say in hosts.toml", 'gpu = "NAME" and compute = "12.0"')),
         ({"pci": [["0000:01:00.0", "ffff", ""]]}, ("an NVIDIA GPU (10de:ffff, slot 0000:01:00.0)", "hosts.toml")),
         ({"silent": "No devices were found"}, ("nvidia-smi says: No devices were found",)),
-        ({"gpus": [["Tesla T4", "7.5", "580.1"], L4]}, ("different generations", "T4 (7.5), L4 (8.9)", "one of them")),
+        ({"gpus": [T4, L4]}, ("different generations", "T4 (7.5), L4 (8.9)", "one of them")),
+        (
+            {"gpus": [T4], "pci": [T4_THERE, RTX_5090_THERE]},
+            ("T4 (7.5), RTX 5090 (12.0)", "nvidia-smi does not show RTX 5090 (10de:2b85, slot 0000:03:00.0)"),
+        ),
+        ({"gpus": [T4, UNNAMED]}, ("shows a GPU that gpurig does not know, Graphics Device", "hosts.toml")),
+        ({"gpus": [UNNAMED, T4], "pci": [RTX_3090_THERE, T4_THERE]}, ("T4 (7.5), RTX 3090 (8.6)", "one of them")),
     ],
 )
 def test_what_cannot_be_told_is_said_with_what_to_declare(
@@ -109,6 +130,33 @@ def test_a_build_that_would_not_run_on_the_card_that_is_there_is_refused(
     problems = cards.problems(Machine(gpus=rows).said, Target(gpu="T4", compute=compute), "box")
     assert bool(problems) != fits
     assert fits or 'gpu = "auto"' in problems[0]
+
+
+def test_a_card_that_was_named_and_has_no_driver_is_not_told_to_be_named() -> None:
+    facts = Machine(gpus=[T4], pci=[T4_THERE, RTX_5090_THERE]).said
+    (problem,) = cards.problems(facts, Target(gpu="RTX 5090", compute="12.0"), "box")
+    assert "nvidia-smi does not show RTX 5090 (10de:2b85, slot 0000:03:00.0)" in problem
+    assert "hosts.toml" not in problem
+
+
+@pytest.mark.parametrize(
+    ("rows", "there", "hidden"),
+    [
+        ([T4], [T4_THERE, RTX_5090_THERE], "RTX 5090 (10de:2b85, slot 0000:03:00.0)"),
+        ([T4], [T4_THERE, T4_THERE], "T4 (10de:1eb8, slot 0000:01:00.0)"),
+        ([T4], [T4_THERE], ""),
+        ([T4], [T4_THERE, SCREEN_THERE], ""),
+        ([T4, UNNAMED], [T4_THERE, RTX_3090_THERE], ""),
+        ([UNNAMED], [RTX_3090_THERE], ""),
+        ([T4], [], ""),
+    ],
+)
+def test_status_says_which_card_nvidia_smi_does_not_show(
+    rows: list[list[str]], there: list[list[str]], hidden: str
+) -> None:
+    answer = {**Machine(gpus=rows, pci=there).said, "loads": []}
+    said = [line for line in cards.lines(answer) if "PCI bus" in line]  # type: ignore[arg-type]
+    assert said == ([f"on the PCI bus, and nvidia-smi does not show it: {hidden}"] if hidden else [])
 
 
 def test_mig_that_leaves_no_gpu_to_see_is_refused_and_one_that_does_is_not() -> None:

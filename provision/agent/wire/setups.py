@@ -1,7 +1,8 @@
 """Events of every answer, and those of a setup: with `at` in the journal, with `offset` too where they are told."""
 
-from typing import Dict, List, Literal, TypedDict, Union
+from typing import Dict, List, Literal, Optional, TypedDict, Union
 
+from provision.agent.wire.documents import Mark
 from provision.agent.wire.kept import Offer, Wanted
 from provision.agent.words import Kept, Kind, StepState
 
@@ -122,6 +123,8 @@ class Ready(_Recorded):
 class _Failed(_Recorded, total=False):
     left: Dict[str, str]
     """Step → why it is not done either: it failed after that one, or needs one that did."""
+    before: Optional[Mark]
+    """Of the step, where it was done before: what was there then stays in use."""
 
 
 class Failed(_Failed):
@@ -136,6 +139,7 @@ class Failed(_Failed):
     tail: List[str]
     """Its last lines."""
     undo: str
+    """How to take off by hand what it did; "" where it did nothing, or where what was there before would go too."""
 
 
 class Lost(TypedDict):

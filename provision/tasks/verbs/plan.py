@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provision.agent.words import StepState
-from provision.tasks.target import Rendered, target_of
+from provision.tasks.target import Rendered, look_at_gpu, target_of
 from provision.tasks.verb import verb
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ def plan(c: Context, *, recipe: str = "") -> None:
 
     def show(session: Session, out: View) -> None:
         host = session.host
-        bundle = rendered.of(recipe or host.recipe, choices.on(target_of(host, session)))
+        name, target = recipe or host.recipe, choices.on(target_of(host, session))
+        bundle = rendered.of(name, target)
+        look_at_gpu(session, name, target, rendered)
         answer = session.plan(bundle)
         out.block(_screen(session.host, bundle, answer))
 
