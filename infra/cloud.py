@@ -15,7 +15,7 @@ from infra.account import Account
 from infra.identity import Stashed, name_tags
 from provision.model import tags
 from provision.model.errors import BadInput
-from provision.model.platforms import NO_GPU, InstanceType
+from provision.model.platforms import NO_GPU, InstanceType, gpu_model
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -95,7 +95,7 @@ class Cloud(Account):
         gpus = [gpu for gpu in found.gpuses if gpu.count]
         return InstanceType(
             name=name,
-            gpu=gpus[0].name if gpus else NO_GPU,
+            gpu=(gpu_model(gpus[0].name) or gpus[0].name) if gpus else NO_GPU,
             gpus=sum(gpu.count for gpu in gpus),
             vcpus=found.default_vcpus,
             memory_gib=found.memory_size // 1024,

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from provision.aws.clients import aws_errors, client, listed
-from provision.model.platforms import NO_GPU, InstanceType, gpus
+from provision.model.platforms import NO_GPU, InstanceType, gpu_model, gpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,7 +70,7 @@ def _read(row: Any) -> InstanceType:
     memory = cards[0].get("MemoryInfo", {}).get("SizeInMiB") if cards else None
     return InstanceType(
         name=row["InstanceType"],
-        gpu=cards[0]["Name"] if cards else NO_GPU,
+        gpu=(gpu_model(cards[0]["Name"]) or cards[0]["Name"]) if cards else NO_GPU,
         gpus=sum(card["Count"] for card in cards),
         gpu_memory_gib=memory and round(memory / 1024),
         vcpus=row["VCpuInfo"]["DefaultVCpus"],

@@ -24,6 +24,8 @@ class Gpu:
     compute: str
     """CUDA compute capability, "8.6"."""
     memory_gib: int
+    ec2: str = ""
+    """What EC2 calls it, where that is another name."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,10 +99,11 @@ def gpus() -> dict[str, Gpu]:
 
 
 def gpu_model(name: str) -> str | None:
-    """Return the known model in a name that `nvidia-smi` or udev gives ("Tesla V100-SXM2-16GB" → "V100")."""
+    """Return the known model in a name that `nvidia-smi`, udev or EC2 gives ("Tesla V100-SXM2-16GB" → "V100")."""
     words = f" {' '.join(re.split(r'[^A-Za-z0-9]+', name))} "
     # The longest: an RTX 2080 Ti is no RTX 2080.
-    return max((model for model in gpus() if f" {model} " in words), key=len, default=None)
+    names = {name: gpu.model for gpu in gpus().values() for name in (gpu.model, gpu.ec2) if name}
+    return names.get(max((name for name in names if f" {name} " in words), key=len, default=""))
 
 
 @functools.cache

@@ -142,13 +142,14 @@ def test_every_id_on_the_pci_bus_is_of_a_known_model_and_of_one_alone() -> None:
     assert all(re.fullmatch("[0-9a-f]{4}", number) for number in pci_ids())
     # What EC2's instances and the most common desks have, by the PCI ID Project's list.
     known = {"1eb8": "T4", "2237": "A10G", "27b8": "L4", "26b9": "L40S", "2204": "RTX 3090", "2684": "RTX 4090"}
+    known["2bb5"] = "RTX PRO 6000"
     assert known.items() <= pci_ids().items()
     assert "28a3" not in pci_ids(), "an RTX 3050 A is of the generation after its name's"
 
 
 def test_a_card_that_is_not_known_goes_by_its_name_and_capability(tmp_path: Path) -> None:
     path = tmp_path / "hosts.toml"
-    path.write_text('[host.a]\naddress = "h"\ngpu = "RTX PRO 6000"\ncompute = "12.0"\n')
+    path.write_text('[host.a]\naddress = "h"\ngpu = "RTX PRO 2000"\ncompute = "12.0"\n')
     (host,) = inventory.from_file(path)
     assert host.target
-    assert (host.target.gpu, host.target.compute) == ("RTX PRO 6000", "12.0")
+    assert (host.target.gpu, host.target.compute) == ("RTX PRO 2000", "12.0")

@@ -141,7 +141,10 @@ def test_render_adds_the_command_line_to_a_known_target(tmp_path: Path) -> None:
         ("TU102 [GeForce RTX 2080 Ti Rev. A]", "RTX 2080 Ti"),
         ("TU102GL [Quadro RTX 6000/8000]", "Quadro RTX 6000"),
         ("AD102GL [RTX 6000 Ada Generation]", "RTX 6000 Ada"),
-        ("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", None),
+        ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTX PRO 6000"),
+        ("GB202GL [RTX PRO 6000 Blackwell Max-Q Workstation Edition]", "RTX PRO 6000"),
+        ("GB202GL [RTX PRO 6000D Blackwell Workstation Edition]", None),
+        ("RTX PRO Server 6000", "RTX PRO 6000"),
         ("GM206 [GeForce GTX 960]", "GTX 960"),
     ],
 )

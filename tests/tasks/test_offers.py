@@ -68,6 +68,11 @@ def test_the_settings_of_the_stack_say_what_is_wanted(cloud: Cloud, tmp_path: Pa
     assert by_type["g4dn.12xlarge"] == "quota: needs 144 vCPUs, 64 of 64 are left"
 
 
+def test_a_gpu_that_ec2_calls_by_another_name_is_offered_by_its_own(cloud: Cloud, tmp_path: Path) -> None:
+    found = offers(cloud, tmp_path, "--recipe", "pytorch", "--region", "us-east-1")
+    assert {one["gpu"] for one in found["offers"] if one["instanceType"] == "g7e.2xlarge"} == {"RTX PRO 6000"}
+
+
 def test_where_boxes_stand_in_a_network_that_is_there_its_zones_alone_are_offered(cloud: Cloud, tmp_path: Path) -> None:
     ec2 = cloud.client("ec2")
     zone = [{"Name": "availability-zone", "Values": ["us-east-1c"]}]
