@@ -206,3 +206,18 @@ def test_an_instance_type_that_the_table_lacks_is_looked_up() -> None:
 def test_every_zone_of_the_mocked_region_would_do() -> None:
     for zone in ZONES:
         assert run({**GOOD, "gpurig:zone": zone}).only("Volume").inputs["availabilityZone"] == zone
+
+
+def test_a_gpu_goes_by_the_name_that_ec2_has_for_it_too() -> None:
+    # As DescribeInstanceTypes has it; the driver says "RTX PRO 6000 Blackwell Server Edition".
+    card = [{"name": "RTX PRO Server 6000", "count": 1, "manufacturer": "NVIDIA"}]
+    found = run(
+        {**GOOD, "gpurig:instanceType": "g7e.2xlarge", "gpurig:recipe": "pytorch"},
+        aws=Aws(instance_types={"g7e.2xlarge": card}),
+    )
+    assert found.outputs["gpurig"]["hosts"][0]["gpu"] == {
+        "model": "RTX PRO 6000",
+        "compute": "12.0",
+        "memoryGib": 96,
+        "count": 1,
+    }
