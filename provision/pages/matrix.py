@@ -159,4 +159,11 @@ def _gpu_table() -> str:
         instance = cheapest(frozenset([compute]))
         price = f"{instance.name}, ${instance.usd_per_hour:.2f} an hour" if instance else "none"
         rows.append([compute, ", ".join(models), price])
-    return table(["compute capability", "models", "smallest EC2 type, list price in us-east-1"], rows)
+    return table(
+        [
+            "compute capability",
+            "models",
+            "smallest EC2 type whose list price is known here (us-east-1; `fab offers` asks EC2)",
+        ],
+        rows,
+    )
