@@ -87,3 +87,15 @@ def test_caffe(box: Box, computes: tuple[str, ...], tmp_path: Path) -> None:
     both = ("install.sh.j2", r'CUDA_ARCH_BIN="\$arch"', f'CUDA_ARCH_BIN="{" ".join(computes)}"')
     with_own(box, "caffe", tmp_path, both).fab("setup-caffe")
     assert code_in(box, f"$(ls {BUILT}/caffe/current/build/lib/libcaffe*.so | head -n 1)") == [*computes]
+
+
+@pytest.mark.parametrize("box", ["debian-12"], indirect=True, scope="module")
+def test_debians_driver_compiles_against_its_present_kernel(box: Box) -> None:
+    """Its modules are compiled on the host, by DKMS, and a card is not asked for."""
+    box.fab("setup-cuda")  # so contrib and non-free are among apt's sources
+    packages = Catalogue().recipes["nvidia-driver"].sources["debian"]["packages"]
+    install = "sudo DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends"
+    # The headers last: what a new kernel's headers bring along is compiled as a kernel that arrives by an upgrade.
+    said = box.ssh(f"{install} {' '.join(packages)} dkms 2>&1 && {install} linux-headers-amd64 2>&1")
+    states = box.ssh("sudo dkms status").splitlines()
+    assert any(re.fullmatch(r"nvidia-current/535\.\S+, 6\.1\.\S+, x86_64: installed", state) for state in states), said

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from rehearsal.user import User
 from tests.recipes.build_lab import picture
@@ -50,6 +53,24 @@ def test_a_data_set_is_built_on_the_box_and_found_again(user: User) -> None:
     user.fab("dataset-build", "retina", *TABLE, "--val", "30", "--detach")
     user.fab("logs", "build-retina-3", "--follow")
     assert user.on_box(again) == first
+
+
+def test_pictures_of_other_kinds_are_read_by_the_boxs_own_pillow(user: User, tmp_path: Path) -> None:
+    folder, ramp = tmp_path / "kinds", np.linspace(0, 4095, 64 * 48).astype(np.uint16).reshape(48, 64)
+    for kind in ("avif", "jp2", "jfif"):
+        picture(folder / kind / f"light.{kind}", 1, (64, 48))
+    (folder / "deep").mkdir()
+    Image.fromarray(ramp).save(folder / "deep" / "12-bits.png")
+    (folder / "deep" / "12-bits.pgm").write_bytes(b"P5 64 48 4095\n" + ramp.astype(">u2").tobytes())
+    user.fab("sync", str(folder))
+    assert "/jobs/datasets/kinds: 5 pictures" in user.fab("dataset-build", "kinds", "--from", "kinds", "--bits", "12")
+    look = (
+        "from PIL import Image; import sys; print(min(max(Image.open(p).convert('L').getdata()) for p in sys.argv[1:]))"
+    )
+    made = "$(find /jobs/datasets/kinds -name '*.png' -o -name '*.jpg')"
+    lightest = user.on_box(f'/opt/gpurig/datasets/venv/bin/python -c "{look}" {made}').split()[-1]
+    assert int(lightest) > 128, "none of them is dark"
+    user.on_box("rm -r /jobs/work/kinds /jobs/datasets/kinds")
 
 
 def test_as_many_processes_work_on_it_as_the_box_has_cores(user: User) -> None:
