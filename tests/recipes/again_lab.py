@@ -1,6 +1,7 @@
 """A host on which a recipe's install script runs once more: what it had made stands there, and nothing new can be had.
 
-Every program that would install, build or fetch is this test's own, and so are /opt/gpurig and /usr/local.
+Every program that would install, build or fetch is this test's own, and so are /opt/gpurig, /usr/local,
+and /etc/apt.
 """
 
 from __future__ import annotations
@@ -155,7 +156,8 @@ class Again:
         return self._run(bundle.lib, bundle.steps[-1].verify)
 
     def _run(self, lib: str, script: str) -> subprocess.CompletedProcess[str]:
-        places = {PREFIX: str(self.opt), "/usr/local": str(self.folder / "local"), "${0%/*}": str(self.folder)}
+        places = {PREFIX: str(self.opt), "${0%/*}": str(self.folder)}
+        places |= {path: f"{self.folder}{path}" for path in ("/usr/local", "/etc/apt")}
         known = re.compile("|".join(map(re.escape, places)))
 
         def here(text: str) -> str:

@@ -64,3 +64,11 @@ def test_what_there_is_stays_where_the_source_comes_and_does_not_build(again: Ag
     # CUDAMat is built from a copy: its source may be the new one.
     kept = {path: what for path, what in before.items() if "/source/" not in path}
     assert again.seen().items() >= kept.items()
+
+
+def test_what_apt_offers_is_changed_on_that_host_alone(again: Again) -> None:
+    sources = again.folder / "etc" / "apt" / "sources.list"
+    sources.parent.mkdir(parents=True)
+    sources.write_text("deb http://archive.example/ jammy main\n")
+    again.install("python2", Target(image="ubuntu-22.04"))
+    assert sources.read_text() == "deb http://archive.example/ jammy main universe\n"

@@ -39,7 +39,7 @@ def wheels(again: Again) -> int:
 def test_a_file_that_was_lost_comes_back_and_what_is_whole_is_not_fetched_again(tmp_path: Path, lost: str) -> None:
     again = Again(tmp_path, programs={"python3": PYTHON, "ldconfig": ":"})
     for folder in ("include", "lib"):
-        (tmp_path / "local" / folder).mkdir(parents=True)
+        (tmp_path / "usr" / "local" / folder).mkdir(parents=True)
     assert [wheels(again), wheels(again)] == [1, 1]
     (again.opt / "cudnn/current" / lost).unlink()
     assert [wheels(again), wheels(again)] == [2, 2]
