@@ -25,7 +25,7 @@ from tests.kit.user_data import opened, unpack
 from tests.kit.wait import until
 
 HOME = str(MACHINE_HOME)
-AIR = 960
+AIR = 768
 """Bytes that stay free below EC2's limit: for the next line of a recipe, or of the program."""
 
 

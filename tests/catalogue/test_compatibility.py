@@ -10,10 +10,8 @@ import pytest
 from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
 from provision.catalogue.cells import State, best_target, cell, cell_of_kind, row
-from provision.model.errors import BadInput
-from provision.model.platforms import NO_GPU, gpus, images
+from provision.model.platforms import NO_GPU, images
 from provision.model.target import Target
-from provision.tasks.verbs.recipes import known_place
 from tests.kit.recipes import write_recipe
 
 RECIPES = {
@@ -234,25 +232,6 @@ def test_a_cuda_that_came_before_the_gpu_is_refused_before_anything_is_installed
         assert len(found) == refused, found
         if found:
             assert 'Ubuntu 22.04\'s own CUDA, 11.5, came before these GPUs; take source "nvidia"' in found[0]
-
-
-def test_capabilities_come_in_the_order_of_their_numbers() -> None:
-    order = [tuple(int(part) for part in compute.split(".")) for compute in compatibility.capabilities()]
-    assert order == sorted(order)
-    assert {m for models in compatibility.capabilities().values() for m in models} == set(gpus())
-
-
-def test_an_image_and_a_model_that_nobody_knows_are_refused_together() -> None:
-    assert known_place("debian-12", "t4") == ("debian-12", "T4")
-    with pytest.raises(BadInput) as caught:
-        known_place("beos", "voodoo2")
-    assert ["beos" in caught.value.problems[0], "voodoo2" in caught.value.problems[1]] == [True, True]
-    assert "compute capability: --gpu 8.6" in caught.value.problems[1]
-
-
-def test_a_card_is_known_by_what_nvidia_smi_calls_it_and_by_its_capability() -> None:
-    assert known_place("", "NVIDIA A10G") == ("", "A10G")
-    assert [known_place("", compute)[1] for compute in ("8.6", "10.0")] == ["8.6", "10.0"]
 
 
 def test_a_card_that_is_no_known_model_fares_by_its_capability(catalogue: Catalogue) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from provision.catalogue.catalogue import Catalogue
+from provision.catalogue.compatibility import capabilities
 from provision.model.errors import BadInput
-from provision.model.platforms import instance_types
+from provision.model.platforms import gpus, instance_types
 from provision.model.target import Target
 from tests.kit.recipes import write_recipe
 
@@ -191,3 +192,9 @@ def test_what_goes_with_a_recipe_is_there_and_leads_back_to_none(tmp_path: Path)
     write_recipe(tmp_path / "two", 'needs = ["one"]')
     with pytest.raises(BadInput, match="goes round in a circle"):
         Catalogue(tmp_path)
+
+
+def test_capabilities_come_in_the_order_of_their_numbers() -> None:
+    order = [tuple(int(part) for part in compute.split(".")) for compute in capabilities()]
+    assert order == sorted(order)
+    assert {m for models in capabilities().values() for m in models} == set(gpus())

@@ -80,3 +80,10 @@ def test_a_password_in_a_mirror_is_refused_however_it_is_written(address: str) -
         message = refused({"mirrors": json.dumps({"git": table})})
         assert "without passwords" in message
         assert "hunter2" not in message
+
+
+def test_a_cuda_that_came_before_the_gpu_names_the_source_that_did_not() -> None:
+    message = refused({"instanceType": "p5.48xlarge", "recipe": "caffe", "sources": '{"cuda": "distribution"}'})
+    [refusal] = [line for line in message.splitlines() if 'recipe "cuda"' in line]
+    assert 'cannot run from source "distribution" on H100, compute 9.0' in refusal
+    assert refusal.endswith('; take source "nvidia"')

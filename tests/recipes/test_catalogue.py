@@ -187,7 +187,8 @@ def test_the_licences_of_cuda_and_cudnn_are_asked_for_by_name() -> None:
 
 
 def test_caffe_on_a_gpu_that_it_cannot_be_built_for_is_refused_with_one_that_it_can() -> None:
-    problems = CATALOGUE.problems(["digits"], Target(gpu="V100", compute="7.0", licences=LICENCES))
+    made = Target(gpu="V100", compute="7.0", licences=LICENCES, volume_id="vol-0123456789abcdef0")
+    problems = CATALOGUE.problems(["digits"], made)
     assert len(problems) == 1
     assert "caffe" in problems[0]
     assert "g4dn.xlarge" in problems[0]

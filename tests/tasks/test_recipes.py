@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from provision.catalogue.catalogue import Catalogue
+from provision.model.errors import BadInput
+from provision.tasks.verbs.recipes import known_place
 from tests.kit.fab import FAB, ROOT, clean_environment, fab
 from tests.kit.recipes import write_recipe
 from tests.kit.terminal import shown
@@ -106,3 +108,16 @@ def test_in_a_terminal_of_a_hundred_columns_no_line_is_longer(tmp_path: Path) ->
 def plain(line: str) -> str:
     """Return a line without colours."""
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line)
+
+
+def test_an_image_and_a_model_that_nobody_knows_are_refused_together() -> None:
+    assert known_place("debian-12", "t4") == ("debian-12", "T4")
+    with pytest.raises(BadInput) as caught:
+        known_place("beos", "voodoo2")
+    assert ["beos" in caught.value.problems[0], "voodoo2" in caught.value.problems[1]] == [True, True]
+    assert "compute capability: --gpu 8.6" in caught.value.problems[1]
+
+
+def test_a_card_is_known_by_what_nvidia_smi_calls_it_and_by_its_capability() -> None:
+    assert known_place("", "NVIDIA A10G") == ("", "A10G")
+    assert [known_place("", compute)[1] for compute in ("8.6", "10.0")] == ["8.6", "10.0"]
