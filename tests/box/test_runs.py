@@ -178,7 +178,8 @@ def test_a_run_that_is_killed_or_goes_down_with_the_box_is_lost(machine: Machine
 
 
 def test_a_full_disk_keeps_no_exit_code_back(machine: Machine, user: User) -> None:
-    run(machine, "mkdir -p /jobs/runs && mount -t tmpfs -o size=256k tmpfs /jobs/runs && chown ubuntu: /jobs/runs")
+    small = "mount -t tmpfs -o size=256k tmpfs /jobs/runs && chown ubuntu: /jobs/runs"
+    run(machine, f"install -d -o ubuntu /jobs /jobs/runs && {small}")
     try:
         user.fab("run", "--name", "hungry", "--command", 'cat /dev/zero > "$GPURIG_RESULTS/zeros"; exit 5', code=5)
         assert run(machine, "stat -f -c %a /jobs/runs") == "0\n"

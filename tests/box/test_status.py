@@ -63,7 +63,8 @@ def test_a_failed_step_does_not_hide_what_is_ready(machine: Machine) -> None:
 
 def test_one_screen_says_what_is_there_and_what_is_not_known(machine: Machine) -> None:
     manifest = shlex.quote(json.dumps({"counts": {"train": {"pictures": 90}, "val": {"pictures": 10}}}))
-    run(machine, "mkdir -p /jobs/datasets/digits /jobs/datasets/.cats.building")
+    # The account's, whichever test comes first.
+    run(machine, "install -d -o ubuntu /jobs && mkdir -p /jobs/datasets/digits /jobs/datasets/.cats.building")
     run(machine, f"echo {manifest} > /jobs/datasets/digits/manifest.json")
     fab("run", "--name", "night", "--detach", "--command", "sleep\t600")
     said = screen()
