@@ -97,9 +97,12 @@ def test_a_script_of_2014_runs_as_it_is_in_the_theano_of_its_time(ready: Box) ->
     """As docs/documents/004 has it, and what one types for it."""
     ready.fab("setup-python2")
     page = (ROOT / "docs" / "documents" / "004-home-brew-box.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^    sudo /opt/gpurig/python2/make-venv .*\n    .*\n", page, re.MULTILINE)
+    (block,) = re.findall(
+        r"(?:^    .*\n)+^    sudo /opt/gpurig/python2/make-venv .*\n(?:^    .*\n)+", page, re.MULTILINE
+    )
     ready.ssh(block)
-    assert run_of(ready, "/opt/theano/bin/python")[-3:] == ["right", "Used the cpu", "0"]
+    said = run_of(ready, "/opt/theano/bin/python")
+    assert said[-3:] == ["right", "Used the cpu", "0"], said
 
 
 @pytest.mark.parametrize(
