@@ -170,21 +170,6 @@ def test_a_gpu_that_no_recipe_knows_is_refused() -> None:
     assert '"g4ad.xlarge" has the GPU Radeon Pro V520, which no recipe knows' in message
 
 
-def test_a_gpu_goes_by_the_name_that_ec2_has_for_it_too() -> None:
-    # As DescribeInstanceTypes has it; the driver says "RTX PRO 6000 Blackwell Server Edition".
-    card = [{"name": "RTX PRO Server 6000", "count": 1, "manufacturer": "NVIDIA"}]
-    found = run(
-        {**GOOD, "gpurig:instanceType": "g7e.2xlarge", "gpurig:recipe": "pytorch"},
-        aws=Aws(instance_types={"g7e.2xlarge": card}),
-    )
-    assert found.outputs["gpurig"]["hosts"][0]["gpu"] == {
-        "model": "RTX PRO 6000",
-        "compute": "12.0",
-        "memoryGib": 96,
-        "count": 1,
-    }
-
-
 def test_an_instance_type_that_does_not_exist_names_the_nearest() -> None:
     message = refused({"instanceType": "g4dn.xlage", "spotMaxPrice": "-1"})
     assert 'gpurig:instanceType: "g4dn.xlage" is no instance type that EC2 describes in us-east-1' in message
