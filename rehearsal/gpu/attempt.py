@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TAIL = 25
 """Lines of a command that failed."""
+_SETUPS = ("setup", "verify")
 _MORE = {"example": (), "bench": ("--another",)}
 """Parts that leave results → what else they are told: a bench never goes on with the halves of an earlier check."""
 
@@ -43,20 +44,23 @@ class _Failed(Exception):
 
 
 def attempt(desk: Desk, row: dict[str, Any], deadline: float, into: Path) -> Attempt:
-    """Try a recipe, a row of `fab recipes --json`. `deadline`: of the monotonic clock, after which nothing begins."""
+    """Try a recipe, a row of `fab recipes --json`, from the sources that fit there.
+
+    `deadline`: of the monotonic clock, after which nothing begins.
+    """
     tried = Attempt(row["name"], row["version"])
-    parts = [("setup", f"setup-{row['name']}"), ("verify", f"setup-{row['name']}")]
-    parts += [(kind, f"{kind}-{row['name']}") for kind in _MORE if kind in _trials(row)]
-    for part, verb in parts:
+    parts = [*_SETUPS, *(kind for kind in _MORE if kind in _trials(row))]
+    for part in parts:
+        words = _words(part, row, into)
         left = deadline - time.monotonic()
         if left <= 0:
             return _out_of_time(tried, f"before its {part}")
         try:
-            tried.seconds[part] = _run(desk, part, verb, left, into)
+            tried.seconds[part] = _run(desk, part, words, left, into)
         except TimedOut:
             return _out_of_time(tried, f"in the middle of its {part}")
         except _Failed as error:
-            tried.state, tried.why, tried.said = "failed", f"fab {verb}: {error.args[0]}", error.args[1]
+            tried.state, tried.why, tried.said = "failed", f"fab {words[1]}: {error.args[0]}", error.args[1]
             return tried
     tried.state = "tried"
     tried.bench = _bench(into, row["name"]) if "bench" in tried.seconds else {}
@@ -73,9 +77,16 @@ def _trials(row: dict[str, Any]) -> set[str]:
     return {str(one["kind"] if isinstance(one, dict) else one) for one in row["try"]}
 
 
-def _run(desk: Desk, part: str, verb: str, left: float, into: Path) -> float:
-    """Run a verb; returns its seconds. Raises `_Failed` with why, and its last words, and `TimedOut`."""
-    words = ["fab", verb, *(["--into", str(into), *_MORE[part]] if part in _MORE else [])]
+def _words(part: str, row: dict[str, Any], into: Path) -> list[str]:
+    """Return the command of a part, as a user types it."""
+    if part in _MORE:
+        return ["fab", f"{part}-{row['name']}", "--into", str(into), *_MORE[part]]
+    sources = row["works"][0]["sources"].items()
+    return ["fab", f"setup-{row['name']}", *(word for pair in sources for word in ("--source", "=".join(pair)))]
+
+
+def _run(desk: Desk, part: str, words: list[str], left: float, into: Path) -> float:
+    """Run a part's command; returns its seconds. Raises `_Failed` with why, and its last words, and `TimedOut`."""
     began = time.monotonic()
     try:
         done = on_card(desk, *words, seconds=max(left, 1))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DONE = "torch is ready\nnothing to do\n"
 PARTS = ("setup", "verify", "example", "bench")
-ROW: dict[str, Any] = {"name": "torch", "version": "2", "try": ["example", "bench"]}
+ROW: dict[str, Any] = {"name": "torch", "version": "2", "try": ["example", "bench"], "works": [{"sources": {}}]}
 
 
 @dataclasses.dataclass
@@ -77,6 +77,13 @@ def test_a_recipe_is_set_up_looked_at_again_and_has_its_example_and_bench(user: 
     assert [line.split()[1] for line in user.typed] == ["setup-torch", "setup-torch", "example-torch", "bench-torch"]
     assert done.bench["verdict"] == "bench-torch-card-20261128T120000Z"
     assert "seconds" not in done.bench["gpu"], "the time of each unit stays in the bench's own file"
+
+
+def test_where_the_defaults_do_not_fit_it_is_set_up_from_the_sources_that_do(user: User) -> None:
+    tried(user, works=[{"sources": {"cuda": "distribution", "cudnn": "wheel"}}])
+    setup = "fab setup-torch --source cuda=distribution --source cudnn=wheel"
+    assert user.typed[:2] == [setup, setup]
+    assert not any("--source" in line for line in user.typed[2:])
 
 
 def test_it_has_failed_where_a_second_setup_does_not_find_it_done(user: User) -> None:
