@@ -139,7 +139,7 @@ def _delete(sftp: Any, remote: str, names: Iterable[str], there: There) -> None:
     folders: set[str] = set()
     for name in names:
         try:
-            sftp.remove(f"{remote}/{name}")
+            sftp.remove(_path(remote, name))
         except OSError as error:
             raise OSError(f"{remote}/{name} cannot be deleted: {error}") from error
         folders.update(str(parent) for parent in PurePosixPath(name).parents)
@@ -147,7 +147,16 @@ def _delete(sftp: Any, remote: str, names: Iterable[str], there: There) -> None:
     for name in sorted(folders - kept - {"."}, reverse=True):
         # A folder may hold another that is empty and that nobody spoke of.
         with contextlib.suppress(OSError):
-            sftp.rmdir(f"{remote}/{name}")
+            sftp.rmdir(_path(remote, name))
+
+
+def _path(remote: str, name: str) -> bytes:
+    return _bytes(f"{remote}/{name}")
+
+
+def _bytes(name: str) -> bytes:
+    """Return a name as the host has it, which may be no UTF-8: paramiko would take it for such, and fail."""
+    return name.encode("utf-8", "surrogateescape")
 
 
 class _Upload:
@@ -178,7 +187,7 @@ class _Upload:
             return
         self._make(folder.parent)
         with contextlib.suppress(OSError):  # an empty folder is there and was not told; what is wrong shows itself next
-            self.sftp.mkdir(f"{self.remote}/{folder}")
+            self.sftp.mkdir(_path(self.remote, str(folder)))
         self.made.add(str(folder))
 
     def _link(self, name: str) -> list[int]:
@@ -186,17 +195,17 @@ class _Upload:
         if name in self.there and self.there[name][3] == goal:
             return []
         if name in self.there:
-            self.sftp.remove(f"{self.remote}/{name}")
-        self.sftp.symlink(goal, f"{self.remote}/{name}")
+            self.sftp.remove(_path(self.remote, name))
+        self.sftp.symlink(_bytes(goal), _path(self.remote, name))
         return [0]
 
     def _put(self, name: str, state: Any) -> None:
         """Send one file; whoever reads it meanwhile on the host has the old one or the new one."""
-        part = f"{self.remote}/{name}.{uuid.uuid4().hex[:8]}.part"
+        part = _path(self.remote, f"{name}.{uuid.uuid4().hex[:8]}.part")
         self.sftp.put(str(self.folder / name), part)
         self.sftp.chmod(part, _mode(self.folder / name, state))
         self.sftp.utime(part, (state.st_atime, state.st_mtime))
-        self.sftp.posix_rename(part, f"{self.remote}/{name}")
+        self.sftp.posix_rename(part, _path(self.remote, name))
 
 
 def _mode(path: Path, state: Any) -> int:

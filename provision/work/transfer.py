@@ -112,8 +112,11 @@ def _parts(into: Path) -> dict[str, int]:
     """Return the sizes of what is here in part, by the names of the whole files."""
     parts = {}
     for path in into.rglob(".*.part"):
+        whole = path.name[1:-5]
+        if whole in ("", ".", ".."):  # what is no name of a file was never fetched in part
+            continue
         with contextlib.suppress(OSError):
-            parts[path.with_name(path.name[1:-5]).relative_to(into).as_posix()] = path.stat().st_size
+            parts[path.with_name(whole).relative_to(into).as_posix()] = path.stat().st_size
     return parts
 
 

@@ -100,6 +100,21 @@ def test_sync_sends_what_is_new_and_deletes_only_when_told(
 
 
 @pytest.mark.usefixtures("transport")
+def test_a_name_that_is_no_utf_8_is_one_like_another(machine: Machine, session: Session, project: Path) -> None:
+    """As Latin-1 has it, an é is the byte E9 alone."""
+    folder = project / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xe9t\xe9.txt")).write_text("summer")
+    (project / os.fsdecode(b"caf\xe9 latest")).symlink_to(folder.name)
+    assert sync(session, project, REMOTE, PlainView()).files == 8
+    assert sync(session, project, REMOTE, PlainView()).same == 8
+    assert run(machine, rf"cat {REMOTE}/$(printf 'caf\351')*latest/$(printf '\351t\351.txt')") == "summer"
+    (folder / os.fsdecode(b"\xe9t\xe9.txt")).unlink()
+    assert sync(session, project, REMOTE, PlainView(), delete=True).deleted == 1
+    assert run(machine, rf"ls {REMOTE} | grep -c ^caf") == "1\n", "its folder went with it, and the link stays"
+
+
+@pytest.mark.usefixtures("transport")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -179,9 +194,11 @@ def test_what_was_cut_off_goes_on_where_it_was_unless_it_is_damaged(
     for folder, part, kept in (("cut", begun, 5 * MIB), ("damaged", begun[:-1] + b"?" + b"x" * MIB, 0)):
         (here / folder).mkdir()
         (here / folder / ".weights.part").write_bytes(part)
+        for odd in ("..part", "...part", "....part"):
+            (here / folder / odd).write_bytes(b"no part of a file")
         file = weights(session, here / folder)
         assert (file.kept, digest(file.path)) == (kept, big)
-        assert sorted(path.name for path in (here / folder).iterdir()) == ["run.log", "weights"]
+        assert sorted(path.name for path in (here / folder).glob("[!.]*")) == ["run.log", "weights"]
     del machine
 
 
