@@ -137,11 +137,9 @@ class Runs:
             raise RunInterrupted(f"{name} on {self.session.host} was {run.state}: {run.why}", hint=hint)
         return run
 
-    def log(self, name: str, *, lines: int = 0) -> list[str]:
-        """Return the last so many lines of what there is of a run's log; 0: all. Raises `BadInput` as `follow` does."""
-        found: list[str] = []
-        self._read(name, found.append, lines, follow=False)
-        return found
+    def log(self, name: str, show: Callable[[str], object], *, lines: int = 0) -> None:
+        """Show the last so many lines of what there is of a run's log; 0: all. Raises `BadInput` as `follow` does."""
+        self._read(name, show, lines, follow=False)
 
     def _read(self, name: str, show: Callable[[str], object], lines: int, *, follow: bool) -> Run | None:
         """Show a log; returns the run where it has ended."""

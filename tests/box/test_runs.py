@@ -31,6 +31,12 @@ def test_a_command_runs_with_its_words_its_folder_and_its_exit_code(user: User) 
     assert "'two words'" in user.fab("logs", "train-1", "--lines", "1")
 
 
+def test_a_long_log_comes_whole_and_in_order(user: User) -> None:
+    user.fab("run", "--name", "long-log", "--command", "seq 100000")
+    whole = "\n".join(map(str, range(1, 100_001)))
+    assert user.fab("logs", "long-log", "--lines", "0").rstrip("\n").endswith(whole)
+
+
 def test_a_run_that_is_ended_between_two_commands_has_not_ended_well(user: User) -> None:
     said = user.fab("run", "--name", "cut", "--command", "true; kill -TERM $$; echo whole", code=143)
     assert "whole" not in said
@@ -131,13 +137,20 @@ def test_a_connection_that_drops_is_bridged_with_no_line_lost_or_twice(machine: 
     assert any("connecting again" in line for line in told)
 
 
+def log_of(session: Session, name: str) -> list[str]:
+    """Return the lines of a run's log."""
+    lines: list[str] = []
+    Runs(session).log(name, lines.append)
+    return lines
+
+
 def test_stop_asks_then_kills_and_is_the_same_twice(machine: Machine, user: User) -> None:
     kind = 'trap "echo saved; exit 0" TERM; echo ready; while :; do sleep 0.1; done'
     deaf = 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
     with Session(machine.host, tell=quiet) as session:
         for name, text in (("kind", kind), ("deaf", deaf)):
             Runs(session).start(text, name=name)
-        until(lambda: all(Runs(session).log(name) == ["ready"] for name in ("kind", "deaf")))
+        until(lambda: all(log_of(session, name) == ["ready"] for name in ("kind", "deaf")))
     first = user.fab("cancel", "kind")
     assert "stopped" in first
     assert user.fab("cancel", "kind") == first

@@ -103,7 +103,7 @@ def ask_all(machine: Machine) -> None:
         Runs(session).all()
         session.answer({"verb": Verb.OVERVIEW, "units": []}, answers.Overview)
         with pytest.raises(BadInput):
-            Runs(session).log("no-such-run")
+            Runs(session).log("no-such-run", quiet)
 
 
 def test_no_op_is_answered_by_the_program_that_was_sent_compiled_once(machine: Machine) -> None:
