@@ -32,6 +32,11 @@ def code_in(box: Box, library: str) -> list[str]:
     return [compute for compute in sum(COMPUTES.values(), ()) if compute.replace(".", "") in listed]
 
 
+def th(box: Box, script: str) -> str:
+    """Return what Torch says to a line of Lua, with all symbols of what it loads resolved as it loads it."""
+    return box.ssh(f'LD_BIND_NOW=1 TERM=dumb bash -lc "th -e \\"{script}\\"" 2>&1 </dev/null || true')
+
+
 def for_compute(box: Box, compute: str) -> None:
     """Declare the compute capability to compile for."""
     hosts = box.folder / "hosts.toml"
@@ -78,6 +83,9 @@ def test_torch7_with_cutorch_and_cunn(box: Box, tmp_path: Path) -> None:
     own.fab("setup-torch7")
     for library in ("libTHC", "libTHCUNN"):
         assert code_in(box, f"$(find -L {BUILT}/torch7/current/install/lib -name {library}.so)") == [*computes]
+    # Every symbol is looked for at once: what the patches left out would show itself in the midst of a training else.
+    assert "CUDA driver version is insufficient" in th(box, "require 'cutorch'")
+    assert th(box, "require('ffi').load(package.searchpath('libTHCUNN', package.cpath)); print('loaded')") == "loaded\n"
 
 
 @each_image
