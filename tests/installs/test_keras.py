@@ -24,24 +24,26 @@ def test_without_a_gpu_nothing_of_nvidia_is_brought(ready: Box) -> None:
 
 
 def test_the_example_learns_and_its_results_come_home(ready: Box, tmp_path: Path) -> None:
+    """As it is; the errors of five seeds were 0.006 to 0.017."""
     said = ready.fab("example-keras", "--into", str(tmp_path))
     assert f"Keras {VERSION} with jax on cpu" in said
     assert "[5/5] loss" in said
     epochs = result(tmp_path, "history.json")
     assert [sorted(epoch) for epoch in epochs] == [["accuracy", "loss", "seconds"]] * 5
     assert epochs[-1]["loss"] < epochs[0]["loss"]
-    assert result(tmp_path, "bench.json")["error"] < 0.06  # by chance: 0.9
+    assert result(tmp_path, "bench.json")["error"] < 0.04  # by chance: 0.9
     assert next(tmp_path.rglob("model.keras")).read_bytes().startswith(b"PK")  # a zip file, as Keras writes it
 
 
 def test_the_bench_learns_in_both_settings(ready: Box, tmp_path: Path) -> None:
+    """As it is; the errors of five seeds were 0.006 to 0.014, those of `Model.fit` 0 to 0.014."""
     ready.fab("bench-keras", "--into", str(tmp_path))
     half = json.loads(next(tmp_path.rglob("cpu/bench.json")).read_text(encoding="utf-8"))
     (fit,) = half["others"]
     assert "Model.fit" in fit["setting"]
     for setting in (half, fit):
         assert len(setting["seconds"]) == 4
-        assert setting["error"] < 0.06  # by chance: 0.9
+        assert setting["error"] < 0.04  # by chance: 0.9
 
 
 def test_a_script_of_ones_own_runs_detached_and_its_log_is_watched(ready: Box, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ def test_without_a_gpu_nothing_of_nvidia_is_brought(ready: Box) -> None:
 
 
 def test_the_example_learns_and_its_results_come_home(ready: Box, tmp_path: Path) -> None:
+    """As it is; the errors of five seeds were 0.019 to 0.058."""
     said = ready.fab("example-tensorflow", "--into", str(tmp_path))
     assert "[5/5] loss" in said
     results = result(tmp_path, "results.json")
