@@ -1,4 +1,4 @@
-"""Which driver a GPU gets: the kind of its kernel modules, and a "no" where no driver there knows the GPU."""
+"""Which driver a GPU gets, and what runs on the newest: a "no" where no driver there, or no code, knows the GPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from provision.bundle.render import render
 from provision.catalogue import compatibility
 from provision.catalogue.catalogue import Catalogue
-from provision.catalogue.cells import State, cell
+from provision.catalogue.cells import State, cell, cell_of_kind
 from provision.model.target import Target
 
 
@@ -52,6 +52,20 @@ def test_a_driver_that_does_not_know_the_gpu_is_a_no(image: str, gpu: str, why: 
     found = cell(Catalogue(), "nvidia-driver", image, gpu)
     assert (found.state is State.NO) == bool(why), found
     assert why in found.reason
+
+
+@pytest.mark.parametrize("compute", ["10.0", "12.0"])
+@pytest.mark.parametrize("image", ["ubuntu-22.04", "dlami-base-22.04"])
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        *dict.fromkeys(("pytorch", "keras", "theano", "neural-style-pt", "ray"), True).items(),
+        *dict.fromkeys(("tensorflow", "caffe", "torch7", "cuda", "cudnn", "digits", "cudamat"), False).items(),
+    ],
+)
+def test_on_a_blackwell_runs_what_brings_code_for_it(name: str, image: str, compute: str, *, runs: bool) -> None:
+    found = cell_of_kind(Catalogue(), name, image, compute)
+    assert (found.state is not State.NO) == runs, found
 
 
 def test_a_driver_of_ones_own_is_the_way_out_where_the_packages_are_too_old() -> None:
