@@ -70,7 +70,7 @@ def pinned_to_it(box: Box, mirror: Path, tmp_path_factory: pytest.TempPathFactor
 def test_another_file_than_the_pinned_one_is_refused_and_not_run(box: Box) -> None:
     said = box.fab("setup-conda", code=StepFailed.exit_code)
     assert "not the file that the recipe pins" in said
-    assert box.ssh(f"ls {CONDA}").split() == ["condarc"]
+    assert box.ssh(f"ls {CONDA}").split() == ["activate.sh", "condarc"]
 
 
 def test_it_is_installed_and_found_again(pinned_to_it: Box) -> None:

@@ -66,7 +66,7 @@ def test_mnist_itself_is_read_from_its_own_files(ready: Box, tmp_path: Path) -> 
         "    (folder / f'{name}-labels-idx1-ubyte').write_bytes(head(count) + labels.tobytes())\n"
     )
     ready.ssh(f'{PYTHON} -c "{write}"')
-    ready.fab("example-pytorch", "--args", "--mnist /tmp/mnist --epochs 2", "--into", str(tmp_path))
+    ready.fab("example-pytorch", "--args", "--mnist /tmp/mnist --epochs 5 --batch 20", "--into", str(tmp_path))
     results = result(tmp_path, "results.json")
     assert results["data"] == "MNIST, 200 pictures"
     assert results["accuracy"] == 1  # all black or all white

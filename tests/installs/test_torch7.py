@@ -40,7 +40,8 @@ def style(torch: Box) -> Box:
     torch.serve_network(NAME)
     hosts = torch.folder / "hosts.toml"
     hosts.write_text(hosts.read_text().replace('"torch7"]', '"torch7", "vgg19"]'))
-    assert re.search(r"neural-style +installed in", torch.fab("setup-neural-style"))
+    # The others may have been installed beside a network that was refused.
+    assert re.search(r"vgg19 +installed in", torch.fab("setup-neural-style"))
     return torch
 
 
@@ -74,11 +75,13 @@ def test_a_torch_that_is_built_anew_by_itself_finds_the_package(torch: Box) -> N
 
 
 def test_trees_that_are_gone_come_back_from_the_job_volume_and_compute(torch: Box) -> None:
-    made = torch.ssh(MADE)
-    torch.ssh("sudo rm -r /opt/gpurig/torch7 /opt/gpurig/loadcaffe")
-    assert re.search(r"torch7 +installed in .*, what it builds taken from the job volume", torch.fab("setup-torch7"))
-    # Compiled once more it would be of another time.
-    assert torch.ssh(MADE) == made
+    made = []
+    for _ in range(2):
+        torch.ssh("sudo rm -rf /opt/gpurig/torch7 /opt/gpurig/loadcaffe")
+        said = torch.fab("setup-torch7")
+        assert re.search(r"torch7 +installed in .*, what it builds taken from the job volume", said)
+        made.append(torch.ssh(MADE))
+    assert made[0] == made[1], "compiled once more it would be of another time"
     said = torch.fab("setup-loadcaffe")
     assert re.search(r"torch7 +present", said)
     assert re.search(r"loadcaffe +installed in .* taken from the job volume", said)
