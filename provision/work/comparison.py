@@ -68,18 +68,20 @@ class Comparison:
 
     @property
     def why_idle(self) -> str:
-        """What the time of a card went to that was less than half busy, "" of another; where nobody knows, that."""
+        """What the time went to of a card that was less than half busy, "" of another; where nobody looked, that."""
         if not self.gpu:
             return ""
         if not self.card or self.card.busy is None:
             return UNSEEN
         if self.card.busy >= HALF:
             return ""
-        busy = f"the GPU was {self.card.busy:.0f} % busy"
-        if not self.gpu.spent:
-            return f"{busy}; the bench does not say what its time went to"
-        parts = ", ".join(f"{figure(seconds)} s {what}" for what, seconds in self.gpu.spent.items())
-        return f"{busy}: of {figure(sum(self.gpu.spent.values()))} s per {self.gpu.unit}, {parts}"
+        # Of a bench that does not say it nvidia-smi knows this much: busy is a GPU while any kernel runs.
+        computing = self.gpu.median * self.card.busy / 100
+        known = {"computing": computing, "in the program between two kernels": self.gpu.median - computing}
+        spent = self.gpu.spent or known
+        parts = ", ".join(f"{figure(seconds)} s {what}" for what, seconds in spent.items())
+        whole = f"of {figure(sum(spent.values()))} s per {self.gpu.unit}"
+        return f"the GPU was {self.card.busy:.0f} % busy: {whole}, {parts}"
 
     @property
     def did(self) -> str:
