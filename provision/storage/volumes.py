@@ -148,16 +148,17 @@ class JobVolume:
             raise GpurigError(f"EC2 gave {taken.id} of {self.id} up: {taken.state}", hint=hint)
         return taken
 
-    def prune(self, keep: int) -> tuple[list[Snapshot], list[Snapshot]]:
+    def prune(self, keep: int, taken: Snapshot) -> tuple[list[Snapshot], list[Snapshot]]:
         """Delete completed snapshots of this stack's host but the newest `keep` and the last one of each older volume.
 
-        The last one of a volume counts as any other where a later volume was made from it, and so has its jobs. Returns
-        what was deleted, and what is kept for that reason alone. Raises `BadInput` for fewer than one: the last one
-        stays. What is pending or failed is never touched.
+        `taken`: the newest, also where another is of the same second. The last one of a volume counts as any other
+        where a later volume was made from it, and so has its jobs. Returns what was deleted, and what is kept for that
+        reason alone. Raises `BadInput` for fewer than one: the last one stays. What is pending or failed stays too.
         """
         if keep < 1:
             raise BadInput([f"--keep {keep}: at least 1, as the last completed snapshot never goes"])
         completed = [snapshot for snapshot in self.snapshots() if snapshot.state == COMPLETED]
+        completed.sort(key=lambda snapshot: snapshot.id != taken.id)
         only = only_copies((Taken(one.id, one.volume, one.source) for one in completed), [self.source])
         old = [snapshot for snapshot in completed[keep:] if snapshot.id not in only]
         for snapshot in old:

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from provision.model.host import Host
 from provision.model.target import Target
+from provision.storage.volumes import JobVolume, Snapshot
 from rehearsal.cloud.handle import Cloud
 from tests.kit.cloud import serve, tagged
 from tests.kit.fab import fab, host_row, outputs, pulumi_that_says
+from tests.kit.wait import until
 
 
 def next_second() -> None:
@@ -112,6 +115,30 @@ def test_what_another_stack_of_the_name_has_is_neither_shown_nor_pruned(box: Box
     assert box.snapshots() == {*theirs, second}
     assert first not in theirs
     assert not any(one in box.fab(own, "volume-status") for one in theirs)
+
+
+def test_the_one_just_taken_stays_beside_another_of_the_same_second(box: Box) -> None:
+    host = Host(name="box", address="192.0.2.7")
+    own = JobVolume(
+        id=box.volume(),
+        size_gib=1,
+        state="available",
+        zone="us-east-1a",
+        attached_to="",
+        source="",
+        tags={one["Key"]: one["Value"] for one in tagged("volume")[0]["Tags"]},
+        host=host,
+        ec2=box.ec2,
+    )
+
+    def twin() -> list[Snapshot]:
+        """Take two; returns them where they are of one second, and else nothing."""
+        before, taken = (own.snapshot(lambda _: None) for _ in range(2))
+        return [before, taken] if before.at == taken.at else []
+
+    before, taken = until(twin)
+    assert before in own.prune(1, taken)[0]
+    assert box.snapshots() == {taken.id}
 
 
 def test_a_snapshot_has_what_the_account_wants_on_everything(box: Box) -> None:

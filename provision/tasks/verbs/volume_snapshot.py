@@ -38,7 +38,7 @@ def volume_snapshot(c: Context, *, keep: str = "7") -> None:
         _sync(c, volume, out)
         taken = volume.snapshot(lambda now: out.now(f"{now.id}: {now.percent} % copied"))
         out.line(f"{taken.id} of {volume.id} on {host} is completed")
-        deleted, kept = volume.prune(most)
+        deleted, kept = volume.prune(most, taken)
         for old in deleted:
             out.line(f"deleted {old}: {keep} newer ones are there")
         for old in kept:
