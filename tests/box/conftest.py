@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from provision.transport.session import Session
 from tests.box.user import User
-from tests.kit.box import Machine, booted, mark, run
+from tests.kit.box import Machine, booted, mark, quiet, run
 from tests.kit.fab import clean_environment, write_hosts
 from tests.kit.recipes import RecipeFolder
 
@@ -63,3 +64,29 @@ def user(machine: Machine, home: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     (home / "project").mkdir()
     yield User(machine, home / "project")
     run(machine, "systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/work /jobs/digits /srv/precious")
+
+
+@pytest.fixture
+def session(machine: Machine) -> Iterator[Session]:
+    """A session with the box, which forgets the runs and work of the test."""
+    with Session(machine.host, tell=quiet) as opened:
+        yield opened
+        opened.root("systemctl stop 'gpurig-run-*'; rm -rf /jobs/runs /jobs/work")
+
+
+@pytest.fixture
+def project(here: Path) -> Path:
+    """A folder with what a folder may hold."""
+    folder = here / "project"
+    (folder / "sub dir" / "deep").mkdir(parents=True)
+    (folder / ".gitignore").write_text("*.log\n/data/\n!keep.log\n")
+    (folder / "train.py").write_text("print()\n")
+    (folder / "run.sh").write_text("#!/bin/sh\n")
+    (folder / "run.sh").chmod(0o755)
+    (folder / "sub dir" / "deep" / "ü'y\n.txt").write_text("odd")
+    (folder / "latest").symlink_to("sub dir/deep")
+    for ignored in ("x.log", "sub dir/y.log", "data/big", "results/old.txt"):
+        (folder / ignored).parent.mkdir(exist_ok=True)
+        (folder / ignored).write_text("no")
+    (folder / "sub dir" / "keep.log").write_text("yes")
+    return folder
