@@ -62,9 +62,8 @@ def another(board: Box) -> str:
 
 
 def test_it_shows_what_runs_leave_in_their_results_as_it_comes(board: Box) -> None:
-    until(lambda: "example-tensorboard-1/results" in runs(board), pause=1)
-    before = set(runs(board))
-    assert another(board) not in before
+    until(lambda: runs(board) == ["example-tensorboard-1/results"], pause=1)
+    assert another(board) == "example-tensorboard-2/results"
 
 
 @pytest.mark.skipif(not PROGRAM, reason="there is no Chromium here")

@@ -41,7 +41,9 @@ def style(torch: Box) -> Box:
     hosts = torch.folder / "hosts.toml"
     hosts.write_text(hosts.read_text().replace('"torch7"]', '"torch7", "vgg19"]'))
     # The others may have been installed beside a network that was refused.
-    assert re.search(r"vgg19 +installed in", torch.fab("setup-neural-style"))
+    said = torch.fab("setup-neural-style")
+    assert re.search(r"vgg19 +installed in", said)
+    assert re.search(r"neural-style +(installed in|present)", said)
     return torch
 
 
