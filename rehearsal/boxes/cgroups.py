@@ -39,10 +39,10 @@ def make(name: str) -> list[Path]:
 def kill(name: str, seconds: float = 10) -> None:
     """Kill all that runs in the group and remove it; RehearsalError if something outlives that by `seconds`."""
     deadline = time.monotonic() + seconds
-    while members := set(_members(name)):
+    while running := set(members(name)):
         if time.monotonic() > deadline:
-            raise RehearsalError(f"processes {sorted(members)} of {name} do not die: see /proc/{min(members)}/stack")
-        for process in members:
+            raise RehearsalError(f"processes {sorted(running)} of {name} do not die: see /proc/{min(running)}/stack")
+        for process in running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         time.sleep(0.01)
@@ -81,7 +81,8 @@ def frozen(name: str, seconds: float = 10) -> Iterator[None]:
                 switch.write_text("0")
 
 
-def _members(name: str) -> Iterator[int]:
+def members(name: str) -> Iterator[int]:
+    """Yield the processes that run in the group, also while groups in it come and go."""
     for hierarchy in hierarchies():
         for folder, _, _ in os.walk(hierarchy / name):
             with contextlib.suppress(OSError):

@@ -24,12 +24,9 @@ class Box:
 
     def leader(self) -> int:
         """Return its process 1, as this machine numbers it; 0 where it does not run."""
-        for top in cgroups.hierarchies():
-            for file in (top / self.group).rglob("cgroup.procs") if self.group else ():
-                for pid in file.read_text().split():
-                    if _first_in_its_namespace(pid):
-                        return int(pid)
-        return 0
+        group = self.group
+        members = cgroups.members(group) if group else ()
+        return next((pid for pid in members if _first_in_its_namespace(pid)), 0)
 
     def do(self, script: str, *, code: int | None = 0) -> str:
         """Run a shell script as root in the box, past SSH and all that may be broken there."""
@@ -51,7 +48,7 @@ class Box:
         cgroups.kill(self.group)
 
 
-def _first_in_its_namespace(pid: str) -> bool:
+def _first_in_its_namespace(pid: int) -> bool:
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

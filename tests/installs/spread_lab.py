@@ -69,7 +69,7 @@ def half_a_core(instance: str) -> Iterator[bool]:
     try:
         (group / "cpu.cfs_quota_us").write_text(str(HALF))
         # Twice: what was begun meanwhile is in the group where its parent was.
-        for process in [pid for _ in range(2) for pid in cgroups._members(names[0])]:
+        for process in [pid for _ in range(2) for pid in cgroups.members(names[0])]:
             with contextlib.suppress(OSError):
                 (group / "cgroup.procs").write_text(str(process))
         yield True

@@ -5,7 +5,9 @@ Each test works in a network namespace of its own, so that it can compare all of
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rehearsal.boxes import sweep
+from rehearsal.boxes import roots, sweep
 from tests.rehearsal.boxes.machine import need_boxes
 
 if TYPE_CHECKING:
@@ -85,7 +87,10 @@ class Ground:
 
     def _tagged(self, folder: str) -> list[str]:
         """Return what under `folder` is named after a cloud whose ledger is, or was, in our state folders."""
-        return [str(path) for tag in self._find_tags() for path in Path(folder).rglob(f"{tag}*")]
+        tags = tuple(self._find_tags())
+        # Not `rglob`, which ends where a folder goes meanwhile: a box that boots makes and removes groups.
+        found = [f"{place}/{name}" for place, *names in os.walk(folder) for name in itertools.chain(*names)]
+        return [path for path in found if path.rpartition("/")[2].startswith(tags)] if tags else []
 
     def _processes(self) -> list[str]:
         words = subprocess.run(["ps", "-eww", "-o", "args="], check=True, capture_output=True, text=True).stdout.split()
@@ -101,6 +106,7 @@ class Ground:
 def ground(tmp_path: Path) -> Iterator[Ground]:
     """Yield a fresh network namespace."""
     need_boxes()
+    roots.ensure(roots.DEFAULT, print)  # out here: the namespace has no way to the archive
     namespace = f"test-{tmp_path.name[-12:]}-{tmp_path.parent.name[-6:]}"
     subprocess.run(["ip", "netns", "add", namespace], check=True)
     ground = Ground(namespace, tmp_path)
