@@ -12,7 +12,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account
-from infra.identity import Stashed, name_tags
+from infra.identity import Stashed, name_tags, tagged
 from provision.model import tags
 from provision.model.errors import BadInput
 from provision.model.platforms import NO_GPU, InstanceType, gpu_model
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 
     Filters = Mapping[str, Sequence[str]]
     """Names of EC2's own filters, each with the values that will do."""
-
-
-def tagged(wanted: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return EC2's filters for what carries these tags."""
-    return {f"tag:{key}": [wanted[key]] for key in sorted(wanted)}
 
 
 def _filters(wanted: Filters) -> list[dict[str, object]]:
@@ -61,6 +56,9 @@ class Snapshot:
     """"completed", "pending" or "error"."""
     at: str
     """When it was begun, ISO 8601."""
+    description: str
+    volume: str
+    """That it was taken of."""
     size_gib: int
     """Of the volume that it was taken of: one made from it cannot be smaller."""
     tags: Mapping[str, str]
@@ -147,7 +145,13 @@ class Cloud(Account):
         """Return a snapshot. Raises `BadInput` that begins with `wrong` when there is none."""
         found = self.ask(aws.ebs.get_snapshot, wrong, snapshot_ids=[snapshot_id])
         return Snapshot(
-            id=snapshot_id, state=found.state, at=found.start_time, size_gib=found.volume_size, tags=found.tags
+            id=snapshot_id,
+            state=found.state,
+            at=found.start_time,
+            description=found.description or "",
+            volume=found.volume_id,
+            size_gib=found.volume_size,
+            tags=found.tags,
         )
 
     def volumes(self, filters: Filters) -> list[Volume]:

@@ -7,21 +7,42 @@ caller has left under the stack's name, unless something of it is still there, w
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pulumi
 
 from provision.model.identity import NAME, Identity, maker, stashed, to_stash
-from provision.model.tags import JOBS, MADE_BY, PROJECT, STACK, STACK_ID, VOLUME
+from provision.model.tags import HOST, JOBS, LAST, MADE_BY, PROJECT, STACK, STACK_ID, VOLUME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+BEHIND = 15.0
+"""Seconds by which EC2's answers are taken to be behind at most: it promises no figure, a few are usual."""
+LOOK = 1.0
+_A_DESTROY = dt.timedelta(hours=3)
+"""How long a destroy may go on once it has begun a job volume's snapshot: `infra.storage` waits for that for 2 h."""
 
-class _Tagged(Protocol):
+
+class _Volume(Protocol):
+    @property
+    def id(self) -> str: ...
     @property
     def tags(self) -> Mapping[str, str]: ...
+
+
+class _Snapshot(Protocol):
+    @property
+    def tags(self) -> Mapping[str, str]: ...
+    @property
+    def volume(self) -> str: ...
+    @property
+    def at(self) -> str: ...
+    @property
+    def description(self) -> str: ...
 
 
 class _Cloud(Protocol):
@@ -30,14 +51,19 @@ class _Cloud(Protocol):
     @property
     def caller_arn(self) -> str: ...
     def snapshots(self, tags: Mapping[str, str]) -> list[str]: ...
-    def snapshot(self, snapshot_id: str, wrong: str) -> _Tagged: ...
-    def volumes(self, filters: Mapping[str, Sequence[str]]) -> Sequence[_Tagged]: ...
+    def snapshot(self, snapshot_id: str, wrong: str) -> _Snapshot: ...
+    def volumes(self, filters: Mapping[str, Sequence[str]]) -> Sequence[_Volume]: ...
     def is_alive(self, stack_id: str) -> bool: ...
 
 
 def name_tags() -> dict[str, str]:
     """Return the tags that a stack shares with all others of its name."""
     return {PROJECT: pulumi.get_project(), STACK: pulumi.get_stack()}
+
+
+def tagged(wanted: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return EC2's filters for what carries these tags."""
+    return {f"tag:{key}": [wanted[key]] for key in sorted(wanted)}
 
 
 class Stashed:
@@ -76,18 +102,39 @@ def _past(cloud: _Cloud, made_by: str) -> str:
     alive: set[str] = set()
     snapshots = cloud.snapshots(left)
     while snapshots:
-        one = cloud.snapshot(snapshots[0], f"snapshot {snapshots[0]}").tags[STACK_ID]
-        if not cloud.is_alive(one):
+        newest = cloud.snapshot(snapshots[0], f"snapshot {snapshots[0]}")
+        one = newest.tags[STACK_ID]
+        if not _lives(cloud, one, newest):
             return one
         alive.add(one)
         others = cloud.snapshots({**left, STACK_ID: one})
         snapshots = [name for name in snapshots[1:] if name not in others]
-    found = (
-        {
-            volume.tags.get(STACK_ID, "")
-            for volume in cloud.volumes({f"tag:{key}": [value] for key, value in left.items()})
-        }
-        - alive
-        - {""}
-    )
+    found = {volume.tags.get(STACK_ID, "") for volume in cloud.volumes(tagged(left))} - alive - {""}
     return next((one for one in sorted(found) if not cloud.is_alive(one)), "")
+
+
+def _lives(cloud: _Cloud, stack_id: str, newest: _Snapshot) -> bool:
+    """Tell whether a stack is there, of which this is the newest snapshot.
+
+    Right after its destroy EC2 may still answer as before it, and what the destroy has saved would be left aside.
+    """
+    if not cloud.is_alive(stack_id):
+        return False
+    if not _may_be_the_last(cloud, stack_id, newest):
+        return True
+    pulumi.log.info(f"stack {stack_id} of this name may just have been destroyed: looking again for {BEHIND:g} s")
+    deadline = time.monotonic() + BEHIND
+    while time.monotonic() < deadline:
+        time.sleep(LOOK)
+        if not cloud.is_alive(stack_id):
+            return False
+    return True
+
+
+def _may_be_the_last(cloud: _Cloud, stack_id: str, newest: _Snapshot) -> bool:
+    """Tell whether the destroy that took a snapshot may just have ended: its host has had no other job volume since."""
+    age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(newest.at)
+    if newest.description not in ("", LAST) or age > _A_DESTROY:
+        return False
+    same = {STACK_ID: stack_id, VOLUME: JOBS, HOST: newest.tags.get(HOST, "")}
+    return all(volume.id == newest.volume for volume in cloud.volumes(tagged(same)))

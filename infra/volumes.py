@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.cloud import tagged
-from infra.identity import name_tags
+from infra.identity import name_tags, tagged
 from infra.settings import NEWEST
 from provision.model.errors import BadInput
 from provision.model.tags import HOST, JOBS, MADE_BY, STACK_ID, VOLUME

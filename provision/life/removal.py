@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from provision.aws.clients import aws_errors, client, error_code, tag_pairs
 from provision.model.errors import GpurigError
-from provision.model.tags import FROM, HOST, MADE_BY, NAME, PROJECT, STACK, STACK_ID, VOLUME, of_the_user
+from provision.model.tags import FROM, HOST, LAST, MADE_BY, NAME, PROJECT, STACK, STACK_ID, VOLUME, of_the_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,6 @@ PATIENCE = 600
 """Seconds to wait for AWS: for the end of an instance, which takes minutes for one with GPUs, and for it to let go of
 what a thing that is gone still holds: its network interface, its profile."""
 _BUSY = ("DependencyViolation", "DeleteConflict", "VolumeInUse", "InvalidGroup.InUse", "IncorrectState")
-DESCRIPTION = "fab orphans: the last of this volume"
 _IDENTITY = (NAME, PROJECT, STACK, STACK_ID, MADE_BY, HOST, VOLUME, FROM)
 
 
@@ -110,7 +109,7 @@ class Remover:
 
         It has the tags of one that `pulumi destroy` takes, so that the next `pulumi up` finds it. Raises `GpurigError`.
         """
-        filters = [{"Name": "volume-id", "Values": [thing.id]}, {"Name": "description", "Values": [DESCRIPTION]}]
+        filters = [{"Name": "volume-id", "Values": [thing.id]}, {"Name": "description", "Values": [LAST]}]
         begun = ec2.describe_snapshots(OwnerIds=["self"], Filters=filters)["Snapshots"]
         usable = [row for row in begun if row["State"] in ("pending", "completed")]
         tags = {**of_the_user(thing.tags), **{key: thing.tags[key] for key in _IDENTITY if key in thing.tags}}
@@ -118,7 +117,7 @@ class Remover:
         if row is None:
             row = ec2.create_snapshot(
                 VolumeId=thing.id,
-                Description=DESCRIPTION,
+                Description=LAST,
                 TagSpecifications=[{"ResourceType": "snapshot", "Tags": tag_pairs(tags)}],
             )
         while row["State"] == "pending":

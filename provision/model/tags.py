@@ -39,6 +39,8 @@ older versions, and those that were made by hand, have neither.
 """
 FROM = "gpurig:from"
 """Of a job volume and its snapshots: the snapshot that the volume was made from."""
+LAST = "fab orphans: the last of this volume"
+"""No tag: how `fab orphans` describes the snapshot that it takes of a job volume. `pulumi destroy` describes none."""
 
 IMAGE = "gpurig:image"
 """Of a baked image and an instance: the image that it began as, by its name here ("ubuntu-22.04"); its rules hold."""

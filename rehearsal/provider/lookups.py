@@ -99,9 +99,9 @@ def _snapshots(aws: Aws, args: Values) -> Values:
 
 def _snapshot(aws: Aws, args: Values) -> Values:
     snapshot = _only(aws.ec2("DescribeSnapshots", SnapshotIds=args["snapshotIds"])["Snapshots"])
-    found = {**answer(snapshot, "state", "volumeSize"), "tags": mapping(snapshot.get("Tags"), aws)}
+    found = {**answer(snapshot, "state", "volumeId", "volumeSize"), "tags": mapping(snapshot.get("Tags"), aws)}
     began = snapshot["StartTime"].strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {**found, "id": snapshot["SnapshotId"], "startTime": began}
+    return {**found, "id": snapshot["SnapshotId"], "startTime": began, "description": snapshot.get("Description", "")}
 
 
 def _groups(aws: Aws, args: Values) -> Values:

@@ -75,15 +75,15 @@ class AwsSnapshot:
     id: str
     state: str = "completed"
     gib: int = 8
+    at: str = "2026-11-05T20:33:16Z"
+    volume: str = "vol-gone"
+    description: str = ""
     tags: dict[str, str] = dataclasses.field(default_factory=lambda: dict(OWN_TAGS))
 
     def matches(self, filters: dict[str, list[str]]) -> bool:
         """Say whether EC2's filters let it through."""
-        facts = {
-            "status": self.state,
-            "snapshot-id": self.id,
-            **{f"tag:{key}": value for key, value in self.tags.items()},
-        }
+        facts = {"status": self.state, "snapshot-id": self.id}
+        facts |= {f"tag:{key}": value for key, value in self.tags.items()}
         return all(facts.get(name) in values for name, values in filters.items())
 
 
@@ -100,6 +100,8 @@ class Aws(mocks.Mocks):
     """What there is beside the volumes that the program declares."""
     alive: tuple[str, ...] = ()
     """The ids of stacks that have a security group."""
+    behind: int = 0
+    """So many questions are answered as before the destroy of all stacks; 0: nothing was destroyed."""
     stack_id: str = OWN_ID
     """What the stack's state keeps; "": there is none yet."""
     subnets: tuple[AwsSubnet, ...] = ()
@@ -184,7 +186,8 @@ class Aws(mocks.Mocks):
         for snapshot in self.snapshots:
             if snapshot.id == wanted:
                 facts = {"state": snapshot.state, "volumeSize": snapshot.gib, "tags": snapshot.tags}
-                return {**facts, "startTime": "2026-11-05T20:33:16.000Z"}
+                facts |= {"volumeId": snapshot.volume, "startTime": snapshot.at, "description": snapshot.description}
+                return facts
         raise NotAnswered(f"api error InvalidSnapshot.NotFound: The snapshot '{wanted}' does not exist.")
 
     def _getEbsVolumes(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
@@ -195,12 +198,12 @@ class Aws(mocks.Mocks):
         ((wanted,),) = (part["values"] for part in args["filters"])
         (volume,) = (volume for volume in self.volumes if volume.id == wanted)
         seen = {key: value for key, value in volume.tags.items() if key not in (UPTIME, ATTACHED)}  # ignore_tags
-        facts = {"availabilityZone": volume.zone, "size": volume.gib, "snapshotId": volume.source}
-        return {**facts, "tags": seen}
+        return {"availabilityZone": volume.zone, "size": volume.gib, "snapshotId": volume.source, "tags": seen}
 
     def _getSecurityGroups(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         ((wanted,),) = (part["values"] for part in args["filters"])
-        return {"ids": ["sg-1"] if wanted in self.alive else []}
+        asked = sum(call.token.endswith(":getSecurityGroups") for call in self.asked)
+        return {"ids": ["sg-1"] if wanted in self.alive and (not self.behind or asked <= self.behind) else []}
 
     def _getInstances(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"ids": list(self.instances) if "running" in args["instanceStateNames"] else []}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
 
 import pulumi
 import pytest
 
+from infra import identity
 from provision.model.identity import maker
+from provision.model.tags import LAST
 from rehearsal.provider.catalogue import KINDS
 from tests.infra.aws import ME, OWN_ID, OWN_TAGS, Aws, AwsSnapshot, AwsVolume
 from tests.infra.lab import GOOD, Run, refused, run
@@ -93,6 +96,48 @@ def test_the_callers_own_is_found_among_those_of_others() -> None:
     living = tagged(dataclasses.replace(LEFT, id="snap-living"), stack_id="aaaaaaaaaaaa")
     done = new_stack(theirs, living, LEFT, alive=("aaaaaaaaaaaa",))
     assert (id_of(done), done.only("Volume").inputs["snapshotId"]) == (OWN_ID, LEFT.id)
+
+
+def left_now(description: str = "") -> AwsSnapshot:
+    """Return one that was begun just now."""
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return dataclasses.replace(LEFT, at=now, description=description)
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have EC2 known to be behind by a fifth of a second at most."""
+    monkeypatch.setattr(identity, "BEHIND", 0.2)
+    monkeypatch.setattr(identity, "LOOK", 0.01)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("description", ["", LAST], ids=["pulumi destroy", "fab orphans"])
+def test_right_after_a_destroy_what_it_left_is_gone_on_with_though_ec2_answers_as_before(description: str) -> None:
+    left = left_now(description)
+    done = run(GOOD, aws=Aws(stack_id="", snapshots=(left,), alive=(OWN_ID,), behind=3))
+    assert (id_of(done), done.only("Volume").inputs["snapshotId"]) == (OWN_ID, left.id)
+    assert f"stack {OWN_ID} of this name may just have been destroyed" in warnings(done)
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_stack_that_stays_there_is_anothers_however_young_its_snapshot() -> None:
+    done = new_stack(left_now(), alive=(OWN_ID,))
+    assert id_of(done) != OWN_ID
+    assert "snapshotId" not in done.only("Volume").inputs
+
+
+@pytest.mark.parametrize(
+    ("left", "of"),
+    [(left_now("box: fab volume-snapshot"), "vol-box-jobs"), (LEFT, "vol-box-jobs"), (left_now(), "vol-gone")],
+    ids=["one that was taken in between", "an old one", "one of a volume that another has followed"],
+)
+def test_nobody_waits_for_a_stack_that_surely_lives(left: AwsSnapshot, of: str) -> None:
+    left = dataclasses.replace(left, volume=of)
+    aws = Aws(snapshots=(left,), alive=(OWN_ID,), volumes=(AwsVolume(id="vol-box-jobs"),))
+    done = run(GOOD, aws=aws)
+    assert sum(call.token.endswith(":getSecurityGroups") for call in aws.asked) == 1
+    assert "may just have been destroyed" not in warnings(done)
 
 
 def test_a_volume_of_another_stack_cannot_be_named() -> None:
