@@ -26,6 +26,8 @@ AT_ONCE = 8
 counts how many are asked for in a second."""
 SECONDS = 30
 """How long one may take until sshd answers through it."""
+ENDS = 5
+"""Seconds that one may take to end once its streams are closed: Python's own end is some tenths of one."""
 _TURNS = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -50,8 +52,10 @@ class SessionManager:
             with _TURNS:
                 self._process = _started(words, there, self._said)
                 here.settimeout(SECONDS)
-                with contextlib.suppress(OSError):  # what is the matter, SSH finds out, or `explain` knows
-                    here.recv(1, socket.MSG_PEEK)
+                # What is the matter, SSH finds out, or `explain` knows, once what has closed its streams has ended.
+                with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                    if not here.recv(1, socket.MSG_PEEK):
+                        self._process.wait(ENDS)
         except BaseException:
             here.close()
             there.close()

@@ -1,7 +1,7 @@
 """A private box, reached through a bastion or through Session Manager, by `fab` itself and by the `ssh` that it starts.
 
 The bastion is an SSH server that goes on to addresses nobody here can reach. Of Session Manager there is a stand-in of
-AWS's CLI: what is tested is its command line, and what becomes of what it says.
+AWS's CLI: what is tested is its command line, and what becomes of what it says, also where its streams end before it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from tests.kit.ssh_server import PORT, Server
 SSH = ("ssh", "--command", "hello")
 DID = "box did hello\n"
 STREAMS = f"""#!{sys.executable}
-import json, os, pathlib, socket, sys, threading
+import json, os, pathlib, socket, sys, threading, time
 folder = pathlib.Path(__file__).parent
 with (folder / "asked").open("a") as asked:
     asked.write(json.dumps(sys.argv[1:]) + "\\n")
 if (folder / "says").exists():
+    os.closerange(0, 2)
+    time.sleep(1)
     sys.exit((folder / "says").read_text())
 there = socket.create_connection(((folder / "address").read_text(), {PORT}))
 def up():
