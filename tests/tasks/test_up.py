@@ -61,14 +61,22 @@ def test_until_one_has_capacity_and_otherwise_nothing_is_changed(tmp_path: Path)
         followed_by_a_snapshot(stack)
 
 
+@pytest.mark.slow
+@pytest.mark.life
+def test_a_role_that_iam_refuses_is_told_with_what_an_account_may_want_for_it(tmp_path: Path) -> None:
+    with open_stack(tmp_path) as stack:
+        for name, value in SETTINGS.items():
+            stack.pulumi("config", "set", f"gpurig:{name}", value)
+        stack.cloud.fault("CreateRole", code="AccessDenied", message="you may not")
+        assert "pulumi config set gpurig:permissionsBoundary ARN" in at(stack, code=1)
+
+
 def nothing_had(stack: Stack) -> None:
     """Meet refusals that end it: another one than for want of capacity, and a quota that is less than AWS said."""
     stack.cloud.fault("RunInstances", code="UnauthorizedOperation", message="you may not")
     said = at(stack, code=1)
     assert "`pulumi up` failed, and not for want of capacity (UnauthorizedOperation)" in said
     assert "permissionsBoundary" not in said
-    stack.cloud.fault("CreateRole", code="AccessDenied", message="you may not")
-    assert "pulumi config set gpurig:permissionsBoundary ARN" in at(stack, code=1)
     stack.cloud.fault("RunInstances", code="VcpuLimitExceeded", message="your current vCPU limit of 0 allows")
     said = at(stack, code=1)
     assert said.count("trying ") == 1, "none of its class is tried again, and nobody can be asked here"
