@@ -100,8 +100,8 @@ class Aws(mocks.Mocks):
     """What there is beside the volumes that the program declares."""
     alive: tuple[str, ...] = ()
     """The ids of stacks that have a security group."""
-    behind: int = 0
-    """So many questions are answered as before the destroy of all stacks; 0: nothing was destroyed."""
+    behind: float = float("inf")
+    """So many questions for security groups are answered as before all stacks were destroyed."""
     stack_id: str = OWN_ID
     """What the stack's state keeps; "": there is none yet."""
     subnets: tuple[AwsSubnet, ...] = ()
@@ -203,7 +203,7 @@ class Aws(mocks.Mocks):
     def _getSecurityGroups(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         ((wanted,),) = (part["values"] for part in args["filters"])
         asked = sum(call.token.endswith(":getSecurityGroups") for call in self.asked)
-        return {"ids": ["sg-1"] if wanted in self.alive and (not self.behind or asked <= self.behind) else []}
+        return {"ids": ["sg-1"] if wanted in self.alive and asked <= self.behind else []}
 
     def _getInstances(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         return {"ids": list(self.instances) if "running" in args["instanceStateNames"] else []}

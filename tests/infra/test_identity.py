@@ -104,24 +104,20 @@ def left_now(description: str = "") -> AwsSnapshot:
     return dataclasses.replace(LEFT, at=now, description=description)
 
 
-@pytest.fixture
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have EC2 known to be behind by a fifth of a second at most."""
-    monkeypatch.setattr(identity, "BEHIND", 0.2)
-    monkeypatch.setattr(identity, "LOOK", 0.01)
-
-
-@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("description", ["", LAST], ids=["pulumi destroy", "fab orphans"])
-def test_right_after_a_destroy_what_it_left_is_gone_on_with_though_ec2_answers_as_before(description: str) -> None:
+def test_right_after_a_destroy_what_it_left_is_gone_on_with_though_ec2_answers_as_before(
+    description: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "LOOK", 0.01)
     left = left_now(description)
     done = run(GOOD, aws=Aws(stack_id="", snapshots=(left,), alive=(OWN_ID,), behind=3))
     assert (id_of(done), done.only("Volume").inputs["snapshotId"]) == (OWN_ID, left.id)
     assert f"stack {OWN_ID} of this name may just have been destroyed" in warnings(done)
 
 
-@pytest.mark.usefixtures("soon")
-def test_a_stack_that_stays_there_is_anothers_however_young_its_snapshot() -> None:
+def test_a_stack_that_stays_there_is_anothers_however_young_its_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "BEHIND", 0.2)
+    monkeypatch.setattr(identity, "LOOK", 0.01)
     done = new_stack(left_now(), alive=(OWN_ID,))
     assert id_of(done) != OWN_ID
     assert "snapshotId" not in done.only("Volume").inputs

@@ -89,8 +89,8 @@ class Ground:
         """Return what under `folder` is named after a cloud whose ledger is, or was, in our state folders."""
         tags = tuple(self._find_tags())
         # Not `rglob`, which ends where a folder goes meanwhile: a box that boots makes and removes groups.
-        found = [f"{place}/{name}" for place, *names in os.walk(folder) for name in itertools.chain(*names)]
-        return [path for path in found if path.rpartition("/")[2].startswith(tags)] if tags else []
+        found = ((place, name) for place, *names in os.walk(folder) for name in itertools.chain(*names))
+        return [f"{place}/{name}" for place, name in found if name.startswith(tags)]
 
     def _processes(self) -> list[str]:
         words = subprocess.run(["ps", "-eww", "-o", "args="], check=True, capture_output=True, text=True).stdout.split()
